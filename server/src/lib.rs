@@ -1,0 +1,1 @@
+//! Bailiwick: a governance and compliance control plane for LLM traffic.
