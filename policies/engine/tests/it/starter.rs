@@ -3,7 +3,7 @@
 use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource, lint, run_tests};
 use chrono::{TimeZone, Utc};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) fn bundle() -> Arc<Bundle> {
     let bundle = Bundle::load(&BundleSource::starter()).unwrap_or_else(|problems| {
@@ -13,7 +13,8 @@ pub(crate) fn bundle() -> Arc<Bundle> {
 }
 
 pub(crate) fn database() -> Arc<Database> {
-    Arc::new(Database::embedded().unwrap())
+    static LOADED: OnceLock<Arc<Database>> = OnceLock::new();
+    Arc::clone(LOADED.get_or_init(|| Arc::new(Database::embedded().unwrap())))
 }
 
 #[test]
