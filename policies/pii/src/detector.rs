@@ -31,11 +31,20 @@ enum Literal {
     Www,
 }
 
+/// Some literals. The automata are several because a vector search takes only few literals at a time.
+#[derive(Debug)]
+struct Literals {
+    automaton: AhoCorasick,
+    kinds: Vec<Literal>,
+}
+
+/// How many literals an automaton has at most.
+const LITERALS_MAX: usize = 30;
+
 /// Finds entities in text. Make one and share it: making it compiles its tables.
 #[derive(Debug)]
 pub struct Detector {
-    literals: AhoCorasick,
-    kinds: Vec<Literal>,
+    literals: Vec<Literals>,
     context: Context,
     plans: phone::Plans,
     digest: String,
@@ -44,23 +53,12 @@ pub struct Detector {
 impl Detector {
     /// Compiles the tables.
     pub fn new() -> Self {
-        let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
-        for (i, key) in credential::KEYS.iter().enumerate() {
-            patterns.push(key.prefix);
-            kinds.push(Literal::Key(i));
-        }
-        for word in credential::WORDS {
-            patterns.push(word);
-            kinds.push(Literal::Word(word));
-        }
-        patterns.extend([credential::PEM, jwt::PREFIX, "www."]);
-        kinds.extend([Literal::Pem, Literal::Jwt, Literal::Www]);
-        #[expect(clippy::expect_used, reason = "the literals are constants; a test compiles them")]
-        let literals = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(&patterns)
-            .expect("constant literals");
-        Self { literals, kinds, context: Context::new(), plans: phone::Plans::new(), digest: digest() }
+        let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
+        let words = credential::WORDS.iter().map(|word| (*word, Literal::Word(word)));
+        let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www)];
+        let all: Vec<_> = keys.chain(words).chain(others).collect();
+        let literals = all.chunks(LITERALS_MAX).map(Literals::new).collect();
+        Self { literals, context: Context::new(), plans: phone::Plans::new(), digest: digest() }
     }
 
     /// Appends the findings of `text` to `out`: sorted by start, not overlapping, on character boundaries. The
@@ -145,8 +143,26 @@ impl Detector {
     }
 
     fn scan_literals(&self, input: &Input<'_>, found: &mut Candidates) {
+        for literals in &self.literals {
+            literals.scan(input, found);
+        }
+    }
+}
+
+impl Literals {
+    fn new(literals: &[(&'static str, Literal)]) -> Self {
+        let (patterns, kinds): (Vec<_>, Vec<_>) = literals.iter().copied().unzip();
+        #[expect(clippy::expect_used, reason = "the literals are constants; a test compiles them")]
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(&patterns)
+            .expect("constant literals");
+        Self { automaton, kinds }
+    }
+
+    fn scan(&self, input: &Input<'_>, found: &mut Candidates) {
         let mut from = 0;
-        while let Some(hit) = self.literals.find(aho_corasick::Input::new(input.bytes).range(from..)) {
+        while let Some(hit) = self.automaton.find(aho_corasick::Input::new(input.bytes).range(from..)) {
             let at = hit.start();
             from = match self.kinds.get(hit.pattern().as_usize()) {
                 Some(Literal::Key(n)) => credential::key(input, *n, at, found),
