@@ -171,7 +171,7 @@ impl Compiled {
         let mut text = format!("{name}: {attribute} is {actual}; required {required}");
         match (references.first(), &missing) {
             (Some(fact), _) if actual != "unknown" => {
-                text.push_str(&format!(" (fact {}, {})", fact.id, fact.url))
+                text.push_str(&format!(" (fact {}, {})", fact.id, fact.url));
             }
             (_, Some(missing)) => text.push_str(&format!(" (missing: {missing})")),
             _ => {}
