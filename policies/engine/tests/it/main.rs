@@ -5,4 +5,5 @@ mod bundles;
 mod explaining;
 mod properties;
 mod random;
+mod reference;
 mod starter;
