@@ -8,6 +8,9 @@ use crate::rule::{Mode, Rule};
 use bailiwick_compliance_db::{Attribute, FactId, Resolved};
 use serde::{Deserialize, Serialize};
 
+/// A refusal tries at most this many other models for its way out, so that refusals stay cheap.
+const MAX_OTHER_MODELS: usize = 64;
+
 /// Why a decision is what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -318,7 +321,7 @@ impl Compiled {
         }
         fix.push('.');
         if let Some(model) = self.other_model(facts) {
-            fix.push_str(&format!(" The model `{model}` would be allowed."));
+            fix.push_str(&format!(" The rules would allow the model `{model}`."));
         }
         Some(fix)
     }
@@ -343,7 +346,7 @@ impl Compiled {
             self.models.keys().map(String::as_str).filter(|m| *m != facts.model).collect();
         others.sort_unstable();
         let mut tried = facts.clone();
-        others.into_iter().find(|model| {
+        others.into_iter().take(MAX_OTHER_MODELS).find(|model| {
             tried.model.clear();
             tried.model.push_str(model);
             self.decide(&tried).is_allowed()
