@@ -86,8 +86,9 @@ fn went_to(row: &DecisionRow, lang: Lang) -> AnyView {
     let Some(endpoint) = row.endpoint.clone().filter(|_| row.outcome != Outcome::Denied) else {
         return view! { <span class="quiet">{lang.text().list.not_sent}</span> }.into_any();
     };
+    let class = if row.dry_run { "endpoint quiet" } else { "endpoint" };
     view! {
-        <span class="endpoint">
+        <span class=class>
             <span class="endpoint-arrow">{icons::arrow_right()}</span>
             {endpoint}
         </span>
