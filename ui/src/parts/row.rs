@@ -31,7 +31,7 @@ pub(crate) fn head(lang: Lang) -> impl IntoView {
 }
 
 /// One row; `fresh` marks one that has just arrived.
-pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
+pub(crate) fn row(row: &DecisionRow, lang: Lang, fresh: bool) -> impl IntoView + use<> {
     let t = &lang.text().list;
     let href = format!("/decisions/{}", row.id);
     let class = if fresh { "decision fresh" } else { "decision" };
@@ -43,7 +43,7 @@ pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
                 </a>
             </td>
             <td class="cell-outcome">
-                {outcome_badge(row.outcome, lang)} <span class="sub">{note(&row, lang)}</span>
+                {outcome_badge(row.outcome, lang)} <span class="sub">{note(row, lang)}</span>
             </td>
             <td class="cell-who">
                 <span class="path">{row.scope.clone()}</span>
@@ -52,7 +52,7 @@ pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
             <td class="cell-model">
                 <span class="code">{row.model.clone().unwrap_or_else(|| "–".to_owned())}</span>
             </td>
-            <td class="cell-endpoint">{went_to(&row, lang)}</td>
+            <td class="cell-endpoint">{went_to(row, lang)}</td>
             <td class="cell-data">
                 <span class="chips">
                     {row.data_classes.iter().map(|class| class_chip(class, lang)).collect_view()}

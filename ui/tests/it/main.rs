@@ -1,5 +1,14 @@
 //! The pages as the server sends them: the router with the example console behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "../../examples/preview/sample/mod.rs"]
 mod sample;
 

@@ -1,5 +1,10 @@
 //! Example data: two dozen decisions of an invented organisation.
-#![allow(dead_code, reason = "shared by the preview and the tests, neither of which needs all of it")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "example data, shared by the preview and the tests, neither of which needs all of it"
+)]
 
 mod ledger;
 mod views;
@@ -163,7 +168,7 @@ fn rows() -> Vec<DecisionRow> {
                 _ => (&[], Vec::new()),
             };
             DecisionRow {
-                id: format!("dec_01jdb8m4k{:02}x7q2r9v5t0w3yz", index),
+                id: format!("dec_01jdb8m4k{index:02}x7q2r9v5t0w3yz"),
                 time_ms: NOW - i64::from(index) * 47_831,
                 outcome,
                 code: match outcome {

@@ -168,7 +168,7 @@ pub(super) fn attempts(view: &DecisionView, lang: Lang) -> impl IntoView + use<>
                         <th scope="col" class="number">
                             {t.status_column}
                         </th>
-                        <th scope="col" class="number">
+                        <th scope="col" class="number first-byte">
                             {t.first_byte}
                         </th>
                         <th scope="col" class="number">
@@ -201,7 +201,7 @@ fn attempt(attempt: &AttemptView, lang: Lang) -> impl IntoView + use<> {
                 <span class=class>{icon} <span class="code">{attempt.outcome.clone()}</span></span>
             </td>
             <td class="number">{attempt.status.map_or_else(|| "–".to_owned(), |status| status.to_string())}</td>
-            <td class="number">{duration(attempt.first_byte_micros)}</td>
+            <td class="number first-byte">{duration(attempt.first_byte_micros)}</td>
             <td class="number">{duration(attempt.micros)}</td>
         </tr>
     }
