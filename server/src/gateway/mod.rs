@@ -1,0 +1,3 @@
+//! The request's way, a file a stage.
+
+pub mod document;
