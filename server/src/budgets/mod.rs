@@ -10,6 +10,7 @@
 //! remainder; a [`Slice`](slice::Slice) is what several replicas would lease.
 
 mod ledger;
+mod price;
 mod reservation;
 mod slice;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 mod window;
 
 pub use ledger::{Budgets, Exhausted, Standing};
+pub use price::{Price, format_usd, parse_usd};
 pub use reservation::{Reservation, Settled};
 pub use window::Window;
 

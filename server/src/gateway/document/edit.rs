@@ -61,6 +61,27 @@ impl Edits {
         }
     }
 
+    /// Takes a member out of an object, with the comma that belongs to it.
+    pub fn remove(&mut self, document: &Document, id: NodeId) {
+        let (Some(parent), Some(key)) = (document.parent(id), document.key_range(id)) else { return };
+        let source = document.bytes();
+        let mut start = key.start.saturating_sub(1);
+        let mut end = document.range(id).end;
+        let before = source.get(..start).unwrap_or_default();
+        let after = source.get(end..).unwrap_or_default();
+        if document.children(parent).next() == Some(id) {
+            // The first member: the comma after it goes, if there is one.
+            let gap = after.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            if after.get(gap) == Some(&b',') {
+                end += gap + 1;
+            }
+        } else {
+            let gap = before.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+            start = start.saturating_sub(gap + 1);
+        }
+        self.push(start..end, String::new());
+    }
+
     /// Adds all of another list's changes after this one's.
     pub fn extend(&mut self, other: &Self) {
         self.changes.extend(other.changes.iter().cloned());

@@ -49,6 +49,21 @@ fn inserts_into_an_empty_object_twice() {
 }
 
 #[test]
+fn removes_members_with_their_comma() {
+    for (text, expected) in [
+        ("{\"a\":1, \"usage\" : null , \"b\":2}", "{\"a\":1 , \"b\":2}"),
+        ("{\"usage\":null,\"b\":2}", "{\"b\":2}"),
+        ("{\"a\":1,\"usage\":null}", "{\"a\":1}"),
+        ("{\"usage\":null}", "{}"),
+    ] {
+        let document = parse(text);
+        let mut edits = Edits::new();
+        edits.remove(&document, document.member("usage").unwrap());
+        assert_eq!(edits.apply(&document), expected);
+    }
+}
+
+#[test]
 fn renames_keys() {
     let document = parse(r#"{"mail@example.com":{"k":1}}"#);
     let mut edits = Edits::new();
