@@ -1,0 +1,81 @@
+//! What a file of facts must hold to beyond its shape.
+
+use crate::{AttestationKind, Database, Evidence, Fact, FactScope, FactValue, Problem, ValueKind};
+
+/// One fact by itself.
+pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
+    let mut wrong = |what: String| {
+        problems.push(Problem { file: path.to_owned(), line: None, what: format!("{}: {what}", fact.id) });
+    };
+    let kind = fact.attribute.kind();
+    let fits = match fact.value {
+        FactValue::Fixed(value) => value.kind() == kind,
+        FactValue::WithSourceRegion(_) => kind == ValueKind::Locations,
+        FactValue::Declared => !matches!(kind, ValueKind::Bool | ValueKind::Mechanisms),
+    };
+    if !fits {
+        wrong(format!("the value is not one of {} ({kind:?})", fact.attribute));
+    }
+    if fact.scope == FactScope::default() {
+        wrong("a fact about every endpoint there is: give it a scope".into());
+    }
+    if fact.when.attestations.intersects(fact.when.without_attestations)
+        || fact.when.with_features.intersects(fact.when.without_features)
+    {
+        wrong("the predicate asks for something and for its absence".into());
+    }
+    evidence(path, fact.id.as_str(), &fact.evidence, problems);
+}
+
+/// Evidence: some, each with a page, words and days in order.
+pub(crate) fn evidence(path: &str, of: &str, evidence: &[Evidence], problems: &mut Vec<Problem>) {
+    let mut wrong = |what: &str| {
+        problems.push(Problem { file: path.to_owned(), line: None, what: format!("{of}: {what}") });
+    };
+    if evidence.is_empty() {
+        wrong("no evidence: name a page that says so and the day on which it did");
+    }
+    for evidence in evidence {
+        if !evidence.url.starts_with("https://") {
+            wrong("evidence without an https:// address");
+        }
+        if evidence.says.trim().is_empty() {
+            wrong("evidence without `says`: what does the page say?");
+        }
+        if evidence.observed_to < evidence.observed_from {
+            wrong("evidence that was last seen before it was first seen");
+        }
+    }
+}
+
+/// What facts say of each other.
+pub(crate) fn references(database: &Database, problems: &mut Vec<Problem>) {
+    for fact in database.facts() {
+        let mut wrong = |what: String| {
+            problems.push(Problem { file: "facts".into(), line: None, what: format!("{}: {what}", fact.id) });
+        };
+        for other in &fact.conflicts_with {
+            match database.fact(other) {
+                None => wrong(format!("conflicts_with names {other}, which does not exist")),
+                Some(other) if other.attribute != fact.attribute => {
+                    wrong(format!("conflicts_with names {}, which is about {}", other.id, other.attribute));
+                }
+                Some(_) => {}
+            }
+        }
+        for &kind in AttestationKind::ALL {
+            if fact.when.without_attestations.contains(kind) && !has_counterpart(database, fact, kind) {
+                wrong(format!(
+                    "it holds without `{kind}`, and no fact of the same scope says what holds with it"
+                ));
+            }
+        }
+    }
+}
+
+/// Whether a fact of the same scope and attribute holds under an agreement of this kind and without features.
+fn has_counterpart(database: &Database, fact: &Fact, kind: AttestationKind) -> bool {
+    database.facts_about(fact.attribute).any(|other| {
+        other.scope == fact.scope && other.when.needs(kind) && other.when.with_features.is_empty()
+    })
+}

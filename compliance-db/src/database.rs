@@ -1,0 +1,225 @@
+//! The set of facts, loaded from text.
+
+use std::collections::BTreeMap;
+
+use rust_embed::RustEmbed;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Attribute, Country, Evidence, Fact, FactId, check};
+
+/// The files of `data/`, compiled in.
+#[derive(RustEmbed)]
+#[folder = "data/"]
+#[include = "*.yaml"]
+struct Embedded;
+
+/// Every fact, with what they refer to.
+#[derive(Debug, Clone)]
+pub struct Database {
+    version: String,
+    digest: String,
+    facts: BTreeMap<FactId, Fact>,
+    by_attribute: BTreeMap<Attribute, Vec<FactId>>,
+    regions: BTreeMap<(String, String), Country>,
+}
+
+/// Something wrong with one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file's path.
+    pub file: String,
+    /// The line, from 1, where known.
+    pub line: Option<usize>,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+/// The files do not make a database: everything that is wrong with them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the compliance database does not load: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct LoadError(pub Vec<Problem>);
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.what),
+            None => write!(f, "{}: {}", self.file, self.what),
+        }
+    }
+}
+
+/// `database.yaml`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Head {
+    /// The release: year, month and day of the last change.
+    pub(crate) version: String,
+}
+
+/// `regions.yaml`: where the regions of operators stand.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegionFile {
+    pub(crate) operators: Vec<OperatorRegions>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperatorRegions {
+    /// The operator, as endpoints name it.
+    pub(crate) operator: String,
+    /// The country of each region.
+    pub(crate) regions: BTreeMap<String, Country>,
+    /// Where the mapping comes from.
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// A service's file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FactFile {
+    /// What the service is, for readers.
+    #[expect(dead_code, reason = "read by people, and required so that every file says what it is about")]
+    pub(crate) about: String,
+    pub(crate) facts: Vec<Fact>,
+}
+
+impl Database {
+    /// The database that this crate ships.
+    ///
+    /// # Errors
+    /// Where the files do not load; a test of this crate holds that they do.
+    pub fn embedded() -> Result<Self, LoadError> {
+        let files = Embedded::iter().filter_map(|path| {
+            let text = String::from_utf8(Embedded::get(&path)?.data.into_owned()).ok()?;
+            Some((path.into_owned(), text))
+        });
+        Self::load(files)
+    }
+
+    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, and a file of facts a service.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, not only the first thing.
+    pub fn load(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, LoadError> {
+        let files: BTreeMap<String, String> = files.into_iter().collect();
+        let mut problems = Vec::new();
+        let mut database = Self {
+            version: String::new(),
+            digest: digest(&files),
+            facts: BTreeMap::new(),
+            by_attribute: BTreeMap::new(),
+            regions: BTreeMap::new(),
+        };
+        for (path, text) in &files {
+            match path.as_str() {
+                "database.yaml" => {
+                    if let Some(head) = read::<Head>(path, text, &mut problems) {
+                        database.version = head.version;
+                    }
+                }
+                "regions.yaml" => {
+                    if let Some(file) = read::<RegionFile>(path, text, &mut problems) {
+                        database.add_regions(path, file, &mut problems);
+                    }
+                }
+                _ => {
+                    if let Some(file) = read::<FactFile>(path, text, &mut problems) {
+                        database.add_facts(path, file, &mut problems);
+                    }
+                }
+            }
+        }
+        if database.version.is_empty() {
+            problems.push(Problem {
+                file: "database.yaml".into(),
+                line: None,
+                what: "no version: add the file with `version: \"<year>.<month>.<day>\"`".into(),
+            });
+        }
+        check::references(&database, &mut problems);
+        if problems.is_empty() { Ok(database) } else { Err(LoadError(problems)) }
+    }
+
+    /// The release of the data, such as `2026.11.22`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `sha256:<hex>` over the paths and contents of the files, in the order of their paths.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Every fact, in the order of their names.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.values()
+    }
+
+    /// One fact.
+    #[must_use]
+    pub fn fact(&self, id: &FactId) -> Option<&Fact> {
+        self.facts.get(id)
+    }
+
+    /// The country in which `region` of `operator` stands.
+    #[must_use]
+    pub fn region(&self, operator: &str, region: &str) -> Option<Country> {
+        self.regions.get(&(operator.to_owned(), region.to_owned())).copied()
+    }
+
+    pub(crate) fn facts_about(&self, attribute: Attribute) -> impl Iterator<Item = &Fact> {
+        self.by_attribute.get(&attribute).into_iter().flatten().filter_map(|id| self.facts.get(id))
+    }
+
+    fn add_regions(&mut self, path: &str, file: RegionFile, problems: &mut Vec<Problem>) {
+        for operator in file.operators {
+            check::evidence(path, &operator.operator, &operator.evidence, problems);
+            for (region, country) in operator.regions {
+                self.regions.insert((operator.operator.clone(), region), country);
+            }
+        }
+    }
+
+    fn add_facts(&mut self, path: &str, file: FactFile, problems: &mut Vec<Problem>) {
+        for fact in file.facts {
+            check::fact(path, &fact, problems);
+            let ids = self.by_attribute.entry(fact.attribute).or_default();
+            let at = ids.partition_point(|id| *id < fact.id);
+            ids.insert(at, fact.id.clone());
+            if let Some(other) = self.facts.insert(fact.id.clone(), fact) {
+                problems.push(Problem {
+                    file: path.to_owned(),
+                    line: None,
+                    what: format!("two facts are named {}: names must be unique", other.id),
+                });
+            }
+        }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    serde_norway::from_str(text)
+        .map_err(|error| {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: error.location().map(|location| location.line()),
+                what: error.to_string(),
+            });
+        })
+        .ok()
+}
+
+/// Each path and text is preceded by its length, so that no two sets of files look alike.
+fn digest(files: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    for part in files.iter().flat_map(|(path, text)| [path, text]) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    format!("sha256:{}", hex::encode(hash.finalize()))
+}

@@ -1,0 +1,426 @@
+//! From facts to the value of one attribute of one endpoint.
+//!
+//! Facts take part in three ways. A fact that *may* apply *contributes*: its value is joined. Of those, a fact is a
+//! *basis* if it certainly applies, needs no feature, its agreements are in force, and verified evidence younger
+//! than the limit says so. And a contributing fact can *spoil* the answer: its evidence is too old, or the request
+//! uses a feature that it does not cover. The value is known if there is a basis and nothing spoils it.
+//!
+//! Adding a feature to a request only adds contributions, and only takes bases away or spoils, so it never makes
+//! an answer better. (One exception is checked when files are loaded: a default that an agreement lifts comes back
+//! when the agreement excludes a feature, so the fact that holds under the agreement must stand beside it.)
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    Attestation, AttestationKind, AttestationKindSet, Attribute, Confidence, CountrySet, Database,
+    EndpointProfile, Fact, FactId, FactScope, FactValue, FeatureSet, Locations, Missing, Pattern, Resolved,
+    Value, attestation::first_instant,
+};
+
+/// What a resolution depends on beside the endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The time of the decision.
+    pub now: DateTime<Utc>,
+    /// Evidence last seen more than this many days ago counts as none.
+    pub max_evidence_age_days: u32,
+    /// The attestations that hold for the part of the organisation that asks
+    /// ([`Attestation::applies_to`]); those not in force or not about the endpoint are left out here.
+    pub attestations: &'a [Attestation],
+    /// What the request uses.
+    pub features: FeatureSet,
+}
+
+/// Whether a fact's scope takes in an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    Yes,
+    /// The scope asks for something that is unknown about the endpoint.
+    Maybe,
+    No,
+}
+
+impl FactScope {
+    /// Compares each field given; `No` in one decides, then `Maybe` in one.
+    pub(crate) fn matches(&self, endpoint: &EndpointProfile) -> Match {
+        let none = Some("none");
+        let fields: [(&[Pattern], Option<&str>); 9] = [
+            (&self.developer, endpoint.developer.as_deref()),
+            (&self.operator, Some(&endpoint.operator)),
+            (&self.service, Some(&endpoint.service)),
+            (&self.hosting_option, endpoint.hosting_option.as_deref()),
+            (&self.model, Some(&endpoint.model)),
+            (&self.version, endpoint.version.as_deref()),
+            (&self.profile, endpoint.profile.as_deref().or(none)),
+            (&self.source_region, endpoint.source_region.as_deref()),
+            (&self.tier, endpoint.tier.as_deref()),
+        ];
+        fields.into_iter().filter(|(patterns, _)| !patterns.is_empty()).fold(
+            Match::Yes,
+            |so_far, (patterns, is)| match (so_far, is) {
+                (Match::No, _) => Match::No,
+                (_, None) => Match::Maybe,
+                (_, Some(is)) if !patterns.iter().any(|pattern| pattern.matches(is)) => Match::No,
+                (so_far, Some(_)) => so_far,
+            },
+        )
+    }
+}
+
+/// The kinds of attestation that stand behind an endpoint.
+struct Attested {
+    /// In force for this request.
+    now: AttestationKindSet,
+    /// In force, were it not for a feature of the request.
+    but_for_features: AttestationKindSet,
+}
+
+impl Attested {
+    fn of<'a>(covering: impl Iterator<Item = &'a Attestation>, ctx: &Context<'_>) -> Self {
+        let mut attested =
+            Self { now: AttestationKindSet::EMPTY, but_for_features: AttestationKindSet::EMPTY };
+        for attestation in covering.filter(|attestation| attestation.in_force(ctx.now)) {
+            attested.but_for_features.insert(attestation.kind);
+            if !attestation.excluded_features.intersects(ctx.features) {
+                attested.now.insert(attestation.kind);
+            }
+        }
+        attested
+    }
+}
+
+impl Database {
+    /// The value of `attribute` for `endpoint`: all facts that apply, joined.
+    #[must_use]
+    pub fn resolve(&self, endpoint: &EndpointProfile, attribute: Attribute, ctx: &Context<'_>) -> Resolved {
+        let covering: Vec<&Attestation> =
+            ctx.attestations.iter().filter(|attestation| attestation.covers(endpoint)).collect();
+        let attested = Attested::of(covering.iter().copied(), ctx);
+        let mut answer = Answer::new(attribute);
+
+        let in_scope: Vec<(&Fact, Match)> = self
+            .facts_about(attribute)
+            .map(|fact| (fact, fact.scope.matches(endpoint)))
+            .filter(|(_, matched)| *matched != Match::No)
+            .collect();
+
+        let mut contributing: Vec<Candidate<'_>> = Vec::new();
+        for (fact, matched) in in_scope {
+            if fact.when.mentions_attestations() {
+                answer.until_attestations_change(fact, &covering, ctx.now);
+            }
+            if fact.when.without_attestations.intersects(attested.now) {
+                continue;
+            }
+            let lacking = fact.when.attestations.difference(attested.now);
+            if !fact.when.attestations.is_subset(attested.but_for_features) {
+                if matched == Match::Yes && fact.when.with_features.is_empty() {
+                    answer.lacks_attestations(fact, lacking, endpoint, &covering);
+                }
+                continue;
+            }
+            let needs = fact.when.with_features;
+            if !needs.is_empty() && !needs.intersects(ctx.features) {
+                continue;
+            }
+            if !lacking.is_empty() {
+                answer.lacks_attestations(fact, lacking, endpoint, &covering);
+            }
+            contributing.push(Candidate { fact, certain: matched == Match::Yes && lacking.is_empty() });
+        }
+
+        for candidate in &contributing {
+            self.weigh(candidate, &contributing, endpoint, ctx, &mut answer);
+        }
+        answer.conflicts = conflicts(&contributing);
+        answer.finish(endpoint)
+    }
+
+    /// The features on which the value of `attribute` for `endpoint` can depend: two requests that differ in
+    /// other features only resolve alike.
+    #[must_use]
+    pub fn features_that_matter(
+        &self,
+        endpoint: &EndpointProfile,
+        attribute: Attribute,
+        attestations: &[Attestation],
+    ) -> FeatureSet {
+        let of_facts = self
+            .facts_about(attribute)
+            .filter(|fact| fact.scope.matches(endpoint) != Match::No)
+            .map(|fact| fact.when.with_features.union(fact.when.without_features));
+        let of_attestations = attestations
+            .iter()
+            .filter(|attestation| attestation.covers(endpoint))
+            .map(|attestation| attestation.excluded_features);
+        of_facts.chain(of_attestations).fold(FeatureSet::EMPTY, FeatureSet::union)
+    }
+
+    /// Joins one contributing fact's value and decides whether it is a basis or spoils the answer.
+    fn weigh(
+        &self,
+        candidate: &Candidate<'_>,
+        contributing: &[Candidate<'_>],
+        endpoint: &EndpointProfile,
+        ctx: &Context<'_>,
+        answer: &mut Answer,
+    ) {
+        let fact = candidate.fact;
+        match self.value_of(fact, endpoint) {
+            Ok(value) => answer.join(fact, value),
+            Err(field) => {
+                answer.facts.push(fact.id.clone());
+                answer.spoil(Missing::Declaration { fact: fact.id.clone(), field });
+                return;
+            }
+        }
+
+        let covered = contributing
+            .iter()
+            .fold(FeatureSet::EMPTY, |covered, other| covered.union(other.fact.when.with_features));
+        let uncovered = fact.when.without_features.intersection(ctx.features).difference(covered);
+        if !uncovered.is_empty() {
+            answer.spoil(Missing::Feature { fact: fact.id.clone(), features: uncovered });
+        }
+
+        let age = Age::of(fact, ctx);
+        if let Age::Fresh { until: Some(until) } = age {
+            answer.until(until);
+        }
+        // A fresh fact about the same thing stands in for one whose page is no longer looked at, but cannot say
+        // what a set that may grow has grown to.
+        if age == Age::Stale {
+            let replaced = !fact.value.may_grow()
+                && contributing.iter().any(|other| {
+                    contradict(fact, other.fact) && matches!(Age::of(other.fact, ctx), Age::Fresh { .. })
+                });
+            if !replaced {
+                answer.spoil(Missing::Evidence {
+                    fact: fact.id.clone(),
+                    url: fact.evidence.first().map(|evidence| evidence.url.clone()).unwrap_or_default(),
+                    limit_days: ctx.max_evidence_age_days,
+                });
+            }
+        }
+        if age == Age::Unverified {
+            answer.unverified.push(Missing::Verification {
+                fact: fact.id.clone(),
+                url: fact.evidence.first().map(|evidence| evidence.url.clone()).unwrap_or_default(),
+            });
+        }
+
+        let fresh = matches!(age, Age::Fresh { .. });
+        if candidate.certain && fresh && fact.when.with_features.is_empty() {
+            answer.has_basis = true;
+        }
+    }
+
+    /// The value that a fact gives this endpoint, or the field of the endpoint that it would need.
+    fn value_of(&self, fact: &Fact, endpoint: &EndpointProfile) -> Result<Value, &'static str> {
+        match fact.value {
+            FactValue::Fixed(value) => Ok(value),
+            FactValue::WithSourceRegion(places) => {
+                let region = endpoint.source_region.as_deref().ok_or("source_region")?;
+                let country = self.region(&endpoint.operator, region).ok_or("source_region")?;
+                Ok(Value::Locations(places.union(Locations::of(CountrySet::from_iter([country])))))
+            }
+            FactValue::Declared => declared(fact.attribute, endpoint),
+        }
+    }
+}
+
+fn declared(attribute: Attribute, endpoint: &EndpointProfile) -> Result<Value, &'static str> {
+    use crate::ValueKind;
+    let declared = &endpoint.declared;
+    match attribute.kind() {
+        ValueKind::Locations => declared
+            .countries
+            .as_ref()
+            .filter(|countries| !countries.is_empty())
+            .map(|countries| Value::Locations(Locations::of(countries.iter().copied().collect())))
+            .ok_or("declared.countries"),
+        ValueKind::Hosting => declared.hosting.map(Value::Hosting).ok_or("declared.hosting"),
+        ValueKind::Days => declared.retention_days.map(Value::Days).ok_or("declared.retention_days"),
+        ValueKind::Bool | ValueKind::Mechanisms => Err("declared"),
+    }
+}
+
+/// A fact that contributes.
+struct Candidate<'a> {
+    fact: &'a Fact,
+    /// It certainly applies: nothing that its scope asks for is unknown, and its agreements are in force.
+    certain: bool,
+}
+
+/// How old a fact's evidence is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// Young enough until then; `None` does not age.
+    Fresh {
+        until: Option<DateTime<Utc>>,
+    },
+    Stale,
+    Unverified,
+}
+
+impl Age {
+    fn of(fact: &Fact, ctx: &Context<'_>) -> Self {
+        if fact
+            .evidence
+            .iter()
+            .any(|evidence| !evidence.kind.ages() && evidence.confidence == Confidence::Sourced)
+        {
+            return Self::Fresh { until: None };
+        }
+        let Some(seen) = fact.observed_to() else { return Self::Unverified };
+        let last_good_day = seen.checked_add_days(chrono::Days::new(ctx.max_evidence_age_days.into()));
+        match last_good_day {
+            None => Self::Fresh { until: None },
+            Some(day) => {
+                let until = first_instant(day) + TimeDelta::days(1);
+                if ctx.now < until { Self::Fresh { until: Some(until) } } else { Self::Stale }
+            }
+        }
+    }
+}
+
+impl FactValue {
+    fn may_grow(&self) -> bool {
+        match self {
+            Self::Fixed(Value::Locations(places)) | Self::WithSourceRegion(places) => places.may_grow,
+            Self::Fixed(_) | Self::Declared => false,
+        }
+    }
+}
+
+fn contradict(a: &Fact, b: &Fact) -> bool {
+    a.conflicts_with.contains(&b.id) || b.conflicts_with.contains(&a.id)
+}
+
+fn conflicts(contributing: &[Candidate<'_>]) -> Vec<(FactId, FactId)> {
+    let mut pairs = Vec::new();
+    for (at, a) in contributing.iter().enumerate() {
+        for b in contributing.iter().skip(at + 1) {
+            if contradict(a.fact, b.fact) {
+                pairs.push((a.fact.id.clone(), b.fact.id.clone()));
+            }
+        }
+    }
+    pairs
+}
+
+/// An answer under construction.
+struct Answer {
+    attribute: Attribute,
+    value: Option<Value>,
+    has_basis: bool,
+    spoilt: bool,
+    facts: Vec<FactId>,
+    conflicts: Vec<(FactId, FactId)>,
+    valid_until: Option<DateTime<Utc>>,
+    missing: Vec<Missing>,
+    unverified: Vec<Missing>,
+}
+
+impl Answer {
+    fn new(attribute: Attribute) -> Self {
+        Self {
+            attribute,
+            value: None,
+            has_basis: false,
+            spoilt: false,
+            facts: Vec::new(),
+            conflicts: Vec::new(),
+            valid_until: None,
+            missing: Vec::new(),
+            unverified: Vec::new(),
+        }
+    }
+
+    fn join(&mut self, fact: &Fact, value: Value) {
+        self.facts.push(fact.id.clone());
+        let joined = match self.value {
+            Some(so_far) => self.attribute.join(so_far, value),
+            None => self.attribute.join(value, value),
+        };
+        match joined {
+            Some(joined) => self.value = Some(joined),
+            // A value of the wrong kind: refused when files are loaded, and unknown should it ever get here.
+            None => self.spoilt = true,
+        }
+    }
+
+    fn spoil(&mut self, missing: Missing) {
+        self.spoilt = true;
+        self.missing.push(missing);
+    }
+
+    fn until(&mut self, instant: DateTime<Utc>) {
+        self.valid_until = Some(self.valid_until.map_or(instant, |earlier| earlier.min(instant)));
+    }
+
+    fn until_attestations_change(&mut self, fact: &Fact, covering: &[&Attestation], now: DateTime<Utc>) {
+        let kinds = fact.when.attestations.union(fact.when.without_attestations);
+        for attestation in covering.iter().filter(|attestation| kinds.contains(attestation.kind)) {
+            for instant in [Some(attestation.valid_from), attestation.valid_to].into_iter().flatten() {
+                if now < instant {
+                    self.until(instant);
+                }
+            }
+        }
+    }
+
+    fn lacks_attestations(
+        &mut self,
+        fact: &Fact,
+        lacking: AttestationKindSet,
+        endpoint: &EndpointProfile,
+        covering: &[&Attestation],
+    ) {
+        for attestation in lacking.iter() {
+            let lapsed = covering.iter().find(|covering| covering.kind == attestation);
+            self.missing.push(Missing::Attestation {
+                attestation,
+                operator: endpoint.operator.clone(),
+                service: endpoint.service.clone(),
+                fact: fact.id.clone(),
+                lapsed: lapsed.map(|attestation| attestation.id.clone()),
+            });
+        }
+    }
+
+    fn finish(mut self, endpoint: &EndpointProfile) -> Resolved {
+        let known = self.has_basis && !self.spoilt;
+        if !known {
+            self.missing.append(&mut self.unverified);
+            if self.missing.is_empty() {
+                self.missing.push(Missing::Fact {
+                    attribute: self.attribute,
+                    service: endpoint.service.clone(),
+                    operator: endpoint.operator.clone(),
+                });
+            }
+        }
+        self.missing.sort();
+        self.missing.dedup();
+        Resolved {
+            attribute: self.attribute,
+            value: self.value.filter(|_| known),
+            facts: self.facts,
+            conflicts: self.conflicts,
+            valid_until: self.valid_until,
+            missing: self.missing,
+        }
+    }
+}
+
+impl crate::Predicate {
+    fn mentions_attestations(&self) -> bool {
+        !self.attestations.is_empty() || !self.without_attestations.is_empty()
+    }
+
+    /// Whether the fact holds only under an agreement of this kind.
+    pub(crate) fn needs(&self, kind: AttestationKind) -> bool {
+        self.attestations.contains(kind)
+    }
+}

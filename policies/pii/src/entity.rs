@@ -1,0 +1,324 @@
+//! The kinds of entity that the recognizers find, sets of them, and counts by kind.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{ClassSet, DataClass, UnknownName};
+
+/// A kind of entity. The order of the variants is that of their bits in [`EntitySet`]: append only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EntityType {
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A payment card number (PAN).
+    Card,
+    /// An International Bank Account Number.
+    Iban,
+    /// An IPv4 or IPv6 address.
+    IpAddress,
+    /// A URL.
+    Url,
+    /// A United States social security number.
+    UsSsn,
+    /// A German tax identification number (steuerliche Identifikationsnummer).
+    DeTaxId,
+    /// A secret: provider or cloud key, password, private key, connection string.
+    Credential,
+    /// A JSON Web Token.
+    Jwt,
+}
+
+impl EntityType {
+    /// How many kinds there are.
+    pub const COUNT: usize = 10;
+
+    /// Every kind, in declaration order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Email,
+        Self::Phone,
+        Self::Card,
+        Self::Iban,
+        Self::IpAddress,
+        Self::Url,
+        Self::UsSsn,
+        Self::DeTaxId,
+        Self::Credential,
+        Self::Jwt,
+    ];
+
+    /// The name used in rules, placeholders, headers and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Phone => "PHONE",
+            Self::Card => "CARD",
+            Self::Iban => "IBAN",
+            Self::IpAddress => "IP_ADDRESS",
+            Self::Url => "URL",
+            Self::UsSsn => "US_SSN",
+            Self::DeTaxId => "DE_TAX_ID",
+            Self::Credential => "CREDENTIAL",
+            Self::Jwt => "JWT",
+        }
+    }
+
+    /// The data class that a finding of this kind puts a request in.
+    pub const fn data_class(self) -> DataClass {
+        match self {
+            Self::Email
+            | Self::Phone
+            | Self::Iban
+            | Self::IpAddress
+            | Self::Url
+            | Self::UsSsn
+            | Self::DeTaxId => DataClass::Personal,
+            Self::Card => DataClass::Pci,
+            Self::Credential | Self::Jwt => DataClass::Credentials,
+        }
+    }
+
+    /// Whether a redacted value of this kind may ever be put back. Secrets may not.
+    pub const fn is_restorable(self) -> bool {
+        !matches!(self, Self::Credential | Self::Jwt)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
+    const fn bit(self) -> u64 {
+        1 << (self as u64)
+    }
+}
+
+impl fmt::Display for EntityType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EntityType {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|entity| entity.as_str() == s)
+            .ok_or_else(|| UnknownName::new("entity type", Self::ALL.map(Self::as_str)))
+    }
+}
+
+/// A set of kinds of entity. In JSON and YAML it is a list of their names.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct EntitySet(u64);
+
+impl EntitySet {
+    /// The set that holds nothing.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of every kind.
+    pub const fn all() -> Self {
+        Self((1 << EntityType::COUNT) - 1)
+    }
+
+    /// Whether the set holds nothing.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many kinds the set holds.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether the set holds `entity`.
+    pub const fn contains(self, entity: EntityType) -> bool {
+        self.0 & entity.bit() != 0
+    }
+
+    /// Adds `entity`.
+    pub const fn insert(&mut self, entity: EntityType) {
+        self.0 |= entity.bit();
+    }
+
+    /// The set with `entity` added.
+    #[must_use]
+    pub const fn with(self, entity: EntityType) -> Self {
+        Self(self.0 | entity.bit())
+    }
+
+    /// The kinds in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The kinds in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether the sets share a kind.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether `other` holds every kind of this set.
+    pub const fn is_subset(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// The kinds, in declaration order.
+    pub fn iter(self) -> impl Iterator<Item = EntityType> {
+        EntityType::ALL.into_iter().filter(move |entity| self.contains(*entity))
+    }
+
+    /// The data classes of the kinds in the set.
+    pub fn data_classes(self) -> ClassSet {
+        self.iter().map(EntityType::data_class).collect()
+    }
+}
+
+impl FromIterator<EntityType> for EntitySet {
+    fn from_iter<I: IntoIterator<Item = EntityType>>(iter: I) -> Self {
+        iter.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl fmt::Debug for EntitySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for EntitySet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for EntitySet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<EntityType>::deserialize(deserializer).map(|entities| entities.into_iter().collect())
+    }
+}
+
+impl JsonSchema for EntitySet {
+    fn schema_name() -> Cow<'static, str> {
+        "EntitySet".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = generator.subschema_for::<EntityType>();
+        json_schema!({ "type": "array", "items": items, "uniqueItems": true })
+    }
+}
+
+/// How many findings of each kind. In JSON it is a map from name to count, without zeros; as text it is
+/// `EMAIL=2,IBAN=1`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct EntityCounts([u32; EntityType::COUNT]);
+
+impl EntityCounts {
+    /// Counts one more of `entity`.
+    pub fn add(&mut self, entity: EntityType) {
+        if let Some(count) = self.0.get_mut(entity.index()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Adds the counts of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    /// How many of `entity`.
+    pub fn get(&self, entity: EntityType) -> u32 {
+        self.0.get(entity.index()).copied().unwrap_or(0)
+    }
+
+    /// Sets the count of `entity`.
+    pub fn set(&mut self, entity: EntityType, count: u32) {
+        if let Some(slot) = self.0.get_mut(entity.index()) {
+            *slot = count;
+        }
+    }
+
+    /// How many in all.
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// The kinds with a count above zero.
+    pub fn entities(&self) -> EntitySet {
+        self.iter().map(|(entity, _)| entity).collect()
+    }
+
+    /// Kind and count, without zeros, in declaration order.
+    pub fn iter(&self) -> impl Iterator<Item = (EntityType, u32)> + '_ {
+        EntityType::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
+
+impl fmt::Display for EntityCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (entity, count)) in self.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, "{comma}{entity}={count}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EntityCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for EntityCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for EntityCounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = BTreeMap::<EntityType, u32>::deserialize(deserializer)?;
+        let mut counts = Self::default();
+        for (entity, count) in map {
+            counts.set(entity, count);
+        }
+        Ok(counts)
+    }
+}
+
+impl JsonSchema for EntityCounts {
+    fn schema_name() -> Cow<'static, str> {
+        "EntityCounts".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let names = generator.subschema_for::<EntityType>();
+        json_schema!({
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": { "type": "integer", "minimum": 0 }
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! Benches of what a request pays for.
+
+fn main() {}

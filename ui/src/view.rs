@@ -1,0 +1,49 @@
+//! What the pages show, as plain data.
+//!
+//! The server fills these types and the pages read them; nothing here knows a database. All of them cross the wire as JSON
+//! (island properties, the live stream), so their serde form is part of the contract between the server and the bundle.
+//!
+//! Units: times are unix milliseconds, durations microseconds, money nano-dollars, sizes bytes. Digests and hashes are lower-case hex.
+
+mod decision;
+mod list;
+
+pub use decision::*;
+pub use list::*;
+
+use serde::{Deserialize, Serialize};
+
+/// The signed-in person for whom a page is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// Name to show.
+    pub name: String,
+    /// Role names, for example `auditor`.
+    pub roles: Vec<String>,
+    /// The scope whose decisions this person may see; `/acme` is everything of `acme`.
+    pub scope: String,
+}
+
+/// What the shell shows on every page: where the viewer is and what is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    /// The organisation's name or root scope.
+    pub organisation: String,
+    /// Leaves in the audit log's signed tree.
+    pub log_size: u64,
+    /// Digest of the policy bundle in force.
+    pub bundle_digest: String,
+    /// True where every provider is a simulator (`bailiwick demo`).
+    pub simulated: bool,
+    /// The server's own base URL without a trailing slash, for example `http://127.0.0.1:8080`.
+    pub base_url: String,
+}
+
+/// How many of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// What is counted, for example `EMAIL`.
+    pub kind: String,
+    /// How many.
+    pub count: u32,
+}

@@ -1,0 +1,132 @@
+//! The steps that call cargo.
+
+use std::process::Command;
+
+use super::report::{Outcome, Report};
+use super::{Args, Found};
+use crate::context::Context;
+use crate::{bundle as browser, cargo, tidy as rules, tools as provision};
+
+pub(super) fn format(context: &Context, _: &Args, _: &mut Found) -> Outcome {
+    cargo::run(&mut cargo::command(&context.root, &["fmt", "--all", "--check"])).into()
+}
+
+pub(super) fn tidy(context: &Context, _: &Args, _: &mut Found) -> Outcome {
+    match rules::check(context) {
+        Ok(found) if found.problems.is_empty() => Outcome::Passed(found.summary),
+        Ok(found) => {
+            for problem in &found.problems {
+                eprintln!("{problem}");
+            }
+            Outcome::Failed(format!("{} problems", found.problems.len()))
+        }
+        Err(reason) => Outcome::Failed(reason),
+    }
+}
+
+/// A row for each tool, so that what a machine lacks is seen by name.
+pub(super) fn tools(context: &Context, report: &mut Report, found: &mut Found) {
+    for tool in &provision::TOOLS {
+        report.step(tool.name, || match (tool.provide)(context) {
+            Ok(variables) => {
+                let path = variables.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
+                found.variables.extend(variables);
+                Outcome::Passed(format!("ready: {path}"))
+            }
+            Err(missing) => {
+                found.incomplete = true;
+                Outcome::Skipped {
+                    reason: format!("its tests do not run: {}", missing.reason),
+                    fix: missing.fix,
+                }
+            }
+        });
+    }
+}
+
+pub(super) fn bundle(context: &Context, _: &Args, found: &mut Found) -> Outcome {
+    if let Err(missing) = browser::ensure_target() {
+        return Outcome::Skipped { reason: missing.reason, fix: missing.fix };
+    }
+    match browser::build(context) {
+        Ok(folder) => {
+            found.console = Some(folder);
+            Outcome::Passed(String::new())
+        }
+        Err(reason) => Outcome::Failed(reason),
+    }
+}
+
+pub(super) fn lints(context: &Context, _: &Args, found: &mut Found) -> Outcome {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--features", "xtask/bench,xtask/console"];
+    let mut command = cargo::command(&context.root, &arguments);
+    command.args(["--", "--deny", "warnings"]).env(cargo::CONSOLE_DIR, found.console_dir());
+    cargo::run(&mut command).into()
+}
+
+pub(super) fn tests(context: &Context, args: &Args, found: &mut Found) -> Outcome {
+    let nextest = has_nextest(context);
+    let mut command = if nextest {
+        let mut command = cargo::command(&context.root, &["nextest", "run", "--workspace", "--no-fail-fast"]);
+        if args.full {
+            command.args(["--run-ignored", "all"]);
+        }
+        command.args(&args.filter);
+        command
+    } else {
+        let mut command = cargo::command(&context.root, &["test", "--workspace", "--no-fail-fast"]);
+        command.args(&args.filter);
+        if args.full {
+            command.args(["--", "--include-ignored"]);
+        }
+        command
+    };
+    with_environment(&mut command, args, found);
+    let runner = if nextest { "cargo nextest" } else { "cargo test" };
+    match cargo::run(&mut command) {
+        Ok(()) if found.incomplete => Outcome::Passed(format!("{runner}; without what is skipped above")),
+        Ok(()) => Outcome::Passed(runner.to_owned()),
+        Err(reason) => Outcome::Failed(reason),
+    }
+}
+
+/// nextest leaves the examples in the documentation out; `cargo test` has run them already.
+pub(super) fn doctests(context: &Context, args: &Args, found: &mut Found) -> Outcome {
+    if !has_nextest(context) {
+        return Outcome::Passed("with the tests".to_owned());
+    }
+    let mut command = cargo::command(&context.root, &["test", "--workspace", "--doc"]);
+    with_environment(&mut command, args, found);
+    cargo::run(&mut command).into()
+}
+
+pub(super) fn docs(context: &Context, _: &Args, found: &mut Found) -> Outcome {
+    let mut command = cargo::command(&context.root, &["doc", "--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "--deny warnings").env(cargo::CONSOLE_DIR, found.console_dir());
+    cargo::run(&mut command).into()
+}
+
+/// `tidy` holds the same lists; cargo-deny reads them with more care where it is installed.
+pub(super) fn deny(context: &Context, _: &Args, _: &mut Found) -> Outcome {
+    if provision::find("cargo-deny").is_none() {
+        return Outcome::Passed("by `tidy`; `cargo install cargo-deny` looks closer".to_owned());
+    }
+    let checks = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
+    cargo::run(&mut cargo::command(&context.root, &checks)).into()
+}
+
+fn has_nextest(context: &Context) -> bool {
+    cargo::output(&mut cargo::command(&context.root, &["nextest", "--version"])).is_ok()
+}
+
+/// What the tests look at. `STRICT` makes a test fail that misses its tool; it is set where nothing is missing.
+fn with_environment(command: &mut Command, args: &Args, found: &Found) {
+    command.env(cargo::CONSOLE_DIR, found.console_dir());
+    command.envs(found.variables.iter().map(|(name, path)| (name, path)));
+    if !found.incomplete && !found.variables.is_empty() {
+        command.env("BAILIWICK_TEST_STRICT", "1");
+    }
+    if args.full {
+        command.env("BAILIWICK_TEST_FULL", "1");
+    }
+}

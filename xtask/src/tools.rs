@@ -1,0 +1,167 @@
+//! What the tests need besides cargo: a browser, Python and Node with the official SDKs.
+//!
+//! Each is taken from where the environment says, else from where it is installed, else, as root on a Debian-like
+//! system, installed by apt. What cannot be had is named with what would make it run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::context::Context;
+use crate::{Result, cargo};
+
+/// The SDKs' own lists of what they need, kept beside the tests that use them.
+const SDK_DIR: &str = "server/tests/sdk";
+
+/// Something that could not be had.
+pub(crate) struct Missing {
+    /// What is missing, and what was tried.
+    pub(crate) reason: String,
+    /// What would make it run.
+    pub(crate) fix: String,
+}
+
+/// The variables that a test looks at, with the values that this machine gives them.
+pub(crate) type Variables = Vec<(&'static str, PathBuf)>;
+
+/// A way to provide for some tests.
+pub(crate) struct Tool {
+    /// What needs it, as the table calls it.
+    pub(crate) name: &'static str,
+    /// Finds or installs it.
+    pub(crate) provide: fn(&Context) -> std::result::Result<Variables, Missing>,
+}
+
+/// All of them.
+pub(crate) const TOOLS: [Tool; 3] = [
+    Tool { name: "browser (Chromium)", provide: chromium },
+    Tool { name: "OpenAI SDK for Python", provide: python },
+    Tool { name: "OpenAI SDK for Node", provide: node },
+];
+
+fn chromium(_: &Context) -> std::result::Result<Variables, Missing> {
+    const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let found = preset("BAILIWICK_TEST_CHROMIUM").or_else(|| NAMES.iter().find_map(|name| find(name)));
+    let path = match found {
+        Some(path) => path,
+        None => apt(&["chromium"]).and_then(|()| find("chromium").ok_or_else(|| missing("chromium")))?,
+    };
+    Ok(vec![("BAILIWICK_TEST_CHROMIUM", path)])
+}
+
+fn python(context: &Context) -> std::result::Result<Variables, Missing> {
+    if let Some(path) = preset("BAILIWICK_TEST_PYTHON") {
+        return Ok(vec![("BAILIWICK_TEST_PYTHON", path)]);
+    }
+    if !usable_python() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    let folder = context.tools_dir().join("python");
+    let python = folder.join("bin/python");
+    let wanted = wanted(context, "requirements.txt", "openai\n");
+    provide(&folder, &wanted, |folder| {
+        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let list = folder.join("requirements.txt");
+        std::fs::write(&list, &wanted).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
+        cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&list))
+            .map(drop)
+    })?;
+    Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
+}
+
+fn node(context: &Context) -> std::result::Result<Variables, Missing> {
+    let (node, npm) = match (preset("BAILIWICK_TEST_NODE").or_else(|| find("node")), find("npm")) {
+        (Some(node), Some(npm)) => (node, npm),
+        _ => {
+            apt(&["nodejs", "npm"])?;
+            let node = find("node").ok_or_else(|| missing("nodejs"))?;
+            (node, find("npm").ok_or_else(|| missing("npm"))?)
+        }
+    };
+    if let Some(modules) = preset("BAILIWICK_TEST_NODE_MODULES") {
+        return Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)]);
+    }
+    let folder = context.tools_dir().join("node");
+    let wanted = wanted(context, "package.json", r#"{"private": true, "dependencies": {"openai": "*"}}"#);
+    provide(&folder, &wanted, |folder| {
+        std::fs::create_dir_all(folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
+        let list = folder.join("package.json");
+        std::fs::write(&list, &wanted).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
+        let quiet = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
+        cargo::output(Command::new(npm).args(quiet).current_dir(folder)).map(drop)
+    })?;
+    let modules = folder.join("node_modules");
+    Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)])
+}
+
+/// The project's list of what to install, or the default where it keeps none.
+fn wanted(context: &Context, file: &str, default: &str) -> String {
+    std::fs::read_to_string(context.root.join(SDK_DIR).join(file)).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Installs into `folder` unless exactly this list was installed there before.
+fn provide(
+    folder: &Path,
+    wanted: &str,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> std::result::Result<(), Missing> {
+    let stamp = folder.join("installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let done = std::fs::create_dir_all(folder)
+        .map_err(|e| format!("cannot create {}: {e}", folder.display()))
+        .and_then(|()| install(folder))
+        .and_then(|()| std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display())));
+    done.map_err(|reason| Missing { reason, fix: "run again with the package registry in reach".to_owned() })
+}
+
+/// Whether `python3` can make virtual environments.
+fn usable_python() -> bool {
+    cargo::output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
+}
+
+/// What the environment names, if it is there.
+fn preset(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists())
+}
+
+/// A program on the search path, or where administrators' programs are.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(extra).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn missing(package: &str) -> Missing {
+    Missing { reason: format!("{package} is not installed"), fix: format!("apt-get install {package}") }
+}
+
+/// Installs packages where that is ours to do: as root, with apt.
+pub(crate) fn apt(packages: &[&str]) -> std::result::Result<(), Missing> {
+    static UPDATED: OnceLock<Result<()>> = OnceLock::new();
+    let list = packages.join(" ");
+    let fix = format!("apt-get install {list}");
+    let refuse = |reason: String| Missing { reason, fix: fix.clone() };
+    let root = cargo::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !root || find("apt-get").is_none() {
+        return Err(refuse(format!(
+            "{list}: not installed, and only root on a Debian-like system can do it here"
+        )));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(arguments)
+            .args(packages_of(arguments, packages));
+        cargo::output(&mut command).map(drop)
+    };
+    UPDATED.get_or_init(|| apt(&["update"])).clone().map_err(&refuse)?;
+    apt(&["install", "-y", "--no-install-recommends"]).map_err(refuse)
+}
+
+/// `apt-get update` takes no packages, `install` does.
+fn packages_of<'a>(arguments: &[&str], packages: &'a [&'a str]) -> &'a [&'a str] {
+    if arguments.contains(&"install") { packages } else { &[] }
+}
