@@ -69,6 +69,7 @@ impl MigrationTrait for Migration {
                     .col(blob("frontier"))
                     .col(int("time_ms"))
                     .col(int("indexed_to"))
+                    .col(int("settled_to"))
                     .check(Expr::col("size").gte(0))
                     .take(),
             )

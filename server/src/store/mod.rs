@@ -5,20 +5,22 @@
 //! write that has not returned yet; writes run one after the other.
 
 pub mod budgets;
+pub(crate) mod commit;
 mod connect;
-//DD
+pub mod decisions;
 pub mod endpoints;
-mod entities;
+pub mod entities;
 mod error;
 pub mod keys;
 pub mod people;
-//RR
+pub(crate) mod records;
 pub mod scopes;
+pub(crate) mod sections;
 pub mod service_tokens;
 pub mod sessions;
 pub mod settings;
 pub mod setup_links;
-//TT
+pub(crate) mod tree;
 
 pub use connect::Store;
 pub use error::StoreError;

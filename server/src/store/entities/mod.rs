@@ -1,17 +1,17 @@
 //! The tables as sea-orm entities, a file each.
 
-pub(crate) mod budget_spend;
-pub(crate) mod budgets;
-pub(crate) mod checkpoints;
-pub(crate) mod decisions;
-pub(crate) mod endpoints;
-pub(crate) mod people;
-pub(crate) mod records;
-pub(crate) mod scopes;
-pub(crate) mod service_tokens;
-pub(crate) mod sessions;
-pub(crate) mod settings;
-pub(crate) mod setup_links;
-pub(crate) mod tree_head;
-pub(crate) mod tree_tiles;
-pub(crate) mod virtual_keys;
+pub mod budget_spend;
+pub mod budgets;
+pub mod checkpoints;
+pub mod decisions;
+pub mod endpoints;
+pub mod people;
+pub mod records;
+pub mod scopes;
+pub mod service_tokens;
+pub mod sessions;
+pub mod settings;
+pub mod setup_links;
+pub mod tree_head;
+pub mod tree_tiles;
+pub mod virtual_keys;
