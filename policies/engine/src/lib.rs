@@ -1,1 +1,40 @@
-//! To be written.
+//! Policy bundles as code: load, lint, compile, decide, explain and test.
+//!
+//! A [`Bundle`] is a folder in Git: rules, roles, attestations, exceptions and tests. [`Compiled`] joins it with the
+//! compliance database and the catalog of endpoints; [`Compiled::decide`] is then a pure function of
+//! [`RequestFacts`]. Rules only restrict, and what is unknown counts against the request: three-valued conditions
+//! apply when unknown, requirements fail when unknown.
+//!
+//! The crate is pure: no I/O, no async, no clock. Times come in as Unix milliseconds.
+
+mod bundle;
+mod condition;
+mod decision;
+mod documents;
+mod endpoint;
+mod endpoint_set;
+mod exception;
+mod facts;
+pub mod pattern;
+mod policy_test;
+mod problem;
+mod rbac;
+mod require;
+mod rule;
+pub mod scope;
+mod source;
+mod validate;
+
+pub use bundle::{Bundle, Manifest, Settings};
+pub use condition::{AtLeast, SensitivityCondition, When};
+pub use decision::{Decision, DenyCode, Obligations, Outcome, RuleIndex, Shadow, Waiver};
+pub use endpoint::{Endpoint, ModelAlias};
+pub use endpoint_set::EndpointSet;
+pub use exception::Exception;
+pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
+pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
+pub use problem::{Problem, Severity};
+pub use rbac::{Grant, Membership, Rbac};
+pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
+pub use rule::{Direction, Forbid, Mode, Redact, Restore, Rule, RuleObligations};
+pub use source::BundleSource;

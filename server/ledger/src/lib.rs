@@ -12,9 +12,21 @@
 //! the command line. The formats are specified in `docs/reference/audit-format.md`.
 
 pub mod canonical;
+pub mod checkpoint;
+pub mod disclosure;
+pub mod export;
 mod fields;
+pub mod key;
 pub mod merkle;
+pub mod note;
+pub mod receipt;
 pub mod record;
+pub mod verify;
 
+pub use checkpoint::{Checkpoint, SignedCheckpoint};
+pub use export::{ExportError, ExportWriter};
+pub use key::{PublicKey, Signer};
 pub use merkle::Hash;
+pub use receipt::{Receipt, ReceiptRecord};
 pub use record::{Draft, Header, Kind, LogId, Record, RecordError, Section};
+pub use verify::{FileKind, Report, Verifier, file_kind, verify_export};

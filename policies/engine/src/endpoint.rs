@@ -1,0 +1,44 @@
+//! Endpoints as the engine sees them.
+
+use crate::facts::Operation;
+use bailiwick_compliance_db::EndpointProfile;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A model under the name that clients use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelAlias {
+    /// What clients ask for.
+    pub alias: String,
+    /// What the provider is sent. Facts about models are looked up under this name.
+    pub upstream: String,
+}
+
+/// One place that can serve models.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Unique name.
+    pub name: String,
+    /// Only requests of this scope and below may use it.
+    pub scope: String,
+    /// What it serves.
+    pub models: Vec<ModelAlias>,
+    /// What it can do.
+    pub operations: Vec<Operation>,
+    /// What the compliance database needs to know of it.
+    pub profile: EndpointProfile,
+}
+
+impl Endpoint {
+    /// The profile for one of its models.
+    pub(crate) fn profile_for(&self, upstream: &str) -> EndpointProfile {
+        EndpointProfile { name: self.name.clone(), model: upstream.to_owned(), ..self.profile.clone() }
+    }
+
+    /// What the provider is sent for an alias.
+    pub(crate) fn upstream(&self, alias: &str) -> Option<&str> {
+        self.models.iter().find(|m| m.alias == alias).map(|m| m.upstream.as_str())
+    }
+}
