@@ -31,3 +31,11 @@ impl MigratorTrait for Migrator {
         ]
     }
 }
+
+/// Brings the database to this binary's schema; does nothing where it is there already.
+///
+/// # Errors
+/// What the database said; a migration that fails leaves nothing of itself behind.
+pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
+    Migrator::up(db, None).await
+}

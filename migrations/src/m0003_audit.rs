@@ -10,6 +10,11 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    // SQLite's default would leave half a migration behind.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // `leaf_bytes` are the exact bytes that were hashed. `sections` packs the salted sections of one record
         // (a row each would triple the inserts of the hot path); destroying one rewrites the pack without it.
@@ -64,6 +69,7 @@ impl MigrationTrait for Migration {
                     .col(blob("frontier"))
                     .col(int("time_ms"))
                     .col(int("indexed_to"))
+                    .col(int("settled_to"))
                     .check(Expr::col("size").gte(0))
                     .take(),
             )

@@ -1,5 +1,11 @@
 //! Bailiwick: a governance and compliance control plane for LLM traffic.
 
 pub mod budgets;
+pub mod clock;
 pub mod gateway;
 pub mod keys;
+pub mod organisation;
+pub mod providers;
+pub mod router;
+pub mod snapshot;
+pub mod store;
