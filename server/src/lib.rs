@@ -1,1 +1,3 @@
 //! Bailiwick: a governance and compliance control plane for LLM traffic.
+
+pub mod providers;
