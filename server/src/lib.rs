@@ -2,6 +2,7 @@
 
 pub mod budgets;
 pub mod clock;
+pub mod demo;
 pub mod gateway;
 pub mod keys;
 pub mod organisation;
