@@ -1,25 +1,8 @@
-//! The time over which a budget counts.
+//! Where a budget's window begins, by the calendar in UTC.
 
 use chrono::{DateTime, Datelike, Duration, TimeZone, Utc};
-use serde::{Deserialize, Serialize};
 
-/// A calendar window in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    /// From the full hour.
-    Hour,
-    /// From midnight.
-    Day,
-    /// From Monday (ISO 8601).
-    Week,
-    /// From the first of the month.
-    Month,
-    /// From the first of January.
-    Year,
-    /// Never starts again.
-    Total,
-}
+pub use crate::store::budgets::Window;
 
 impl Window {
     /// The start, in Unix milliseconds, of the window that holds `now_ms`; 0 for [`Window::Total`].
@@ -32,6 +15,10 @@ impl Window {
             Self::Day => day,
             Self::Week => day - Duration::days(i64::from(day.weekday().num_days_from_monday())),
             Self::Month => day.with_day(1).unwrap_or(day),
+            Self::Quarter => {
+                let first = day.month0() / 3 * 3 + 1;
+                day.with_day(1).and_then(|day| day.with_month(first)).unwrap_or(day)
+            }
             Self::Year => day.with_day(1).and_then(|day| day.with_month(1)).unwrap_or(day),
             Self::Total => return 0,
         };
@@ -46,6 +33,7 @@ impl Window {
             Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",
+            Self::Quarter => "quarter",
             Self::Year => "year",
             Self::Total => "total",
         }
@@ -56,10 +44,10 @@ impl std::str::FromStr for Window {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year, Self::Total]
+        [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::Total]
             .into_iter()
             .find(|window| window.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is no budget window: hour, day, week, month, year or total"))
+            .ok_or_else(|| format!("`{text}` is no budget window: hour, day, week, month, quarter, year or total"))
     }
 }
 
@@ -79,6 +67,7 @@ mod tests {
             (Window::Day, "2026-11-22T00:00:00Z"),
             (Window::Week, "2026-11-16T00:00:00Z"),
             (Window::Month, "2026-11-01T00:00:00Z"),
+            (Window::Quarter, "2026-10-01T00:00:00Z"),
             (Window::Year, "2026-01-01T00:00:00Z"),
         ] {
             assert_eq!(window.start_ms(now), ms(start), "{window:?}");

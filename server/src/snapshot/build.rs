@@ -102,11 +102,12 @@ pub async fn build(
         }
         keys.insert(entry.0.id.clone(), Arc::new(entry.0));
     }
+    let made_from = policy.digests();
     let digests = vec![
-        ("bundle", sources.bundle.digest.clone()),
-        ("catalog", sources.database.digest().to_owned()),
-        ("endpoints", policy.endpoints_digest()),
-        ("engine", format!("bailiwick {}", env!("CARGO_PKG_VERSION"))),
+        ("bundle", made_from.bundle.clone()),
+        ("catalog", made_from.database.clone()),
+        ("endpoints", made_from.endpoints.clone()),
+        ("engine", made_from.engine.clone()),
         ("detectors", sources.detector.digest().to_owned()),
     ];
     Ok(Snapshot {
@@ -172,11 +173,19 @@ fn place(
     for model in &definition.models {
         let target =
             definition.target(&model.upstream, credential.as_ref()).map_err(|error| error.to_string())?;
-        let info = sources.database.model(&definition.profile.service, &model.upstream);
-        let listed = info.map(|info| Price {
-            input: info.price.input,
-            cached_input: info.price.cached_input.unwrap_or(info.price.input),
-            output: info.price.output,
+        let profile = EndpointProfile {
+            name: definition.name.clone(),
+            model: model.upstream.clone(),
+            ..definition.profile.clone()
+        };
+        let info = sources.database.model(&profile.service, &model.upstream);
+        let listed = info.map(|info| {
+            let price = info.price_at(&profile);
+            Price {
+                input: price.input.nano_dollars(),
+                cached_input: price.cached().nano_dollars(),
+                output: price.output.nano_dollars(),
+            }
         });
         let route = Route {
             target,
