@@ -1,6 +1,6 @@
 //! What a file of facts must hold to beyond its shape.
 
-use crate::{AttestationKind, Database, Evidence, Fact, FactScope, FactValue, Problem, ValueKind};
+use crate::{AttestationKind, Database, Evidence, Fact, FactScope, FactValue, ModelInfo, Problem, ValueKind};
 
 /// One fact by itself.
 pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
@@ -78,4 +78,30 @@ fn has_counterpart(database: &Database, fact: &Fact, kind: AttestationKind) -> b
     database.facts_about(fact.attribute).any(|other| {
         other.scope == fact.scope && other.when.needs(kind) && other.when.with_features.is_empty()
     })
+}
+
+/// The models: evidence, and no two entries for one name.
+pub(crate) fn models(path: &str, models: &[ModelInfo], problems: &mut Vec<Problem>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for model in models {
+        let of = format!("{} {}", model.service, model.model.as_str());
+        evidence(path, &of, &model.evidence, problems);
+        for name in std::iter::once(model.model.as_str()).chain(model.also.iter().map(String::as_str)) {
+            if !seen.insert((model.service.as_str(), name)) {
+                problems.push(Problem {
+                    file: path.to_owned(),
+                    line: None,
+                    what: format!("{of}: `{name}` has two entries"),
+                });
+            }
+        }
+        let scopes: Vec<&FactScope> = model.variants.iter().map(|variant| &variant.scope).collect();
+        if scopes.contains(&&FactScope::default()) {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: None,
+                what: format!("{of}: a variant that fits every endpoint: make it the price"),
+            });
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! The crate is pure: no I/O, no async, no clock. Times come in as Unix milliseconds.
 
 mod bundle;
+mod compiled;
 mod condition;
 mod decision;
 mod documents;
@@ -26,6 +27,9 @@ mod source;
 mod validate;
 
 pub use bundle::{Bundle, Manifest, Settings};
+pub use compiled::{
+    Compiled, Digests, EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation,
+};
 pub use condition::{AtLeast, SensitivityCondition, When};
 pub use decision::{Decision, DenyCode, Obligations, Outcome, RuleIndex, Shadow, Waiver};
 pub use endpoint::{Endpoint, ModelAlias};

@@ -1,0 +1,3 @@
+//! The embedded database, resolved for endpoints that exist.
+
+mod data;
