@@ -1,5 +1,6 @@
 //! Bailiwick: a governance and compliance control plane for LLM traffic.
 
+pub mod audit;
 pub mod budgets;
 pub mod clock;
 pub mod demo;

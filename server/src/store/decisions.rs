@@ -1,7 +1,7 @@
 //! The list of decisions that the console shows: one row a decision, behind the log by at most the indexer's
 //! lag, and rebuilt from it where it is missing.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
 use serde::{Deserialize, Serialize};
 
 use super::entities::decisions::{Column, Entity, Model};

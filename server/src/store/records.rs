@@ -2,7 +2,7 @@
 
 use bailiwick_ledger::{Hash, Header, Section};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::entities::records::{ActiveModel, Column, Entity, Model};
@@ -75,16 +75,21 @@ pub(crate) async fn range(
     to: u64,
     limit: u64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    in_range(store, from, to, limit).await?.into_iter().map(StoredRecord::try_from).collect()
+    in_range(&store.read, from, to, limit).await?.into_iter().map(StoredRecord::try_from).collect()
 }
 
-async fn in_range(store: &Store, from: u64, to: u64, limit: u64) -> Result<Vec<Model>, StoreError> {
+async fn in_range(
+    db: &impl ConnectionTrait,
+    from: u64,
+    to: u64,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
     Ok(Entity::find()
         .filter(Column::Leaf.gte(to_i64(from)?))
         .filter(Column::Leaf.lt(to_i64(to)?))
         .order_by_asc(Column::Leaf)
         .limit(limit)
-        .all(&store.read)
+        .all(db)
         .await?)
 }
 
@@ -99,22 +104,31 @@ pub(crate) async fn of_decision(store: &Store, decision: &str) -> Result<Vec<Sto
     rows.into_iter().map(StoredRecord::try_from).collect()
 }
 
-/// What the records of the leaves `from..` change in the list of decisions: up to `limit`, as (leaf, change).
-pub(crate) async fn index_updates(
-    store: &Store,
-    from: u64,
-    limit: u64,
-) -> Result<Vec<(u64, Option<Vec<u8>>)>, StoreError> {
-    let rows: Vec<(i64, Option<Vec<u8>>)> = Entity::find()
+/// What a record changes besides the tree.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) leaf: u64,
+    pub(crate) header: Header,
+    pub(crate) index_update: Option<Vec<u8>>,
+}
+
+/// What up to `limit` records from the leaf `from` on change besides the tree, in order.
+pub(crate) async fn updates(store: &Store, from: u64, limit: u64) -> Result<Vec<Update>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = Entity::find()
         .select_only()
-        .columns([Column::Leaf, Column::IndexUpdate])
+        .columns([Column::Leaf, Column::LeafBytes, Column::IndexUpdate])
         .filter(Column::Leaf.gte(to_i64(from)?))
         .order_by_asc(Column::Leaf)
         .limit(limit)
         .into_tuple()
         .all(&store.read)
         .await?;
-    rows.into_iter().map(|(leaf, update)| Ok((to_u64(leaf)?, update))).collect()
+    let update = |(leaf, bytes, index_update): (i64, Vec<u8>, _)| {
+        let header = Header::parse(&bytes)
+            .map_err(|err| StoreError::Corrupt(format!("the record of leaf {leaf}: {err}")))?;
+        Ok(Update { leaf: to_u64(leaf)?, header, index_update })
+    };
+    rows.into_iter().map(update).collect()
 }
 
 /// The last sequence that `replica` used and the highest time of any record.
@@ -173,30 +187,43 @@ pub(crate) async fn leaves_between(
     }
 }
 
-/// Destroys the sections called one of `names` of the record at `leaf`. Returns which there were.
+/// Records whose sections one transaction destroys: the group commit waits meanwhile.
+const DESTROY_PAGE: u64 = 32;
+
+/// Destroys the sections called one of `names` of the leaves `from..to`, except in records of the kind `spare`.
+/// Returns how many there were. The database's own leftovers (free space, write-ahead log) are wiped too.
 pub(crate) async fn destroy_sections(
     store: &Store,
-    leaf: u64,
+    from: u64,
+    to: u64,
     names: &[String],
-) -> Result<Vec<String>, StoreError> {
-    let transaction = store.begin().await?;
-    let row = Entity::find()
-        .filter(Column::Leaf.eq(to_i64(leaf)?))
-        .one(&transaction)
-        .await?
-        .ok_or(StoreError::NotFound("record"))?;
-    let (gone, kept): (Vec<Section>, Vec<Section>) = sections::unpack(&row.sections)?
-        .into_iter()
-        .partition(|section| names.iter().any(|name| *name == section.name));
-    if !gone.is_empty() {
-        let change = ActiveModel {
-            replica: Set(row.replica),
-            replica_sequence: Set(row.replica_sequence),
-            sections: Set(sections::pack(&kept)?),
-            ..Default::default()
-        };
-        change.update(&transaction).await?;
+    spare: &str,
+) -> Result<u64, StoreError> {
+    let (mut next, mut destroyed) = (from, 0_u64);
+    while next < to {
+        let transaction = store.begin().await?;
+        let page = in_range(&transaction, next, to, DESTROY_PAGE).await?;
+        let Some(last) = page.last().and_then(|row| row.leaf) else { break };
+        next = to_u64(last)?.saturating_add(1);
+        for row in page.into_iter().filter(|row| row.kind != spare) {
+            let mut kept = sections::unpack(&row.sections)?;
+            let before = kept.len();
+            kept.retain(|section| !names.iter().any(|name| *name == section.name));
+            if kept.len() == before {
+                continue;
+            }
+            destroyed =
+                destroyed.saturating_add(u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0));
+            let change = ActiveModel {
+                replica: Set(row.replica),
+                replica_sequence: Set(row.replica_sequence),
+                sections: Set(sections::pack(&kept)?),
+                ..Default::default()
+            };
+            Entity::update(change).exec_without_returning(&transaction).await?;
+        }
+        transaction.commit().await?;
     }
-    transaction.commit().await?;
-    Ok(gone.into_iter().map(|section| section.name.into_owned()).collect())
+    store.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(destroyed)
 }
