@@ -102,7 +102,7 @@ impl UpstreamClient {
     /// # Errors
     /// [`ClientError`] where certificates or keys do not fit.
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
-        let tls = Arc::new(tls_config(options.trust, options.identity)?);
+        let tls = tls_config(options.trust, options.identity)?;
         let inner = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(options.pool_idle_timeout)
             .pool_max_idle_per_host(options.pool_max_idle_per_host)

@@ -7,7 +7,6 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -50,14 +49,14 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(tls: Arc<ClientConfig>, limit: Duration) -> Self {
+    pub(super) fn new(tls: ClientConfig, limit: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(limit));
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         let inner = HttpsConnectorBuilder::new()
-            .with_tls_config((*tls).clone())
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .enable_http2()

@@ -1,0 +1,3 @@
+//! The demonstration: simulated providers and a sample organisation.
+
+pub mod simulator;
