@@ -87,7 +87,7 @@ impl MigrationTrait for Migration {
                     .col(int("created_ms"))
                     .foreign_key(&mut reference("scope", "scopes", "path"))
                     .foreign_key(&mut reference("key_id", "virtual_keys", "id"))
-                    .check(one_of("window", &["hour", "day", "week", "month", "quarter", "year", "lifetime"]))
+                    .check(one_of("window", &["hour", "day", "week", "month", "quarter", "year", "total"]))
                     .check(Expr::col("limit_nano").gte(0))
                     // A budget holds for a scope or for one key, never for both and never for neither.
                     .check(

@@ -105,6 +105,7 @@ impl MigrationTrait for Migration {
                     .col(int_null("cost_nano"))
                     .col(int_null("overhead_us"))
                     .col(int_null("status"))
+                    .col(text_null("code"))
                     .take(),
             )
             .await?;

@@ -233,7 +233,9 @@ fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names
         "mcp" => Some(Feature::RemoteMcp),
         _ => None,
     };
-    content.features.extend(feature);
+    if let Some(feature) = feature {
+        content.features.insert(feature);
+    }
     let name = ["function", "custom"]
         .iter()
         .find_map(|inner| document.get(tool, inner))

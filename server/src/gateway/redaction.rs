@@ -1,5 +1,7 @@
 //! What is done to the body before it leaves: findings replaced, and what can be put back kept for the way back.
 
+use std::sync::Arc;
+
 use bailiwick_pii::{EntityCounts, TokenKey, Vault, redact};
 
 use super::classify::Classified;
@@ -10,7 +12,7 @@ use super::document::{Edits, Kind};
 #[derive(Debug)]
 pub struct Redacted {
     pub(super) edits: Edits,
-    pub(super) vault: Vault,
+    pub(super) vault: Arc<Vault>,
     pub(super) counts: EntityCounts,
     pub(super) key: TokenKey,
 }
@@ -23,7 +25,7 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     let key = token_key(decided, root);
     let mut redacted = Redacted {
         edits: Edits::new(),
-        vault: Vault::new(),
+        vault: Arc::default(),
         counts: EntityCounts::default(),
         key,
     };
@@ -31,6 +33,7 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         return redacted;
     }
     let document = &classified.read.document;
+    let mut vault = Vault::new();
     let mut findings = Vec::new();
     let mut at = 0;
     while let Some(first) = classified.findings.get(at) {
@@ -42,7 +45,7 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         let Some(span) = classified.read.text.spans.get(first.span) else { continue };
         let text = classified.read.text.span_text(span);
         let Some(clean) =
-            redact(text, &findings, plan, &redacted.key, &mut redacted.vault, &mut redacted.counts)
+            redact(text, &findings, plan, &redacted.key, &mut vault, &mut redacted.counts)
         else {
             continue;
         };
@@ -54,6 +57,7 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
             redacted.edits.set_string(document, span.node, &clean);
         }
     }
+    redacted.vault = Arc::new(vault);
     redacted
 }
 

@@ -26,7 +26,7 @@ pub struct Rewriter {
     detector: Arc<Detector>,
     plan: RedactionPlan,
     key: TokenKey,
-    vault: Vault,
+    vault: Arc<Vault>,
     nothing: Vault,
     streams: Vec<(Position, Guard)>,
     found: EntityCounts,
@@ -58,7 +58,7 @@ enum Place {
 impl Rewriter {
     /// A rewriter for one answer.
     #[must_use]
-    pub fn new(detector: Arc<Detector>, plan: RedactionPlan, key: TokenKey, vault: Vault) -> Self {
+    pub fn new(detector: Arc<Detector>, plan: RedactionPlan, key: TokenKey, vault: Arc<Vault>) -> Self {
         Self {
             detector,
             plan,
@@ -186,8 +186,8 @@ impl Rewriter {
 
     fn guard(&self, place: Place) -> Guard {
         let (vault, mode) = match place {
-            Place::Text => (&self.vault, Mode::Text),
-            Place::Arguments => (&self.vault, Mode::JsonString),
+            Place::Text => (&*self.vault, Mode::Text),
+            Place::Arguments => (&*self.vault, Mode::JsonString),
             Place::Other => (&self.nothing, Mode::Text),
         };
         Guard::new(Arc::clone(&self.detector), self.plan.clone(), self.key.clone(), vault, mode)

@@ -223,7 +223,7 @@ fn rewriter(
         Arc::clone(&gateway.detector),
         decided.decision.response_redactions.clone(),
         key,
-        redacted.vault.clone(),
+        Arc::clone(&redacted.vault),
     )
 }
 

@@ -53,7 +53,7 @@ pub struct Declarations {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subject_regions: Vec<String>,
     /// Data classes that every request is to be taken to hold.
-    #[serde(skip_serializing_if = "ClassSet::is_empty")]
+    #[serde(skip_serializing_if = "no_classes")]
     pub data_classes: ClassSet,
     /// The least sensitivity of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +146,11 @@ impl Default for KeySettings {
             line: None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn no_classes(classes: &ClassSet) -> bool {
+    classes.is_empty()
 }
 
 fn yes() -> bool {

@@ -258,7 +258,7 @@ fn key(
         budgets.iter().filter(move |budget| budget.scope.as_deref() == Some(*path))
     });
     let budgets: SmallVec<[i64; 4]> = own.chain(above).map(|budget| budget.id).collect();
-    let rate = settings.requests_per_minute.map(|limit| match previous {
+    let rate = settings.requests_per_minute.map(|limit| match previous.map(Arc::as_ref) {
         Some(KeyEntry { rate: Some(rate), requests_per_minute: Some(before), .. }) if *before == limit => {
             Arc::clone(rate)
         }

@@ -90,7 +90,7 @@ pub async fn delete(store: &Store, id: BudgetId) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
-/// The settled spend of every window that began at or after `since_ms` (lifetime windows begin at 0 and are
+/// The settled spend of every window that began at or after `since_ms` (`total` windows begin at 0 and are
 /// always among them).
 ///
 /// # Errors

@@ -181,7 +181,8 @@ fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Resu
     add(args, row.classes)?;
     add(args, row.cost_nano)?;
     add(args, row.overhead_us)?;
-    add(args, row.status)
+    add(args, row.status)?;
+    add(args, row.code)
 }
 
 fn add<'t, T>(args: &mut SqliteArguments, value: T) -> Result<(), StoreError>
@@ -236,12 +237,13 @@ static SPEND: Insert = Insert::new(
 );
 static DECISIONS: Insert = Insert::new(
     "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
-     overhead_us, status)",
-    13,
+     overhead_us, status, code)",
+    14,
     " ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
      key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, endpoint = excluded.endpoint, \
      redactions = excluded.redactions, classes = excluded.classes, cost_nano = excluded.cost_nano, \
-     overhead_us = excluded.overhead_us, status = excluded.status",
+     overhead_us = excluded.overhead_us, status = excluded.status, \
+     code = excluded.code",
 );
 
 async fn insert<T>(

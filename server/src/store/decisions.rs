@@ -42,6 +42,9 @@ pub struct DecisionRow {
     /// The HTTP status that the client got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i64>,
+    /// The code of the error that the client got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// Which decisions to list; everything that is set must hold.
@@ -125,6 +128,7 @@ impl From<Model> for DecisionRow {
             cost_nano: row.cost_nano,
             overhead_us: row.overhead_us,
             status: row.status,
+            code: row.code,
         }
     }
 }

@@ -21,7 +21,7 @@ pub enum Window {
     /// A calendar year.
     Year,
     /// For ever: it never starts again.
-    Lifetime,
+    Total,
 }
 
 /// A limit on spending for a scope or for a key.

@@ -33,6 +33,8 @@ pub struct Model {
     pub overhead_us: Option<i64>,
     /// The HTTP status that the client got.
     pub status: Option<i64>,
+    /// The code of the error that the client got.
+    pub code: Option<String>,
 }
 
 /// No relation is followed in code.
