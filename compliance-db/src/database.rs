@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Attribute, Country, Evidence, Fact, FactId, ModelInfo, check};
+use crate::{Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, check};
 
 /// The files of `data/`, compiled in, as (path, text). A test compares the list with the folder.
 const EMBEDDED: [(&str, &str); 8] = [
@@ -186,6 +186,10 @@ impl Database {
     #[must_use]
     pub fn region(&self, operator: &str, region: &str) -> Option<Country> {
         self.regions.get(&(operator.to_owned(), region.to_owned())).copied()
+    }
+
+    pub(crate) fn has_region(&self, operator: &Pattern, region: &Pattern) -> bool {
+        self.regions.keys().any(|(of, name)| operator.matches(of) && region.matches(name))
     }
 
     /// What is known of `model` at `service`: the entry of that name, or else the service's entry for all models.

@@ -5,14 +5,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A requirement on a set of countries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Countries {
+/// A requirement on a set of countries: `{ within: [EU, EEA] }` or `{ known: true }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Countries {
     /// All of them lie in these regions or countries.
-    Within(Vec<String>),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<String>>,
     /// They are known, whichever they are. Only `true` can be asked for.
-    Known(bool),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
 }
 
 /// A requirement on a number of days.
@@ -105,17 +107,17 @@ impl Require {
             (Attribute::HumanReviewCountries, &self.human_review_countries),
             (Attribute::OperatorCountries, &self.operator_countries),
         ] {
-            match countries {
-                None => {}
-                Some(Countries::Known(true)) => out.push(Requirement { attribute, check: Check::Known }),
-                Some(Countries::Known(false)) => {
-                    wrong.push(format!("{attribute}: `known: false` cannot be required"))
-                }
-                Some(Countries::Within(names)) => match regions(names) {
+            let Some(countries) = countries else { continue };
+            match (&countries.within, countries.known) {
+                (None, Some(true)) => out.push(Requirement { attribute, check: Check::Known }),
+                // Being within a set takes being known.
+                (Some(names), None | Some(true)) => match regions(names) {
                     Ok(set) => out
                         .push(Requirement { attribute, check: Check::Within { names: names.clone(), set } }),
                     Err(e) => wrong.extend(e.into_iter().map(|e| format!("{attribute}: {e}"))),
                 },
+                (_, Some(false)) => wrong.push(format!("{attribute}: `known: false` cannot be required")),
+                (None, None) => wrong.push(format!("{attribute}: write `within: [...]` or `known: true`")),
             }
         }
         for (attribute, flag) in [

@@ -64,18 +64,25 @@ impl Gateway {
     }
 }
 
-/// One scope, one endpoint: an own server in Germany, as the starter bundle's rules let everything go to.
+/// One scope, one endpoint: an own server in Germany, which the starter bundle lets everything go to. The budget is
+/// there to be reserved from and settled to, not to refuse.
 fn declaration(upstream: &str) -> Value {
     json!({
-        "scopes": [{ "path": "/bench" }],
+        "scopes": [{ "path": "/bench", "controller": "DE", "subject_regions": ["DE"] }],
         "endpoints": [{
             "name": "bench",
             "scope": "/bench",
-            "provider": "self-hosted",
-            "wire": "vllm",
-            "model": "bench",
-            "base_url": format!("http://{upstream}/v1"),
-            "country": "DE",
+            "models": [{ "alias": "bench", "upstream": "bench" }],
+            "dialect": "vllm",
+            "base_url": format!("http://{upstream}"),
+            "profile": {
+                "name": "bench",
+                "operator": "self",
+                "service": "vllm",
+                "model": "bench",
+                "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 },
+            },
+            "price": { "input": "0.15", "output": "0.60" },
         }],
         "budgets": [{ "scope": "/bench", "window": "day", "limit_usd": "1000000" }],
     })

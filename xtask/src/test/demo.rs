@@ -41,10 +41,13 @@ pub(super) fn run(context: &Context, _: &Args, found: &mut Found) -> Outcome {
 }
 
 fn walk(context: &Context, found: &Found, python: Option<&Path>) -> Result<()> {
-    // The tests have built it, with the features of the whole workspace; so does this.
-    let mut build = cargo::command(&context.root, &["build", "--workspace", "--bin", "bailiwick"]);
-    cargo::run(build.env(cargo::CONSOLE_DIR, found.console_dir()))?;
     let binary = context.target.join("debug").join(format!("bailiwick{}", std::env::consts::EXE_SUFFIX));
+    // The tests have built it already. Building it alone would resolve other features, and compile half of it again.
+    if !(found.tested && binary.exists()) {
+        let mut build =
+            cargo::command(&context.root, &["build", "--package", "bailiwick", "--bin", "bailiwick"]);
+        cargo::run(build.env(cargo::CONSOLE_DIR, found.console_dir()))?;
+    }
     let folder = context.target.join("demo-check");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
