@@ -18,6 +18,9 @@ pub mod wire;
 mod connect;
 mod refusal;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
 pub use failure::UpstreamFailure;
 pub use openai::{Dialect, OpenAiWire};

@@ -14,6 +14,7 @@ mod chat;
 mod embeddings;
 mod errors;
 mod received;
+mod reply;
 mod respond;
 mod serve;
 mod text;
@@ -152,6 +153,12 @@ impl SimulatorHandle {
     /// How many requests there were, forgotten ones included.
     pub fn received_count(&self) -> u64 {
         self.shared.received.count()
+    }
+
+    /// How many connections are open.
+    pub fn open_connections(&self) -> usize {
+        // The task that accepts is tracked too, for as long as it runs.
+        self.tasks.len().saturating_sub(usize::from(!self.stop.is_cancelled()))
     }
 
     /// Forgets all requests and sets the count to zero.

@@ -16,7 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Shared,
-    respond::{Body, Outcome, Step, respond},
+    reply::{Body, Outcome, Step},
+    respond::respond,
 };
 
 /// Bodies beyond this are not read; the request is recorded without one.
