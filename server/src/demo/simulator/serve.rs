@@ -1,6 +1,10 @@
 //! Connections: HTTP by hyper, and the way below it where a behaviour needs one.
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -37,6 +41,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, stop) = (shared.clone(), stop.clone());
                 tasks.spawn(async move {
                     tokio::select! {

@@ -7,7 +7,7 @@ use crate::{
     demo::simulator::{Behaviour, BrokenSse, Simulator, SimulatorConfig, SimulatorHandle},
     providers::{
         ClientOptions, Dialect, Limits, OpenAiWire, Operation, Outgoing, Secret, StreamEvent, Target,
-        TargetSpec, UpstreamClient, UpstreamFailure, Usage, Wire, failure::Malformed, sse::Decoder,
+        TargetSpec, UpstreamClient, UpstreamEvents, UpstreamFailure, Usage, Wire, failure::Malformed,
     },
 };
 
@@ -58,7 +58,7 @@ async fn attempt_with(client: &UpstreamClient, target: &Target, stream: bool) ->
         client_headers: HeaderMap::new(),
     };
     let request = OpenAiWire.build(target, outgoing).unwrap();
-    let mut response = client.send(request, target.limits()).await?;
+    let response = client.send(request, target.limits()).await?;
     if !response.status.is_success() {
         let (status, headers) = (response.status, response.headers);
         let body = response.body.collect_error().await;
@@ -69,20 +69,16 @@ async fn attempt_with(client: &UpstreamClient, target: &Target, stream: bool) ->
         let body = response.body.collect().await?;
         return Ok((OpenAiWire.read_answer(Operation::ChatCompletions, &body)?.usage, body));
     }
-    let mut decoder = Decoder::new(target.limits().max_event_bytes);
+    let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
     let (mut raw, mut usage) = (Vec::new(), None);
-    while let Some(chunk) = response.body.chunk().await? {
-        decoder.push(chunk);
-        while let Some(event) = decoder.next_event().map_err(|_| UpstreamFailure::TooLarge)? {
-            raw.extend_from_slice(&event.raw);
-            match OpenAiWire.read_event(&event)? {
-                StreamEvent::Done => return Ok((usage, Bytes::from(raw))),
-                StreamEvent::Quiet => {}
-                StreamEvent::Chunk { usage: told, .. } => usage = told.or(usage),
-            }
+    while let Some((event, kind)) = events.next(&OpenAiWire).await? {
+        raw.extend_from_slice(&event.raw);
+        if let StreamEvent::Chunk { usage: told, .. } = kind {
+            usage = told.or(usage);
         }
     }
-    Err(UpstreamFailure::Malformed(Malformed::EventStream))
+    events.close().await;
+    Ok((usage, Bytes::from(raw)))
 }
 
 /// One simulator for one behaviour.
@@ -128,7 +124,9 @@ async fn a_connection_is_kept() {
     let client = UpstreamClient::new(ClientOptions::default()).unwrap();
     for _ in 0..5 {
         attempt_with(&client, &target, false).await.unwrap();
+        attempt_with(&client, &target, true).await.unwrap();
     }
+    assert_eq!(simulator.connection_count(), 1);
     // A simulator that dies closes the kept connection; a new one on the same port is reached all the same.
     let listen = simulator.url().trim_start_matches("http://").parse().unwrap();
     simulator.shutdown().await;
@@ -184,6 +182,7 @@ async fn a_connection_with_bytes_left_over_is_not_used_again() {
     for _ in 0..3 {
         attempt_with(&client, &target, false).await.unwrap();
     }
+    assert_eq!(simulator.connection_count(), 2);
 }
 
 #[tokio::test]
