@@ -7,6 +7,7 @@
 //! here it was decided, funded and recorded.
 
 pub mod client;
+pub mod events;
 pub mod failure;
 pub mod openai;
 pub mod secret;
@@ -18,7 +19,11 @@ pub mod wire;
 mod connect;
 mod refusal;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
+pub use events::UpstreamEvents;
 pub use failure::UpstreamFailure;
 pub use openai::{Dialect, OpenAiWire};
 pub use secret::Secret;

@@ -177,7 +177,7 @@ impl Wire for OpenAiWire {
     }
 
     fn read_answer(&self, _operation: Operation, body: &[u8]) -> Result<Answer, UpstreamFailure> {
-        let whole: Whole<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
+        let whole = Whole::read(body)?;
         if whole.choices.is_none() && whole.data.is_none() {
             return Err(malformed());
         }
@@ -189,7 +189,7 @@ impl Wire for OpenAiWire {
         if data.trim_ascii() == b"[DONE]" {
             return Ok(StreamEvent::Done);
         }
-        let chunk: Whole<'_> = serde_json::from_slice(data).map_err(|_| malformed())?;
+        let chunk = Whole::read(data)?;
         if chunk.error.is_some() || chunk.object.as_deref() == Some("error") {
             return Err(UpstreamFailure::ErrorInStream);
         }
@@ -262,6 +262,15 @@ struct Whole<'a> {
     usage: Option<Lenient>,
     #[serde(default)]
     error: Option<IgnoredAny>,
+}
+
+impl<'a> Whole<'a> {
+    /// Checks UTF-8 first: serde_json does not look into strings that it skips, and what is not UTF-8 could not
+    /// have been inspected either.
+    fn read(json: &'a [u8]) -> Result<Self, UpstreamFailure> {
+        let text = std::str::from_utf8(json).map_err(|_| malformed())?;
+        serde_json::from_str(text).map_err(|_| malformed())
+    }
 }
 
 /// A usage that is not of the protocol's shape is no usage, but no reason to lose the answer.

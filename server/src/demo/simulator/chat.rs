@@ -187,9 +187,9 @@ impl Completion {
         if let Some(fields) = chunk.as_object_mut() {
             match usage {
                 Some(usage) => drop(fields.insert("usage".into(), usage)),
-                // OpenAI: "all other chunks will also include a usage field, but with a null value".
+                // Once asked for usage, OpenAI puts the member into every chunk, null until the last.
                 None if self.with_usage && self.is_openai_like() => {
-                    drop(fields.insert("usage".into(), Value::Null))
+                    drop(fields.insert("usage".into(), Value::Null));
                 }
                 None => {}
             }

@@ -14,6 +14,7 @@ mod chat;
 mod embeddings;
 mod errors;
 mod received;
+mod reply;
 mod respond;
 mod serve;
 mod text;
@@ -26,7 +27,10 @@ use std::{
     collections::VecDeque,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::net::TcpListener;
@@ -111,6 +115,7 @@ impl Simulator {
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(Plan { lasting: config.behaviour.clone(), next: VecDeque::new() }),
             received: received::Log::new(),
+            connections: AtomicU64::new(0),
             config,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -154,6 +159,17 @@ impl SimulatorHandle {
         self.shared.received.count()
     }
 
+    /// How many connections there were, closed ones included.
+    pub fn connection_count(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many connections are open.
+    pub fn open_connections(&self) -> usize {
+        // The task that accepts is tracked too, for as long as it runs.
+        self.tasks.len().saturating_sub(usize::from(!self.stop.is_cancelled()))
+    }
+
     /// Forgets all requests and sets the count to zero.
     pub fn clear(&self) {
         self.shared.received.clear();
@@ -188,6 +204,7 @@ struct Shared {
     config: SimulatorConfig,
     behaviour: Mutex<Plan>,
     received: received::Log,
+    connections: AtomicU64,
 }
 
 #[derive(Debug)]

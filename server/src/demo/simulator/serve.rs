@@ -1,6 +1,10 @@
 //! Connections: HTTP by hyper, and the way below it where a behaviour needs one.
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -16,7 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Shared,
-    respond::{Body, Outcome, Step, respond},
+    reply::{Body, Outcome, Step},
+    respond::respond,
 };
 
 /// Bodies beyond this are not read; the request is recorded without one.
@@ -36,6 +41,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, stop) = (shared.clone(), stop.clone());
                 tasks.spawn(async move {
                     tokio::select! {
