@@ -17,6 +17,14 @@ pub struct Authenticated {
     _sealed: (),
 }
 
+impl Authenticated {
+    /// The key's public id.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key.id
+    }
+}
+
 /// Checks the key that the request presents.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ fn facts(classified: &Classified) -> RequestFacts {
     let key = &read.auth.key;
     let asked = read.shape.max_completion_tokens.or(read.shape.max_tokens);
     RequestFacts {
-        time_ms: read.auth.now_ms,
+        time_ms: read.auth.snapshot.decide_at_ms.unwrap_or(read.auth.now_ms),
         scope: key.scope.clone(),
         operation: operation(read.operation),
         model: read.model.clone(),

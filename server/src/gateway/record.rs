@@ -227,7 +227,7 @@ pub(super) fn row(decided: &Decided, outcome: &str, redactions: &EntityCounts) -
     let classes = decided.facts.classes.yes;
     IndexUpdate {
         id: decided.id.clone(),
-        time_ms: decided.facts.time_ms,
+        time_ms: auth.now_ms,
         scope: auth.key.scope.clone(),
         key_id: Some(auth.key.id.clone()),
         model: Some(decided.facts.model.clone()),

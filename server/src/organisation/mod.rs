@@ -4,13 +4,14 @@
 //! Rules, roles and attestations are not here: Git owns those (the policy bundle).
 
 mod apply;
+pub mod describe;
 mod endpoint;
 
 use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Applied, ApplyError, apply};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError, PriceUsd};
 
 use crate::budgets::Window;

@@ -25,6 +25,8 @@ pub struct Sources {
     pub database: Arc<Database>,
     /// The recognizers.
     pub detector: Arc<Detector>,
+    /// Decide as of this instant, Unix milliseconds, and not as of now.
+    pub decide_at_ms: Option<i64>,
 }
 
 /// Why no snapshot could be built. The old one stays in force.
@@ -53,6 +55,7 @@ pub async fn build(
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Snapshot, BuildError> {
+    let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
     let scopes = scopes(store).await?;
     let budget_rows = put_budgets(store, budgets, now_ms).await?;
     let mut unusable = Vec::new();
@@ -61,7 +64,7 @@ pub async fn build(
     for row in store::endpoints::list(store).await? {
         let definition: EndpointDefinition = serde_json::from_value(row.definition)
             .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-        match place(&definition, sources, previous, now_ms) {
+        match place(&definition, sources, previous, decide_at_ms) {
             Ok(place) => {
                 endpoints.push(definition.for_policy());
                 places.push(place);
@@ -73,7 +76,7 @@ pub async fn build(
         Arc::clone(&sources.bundle),
         Arc::clone(&sources.database),
         endpoints,
-        now_ms,
+        decide_at_ms,
     )
     .map_err(BuildError::Policy)?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
@@ -116,6 +119,7 @@ pub async fn build(
         digests,
         bundle_digest: sources.bundle.digest.clone(),
         unusable,
+        decide_at_ms: sources.decide_at_ms,
         keys,
     })
 }

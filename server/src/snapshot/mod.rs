@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub bundle_digest: String,
     /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.
     pub unusable: Vec<String>,
+    /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.
+    pub decide_at_ms: Option<i64>,
     keys: HashMap<String, Arc<KeyEntry>>,
 }
 
