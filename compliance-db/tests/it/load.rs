@@ -1,6 +1,10 @@
 //! Files that are wrong, and what is said about them.
 
-use bailiwick_compliance_db::{Database, FactId, LoadError};
+use bailiwick_compliance_db::{
+    Attribute::ProcessingCountries, Context, Database, EndpointProfile, FactId, LoadError, Missing,
+};
+
+use crate::support::{at, context, countries};
 
 const REGIONS: &str = "
 operators:
@@ -94,4 +98,33 @@ fn everything_wrong_is_said_at_once() {
         "{problems:?}"
     );
     assert!(problems.iter().any(|problem| problem.what.contains("version")), "{problems:?}");
+}
+
+#[test]
+fn a_fresh_fact_speaks_for_an_old_one_that_it_contradicts_unless_that_one_may_grow() {
+    let old = FACT.split_once("facts:\n").unwrap().1.replace("[DE]", "[DE, FR]").replace("2026-0", "2024-0");
+    let old = old.replace("svc/a", "svc/b").replace("attribute:", "conflicts_with: [svc/a]\n    attribute:");
+    let resolve = |old: &str| {
+        let endpoint = EndpointProfile {
+            operator: "op".into(),
+            service: "svc".into(),
+            model: "m".into(),
+            ..EndpointProfile::default()
+        };
+        let ctx = Context { now: at("2026-03-01T00:00:00Z"), ..context(&[]) };
+        load(&format!("{FACT}{old}")).unwrap().resolve(&endpoint, ProcessingCountries, &ctx)
+    };
+    let spoken_for = resolve(&old);
+    assert!(
+        spoken_for.within(countries(&["DE", "FR"])) && !spoken_for.within(countries(&["DE"])),
+        "both are joined"
+    );
+    let grown = resolve(&old.replace("[DE, FR]", "[DE, FR], may_grow: true"));
+    assert!(!grown.is_known());
+    assert!(
+        matches!(grown.missing.as_slice(), [Missing::Evidence { fact, .. }] if fact.as_str() == "svc/b"),
+        "{grown:?}"
+    );
+    let unrelated = resolve(&old.replace("conflicts_with: [svc/a]\n    ", ""));
+    assert!(!unrelated.is_known(), "an old claim that nothing contradicts is an old claim");
 }

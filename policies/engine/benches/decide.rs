@@ -1,5 +1,11 @@
 //! Deciding over 1,000 endpoints, all of which serve the model, with 200 rules of which half apply.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench"
+)]
 
 use bailiwick_compliance_db::{Database, FeatureSet};
 use bailiwick_pii::{ClassSet, DataClass};
@@ -87,7 +93,7 @@ fn compile(c: &mut Criterion) {
     let mut group = c.benchmark_group("compile");
     group.sample_size(10);
     group.bench_function("1000 endpoints, 200 rules", |b| {
-        b.iter(|| Compiled::new(Arc::clone(&bundle), Arc::clone(&database), endpoints(), now).unwrap())
+        b.iter(|| Compiled::new(Arc::clone(&bundle), Arc::clone(&database), endpoints(), now).unwrap());
     });
     group.finish();
 }

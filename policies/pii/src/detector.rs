@@ -3,7 +3,7 @@
 //! The pre-filter looks at every byte twice: a range of bytes (digits, `:`, `@`) by a comparison that compiles
 //! to vector instructions, and the literals of the recognizers by Aho-Corasick. Where it sees nothing, no
 //! recognizer runs. Of overlapping candidates a secret wins, then the more confident, then the longer one; a
-//! URL gives way to anything within it and is reported in pieces around it.
+//! URL gives way to anything within it. The loser keeps what the winner does not cover, as pieces of its own.
 
 use std::collections::BTreeMap;
 
@@ -31,11 +31,20 @@ enum Literal {
     Www,
 }
 
+/// Some literals. The automata are several because a vector search takes only few literals at a time.
+#[derive(Debug)]
+struct Literals {
+    automaton: AhoCorasick,
+    kinds: Vec<Literal>,
+}
+
+/// How many literals an automaton has at most.
+const LITERALS_MAX: usize = 30;
+
 /// Finds entities in text. Make one and share it: making it compiles its tables.
 #[derive(Debug)]
 pub struct Detector {
-    literals: AhoCorasick,
-    kinds: Vec<Literal>,
+    literals: Vec<Literals>,
     context: Context,
     plans: phone::Plans,
     digest: String,
@@ -44,23 +53,12 @@ pub struct Detector {
 impl Detector {
     /// Compiles the tables.
     pub fn new() -> Self {
-        let (mut patterns, mut kinds) = (Vec::new(), Vec::new());
-        for (i, key) in credential::KEYS.iter().enumerate() {
-            patterns.push(key.prefix);
-            kinds.push(Literal::Key(i));
-        }
-        for word in credential::WORDS {
-            patterns.push(word);
-            kinds.push(Literal::Word(word));
-        }
-        patterns.extend([credential::PEM, jwt::PREFIX, "www."]);
-        kinds.extend([Literal::Pem, Literal::Jwt, Literal::Www]);
-        #[expect(clippy::expect_used, reason = "the literals are constants; a test compiles them")]
-        let literals = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(&patterns)
-            .expect("constant literals");
-        Self { literals, kinds, context: Context::new(), plans: phone::Plans::new(), digest: digest() }
+        let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
+        let words = credential::WORDS.iter().map(|word| (*word, Literal::Word(word)));
+        let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www)];
+        let all: Vec<_> = keys.chain(words).chain(others).collect();
+        let literals = all.chunks(LITERALS_MAX).map(Literals::new).collect();
+        Self { literals, context: Context::new(), plans: phone::Plans::new(), digest: digest() }
     }
 
     /// Appends the findings of `text` to `out`: sorted by start, not overlapping, on character boundaries. The
@@ -95,7 +93,7 @@ impl Detector {
         let mut found = Candidates::default();
         self.scan_bytes(&input, &mut found);
         self.scan_literals(&input, &mut found);
-        resolve(found.0, out);
+        resolve(input.bytes, found.0, out);
     }
 
     /// Digits, `@` and `:`.
@@ -106,7 +104,7 @@ impl Detector {
             match input.byte(next) {
                 Some(b'0'..=b'9') => {
                     at = next + input.run(next, usize::MAX, |b| b.is_ascii_digit());
-                    self.scan_digits(input, next, at - next, found);
+                    at = self.scan_digits(input, next, at - next, found);
                 }
                 Some(b'@') => email::at(input, next, found),
                 Some(b':') => {
@@ -123,30 +121,50 @@ impl Detector {
         }
     }
 
-    /// A run of `len` digits at `at`.
-    fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
-        if input.before(at).is_some_and(|b| b.is_ascii_alphabetic()) && iban::at(input, at, found).is_some() {
-            return;
+    /// A run of `len` digits at `at`; where to go on.
+    fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) -> usize {
+        let next = at + len;
+        if let Some(end) = iban::at(input, at, found) {
+            return end;
         }
         // A short run that no other follows is nothing.
         let alone = !matches!(input.byte(at + len), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\t'));
         if len < 7 && alone {
-            return;
+            return next;
         }
-        let Some(numbers) = Numbers::read(input, at) else { return };
+        let Some(numbers) = Numbers::read(input, at) else { return next };
         ip_address::v4(input, &numbers, found);
         if numbers.digits.len() < 7 {
-            return;
+            return next;
         }
         card::at(input, &numbers, found);
         us_ssn::at(input, &numbers, found);
         de_tax_id::at(input, &numbers, found);
         phone::at(input, &self.plans, &numbers, found);
+        next
     }
 
     fn scan_literals(&self, input: &Input<'_>, found: &mut Candidates) {
+        for literals in &self.literals {
+            literals.scan(input, found);
+        }
+    }
+}
+
+impl Literals {
+    fn new(literals: &[(&'static str, Literal)]) -> Self {
+        let (patterns, kinds): (Vec<_>, Vec<_>) = literals.iter().copied().unzip();
+        #[expect(clippy::expect_used, reason = "the literals are constants; a test compiles them")]
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(&patterns)
+            .expect("constant literals");
+        Self { automaton, kinds }
+    }
+
+    fn scan(&self, input: &Input<'_>, found: &mut Candidates) {
         let mut from = 0;
-        while let Some(hit) = self.literals.find(aho_corasick::Input::new(input.bytes).range(from..)) {
+        while let Some(hit) = self.automaton.find(aho_corasick::Input::new(input.bytes).range(from..)) {
             let at = hit.start();
             from = match self.kinds.get(hit.pattern().as_usize()) {
                 Some(Literal::Key(n)) => credential::key(input, *n, at, found),
@@ -184,7 +202,7 @@ fn next_of_interest(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Resolves overlaps.
-fn resolve(mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
+fn resolve(bytes: &[u8], mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
     if candidates.len() < 2 {
         out.append(&mut candidates);
         return;
@@ -200,16 +218,13 @@ fn resolve(mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
     // Taken spans by their start; they never overlap.
     let mut taken: BTreeMap<usize, Finding> = BTreeMap::new();
     for candidate in candidates {
-        let overlapping = |taken: &BTreeMap<usize, Finding>| {
-            let last = taken.range(..candidate.end).next_back();
-            last.is_some_and(|(_, t)| t.overlaps(&candidate))
-        };
-        if candidate.entity == EntityType::Url {
-            for piece in around(&taken, candidate) {
+        // A candidate within one that is taken is another reading of the same text. One that reaches beyond it
+        // keeps what lies beyond: whatever any recognizer saw is covered.
+        for piece in around(&taken, candidate) {
+            let worded = |b: &u8| b.is_ascii_alphanumeric() || !b.is_ascii();
+            if bytes.get(piece.start..piece.end).unwrap_or_default().iter().any(worded) {
                 taken.insert(piece.start, piece);
             }
-        } else if !overlapping(&taken) {
-            taken.insert(candidate.start, candidate);
         }
     }
     out.extend(taken.into_values());

@@ -44,9 +44,7 @@ pub(crate) fn finds(entity: EntityType, examples: &[(&str, u8)]) {
 pub(crate) fn finds_not(entity: EntityType, examples: &[&str]) {
     let wrong: Vec<_> = examples
         .iter()
-        .filter_map(|text| {
-            scan(text, entity).first().map(|f| format!("{text:?}: {:?}", &text[f.start..f.end]))
-        })
+        .filter_map(|text| scan(text, entity).first().map(|f| format!("{text:?}: {:?}", f.value(text))))
         .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

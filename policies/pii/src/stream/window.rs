@@ -30,8 +30,7 @@ pub(super) fn decided(text: &str) -> usize {
     let last = start;
     // Back over words that may be groups of one number.
     let mut first_digits = None;
-    loop {
-        let Some(gap) = text.get(..start).and_then(|t| t.chars().next_back()) else { break };
+    while let Some(gap) = text.get(..start).and_then(|t| t.chars().next_back()) {
         if !is_gap(gap) || last - start > NUMBER_MAX {
             break;
         }

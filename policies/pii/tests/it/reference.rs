@@ -7,6 +7,7 @@ const REFERENCE: &str = include_str!("../../../../docs/reference/pii.md");
 #[test]
 fn examples_of_the_reference_hold() {
     let mut checked = 0;
+    let mut wrong = Vec::new();
     let block =
         REFERENCE.split("```text examples\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     for line in block.lines().filter(|line| !line.is_empty()) {
@@ -17,8 +18,11 @@ fn examples_of_the_reference_hold() {
             .map(|f| format!("{} {} {}", f.entity, f.confidence.score(), f.value(text).unwrap()))
             .collect();
         let got = if got.is_empty() { "nothing".to_owned() } else { got.join("; ") };
-        assert_eq!(got, expected, "{line}");
+        if got != expected {
+            wrong.push(format!("{} → {got}", line.split_once(" → ").unwrap().0));
+        }
         checked += 1;
     }
+    assert!(wrong.is_empty(), "these hold instead:\n{}", wrong.join("\n"));
     assert!(checked >= 20, "{checked} examples");
 }
