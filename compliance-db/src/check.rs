@@ -1,6 +1,8 @@
 //! What a file of facts must hold to beyond its shape.
 
-use crate::{AttestationKind, Database, Evidence, Fact, FactScope, FactValue, Problem, ValueKind};
+use crate::{
+    AttestationKind, Database, Evidence, Fact, FactScope, FactValue, ModelInfo, Pattern, Problem, ValueKind,
+};
 
 /// One fact by itself.
 pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
@@ -16,8 +18,13 @@ pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
     if !fits {
         wrong(format!("the value is not one of {} ({kind:?})", fact.attribute));
     }
-    if fact.scope == FactScope::default() {
-        wrong("a fact about every endpoint there is: give it a scope".into());
+    // A fact is found where its service's file is, and cannot reach another service by oversight.
+    let service = path.strip_suffix(".yaml").unwrap_or(path);
+    if !fact.id.as_str().strip_prefix(service).is_some_and(|rest| rest.starts_with('/')) {
+        wrong(format!("in {path} a fact is named {service}/..."));
+    }
+    if fact.scope.operator.is_empty() || fact.scope.service.iter().map(Pattern::as_str).ne([service]) {
+        wrong(format!("its scope must name the operator, and `{service}` as the service"));
     }
     if fact.when.attestations.intersects(fact.when.without_attestations)
         || fact.when.with_features.intersects(fact.when.without_features)
@@ -54,6 +61,12 @@ pub(crate) fn references(database: &Database, problems: &mut Vec<Problem>) {
         let mut wrong = |what: String| {
             problems.push(Problem { file: "facts".into(), line: None, what: format!("{}: {what}", fact.id) });
         };
+        for region in &fact.scope.source_region {
+            let known = |operator: &Pattern| database.has_region(operator, region);
+            if !fact.scope.operator.iter().any(known) {
+                wrong(format!("its scope names the region {}, which regions.yaml does not", region.as_str()));
+            }
+        }
         for other in &fact.conflicts_with {
             match database.fact(other) {
                 None => wrong(format!("conflicts_with names {other}, which does not exist")),
@@ -78,4 +91,30 @@ fn has_counterpart(database: &Database, fact: &Fact, kind: AttestationKind) -> b
     database.facts_about(fact.attribute).any(|other| {
         other.scope == fact.scope && other.when.needs(kind) && other.when.with_features.is_empty()
     })
+}
+
+/// The models: evidence, and no two entries for one name.
+pub(crate) fn models(path: &str, models: &[ModelInfo], problems: &mut Vec<Problem>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for model in models {
+        let of = format!("{} {}", model.service, model.model.as_str());
+        evidence(path, &of, &model.evidence, problems);
+        for name in std::iter::once(model.model.as_str()).chain(model.also.iter().map(String::as_str)) {
+            if !seen.insert((model.service.as_str(), name)) {
+                problems.push(Problem {
+                    file: path.to_owned(),
+                    line: None,
+                    what: format!("{of}: `{name}` has two entries"),
+                });
+            }
+        }
+        let scopes: Vec<&FactScope> = model.variants.iter().map(|variant| &variant.scope).collect();
+        if scopes.contains(&&FactScope::default()) {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: None,
+                what: format!("{of}: a variant that fits every endpoint: make it the price"),
+            });
+        }
+    }
 }

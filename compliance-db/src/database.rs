@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use rust_embed::RustEmbed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Attribute, Country, Evidence, Fact, FactId, check};
+use crate::{Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, check};
 
-/// The files of `data/`, compiled in.
-#[derive(RustEmbed)]
-#[folder = "data/"]
-#[include = "*.yaml"]
-struct Embedded;
+/// The files of `data/`, compiled in, as (path, text). A test compares the list with the folder.
+const EMBEDDED: [(&str, &str); 8] = [
+    ("amazon-bedrock.yaml", include_str!("../data/amazon-bedrock.yaml")),
+    ("azure-openai.yaml", include_str!("../data/azure-openai.yaml")),
+    ("database.yaml", include_str!("../data/database.yaml")),
+    ("mistral-api.yaml", include_str!("../data/mistral-api.yaml")),
+    ("models.yaml", include_str!("../data/models.yaml")),
+    ("openai-api.yaml", include_str!("../data/openai-api.yaml")),
+    ("regions.yaml", include_str!("../data/regions.yaml")),
+    ("vllm.yaml", include_str!("../data/vllm.yaml")),
+];
 
 /// Every fact, with what they refer to.
 #[derive(Debug, Clone)]
@@ -23,6 +28,7 @@ pub struct Database {
     facts: BTreeMap<FactId, Fact>,
     by_attribute: BTreeMap<Attribute, Vec<FactId>>,
     regions: BTreeMap<(String, String), Country>,
+    models: Vec<ModelInfo>,
 }
 
 /// Something wrong with one file.
@@ -76,6 +82,13 @@ pub(crate) struct OperatorRegions {
     pub(crate) evidence: Vec<Evidence>,
 }
 
+/// `models.yaml`: what models cost and can do.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelFile {
+    pub(crate) models: Vec<ModelInfo>,
+}
+
 /// A service's file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,14 +105,10 @@ impl Database {
     /// # Errors
     /// Where the files do not load; a test of this crate holds that they do.
     pub fn embedded() -> Result<Self, LoadError> {
-        let files = Embedded::iter().filter_map(|path| {
-            let text = String::from_utf8(Embedded::get(&path)?.data.into_owned()).ok()?;
-            Some((path.into_owned(), text))
-        });
-        Self::load(files)
+        Self::load(EMBEDDED.map(|(path, text)| (path.to_owned(), text.to_owned())))
     }
 
-    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, and a file of facts a service.
+    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, and a file of facts a service.
     ///
     /// # Errors
     /// Everything that is wrong with the files, not only the first thing.
@@ -112,6 +121,7 @@ impl Database {
             facts: BTreeMap::new(),
             by_attribute: BTreeMap::new(),
             regions: BTreeMap::new(),
+            models: Vec::new(),
         };
         for (path, text) in &files {
             match path.as_str() {
@@ -123,6 +133,12 @@ impl Database {
                 "regions.yaml" => {
                     if let Some(file) = read::<RegionFile>(path, text, &mut problems) {
                         database.add_regions(path, file, &mut problems);
+                    }
+                }
+                "models.yaml" => {
+                    if let Some(file) = read::<ModelFile>(path, text, &mut problems) {
+                        check::models(path, &file.models, &mut problems);
+                        database.models = file.models;
                     }
                 }
                 _ => {
@@ -170,6 +186,34 @@ impl Database {
     #[must_use]
     pub fn region(&self, operator: &str, region: &str) -> Option<Country> {
         self.regions.get(&(operator.to_owned(), region.to_owned())).copied()
+    }
+
+    pub(crate) fn has_region(&self, operator: &Pattern, region: &Pattern) -> bool {
+        self.regions.keys().any(|(of, name)| operator.matches(of) && region.matches(name))
+    }
+
+    /// What is known of `model` at `service`: the entry of that name, or else the service's entry for all models.
+    #[must_use]
+    pub fn model(&self, service: &str, model: &str) -> Option<&ModelInfo> {
+        let of_service = || self.models.iter().filter(|info| info.service == service);
+        of_service()
+            .find(|info| info.is_named(model))
+            .or_else(|| of_service().find(|info| info.is_named("*")))
+    }
+
+    /// Every model, in the order of the file.
+    pub fn models(&self) -> impl Iterator<Item = &ModelInfo> {
+        self.models.iter()
+    }
+
+    /// The JSON Schemas of the files of facts, of `models.yaml` and of `regions.yaml`, by name.
+    #[must_use]
+    pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
+        [
+            ("facts", schemars::schema_for!(FactFile).to_value()),
+            ("models", schemars::schema_for!(ModelFile).to_value()),
+            ("regions", schemars::schema_for!(RegionFile).to_value()),
+        ]
     }
 
     pub(crate) fn facts_about(&self, attribute: Attribute) -> impl Iterator<Item = &Fact> {

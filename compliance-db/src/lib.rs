@@ -8,6 +8,7 @@
 //!
 //! The crate is pure: files come in as text (those of this repository are compiled in), time as an argument.
 
+mod answer;
 mod attestation;
 mod attribute;
 mod check;
@@ -17,6 +18,7 @@ mod database;
 mod endpoint;
 mod fact;
 mod feature;
+mod model;
 mod name_set;
 mod region;
 mod resolve;
@@ -31,6 +33,7 @@ pub use database::{Database, LoadError, Problem};
 pub use endpoint::{Declared, EndpointProfile};
 pub use fact::{Confidence, Evidence, EvidenceKind, Fact, FactId, FactScope, FactValue, Pattern, Predicate};
 pub use feature::{Feature, FeatureSet};
+pub use model::{Modality, ModelInfo, ModelKind, NotAPrice, PerMillion, Price, PriceVariant};
 pub use region::{Adequacy, REGION_NAMES, UnknownRegion, expand};
 pub use resolve::Context;
 pub use resolved::{Missing, Resolved};

@@ -40,7 +40,7 @@ pub struct Overview {
 }
 
 /// How many of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Count {
     /// What is counted, for example `EMAIL`.
     pub kind: String,

@@ -69,7 +69,8 @@ pub(crate) fn build(context: &Context) -> Result<PathBuf> {
     let folder = context.console_dir();
     let arguments = ["run", "--package", "xtask", "--features", "console", "--bin", "xtask-console", "--"];
     let mut command = cargo::command(&context.root, &arguments);
-    cargo::run(command.arg(&context.root).arg(&folder))?;
+    // What it says goes to the terminal: `start --json` keeps standard output for the demo.
+    cargo::run(command.arg(&context.root).arg(&folder).stdout(std::io::stderr()))?;
     Ok(folder)
 }
 

@@ -19,12 +19,10 @@ pub(crate) struct Context {
 impl Context {
     /// Asks cargo.
     pub(crate) fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().filter(|root| root.join("Cargo.toml").exists()).map(Path::to_path_buf);
-        let root = match root {
-            Some(root) => root,
-            None => std::env::current_dir().map_err(|e| format!("no current directory: {e}"))?,
-        };
+        // Cargo says where it runs this from; a binary that is called by hand knows where it was built.
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        let root = here.parent().map(Path::to_path_buf).unwrap_or_default();
         let metadata = cargo::metadata(&root, &["--no-deps"])?;
         let folder = |name: &str| {
             let path = metadata.get(name).and_then(Value::as_str);

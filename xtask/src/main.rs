@@ -12,6 +12,7 @@ mod bench;
 mod bundle;
 mod cargo;
 mod context;
+mod http;
 mod start;
 mod test;
 mod tidy;

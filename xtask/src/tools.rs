@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use crate::context::Context;
 use crate::{Result, cargo};
 
-/// The SDKs' own lists of what they need, kept beside the tests that use them.
-const SDK_DIR: &str = "server/tests/sdk";
+/// The official SDKs that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
+const PYTHON_SDK: &str = "openai==3.54.0";
+const NODE_SDK: &str = r#"{ "private": true, "dependencies": { "openai": "6.49.0" } }"#;
 
 /// Something that could not be had.
 pub(crate) struct Missing {
@@ -58,13 +59,9 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
     }
     let folder = context.tools_dir().join("python");
     let python = folder.join("bin/python");
-    let wanted = wanted(context, "requirements.txt", "openai\n");
-    provide(&folder, &wanted, |folder| {
+    provide(&folder, PYTHON_SDK, |folder| {
         cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let list = folder.join("requirements.txt");
-        std::fs::write(&list, &wanted).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
-        cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&list))
-            .map(drop)
+        cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_SDK])).map(drop)
     })?;
     Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
 }
@@ -82,21 +79,14 @@ fn node(context: &Context) -> std::result::Result<Variables, Missing> {
         return Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)]);
     }
     let folder = context.tools_dir().join("node");
-    let wanted = wanted(context, "package.json", r#"{"private": true, "dependencies": {"openai": "*"}}"#);
-    provide(&folder, &wanted, |folder| {
-        std::fs::create_dir_all(folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
+    provide(&folder, NODE_SDK, |folder| {
         let list = folder.join("package.json");
-        std::fs::write(&list, &wanted).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
+        std::fs::write(&list, NODE_SDK).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
         let quiet = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
         cargo::output(Command::new(npm).args(quiet).current_dir(folder)).map(drop)
     })?;
     let modules = folder.join("node_modules");
     Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)])
-}
-
-/// The project's list of what to install, or the default where it keeps none.
-fn wanted(context: &Context, file: &str, default: &str) -> String {
-    std::fs::read_to_string(context.root.join(SDK_DIR).join(file)).unwrap_or_else(|_| default.to_owned())
 }
 
 /// Installs into `folder` unless exactly this list was installed there before.

@@ -105,9 +105,13 @@ impl Bundle {
                 tests.extend(read.into_iter().map(|t| PolicyTest { file: file.to_owned(), ..t }));
             }
         }
+        let all_read = problems.is_empty();
         validate::rules(&rules, &mut problems);
-        validate::exceptions(&exceptions, &rules, &manifest.settings, &mut problems);
-        validate::tests(&tests, &test_endpoints, &rules, &mut problems);
+        // A rule or an endpoint in a file that does not parse would be reported missing all over.
+        if all_read {
+            validate::exceptions(&exceptions, &rules, &manifest.settings, &mut problems);
+            validate::tests(&tests, &test_endpoints, &rules, &mut problems);
+        }
         if problems.iter().any(|p| p.severity == Severity::Error) {
             return Err(problems);
         }

@@ -8,10 +8,13 @@ use crate::facts::Operation;
 use bailiwick_compliance_db::FeatureSet;
 use bailiwick_pii::{ClassSet, EntitySet, Sensitivity};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// How sensitive a request must be for the rule to apply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SensitivityCondition {
     /// This sensitive or more.
@@ -19,6 +22,29 @@ pub enum SensitivityCondition {
     /// Any of these. The list must reach up to `restricted`: a client may raise the sensitivity of a request, and
     /// would otherwise raise it past the rule.
     AnyOf(Vec<Sensitivity>),
+}
+
+// By hand, so that a wrong name is reported as such and not as "no variant matches".
+impl<'de> Deserialize<'de> for SensitivityCondition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = SensitivityCondition;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`{ at_least: <sensitivity> }` or a list of sensitivities")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                AtLeast::deserialize(MapAccessDeserializer::new(map)).map(SensitivityCondition::AtLeast)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, levels: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(levels)).map(SensitivityCondition::AnyOf)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// A lower bound.

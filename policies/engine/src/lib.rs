@@ -8,6 +8,7 @@
 //! The crate is pure: no I/O, no async, no clock. Times come in as Unix milliseconds.
 
 mod bundle;
+mod compiled;
 mod condition;
 mod decision;
 mod documents;
@@ -15,26 +16,35 @@ mod endpoint;
 mod endpoint_set;
 mod exception;
 mod facts;
+mod lint;
 pub mod pattern;
 mod policy_test;
 mod problem;
 mod rbac;
 mod require;
 mod rule;
+mod run_tests;
+mod schema;
 pub mod scope;
 mod source;
 mod validate;
 
 pub use bundle::{Bundle, Manifest, Settings};
+pub use compiled::{
+    Compiled, Digests, EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation,
+};
 pub use condition::{AtLeast, SensitivityCondition, When};
 pub use decision::{Decision, DenyCode, Obligations, Outcome, RuleIndex, Shadow, Waiver};
 pub use endpoint::{Endpoint, ModelAlias};
 pub use endpoint_set::EndpointSet;
 pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
+pub use lint::lint;
 pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
 pub use problem::{Problem, Severity};
 pub use rbac::{Grant, Membership, Rbac};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
 pub use rule::{Direction, Forbid, Mode, Redact, Restore, Rule, RuleObligations};
+pub use run_tests::{TestResult, run_tests};
+pub use schema::schemas;
 pub use source::BundleSource;

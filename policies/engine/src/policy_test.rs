@@ -118,6 +118,18 @@ pub enum ExpectedOutcome {
     NoEligibleEndpoint,
 }
 
+impl ExpectedOutcome {
+    /// The name used in tests.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::PolicyDenied => "policy_denied",
+            Self::NoEligibleEndpoint => "no_eligible_endpoint",
+        }
+    }
+}
+
 /// What must be decided. What is absent is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

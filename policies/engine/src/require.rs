@@ -2,17 +2,22 @@
 
 use bailiwick_compliance_db::{Attribute, CountrySet, Hosting, Mechanism, MechanismSet, Resolved, expand};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{IntoDeserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
+use std::marker::PhantomData;
 
-/// A requirement on a set of countries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Countries {
+/// A requirement on a set of countries: `{ within: [EU, EEA] }` or `{ known: true }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Countries {
     /// All of them lie in these regions or countries.
-    Within(Vec<String>),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<String>>,
     /// They are known, whichever they are. Only `true` can be asked for.
-    Known(bool),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
 }
 
 /// A requirement on a number of days.
@@ -24,13 +29,36 @@ pub struct Days {
 }
 
 /// One value or a list of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
     /// Any of several.
     Many(Vec<T>),
+}
+
+// By hand, so that a wrong name is reported as such and not as "no variant matches".
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                T::deserialize(name.into_deserializer()).map(OneOrMany::One)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(names)).map(OneOrMany::Many)
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
+    }
 }
 
 impl<T> OneOrMany<T> {
@@ -105,17 +133,17 @@ impl Require {
             (Attribute::HumanReviewCountries, &self.human_review_countries),
             (Attribute::OperatorCountries, &self.operator_countries),
         ] {
-            match countries {
-                None => {}
-                Some(Countries::Known(true)) => out.push(Requirement { attribute, check: Check::Known }),
-                Some(Countries::Known(false)) => {
-                    wrong.push(format!("{attribute}: `known: false` cannot be required"))
-                }
-                Some(Countries::Within(names)) => match regions(names) {
+            let Some(countries) = countries else { continue };
+            match (&countries.within, countries.known) {
+                (None, Some(true)) => out.push(Requirement { attribute, check: Check::Known }),
+                // Being within a set takes being known.
+                (Some(names), None | Some(true)) => match regions(names) {
                     Ok(set) => out
                         .push(Requirement { attribute, check: Check::Within { names: names.clone(), set } }),
                     Err(e) => wrong.extend(e.into_iter().map(|e| format!("{attribute}: {e}"))),
                 },
+                (_, Some(false)) => wrong.push(format!("{attribute}: `known: false` cannot be required")),
+                (None, None) => wrong.push(format!("{attribute}: write `within: [...]` or `known: true`")),
             }
         }
         for (attribute, flag) in [

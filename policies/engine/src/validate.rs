@@ -17,7 +17,7 @@ const PLACEHOLDERS: [&str; 2] = ["{model}", "{scope}"];
 pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
     for (i, rule) in rules.iter().enumerate() {
         let mut wrong = |what: String, fix: &str| {
-            problems.push(Problem::error(&rule.file, format!("rule `{}`: {what}", rule.id), fix))
+            problems.push(Problem::error(&rule.file, format!("rule `{}`: {what}", rule.id), fix));
         };
         if let Err(what) = id(&rule.id) {
             wrong(what, "use lower-case letters, digits and hyphens");
@@ -143,7 +143,7 @@ pub(crate) fn attestation(
     problems: &mut Vec<Problem>,
 ) {
     let mut wrong = |what: String, fix: &str| {
-        problems.push(Problem::error(file, format!("attestation `{}`: {what}", attestation.id), fix))
+        problems.push(Problem::error(file, format!("attestation `{}`: {what}", attestation.id), fix));
     };
     if let Err(what) = id(&attestation.id) {
         wrong(what, "use lower-case letters, digits and hyphens");
@@ -177,7 +177,7 @@ pub(crate) fn exceptions(
                 &exception.file,
                 format!("exception `{}`: {what}", exception.id),
                 fix,
-            ))
+            ));
         };
         if let Err(what) = id(&exception.id) {
             wrong(what, "use lower-case letters, digits and hyphens");
@@ -247,7 +247,7 @@ pub(crate) fn tests(
     }
     for test in tests {
         let mut wrong = |what: String, fix: String| {
-            problems.push(Problem::error(&test.file, format!("test `{}`: {what}", test.name), fix))
+            problems.push(Problem::error(&test.file, format!("test `{}`: {what}", test.name), fix));
         };
         if let Err(what) = scope::validate(&test.facts.scope) {
             wrong(what, "a scope reads `/` or `/acme/retail`".into());

@@ -10,6 +10,7 @@ mod detector;
 mod entity;
 mod error;
 mod finding;
+mod fold;
 mod json;
 mod recognizers;
 mod redact;

@@ -22,10 +22,19 @@ pub const MAX_DEPTH: usize = 64;
 /// Compares two object keys, given as canonically escaped text without quotes, by the UTF-16 code units of
 /// what they spell (RFC 8785, section 3.2.3).
 fn compare_keys(a: &[u8], b: &[u8]) -> Ordering {
-    let plain = |key: &[u8]| key.iter().all(|&byte| byte.is_ascii() && byte != b'\\');
-    if plain(a) && plain(b) {
-        return a.cmp(b);
+    // Nearly all keys are plain ASCII, whose order the first differing byte decides.
+    for (x, y) in a.iter().zip(b) {
+        if !x.is_ascii() || !y.is_ascii() || *x == b'\\' || *y == b'\\' {
+            return compare_units(a, b);
+        }
+        if x != y {
+            return x.cmp(y);
+        }
     }
+    a.len().cmp(&b.len())
+}
+
+fn compare_units(a: &[u8], b: &[u8]) -> Ordering {
     match (std::str::from_utf8(a), std::str::from_utf8(b)) {
         (Ok(a), Ok(b)) => Units::new(a).cmp(Units::new(b)),
         _ => a.cmp(b),

@@ -216,6 +216,9 @@ impl Verifier {
         if header.from > header.to || header.to > MAX_SAFE_INTEGER {
             return self.problem(None, format!("leaves {} to {} are no range", header.from, header.to));
         }
+        if header.created.unsigned_abs() > MAX_SAFE_INTEGER {
+            return self.problem(None, "the time of the export is beyond ±(2^53 - 1)");
+        }
         match Frontier::from_parts(header.from, header.prefix) {
             Ok(prefix) => self.frontier = prefix,
             Err(error) => return self.problem(None, format!("the tree before the range: {error}")),

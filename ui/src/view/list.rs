@@ -41,7 +41,7 @@ impl Outcome {
 }
 
 /// One decision in the list, and one event of the live stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DecisionRow {
     /// The decision's id, as in the header `x-bailiwick-decision`.
     pub id: String,

@@ -2,8 +2,7 @@
 //!
 //! The requests are written by hand over a socket, so that nothing of the gateway's own code is on both sides.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::report::Outcome;
 use super::{Args, Found};
 use crate::context::Context;
-use crate::{Result, cargo, tools};
+use crate::{Result, cargo, http, tools};
 
 /// How long the demo may take until it serves, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,10 +41,13 @@ pub(super) fn run(context: &Context, _: &Args, found: &mut Found) -> Outcome {
 }
 
 fn walk(context: &Context, found: &Found, python: Option<&Path>) -> Result<()> {
-    // The tests have built it, with the features of the whole workspace; so does this.
-    let mut build = cargo::command(&context.root, &["build", "--workspace", "--bin", "bailiwick"]);
-    cargo::run(build.env(cargo::CONSOLE_DIR, found.console_dir()))?;
     let binary = context.target.join("debug").join(format!("bailiwick{}", std::env::consts::EXE_SUFFIX));
+    // The tests have built it already. Building it alone would resolve other features, and compile half of it again.
+    if !(found.tested && binary.exists()) {
+        let mut build =
+            cargo::command(&context.root, &["build", "--package", "bailiwick", "--bin", "bailiwick"]);
+        cargo::run(build.env(cargo::CONSOLE_DIR, found.console_dir()))?;
+    }
     let folder = context.target.join("demo-check");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
@@ -140,38 +142,22 @@ impl Demo {
             "model": endpoint.get("model"),
             "messages": [{ "role": "user", "content": "Please answer jane.roe@example.org about her invoice." }],
         });
-        let answer = self.request("POST", "/v1/chat/completions", &body.to_string())?;
-        let (head, _) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        if !head.starts_with("HTTP/1.1 200") {
-            return Err(format!("a question with the demo's `support` key was answered:\n{answer}"));
+        let (url, key) = (self.announced("/url")?, self.announced("/keys/support")?);
+        let answer = http::ask("POST", url, "/v1/chat/completions", key, &body.to_string())?;
+        if answer.status != 200 {
+            return Err(format!(
+                "a question with the demo's `support` key got {}: {}",
+                answer.status, answer.body
+            ));
         }
-        let countries = header(head, "x-bailiwick-countries").ok_or("the answer names no countries")?;
+        let countries = answer.header("x-bailiwick-countries").ok_or("the answer names no countries")?;
         if !countries.split([',', ' ']).filter(|code| !code.is_empty()).all(|code| EU.contains(&code)) {
             return Err(format!("a customer of the EU was served from {countries}"));
         }
-        header(head, "x-bailiwick-decision")
+        answer
+            .header("x-bailiwick-decision")
             .map(drop)
             .ok_or_else(|| "the answer names no decision".to_owned())
-    }
-
-    fn request(&self, method: &str, path: &str, body: &str) -> Result<String> {
-        let url = self.announced("/url")?;
-        let key = self.announced("/keys/support")?;
-        let host = url.trim_start_matches("http://").trim_end_matches('/');
-        let talk = || {
-            let mut stream = TcpStream::connect(host)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            write!(
-                stream,
-                "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )?;
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer)?;
-            Ok(String::from_utf8_lossy(&answer).into_owned())
-        };
-        talk().map_err(|e: std::io::Error| format!("{method} {url}{path}: {e}"))
     }
 
     fn export(&self, binary: &Path, folder: &Path) -> Result<PathBuf> {
@@ -204,9 +190,4 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }

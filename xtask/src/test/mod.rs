@@ -47,6 +47,8 @@ pub(crate) struct Found {
     variables: Vec<(&'static str, PathBuf)>,
     /// Whether something that tests need is missing.
     incomplete: bool,
+    /// Whether the tests have been built and run, and with them the gateway's binary.
+    tested: bool,
 }
 
 /// The environment of every cargo call of a run: the same in each, or build scripts would run again.

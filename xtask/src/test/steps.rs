@@ -7,6 +7,9 @@ use super::{Args, Found};
 use crate::context::Context;
 use crate::{bundle as browser, cargo, tidy as rules, tools as provision};
 
+/// The load generator is tested with the rest.
+const LOAD: &str = "xtask/bench";
+
 pub(super) fn format(context: &Context, _: &Args, _: &mut Found) -> Outcome {
     cargo::run(&mut cargo::command(&context.root, &["fmt", "--all", "--check"])).into()
 }
@@ -67,14 +70,18 @@ pub(super) fn lints(context: &Context, _: &Args, found: &mut Found) -> Outcome {
 pub(super) fn tests(context: &Context, args: &Args, found: &mut Found) -> Outcome {
     let nextest = has_nextest(context);
     let mut command = if nextest {
-        let mut command = cargo::command(&context.root, &["nextest", "run", "--workspace", "--no-fail-fast"]);
+        let mut command = cargo::command(
+            &context.root,
+            &["nextest", "run", "--workspace", "--no-fail-fast", "--features", LOAD],
+        );
         if args.full {
             command.args(["--run-ignored", "all"]);
         }
         command.args(&args.filter);
         command
     } else {
-        let mut command = cargo::command(&context.root, &["test", "--workspace", "--no-fail-fast"]);
+        let mut command =
+            cargo::command(&context.root, &["test", "--workspace", "--no-fail-fast", "--features", LOAD]);
         command.args(&args.filter);
         if args.full {
             command.args(["--", "--include-ignored"]);
@@ -83,7 +90,9 @@ pub(super) fn tests(context: &Context, args: &Args, found: &mut Found) -> Outcom
     };
     with_environment(&mut command, args, found);
     let runner = if nextest { "cargo nextest" } else { "cargo test" };
-    match cargo::run(&mut command) {
+    let done = cargo::run(&mut command);
+    found.tested = done.is_ok();
+    match done {
         Ok(()) if found.incomplete => Outcome::Passed(format!("{runner}; without what is skipped above")),
         Ok(()) => Outcome::Passed(runner.to_owned()),
         Err(reason) => Outcome::Failed(reason),
@@ -95,7 +104,7 @@ pub(super) fn doctests(context: &Context, args: &Args, found: &mut Found) -> Out
     if !has_nextest(context) {
         return Outcome::Passed("with the tests".to_owned());
     }
-    let mut command = cargo::command(&context.root, &["test", "--workspace", "--doc"]);
+    let mut command = cargo::command(&context.root, &["test", "--workspace", "--doc", "--features", LOAD]);
     with_environment(&mut command, args, found);
     cargo::run(&mut command).into()
 }

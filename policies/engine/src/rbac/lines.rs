@@ -109,7 +109,7 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Problem>) -> Lines {
             ["g", member, role, scope] => {
                 check_subject(member, &mut wrong);
                 check_scope(scope, &mut wrong);
-                if !role.strip_prefix("role:").is_some_and(|name| !name.is_empty()) {
+                if role.strip_prefix("role:").is_none_or(str::is_empty) {
                     wrong(
                         format!("`{role}` is no role"),
                         "a role line reads `g, <member>, role:<name>, <scope>`",
@@ -156,7 +156,7 @@ fn check_subject(subject: &str, wrong: &mut impl FnMut(String, &str)) {
         Some(kind) if SUBJECTS.contains(&kind) => {}
         Some(kind) => match did_you_mean(kind, SUBJECTS) {
             Some(near) => {
-                wrong(format!("`{kind}:` is no kind of subject"), &format!("did you mean `{near}:`?"))
+                wrong(format!("`{kind}:` is no kind of subject"), &format!("did you mean `{near}:`?"));
             }
             None => wrong(
                 format!("`{kind}:` is no kind of subject"),

@@ -1,6 +1,108 @@
-//! The recognizers.
+//! The recognizers: a file each, with the source of its rules, its validator and its examples.
+//!
+//! A recognizer is asked about one place where the pre-filter saw something of its kind (a digit, an `@`, a
+//! `:`, a known prefix). It looks at a bounded stretch around that place, so that a scan is linear in the text.
 
-/// The Luhn check of ISO/IEC 7812-1 over ASCII digits.
+pub(crate) mod card;
+pub(crate) mod context;
+pub(crate) mod credential;
+pub(crate) mod de_tax_id;
+pub(crate) mod email;
+pub(crate) mod iban;
+pub(crate) mod ip_address;
+pub(crate) mod jwt;
+pub(crate) mod numbers;
+pub(crate) mod phone;
+pub(crate) mod url;
+pub(crate) mod us_ssn;
+
+#[cfg(test)]
+pub(crate) mod table;
+
+use crate::{Confidence, EntityType, Finding};
+use context::Context;
+
+/// What is less certain than this is not reported.
+pub(crate) const FLOOR: i32 = 50;
+
+/// The text to look at, and where findings go.
+pub(crate) struct Input<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) bytes: &'t [u8],
+    pub(crate) context: &'t Context,
+}
+
+impl<'t> Input<'t> {
+    /// The byte at `at`.
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    /// The byte before `at`.
+    pub(crate) fn before(&self, at: usize) -> Option<u8> {
+        self.byte(at.checked_sub(1)?)
+    }
+
+    /// The text of a span that lies on character boundaries.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'t str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The bytes of a span.
+    pub(crate) fn span(&self, start: usize, end: usize) -> &'t [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// How many bytes from `at` on satisfy `of`, at most `limit`.
+    pub(crate) fn run(&self, at: usize, limit: usize, of: impl Fn(u8) -> bool) -> usize {
+        self.bytes.get(at..).unwrap_or_default().iter().take(limit).take_while(|b| of(**b)).count()
+    }
+
+    /// How many bytes up to `at` satisfy `of`, at most `limit`.
+    pub(crate) fn run_back(&self, at: usize, limit: usize, of: impl Fn(u8) -> bool) -> usize {
+        self.bytes.get(..at).unwrap_or_default().iter().rev().take(limit).take_while(|b| of(**b)).count()
+    }
+
+    /// Whether a word can begin at `at`: nothing of a word stands before it. The letter of an escape such as
+    /// `\n` (a JSON text inside the text) is no part of a word.
+    pub(crate) fn begins(&self, at: usize) -> bool {
+        match self.before(at) {
+            None => true,
+            Some(b'n' | b't' | b'r' | b'b' | b'f') => at >= 2 && self.byte(at - 2) == Some(b'\\'),
+            Some(byte) => !byte.is_ascii_alphanumeric(),
+        }
+    }
+
+    /// Whether a word can end at `at`.
+    pub(crate) fn ends(&self, at: usize) -> bool {
+        self.byte(at).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    }
+
+    /// Moves `start` past the letter of an escape such as `\n`.
+    pub(crate) fn skip_escape(&self, start: usize) -> usize {
+        match (self.before(start), self.byte(start)) {
+            (Some(b'\\'), Some(b'n' | b't' | b'r' | b'b' | b'f')) => start + 1,
+            (Some(b'\\'), Some(b'u')) => start + 1 + self.run(start + 1, 4, |b| b.is_ascii_hexdigit()),
+            _ => start,
+        }
+    }
+}
+
+/// Candidates, before overlaps are resolved.
+#[derive(Default)]
+pub(crate) struct Candidates(pub(crate) Vec<Finding>);
+
+impl Candidates {
+    /// Adds a candidate unless it is too doubtful.
+    pub(crate) fn add(&mut self, entity: EntityType, start: usize, end: usize, confidence: i32) {
+        if confidence >= FLOOR && start < end {
+            let percent = u8::try_from(confidence.min(100)).unwrap_or(100);
+            self.0.push(Finding { entity, start, end, confidence: Confidence::new(percent) });
+        }
+    }
+}
+
+/// The Luhn check of ISO/IEC 7812-1, annex B, over ASCII digits.
 pub(crate) fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
     let sum: u32 = digits
         .rev()

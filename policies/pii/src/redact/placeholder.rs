@@ -19,10 +19,6 @@ pub(crate) const CODE_MAX: usize = 51;
 /// Length of a keyed hash's code: 80 bits.
 const HASH_LEN: usize = 16;
 
-/// The longest placeholder, in bytes: the longest kind's name, the longest code, and four more.
-#[cfg(test)]
-pub(crate) const PLACEHOLDER_MAX: usize = 10 + CODE_MAX + 3;
-
 /// The first `len` symbols of a digest, at most [`CODE_MAX`].
 pub(crate) fn code(digest: &Digest, len: usize) -> String {
     let mut out = String::with_capacity(len);

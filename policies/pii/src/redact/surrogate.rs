@@ -10,7 +10,7 @@
 //! | IP | 192.0.2.0/24 and its two siblings, 2001:db8::/32 | <https://www.rfc-editor.org/rfc/rfc5737>, <https://www.rfc-editor.org/rfc/rfc3849> |
 //! | URL | `https://example.com/CODE` | RFC 2606 |
 //! | US SSN | area 000 | never assigned: <https://secure.ssa.gov/poms.nsf/lnx/0110201035> |
-//! | German tax id | as long, begins with 0 | real ones do not: § 139b AO and the BZSt's test numbers |
+//! | German tax id | as long, begins with 000 | real ones do not begin with 0: § 139b AO and the BZSt's test numbers |
 
 use std::net::Ipv6Addr;
 
@@ -54,7 +54,7 @@ fn one(entity: EntityType, value: &str, digest: &Digest) -> Option<String> {
         }
         EntityType::Card => spoil_luhn(&refill(value, digest, "9")),
         EntityType::UsSsn => refill(value, digest, "000"),
-        EntityType::DeTaxId => refill(value, digest, "0"),
+        EntityType::DeTaxId => refill(value, digest, "000"),
         EntityType::Iban => {
             let country: String = value.chars().filter(char::is_ascii_alphabetic).take(2).collect();
             refill(value, digest, &format!("{}00", country.to_ascii_uppercase()))

@@ -2,6 +2,7 @@
 
 mod guard;
 mod restorer;
+mod window;
 
 pub use guard::Guard;
 pub use restorer::Restorer;

@@ -425,23 +425,24 @@ impl Object<'_> {
         Ok(())
     }
 
+    /// Writes the members again in order, behind the object, and moves them to its beginning.
     fn sort(&mut self) -> Result<(), CanonicalError> {
-        let written = self.out.split_off(self.start);
-        let text = |range: Range<usize>| {
-            written.get(range.start - self.start..range.end - self.start).unwrap_or_default()
-        };
-        self.members.sort_by(|a, b| compare_keys(text(a.key.clone()), text(b.key.clone())));
+        let text = |key: &Range<usize>| self.out.get(key.clone()).unwrap_or_default();
+        self.members.sort_by(|a, b| compare_keys(text(&a.key), text(&b.key)));
+        let same = |pair: &[Member]| matches!(pair, [a, b] if text(&a.key) == text(&b.key));
+        if self.members.windows(2).any(same) {
+            return Err(CanonicalError::DuplicateKey);
+        }
+        let end = self.out.len();
         for (at, member) in self.members.iter().enumerate() {
             if at > 0 {
                 self.out.push(b',');
             }
-            self.out.extend_from_slice(text(member.key.start - 1..member.end));
+            self.out.extend_from_within(member.key.start - 1..member.end);
         }
-        let same = |pair: &[Member]| match pair {
-            [a, b] => text(a.key.clone()) == text(b.key.clone()),
-            _ => false,
-        };
-        if self.members.windows(2).any(same) { Err(CanonicalError::DuplicateKey) } else { Ok(()) }
+        self.out.copy_within(end.., self.start);
+        self.out.truncate(end);
+        Ok(())
     }
 }
 

@@ -104,10 +104,10 @@ pub fn leaf_hash(leaf: &[u8]) -> Hash {
 /// The hash of an inner node: `SHA-256(0x01 || left || right)` (RFC 6962, section 2.1).
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
+    // One update of one block is measurably faster than three short ones.
     let mut block = [1; 65];
-    for (to, from) in block.iter_mut().skip(1).zip(left.0.iter().chain(&right.0)) {
-        *to = *from;
-    }
+    block[1..33].copy_from_slice(&left.0);
+    block[33..].copy_from_slice(&right.0);
     Hash::of(&block)
 }
 

@@ -1,0 +1,163 @@
+//! Where prompts are processed and kept.
+
+use bailiwick_compliance_db::{
+    Attribute::{ProcessingCountries, StorageCountries, TrainsOnInputs},
+    Context, EndpointProfile, FeatureSet, Missing, Resolved, Value,
+};
+
+use crate::support::{
+    at, azure, bedrock, context, countries, database, mistral_eu, mystery, resolve, seven, vllm_germany,
+};
+
+fn places(resolved: &Resolved) -> String {
+    resolved.value.map_or("unknown".to_owned(), |value| value.to_string())
+}
+
+#[test]
+fn an_eu_profile_means_what_its_source_region_makes_of_it() {
+    for (region, more) in [
+        ("eu-central-1", None),
+        ("eu-west-2", Some("GB")),
+        ("eu-central-2", Some("CH")),
+        ("il-central-1", Some("IL")),
+    ] {
+        let resolved = resolve(&bedrock(Some("eu"), region), ProcessingCountries);
+        let expected = countries(&["DE", "SE", "IT", "ES", "IE", "FR"]).union(countries(more.as_slice()));
+        assert!(
+            matches!(resolved.value, Some(Value::Locations(at)) if at.countries == expected && !at.worldwide),
+            "{region}: {resolved:?}"
+        );
+        assert_eq!(resolved.within(countries(&["EU"])), more.is_none(), "{region}");
+    }
+}
+
+#[test]
+fn a_profile_says_nothing_about_a_model_whose_destinations_were_not_read() {
+    let unread =
+        EndpointProfile { model: "anthropic.claude-opus-9".into(), ..bedrock(Some("eu"), "eu-central-1") };
+    assert!(!resolve(&unread, ProcessingCountries).is_known());
+}
+
+#[test]
+fn a_region_is_its_country_whatever_its_name_begins_with() {
+    assert_eq!(places(&resolve(&bedrock(None, "us-east-1"), ProcessingCountries)), "{US}");
+    assert_eq!(places(&resolve(&bedrock(None, "eu-west-2"), ProcessingCountries)), "{GB}");
+    let unheard_of = resolve(&bedrock(None, "eu-moon-1"), ProcessingCountries);
+    assert!(!unheard_of.is_known());
+    assert!(
+        matches!(unheard_of.missing.as_slice(), [Missing::Declaration { field: "source_region", .. }]),
+        "{unheard_of:?}"
+    );
+}
+
+#[test]
+fn global_is_within_nothing() {
+    let everywhere = bailiwick_compliance_db::CountrySet::all();
+    for endpoint in [bedrock(Some("global"), "eu-central-1"), azure("global_standard", "swedencentral")] {
+        let resolved = resolve(&endpoint, ProcessingCountries);
+        assert_eq!(places(&resolved), "worldwide");
+        assert!(!resolved.within(everywhere));
+    }
+}
+
+#[test]
+fn the_eu_data_zone_is_what_both_pages_say_together() {
+    let zone = azure("data_zone_standard", "swedencentral");
+    let resolved = resolve(&zone, ProcessingCountries);
+    assert!(!resolved.within(countries(&["EU"])));
+    assert!(!resolved.within(countries(&["EU", "EEA"])), "Switzerland is in neither");
+    assert!(resolved.within(countries(&["EU", "EEA", "CH"])));
+    assert_eq!(resolved.conflicts.len(), 1);
+}
+
+#[test]
+fn a_set_that_may_grow_holds_only_while_its_evidence_is_young() {
+    let zone = azure("data_zone_standard", "swedencentral");
+    let on = |day: &str| {
+        let ctx = Context { now: at(day), ..context(&[]) };
+        database().resolve(&zone, ProcessingCountries, &ctx)
+    };
+    let wide = countries(&["EU", "EEA", "CH"]);
+    // The page of March is too old a day earlier; the page of May, which names more, stands in for it.
+    assert!(on("2027-03-19T23:59:59Z").within(wide));
+    assert!(on("2027-03-20T00:00:00Z").within(wide));
+    assert!(on("2027-05-08T23:59:59Z").within(wide));
+    let old = on("2027-05-09T00:00:00Z");
+    assert!(!old.is_known());
+    assert!(
+        old.missing.iter().any(|missing| matches!(missing, Missing::Evidence { limit_days: 365, .. })),
+        "{old:?}"
+    );
+    // And it is said beforehand when that will be.
+    assert_eq!(on("2027-03-20T00:00:00Z").valid_until, Some(at("2027-05-09T00:00:00Z")));
+}
+
+#[test]
+fn data_zones_outside_the_union_are_not_the_unions() {
+    assert_eq!(places(&resolve(&azure("data_zone_standard", "eastus2"), ProcessingCountries)), "{US}");
+    assert!(!resolve(&azure("data_zone_standard", "uksouth"), ProcessingCountries).is_known());
+    assert_eq!(places(&resolve(&azure("standard", "swedencentral"), ProcessingCountries)), "{SE}");
+    assert_eq!(places(&resolve(&azure("standard", "norwayeast"), ProcessingCountries)), "{NO}");
+}
+
+#[test]
+fn an_option_that_nobody_stated_is_the_worst_of_those_that_it_may_be() {
+    let unstated = EndpointProfile { hosting_option: None, ..azure("standard", "swedencentral") };
+    let resolved = resolve(&unstated, ProcessingCountries);
+    assert!(!resolved.is_known(), "{resolved:?}");
+    assert!(resolved.facts.len() > 2, "all of them may apply: {resolved:?}");
+}
+
+#[test]
+fn personal_data_of_the_eu_has_somewhere_to_go() {
+    let eu = countries(&["EU", "EEA"]);
+    let eligible: Vec<String> = seven()
+        .into_iter()
+        .filter(|endpoint| {
+            resolve(endpoint, ProcessingCountries).within(eu)
+                && resolve(endpoint, StorageCountries).within(eu)
+                && resolve(endpoint, TrainsOnInputs).is(false)
+        })
+        .map(|endpoint| endpoint.name)
+        .collect();
+    assert_eq!(eligible, ["bedrock-eu", "vllm-germany"]);
+}
+
+#[test]
+fn mistrals_european_host_includes_switzerland() {
+    let resolved = resolve(&mistral_eu(), ProcessingCountries);
+    assert!(resolved.within(countries(&["EU_EFTA"])) && !resolved.within(countries(&["EEA"])));
+    let elsewhere = EndpointProfile { hosting_option: Some("global".into()), ..mistral_eu() };
+    assert_eq!(places(&resolve(&elsewhere, ProcessingCountries)), "worldwide");
+}
+
+#[test]
+fn an_own_endpoint_is_where_it_is_declared_to_be() {
+    let mut own = vllm_germany();
+    assert_eq!(places(&resolve(&own, ProcessingCountries)), "{DE}");
+    own.declared.countries = Some(vec![]);
+    assert!(!resolve(&own, ProcessingCountries).is_known(), "an empty declaration declares nothing");
+    own.declared.countries = None;
+    let undeclared = resolve(&own, ProcessingCountries);
+    assert!(
+        matches!(undeclared.missing.as_slice(), [Missing::Declaration { field: "declared.countries", .. }]),
+        "{undeclared:?}"
+    );
+    // A declaration counts for the organisation's own endpoints only.
+    let mut boastful = mystery();
+    boastful.declared = vllm_germany().declared;
+    assert!(!resolve(&boastful, ProcessingCountries).is_known());
+}
+
+#[test]
+fn an_unknown_provider_is_unknown_in_everything() {
+    let ctx = Context { features: FeatureSet::all(), ..context(&[]) };
+    for attribute in bailiwick_compliance_db::Attribute::ALL {
+        for resolved in [resolve(&mystery(), attribute), database().resolve(&mystery(), attribute, &ctx)] {
+            assert!(!resolved.is_known() && resolved.facts.is_empty(), "{resolved:?}");
+            assert!(!resolved.within(bailiwick_compliance_db::CountrySet::all()));
+            assert!(!resolved.is(true) && !resolved.is(false) && !resolved.at_most(u32::MAX));
+            assert!(matches!(resolved.missing.as_slice(), [Missing::Fact { .. }]), "{resolved:?}");
+        }
+    }
+}

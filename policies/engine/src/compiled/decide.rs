@@ -1,0 +1,162 @@
+//! Deciding one request.
+
+use super::conditions::{Subject, any_tool};
+use super::table::Table;
+use super::{Compiled, CompiledRule, IndexBits, has_bit};
+use crate::decision::{Decision, DenyCode, Obligations, Outcome, Shadow, Waiver};
+use crate::endpoint_set::EndpointSet;
+use crate::facts::RequestFacts;
+use crate::{pattern, scope};
+use bailiwick_pii::RedactionPlan;
+use smallvec::SmallVec;
+
+impl Compiled {
+    /// Decides a request. Pure: the same facts give the same decision.
+    ///
+    /// A scope that is no path, and a model that nobody serves, are refused like a model without an eligible
+    /// endpoint.
+    #[must_use]
+    pub fn decide(&self, facts: &RequestFacts) -> Decision {
+        let mut decision = Decision {
+            outcome: Outcome::Deny { code: DenyCode::NoEligibleEndpoint },
+            candidates: EndpointSet::empty(self.endpoints.len()),
+            eligible: EndpointSet::default(),
+            rules: SmallVec::new(),
+            denied_by: SmallVec::new(),
+            waived: SmallVec::new(),
+            shadow: Vec::new(),
+            request_redactions: RedactionPlan::empty(),
+            response_redactions: RedactionPlan::empty(),
+            obligations: Obligations::default(),
+        };
+        let Some(node) = self.node(&facts.scope) else {
+            decision.eligible = decision.candidates.clone();
+            return decision;
+        };
+        let model = self.models.get(&facts.model);
+        if let Some(model) = model {
+            decision.candidates.union(&model.candidates);
+            decision.candidates.intersect(&node.endpoints);
+            if let Some(of) = self.operations.get(facts.operation as usize) {
+                decision.candidates.intersect(of);
+            }
+            if let Some(names) = &facts.allowed_endpoint_names {
+                decision.candidates.intersect(&self.named(names));
+            }
+        }
+
+        let subject = Subject::new(facts, &self.names);
+        let mut required = IndexBits::new();
+        let mut shadows: SmallVec<[&CompiledRule; 4]> = SmallVec::new();
+        for position in &node.rules {
+            let Ok(position) = usize::try_from(*position) else { continue };
+            let Some(rule) = self.rules.get(position) else { continue };
+            let about_model = match model {
+                Some(model) => has_bit(&model.rules, position),
+                None => rule.condition.model_holds(&facts.model),
+            };
+            if !about_model || !rule.condition.rest_holds(&subject) {
+                continue;
+            }
+            if let Some(exception) = self.waiver(rule, facts) {
+                decision.waived.push(Waiver { rule: rule.index, exception });
+            } else if rule.enforced {
+                apply(rule, facts, &mut decision, &mut required);
+            } else {
+                shadows.push(rule);
+            }
+        }
+
+        let table = model.map(|model| {
+            model.table(node.attestations, facts.features, facts.time_ms, self.compiled_at_ms, &self.inputs())
+        });
+        decision.eligible = decision.candidates.clone();
+        narrow(&mut decision.eligible, &required, table.as_deref());
+        for rule in shadows {
+            let mut left = decision.eligible.clone();
+            narrow(&mut left, &rule.requirements, table.as_deref());
+            let would_exclude = decision.eligible.difference(&left);
+            let would_deny = refuses(rule, facts);
+            if would_deny || !would_exclude.is_empty() {
+                decision.shadow.push(Shadow { rule: rule.index, would_deny, would_exclude });
+            }
+        }
+        if !decision.denied_by.is_empty() {
+            decision.outcome = Outcome::Deny { code: DenyCode::PolicyDenied };
+            decision.eligible.clear();
+        } else if !decision.eligible.is_empty() {
+            decision.outcome = Outcome::Allow;
+        }
+        decision
+    }
+
+    fn named(&self, names: &[String]) -> EndpointSet {
+        let mut set = EndpointSet::empty(self.endpoints.len());
+        for index in names.iter().filter_map(|name| self.by_name.get(name)) {
+            set.insert(*index);
+        }
+        set
+    }
+
+    /// The exception that waives the rule for the request, if one does.
+    fn waiver(&self, rule: &CompiledRule, facts: &RequestFacts) -> Option<u32> {
+        rule.exceptions.iter().copied().find(|index| {
+            usize::try_from(*index)
+                .ok()
+                .and_then(|i| self.bundle.exceptions.get(i))
+                .is_some_and(|e| e.holds_at(facts.time_ms) && scope::covers(&e.scope, &facts.scope))
+        })
+    }
+}
+
+/// Keeps the endpoints that meet every requirement. Without a table nothing is known, and nothing stays.
+fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<&Table>) {
+    for (word_index, word) in required.iter().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            let requirement = word_index * 64 + rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            match table.and_then(|t| t.meeting(requirement)) {
+                Some(meeting) => set.intersect(meeting),
+                None => set.clear(),
+            }
+        }
+    }
+}
+
+/// Whether the rule refuses the request whatever the endpoint.
+fn refuses(rule: &CompiledRule, facts: &RequestFacts) -> bool {
+    rule.deny
+        || rule
+            .allow_models
+            .as_ref()
+            .is_some_and(|list| !list.iter().any(|p| pattern::matches(p, &facts.model)))
+        || rule.deny_tools.as_ref().is_some_and(|list| any_tool(list, &facts.tools).is_some())
+}
+
+fn apply(rule: &CompiledRule, facts: &RequestFacts, decision: &mut Decision, required: &mut IndexBits) {
+    decision.rules.push(rule.index);
+    if refuses(rule, facts) {
+        decision.denied_by.push(rule.index);
+    }
+    if required.len() < rule.requirements.len() {
+        required.resize(rule.requirements.len(), 0);
+    }
+    for (all, of_rule) in required.iter_mut().zip(&rule.requirements) {
+        *all |= of_rule;
+    }
+    if let Some(plan) = &rule.request_redactions {
+        decision.request_redactions.merge(plan);
+    }
+    if let Some(plan) = &rule.response_redactions {
+        decision.response_redactions.merge(plan);
+    }
+    let obligations = &mut decision.obligations;
+    obligations.cache_denied |= rule.obligations.cache.is_some();
+    obligations.log_content_denied |= rule.obligations.log_content.is_some();
+    obligations.retain_days = obligations.retain_days.max(rule.obligations.retain_days);
+    obligations.max_output_tokens = match (obligations.max_output_tokens, rule.limit_output_tokens) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+}

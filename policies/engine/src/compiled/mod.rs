@@ -1,0 +1,372 @@
+//! A bundle, the compliance database and the catalog of endpoints, joined so that deciding is a few ANDs.
+//!
+//! For every model there is a table: for each distinct requirement of the bundle, the set of endpoints that meet
+//! it. What a table says depends on the attestations that the request's scope sees, on the features that the
+//! request uses, and on the time. Tables for requests without features are made when compiling; those for
+//! combinations of features when first met, and kept. Nothing is approximated: outside the span of time for
+//! which a table holds, it is made anew for the one decision.
+
+mod conditions;
+mod decide;
+mod explain;
+mod table;
+
+use crate::bundle::Bundle;
+use crate::decision::RuleIndex;
+use crate::endpoint::Endpoint;
+use crate::endpoint_set::EndpointSet;
+use crate::facts::Operation;
+use crate::problem::{Problem, did_you_mean};
+use crate::require::Requirement;
+use crate::rule::{Direction, Mode, Rule, RuleObligations};
+use crate::scope;
+use bailiwick_compliance_db::{Attestation, Database};
+use bailiwick_pii::{Redaction, RedactionPlan};
+use conditions::{Condition, Interner};
+use smallvec::SmallVec;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use table::ModelTables;
+
+pub use explain::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
+
+/// A set of requirements or rules by index.
+type IndexBits = SmallVec<[u64; 4]>;
+
+fn set_bit(bits: &mut IndexBits, index: usize) {
+    let word = index / 64;
+    if bits.len() <= word {
+        bits.resize(word + 1, 0);
+    }
+    if let Some(w) = bits.get_mut(word) {
+        *w |= 1 << (index % 64);
+    }
+}
+
+fn has_bit(bits: &IndexBits, index: usize) -> bool {
+    bits.get(index / 64).is_some_and(|w| w & (1 << (index % 64)) != 0)
+}
+
+/// What a decision was made with, by digest.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Digests {
+    /// Of the bundle's files.
+    pub bundle: String,
+    /// Of the compliance database's files.
+    pub database: String,
+    /// Of the catalog of endpoints, in its order: endpoint sets in records refer to it.
+    pub endpoints: String,
+    /// The engine's version.
+    pub engine: String,
+}
+
+/// A policy ready to decide. Built whole, shared, and replaced whole.
+#[derive(Debug)]
+pub struct Compiled {
+    bundle: Arc<Bundle>,
+    database: Arc<Database>,
+    endpoints: Vec<Endpoint>,
+    by_name: HashMap<String, usize>,
+    digests: Digests,
+    compiled_at_ms: i64,
+    requirements: Vec<Requirement>,
+    rules: Vec<CompiledRule>,
+    names: Interner,
+    nodes: HashMap<String, Node>,
+    visible: Vec<Vec<Attestation>>,
+    operations: [EndpointSet; Operation::ALL.len()],
+    models: HashMap<String, ModelTables>,
+}
+
+/// A rule that is not off.
+#[derive(Debug)]
+struct CompiledRule {
+    index: RuleIndex,
+    condition: Condition,
+    requirements: IndexBits,
+    request_redactions: Option<Box<RedactionPlan>>,
+    response_redactions: Option<Box<RedactionPlan>>,
+    deny: bool,
+    allow_models: Option<Vec<String>>,
+    deny_tools: Option<Vec<String>>,
+    limit_output_tokens: Option<u32>,
+    obligations: RuleObligations,
+    enforced: bool,
+    exceptions: Vec<u32>,
+}
+
+/// A scope at which something is attached. A request belongs to the nearest one above it.
+#[derive(Debug)]
+struct Node {
+    /// Positions in `Compiled::rules`, ascending.
+    rules: Vec<u32>,
+    /// The endpoints that the scope may use.
+    endpoints: EndpointSet,
+    /// The attestations that it sees: an index into `Compiled::visible`.
+    attestations: usize,
+}
+
+impl Compiled {
+    /// Compiles a policy at an instant, in Unix milliseconds.
+    ///
+    /// # Errors
+    /// What is wrong with the catalog of endpoints. (A loaded bundle is already sound.)
+    pub fn new(
+        bundle: Arc<Bundle>,
+        database: Arc<Database>,
+        endpoints: Vec<Endpoint>,
+        now_ms: i64,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = check_catalog(&endpoints);
+        let mut names = Interner::default();
+        let mut requirements: Vec<Requirement> = Vec::new();
+        let mut rules = Vec::new();
+        for (index, rule) in (0u32..).zip(&bundle.rules) {
+            if rule.mode == Mode::Off {
+                continue;
+            }
+            match compile_rule(RuleIndex(index), rule, &bundle, &mut requirements, &mut names) {
+                Ok(compiled) => rules.push(compiled),
+                Err(what) => problems.push(Problem::error(
+                    &rule.file,
+                    format!("rule `{}`: {what}", rule.id),
+                    "mend the rule",
+                )),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let operations = Operation::ALL
+            .map(|operation| members(&endpoints, |endpoint| endpoint.operations.contains(&operation)));
+        let (nodes, visible) = nodes(&bundle, &endpoints, &rules);
+        let mut aliases: BTreeSet<&str> = BTreeSet::new();
+        aliases.extend(endpoints.iter().flat_map(|e| e.models.iter().map(|m| m.alias.as_str())));
+        let context = table::Inputs {
+            database: &database,
+            endpoints: &endpoints,
+            requirements: &requirements,
+            visible: &visible,
+            max_evidence_age_days: bundle.settings.max_evidence_age_days,
+        };
+        let models = aliases
+            .into_iter()
+            .map(|alias| (alias.to_owned(), ModelTables::build(alias, &rules, &context, now_ms)))
+            .collect();
+        let digests = Digests {
+            bundle: bundle.digest.clone(),
+            database: database.digest().to_owned(),
+            endpoints: catalog_digest(&endpoints),
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let by_name = endpoints.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
+        Ok(Self {
+            bundle,
+            database,
+            by_name,
+            digests,
+            compiled_at_ms: now_ms,
+            requirements,
+            rules,
+            names,
+            nodes,
+            visible,
+            operations,
+            models,
+            endpoints,
+        })
+    }
+
+    /// The first instant, in Unix milliseconds, at which an attestation begins or ends or a piece of evidence grows
+    /// too old, so that compiling again pays. Decisions at or after it are right all the same, only slower.
+    /// (Exceptions are looked at on every decision and do not count.)
+    #[must_use]
+    pub fn valid_until_ms(&self) -> Option<i64> {
+        self.models.values().filter_map(ModelTables::valid_until_ms).min()
+    }
+
+    /// What decisions are made with, by digest.
+    #[must_use]
+    pub fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// The bundle.
+    #[must_use]
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    /// The compliance database.
+    #[must_use]
+    pub fn database(&self) -> &Arc<Database> {
+        &self.database
+    }
+
+    /// The endpoints; a bit of an [`EndpointSet`] is an index into them.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The names of the endpoints in a set, in the catalog's order.
+    pub fn names<'a>(&'a self, set: &'a EndpointSet) -> impl Iterator<Item = &'a str> {
+        set.iter().filter_map(|i| self.endpoints.get(i)).map(|e| e.name.as_str())
+    }
+
+    /// The rule at an index.
+    #[must_use]
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.bundle.rules.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// The endpoints that serve a scope, and that do an operation if one is given, whatever the rules say.
+    #[must_use]
+    pub fn visible_endpoints(&self, scope: &str, operation: Option<Operation>) -> EndpointSet {
+        let mut set = self
+            .node(scope)
+            .map_or_else(|| EndpointSet::empty(self.endpoints.len()), |n| n.endpoints.clone());
+        if let Some(of) = operation.and_then(|o| self.operations.get(o as usize)) {
+            set.intersect(of);
+        }
+        set
+    }
+
+    fn node(&self, scope: &str) -> Option<&Node> {
+        scope::ancestors(scope).find_map(|s| self.nodes.get(s))
+    }
+
+    fn inputs(&self) -> table::Inputs<'_> {
+        table::Inputs {
+            database: &self.database,
+            endpoints: &self.endpoints,
+            requirements: &self.requirements,
+            visible: &self.visible,
+            max_evidence_age_days: self.bundle.settings.max_evidence_age_days,
+        }
+    }
+}
+
+fn members(endpoints: &[Endpoint], test: impl Fn(&Endpoint) -> bool) -> EndpointSet {
+    let mut set = EndpointSet::empty(endpoints.len());
+    for (i, _) in endpoints.iter().enumerate().filter(|(_, e)| test(e)) {
+        set.insert(i);
+    }
+    set
+}
+
+fn compile_rule(
+    index: RuleIndex,
+    rule: &Rule,
+    bundle: &Bundle,
+    requirements: &mut Vec<Requirement>,
+    names: &mut Interner,
+) -> Result<CompiledRule, String> {
+    let mut bits = IndexBits::new();
+    for requirement in rule.require.requirements().map_err(|e| e.join("; "))? {
+        let at = requirements.iter().position(|r| *r == requirement).unwrap_or_else(|| {
+            requirements.push(requirement);
+            requirements.len() - 1
+        });
+        set_bit(&mut bits, at);
+    }
+    let plan = |wanted: &[Direction]| {
+        let redact = rule.redact.as_ref().filter(|r| wanted.contains(&r.direction))?;
+        let redaction = Redaction {
+            how: redact.how,
+            restore_text: redact.restore.text,
+            restore_tool_arguments: redact.restore.tool_arguments,
+            min_confidence: redact.min_confidence,
+        };
+        Some(Box::new(RedactionPlan::of(redact.entities, redaction)))
+    };
+    let exceptions =
+        (0u32..).zip(&bundle.exceptions).filter(|(_, e)| e.rule == rule.id).map(|(i, _)| i).collect();
+    Ok(CompiledRule {
+        index,
+        condition: Condition::compile(&rule.when, names)?,
+        requirements: bits,
+        request_redactions: plan(&[Direction::Request, Direction::Both]),
+        response_redactions: plan(&[Direction::Response, Direction::Both]),
+        deny: rule.deny,
+        allow_models: rule.allow_models.clone(),
+        deny_tools: rule.deny_tools.clone(),
+        limit_output_tokens: rule.limit_output_tokens,
+        obligations: rule.obligations,
+        enforced: rule.mode == Mode::Enforce,
+        exceptions,
+    })
+}
+
+/// A node for every scope at which something is attached, and the sets of attestations that they see.
+fn nodes(
+    bundle: &Bundle,
+    endpoints: &[Endpoint],
+    rules: &[CompiledRule],
+) -> (HashMap<String, Node>, Vec<Vec<Attestation>>) {
+    let mut scopes: BTreeSet<&str> = BTreeSet::from(["/"]);
+    scopes.extend(bundle.rules.iter().map(|r| r.scope.as_str()));
+    scopes.extend(endpoints.iter().map(|e| e.scope.as_str()));
+    scopes.extend(bundle.attestations.iter().filter_map(|a| a.scope.as_deref()));
+    let mut visible: Vec<Vec<Attestation>> = Vec::new();
+    let mut nodes = HashMap::new();
+    for at in scopes {
+        let seen: Vec<Attestation> =
+            bundle.attestations.iter().filter(|a| a.applies_to(at)).cloned().collect();
+        let attestations = visible.iter().position(|v| *v == seen).unwrap_or_else(|| {
+            visible.push(seen);
+            visible.len() - 1
+        });
+        let holds = |rule: &CompiledRule| {
+            usize::try_from(rule.index.0)
+                .ok()
+                .and_then(|i| bundle.rules.get(i))
+                .is_some_and(|r| scope::covers(&r.scope, at))
+        };
+        let node = Node {
+            rules: (0u32..).zip(rules).filter(|(_, r)| holds(r)).map(|(i, _)| i).collect(),
+            endpoints: members(endpoints, |e| scope::covers(&e.scope, at)),
+            attestations,
+        };
+        nodes.insert(at.to_owned(), node);
+    }
+    (nodes, visible)
+}
+
+fn check_catalog(endpoints: &[Endpoint]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for endpoint in endpoints {
+        let mut wrong = |what: String, fix: &str| {
+            problems.push(Problem::error("endpoints", format!("endpoint `{}`: {what}", endpoint.name), fix));
+        };
+        if endpoint.name.is_empty() || !names.insert(&endpoint.name) {
+            wrong("the name is empty or taken".into(), "give every endpoint a name of its own");
+        }
+        if let Err(what) = scope::validate(&endpoint.scope) {
+            wrong(what, "a scope reads `/` or `/acme/retail`");
+        }
+        let mut aliases: BTreeSet<&str> = BTreeSet::new();
+        if let Some(twice) = endpoint.models.iter().find(|m| !aliases.insert(&m.alias)) {
+            wrong(format!("the model `{}` is listed twice", twice.alias), "list every model once");
+        }
+    }
+    problems
+}
+
+fn catalog_digest(endpoints: &[Endpoint]) -> String {
+    use sha2::{Digest as _, Sha256};
+    let mut hash = Sha256::new();
+    for endpoint in endpoints {
+        // Serialisation of these types cannot fail; if it ever did, the error's text would take its place.
+        let line = serde_json::to_string(endpoint).unwrap_or_else(|e| e.to_string());
+        hash.update(line.as_bytes());
+        hash.update(b"\n");
+    }
+    format!("sha256:{}", hex::encode(hash.finalize()))
+}
+
+/// The known name that was probably meant, for messages about models.
+fn near_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    did_you_mean(written, known)
+}

@@ -1,0 +1,298 @@
+//! Telephone numbers.
+//!
+//! Source: ITU-T E.164 and E.123 (<https://www.itu.int/rec/T-REC-E.164>); the numbering plans as in Google's
+//! libphonenumber metadata, by the `phonenumber` crate. Validator: the national patterns of the calling code.
+//! A number that begins with `+` and a known calling code is reported even if its plan does not know it, with
+//! less confidence: made-up numbers and new ranges look like that. Not found: national numbers of countries
+//! other than [`NATIONAL`] without `+` or `00`, local numbers without an area code and without a word for a
+//! phone before them, extensions, letters for digits.
+
+use std::sync::OnceLock;
+
+use phonenumber::metadata::DATABASE;
+use regex::{Regex, RegexBuilder};
+
+use super::context::Says;
+use super::numbers::{Numbers, Separator};
+use super::{Candidates, Input};
+use crate::EntityType;
+
+/// Calling codes whose national numbers, with their trunk prefix 0, are recognised.
+pub(crate) const NATIONAL: [u16; 6] = [49, 43, 41, 44, 33, 31];
+
+/// The patterns of the numbering plans, compiled when a calling code first occurs.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    codes: Vec<OnceLock<Option<Regex>>>,
+}
+
+impl Plans {
+    pub(crate) fn new() -> Self {
+        let plans = Self { codes: (0..1000).map(|_| OnceLock::new()).collect() };
+        plans.get(1);
+        for code in NATIONAL {
+            plans.get(code);
+        }
+        plans
+    }
+
+    fn get(&self, code: u16) -> Option<&Regex> {
+        self.codes.get(usize::from(code))?.get_or_init(|| compile(code)).as_ref()
+    }
+
+    /// Whether the plan of a calling code knows a national number (without trunk prefix).
+    fn knows(&self, code: u16, national: &str) -> bool {
+        self.get(code).is_some_and(|plan| plan.is_match(national))
+    }
+
+    /// Splits digits that begin with a calling code.
+    fn split<'d>(&self, digits: &'d str) -> Option<(u16, &'d str)> {
+        (1..=3).find_map(|len| {
+            let (code, national) = digits.split_at_checked(len)?;
+            let code: u16 = code.parse().ok()?;
+            self.get(code).map(|_| (code, national))
+        })
+    }
+}
+
+/// One pattern for all kinds of numbers in all regions of a calling code.
+fn compile(code: u16) -> Option<Regex> {
+    let mut patterns = Vec::new();
+    for metadata in DATABASE.by_code(&code)? {
+        let kinds = metadata.descriptors();
+        let kinds = [
+            kinds.fixed_line(),
+            kinds.mobile(),
+            kinds.toll_free(),
+            kinds.premium_rate(),
+            kinds.shared_cost(),
+            kinds.personal_number(),
+            kinds.voip(),
+            kinds.uan(),
+            kinds.pager(),
+        ];
+        patterns.extend(kinds.into_iter().flatten().map(|kind| kind.national_number().as_str().to_owned()));
+    }
+    patterns.sort_unstable();
+    patterns.dedup();
+    let any = format!("^(?:{})$", patterns.join("|"));
+    RegexBuilder::new(&any).ignore_whitespace(true).unicode(false).build().ok()
+}
+
+/// Looks for a phone number at the first group of `numbers`.
+pub(crate) fn at(input: &Input<'_>, plans: &Plans, numbers: &Numbers, found: &mut Candidates) {
+    if numbers.digits.len() < 7 {
+        return;
+    }
+    let start = numbers.start();
+    match input.before(start) {
+        Some(b'+')
+            if input
+                .before(start - 1)
+                .is_none_or(|b| !b.is_ascii_alphanumeric() || input.begins(start - 1)) =>
+        {
+            international(input, plans, numbers, start - 1, 0, found);
+        }
+        Some(b'(') => match input.before(start - 1) {
+            Some(b'+') => {}
+            _ => national(input, plans, numbers, start - 1, found),
+        },
+        _ if numbers.begins => {
+            if numbers.digits.starts_with(b"00") && numbers.digits.get(2) != Some(&b'0') {
+                international(input, plans, numbers, start, 2, found);
+            } else if numbers.fresh {
+                national(input, plans, numbers, start, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A number with calling code, after `skip` digits of an international prefix.
+fn international(
+    input: &Input<'_>,
+    plans: &Plans,
+    numbers: &Numbers,
+    start: usize,
+    skip: usize,
+    found: &mut Candidates,
+) {
+    let says = input.context.says(input, start, EntityType::Phone);
+    let mut shape_only = None;
+    for groups in (1..=numbers.groups.len().min(8)).rev() {
+        let Some(end) = numbers.end_of(input, groups) else { continue };
+        let digits = international_digits(numbers, groups, skip);
+        if !(8..=15).contains(&digits.len()) {
+            continue;
+        }
+        let Some((code, national)) = plans.split(&digits) else { continue };
+        if plans.knows(code, national) {
+            let base = if skip == 0 { 90 } else { 70 };
+            found.add(EntityType::Phone, start, end, weigh(base, 8, 15, says));
+            return;
+        }
+        if skip == 0 && digits.len() >= 9 && national.len() >= 6 {
+            shape_only = shape_only.or(Some(end));
+        }
+    }
+    if let Some(end) = shape_only {
+        found.add(EntityType::Phone, start, end, weigh(58, 12, 20, says));
+    }
+}
+
+/// The digits without prefix, and without the trunk zero in `+49 (0)30`.
+fn international_digits(numbers: &Numbers, groups: usize, skip: usize) -> String {
+    let mut out = String::new();
+    let mut at = 0;
+    for (i, group) in numbers.groups.iter().take(groups).enumerate() {
+        let digits = numbers.digits.get(at..at + group.len()).unwrap_or_default();
+        at += group.len();
+        let trunk = i > 0 && digits == b"0" && group.separator == Separator::Parenthesis;
+        if !trunk {
+            out.extend(digits.iter().map(|d| char::from(*d)));
+        }
+    }
+    out.split_off(skip.min(out.len()))
+}
+
+/// A number without calling code.
+fn national(input: &Input<'_>, plans: &Plans, numbers: &Numbers, start: usize, found: &mut Candidates) {
+    let says = input.context.says(input, start, EntityType::Phone);
+    let parenthesis = start != numbers.start();
+    if numbers.digits.first() == Some(&b'0') {
+        trunk(input, plans, numbers, start, says, found);
+        return;
+    }
+    // North America: NPA-NXX-XXXX, perhaps after a 1.
+    for (shape, first) in [(&[3, 3, 4][..], 0), (&[1, 3, 3, 4], 1), (&[10], 0)] {
+        if numbers.shape(shape.len()).as_slice() != shape {
+            continue;
+        }
+        let Some(end) = numbers.end_of(input, shape.len()) else { continue };
+        let digits = std::str::from_utf8(numbers.digits_of(shape.len())).unwrap_or_default();
+        let national = digits.get(first..).unwrap_or_default();
+        let numbering = |at: usize| matches!(national.as_bytes().get(at), Some(b'2'..=b'9'));
+        if (first == 1 && !digits.starts_with('1')) || !numbering(0) || !numbering(3) {
+            continue;
+        }
+        let spaced = numbers.groups.iter().take(shape.len()).skip(1).all(|g| g.separator == Separator::Space);
+        let base = match (plans.knows(1, national), parenthesis, shape.len() == 1, spaced) {
+            (_, _, true, _) => 40,
+            (true, true, ..) => 80,
+            (true, .., false) => 70,
+            (true, ..) => 55,
+            (false, .., false) => 60,
+            (false, ..) => 40,
+        };
+        found.add(EntityType::Phone, start, end, weigh(base, 15, 25, says));
+        return;
+    }
+    // A local number, only right after a word for a phone.
+    let local = matches!(numbers.shape(2).as_slice(), [3, 4]) && numbers.uniform(2) == Some(Separator::Dash);
+    if let (true, true, Some(end)) = (local, says.yes, numbers.end_of(input, 2)) {
+        found.add(EntityType::Phone, start, end, 60);
+    }
+}
+
+/// A number that begins with the trunk prefix 0.
+fn trunk(
+    input: &Input<'_>,
+    plans: &Plans,
+    numbers: &Numbers,
+    start: usize,
+    says: Says,
+    found: &mut Candidates,
+) {
+    for groups in (1..=numbers.groups.len().min(7)).rev() {
+        let Some(end) = numbers.end_of(input, groups) else { continue };
+        let digits = std::str::from_utf8(numbers.digits_of(groups)).unwrap_or_default();
+        let shape = numbers.shape(groups);
+        // Dates, and decimal fractions.
+        let date = matches!(shape.as_slice(), [2, 2, 4 | 2] | [4, 2, 2] | [1, ..]);
+        let dotted =
+            groups > 2 && numbers.uniform(groups) == Some(Separator::Dot) && shape.iter().all(|n| *n < 3);
+        if date || !(8..=13).contains(&digits.len()) || (dotted && shape.len() != 5) {
+            continue;
+        }
+        let national = digits.get(1..).unwrap_or_default();
+        if national.starts_with('0') || !NATIONAL.iter().any(|code| plans.knows(*code, national)) {
+            continue;
+        }
+        let german_mobile = matches!(digits.get(..3), Some("015" | "016" | "017")) && digits.len() >= 11;
+        let base = match (groups, german_mobile) {
+            (1, false) => 40,
+            (1, true) => 55,
+            (_, true) => 75,
+            _ => 60,
+        };
+        found.add(EntityType::Phone, start, end, weigh(base, 25, 25, says));
+        return;
+    }
+}
+
+fn weigh(base: i32, up: i32, down: i32, says: Says) -> i32 {
+    if says.yes {
+        base + up
+    } else if says.no {
+        base - down
+    } else {
+        base
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::EntityType::Phone;
+    use crate::recognizers::table::{finds, finds_not};
+
+    #[test]
+    fn examples() {
+        finds(
+            Phone,
+            &[
+                ("call me at [+49 30 901820]", 98),
+                ("[+49 (0)30 901820].", 90),
+                ("Tel. [030/901820]", 85),
+                ("Rückruf unter [0171 2345678] bitte", 100),
+                ("meine Nummer: [0171-2345678]", 75),
+                ("[01712345678] ist meine", 55),
+                ("[+1 (415) 555-2671]", 90),
+                ("[(415) 555-2671]", 80),
+                ("phone: [415-555-2671]", 85),
+                ("[415.555.2671]", 70),
+                ("[+442079460123]", 90),
+                ("[0044 20 7946 0123]", 70),
+                ("fax [555-0123]", 60),
+                ("[+33 1 42 68 53 00]", 90),
+                ("tel:[+4930901820]", 98),
+                ("[+49\u{a0}30\u{a0}901820]", 90),
+                ("mobile [+1 555 123 4567]", 70),
+            ],
+        );
+    }
+
+    #[test]
+    fn counter_examples() {
+        finds_not(
+            Phone,
+            &[
+                "01.02.2024",
+                "2024-01-02",
+                "10.0.0.1",
+                "1763832740",
+                "4155552671",
+                "12:30:45.123456",
+                "550e8400-e29b-41d4-a716-446655440000",
+                "order 415-555-2671-99",
+                "978-3-16-148410-0",
+                "a + 1234567",
+                "1,234,567.89",
+                "00000000",
+                "0.123456789",
+                "3 000 000 000",
+                "12345678",
+                "9533 7411 0670 9433",
+            ],
+        );
+    }
+}

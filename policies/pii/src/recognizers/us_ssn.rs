@@ -1,0 +1,89 @@
+//! United States social security numbers.
+//!
+//! Source: <https://www.ssa.gov/employer/randomizationfaqs.html> and
+//! <https://secure.ssa.gov/poms.nsf/lnx/0110201035>: area 000, 666 and 900 to 999, group 00 and serial 0000 are
+//! never assigned; 078-05-1120 and 219-09-9999 are void. There is no check digit. Not found: nine digits in a
+//! row without a word for them before.
+
+use super::numbers::{Numbers, Separator};
+use super::{Candidates, Input};
+use crate::EntityType;
+
+/// Numbers printed in advertisements.
+const VOID: [&[u8]; 2] = [b"078051120", b"219099999"];
+
+fn is_assignable(digits: &[u8]) -> bool {
+    let [a, b, c, d, e, serial @ ..] = digits else { return false };
+    let area = [*a, *b, *c];
+    serial.len() == 4
+        && !matches!(&area, b"000" | b"666" | [b'9', _, _])
+        && [*d, *e] != *b"00"
+        && serial != b"0000"
+        && !VOID.contains(&digits)
+}
+
+/// Looks for a number at the first group of `numbers`.
+pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
+    if !numbers.begins {
+        return;
+    }
+    let compact = numbers.shape(1).as_slice() == [9];
+    let grouped = numbers.shape(3).as_slice() == [3, 2, 4];
+    let groups = if compact { 1 } else { 3 };
+    if !(compact || grouped) || !is_assignable(numbers.digits_of(groups)) {
+        return;
+    }
+    let Some(end) = numbers.end_of(input, groups) else { return };
+    let says = input.context.says(input, numbers.start(), EntityType::UsSsn);
+    let confidence = match (numbers.uniform(groups), says.yes) {
+        (Some(Separator::Dash), true) => 98,
+        (Some(Separator::Space), true) => 95,
+        (Some(Separator::None), true) => 85,
+        (Some(Separator::Dash), false) => 80,
+        (Some(Separator::Space), false) => 55,
+        _ => 0,
+    };
+    let confidence = if says.no { confidence - 20 } else { confidence };
+    found.add(EntityType::UsSsn, numbers.start(), end, confidence);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::EntityType::UsSsn;
+    use crate::recognizers::table::{finds, finds_not};
+
+    #[test]
+    fn examples() {
+        finds(
+            UsSsn,
+            &[
+                ("SSN: [536-22-1234]", 98),
+                ("patient [536-22-1234] seen", 80),
+                ("social security number [536 22 1234].", 95),
+                ("ssn=[536221234]", 85),
+                ("order [536-22-1234]", 60),
+                ("[536\u{2011}22\u{2011}1234]", 80),
+            ],
+        );
+    }
+
+    #[test]
+    fn counter_examples() {
+        finds_not(
+            UsSsn,
+            &[
+                "000-12-3456",
+                "666-12-3456",
+                "912-34-5678",
+                "536-00-1234",
+                "536-22-0000",
+                "078-05-1120",
+                "536221234",
+                "536-22-12345",
+                "1-536-22-1234",
+                "536-22-1234-5",
+                "536.22.1234",
+            ],
+        );
+    }
+}

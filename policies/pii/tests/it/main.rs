@@ -1,0 +1,8 @@
+//! Properties of the detector, of redaction and of streams, and the reference's examples.
+#![allow(clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by a panic")]
+
+mod properties;
+mod redaction;
+mod reference;
+mod streams;
+mod text;

@@ -1,0 +1,200 @@
+//! Properties of redaction, on whole texts.
+
+use bailiwick_pii::stream::Restorer;
+use bailiwick_pii::{
+    EntityCounts, EntitySet, EntityType, How, Mode, Redaction, RedactionPlan, TokenKey, Vault, redact,
+    redact_as,
+};
+use proptest::prelude::*;
+
+use crate::text::{VALUES, mixture, plan, scan};
+
+const KEY: TokenKey = TokenKey::new([7; 32]);
+
+fn redacted(text: &str, plan: &RedactionPlan, vault: &mut Vault) -> String {
+    let mut counts = EntityCounts::default();
+    redact(text, &scan(text), plan, &KEY, vault, &mut counts).unwrap_or_else(|| text.to_owned())
+}
+
+fn restored(text: &str, vault: &Vault, mode: Mode) -> String {
+    let mut out = String::new();
+    let mut restorer = Restorer::new(vault, mode);
+    restorer.push(text, &mut out);
+    restorer.finish(&mut out);
+    out
+}
+
+/// The plan that can restore all it redacts.
+fn restorable(how: How) -> RedactionPlan {
+    let entities = EntityType::ALL.into_iter().filter(|e| e.is_restorable()).collect();
+    RedactionPlan::of(
+        entities,
+        Redaction { how, restore_text: true, restore_tool_arguments: true, min_confidence: 0 },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn redact_then_restore_is_identity(text in mixture(), surrogate: bool) {
+        let mut vault = Vault::new();
+        let plan = restorable(if surrogate { How::Surrogate } else { How::Token });
+        let sent = redacted(&text, &plan, &mut vault);
+        prop_assert_eq!(restored(&sent, &vault, Mode::Text), text);
+    }
+
+    #[test]
+    fn no_redacted_value_is_left(text in mixture(), how in proptest::sample::select(&How::ALL[..])) {
+        let findings = scan(&text);
+        let sent = redacted(&text, &plan(how), &mut Vault::new());
+        // What lies outside the findings may hold the same characters; blank it out.
+        let mut outside = String::new();
+        let mut done = 0;
+        for f in &findings {
+            outside.push_str(&text[done..f.start]);
+            outside.push('\u{0}');
+            done = f.end;
+        }
+        outside.push_str(&text[done..]);
+        for value in findings.iter().filter_map(|f| f.value(&text)).filter(|v| v.len() > 5) {
+            prop_assert!(outside.contains(value) || !sent.contains(value), "{:?} in {:?}", value, sent);
+        }
+    }
+
+    #[test]
+    fn json_stays_json(text in mixture(), number in 4_000_000_000_000_000u64..5_000_000_000_000_000, how in proptest::sample::select(&How::ALL[..])) {
+        let json = serde_json::json!({ "card": 4_111_111_111_111_111u64, "n": number, "text": text, "more": [text, -4_111_111_111_111_111i64] }).to_string();
+        let mut vault = Vault::new();
+        let mut counts = EntityCounts::default();
+        let sent = redact_as(Mode::JsonString, &json, &scan(&json), &plan(how), &KEY, &mut vault, &mut counts).unwrap();
+        let parsed: Result<serde_json::Value, _> = serde_json::from_str(&sent);
+        prop_assert!(parsed.is_ok(), "{:?}", sent);
+        prop_assert!(!sent.contains("4111111111111111"));
+        let back = restored(&sent, &vault, Mode::JsonString);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&back).is_ok(), "{:?}", back);
+    }
+}
+
+#[test]
+fn tokens_are_stable_and_told_apart() {
+    let plan = restorable(How::Token);
+    let mut vault = Vault::new();
+    let sent = redacted("a@example.com b@example.com a@example.com", &plan, &mut vault);
+    let tokens: Vec<_> = sent.split(' ').collect();
+    assert_eq!(tokens[0], tokens[2]);
+    assert_ne!(tokens[0], tokens[1]);
+    assert!(tokens[0].starts_with("<EMAIL_") && tokens[0].len() == "<EMAIL_>".len() + 8, "{tokens:?}");
+    assert_eq!(redacted("a@example.com", &plan, &mut Vault::new()), tokens[0], "same key, same token");
+    let other = TokenKey::new([8; 32]);
+    let mut counts = EntityCounts::default();
+    let text = "a@example.com";
+    let under_other = redact(text, &scan(text), &plan, &other, &mut Vault::new(), &mut counts).unwrap();
+    assert_ne!(under_other, tokens[0], "another key, another token");
+    assert_eq!(counts.to_string(), "EMAIL=1");
+}
+
+#[test]
+fn a_token_written_by_the_client_reveals_nothing_and_survives() {
+    let plan = restorable(How::Token);
+    let token = redacted("a@example.com", &plan, &mut Vault::new());
+    // Alone: this request's vault is empty.
+    let mut vault = Vault::new();
+    assert_eq!(restored(&redacted(&token, &plan, &mut vault), &vault, Mode::Text), token);
+    // Beside its value: the value gets another token.
+    let both = format!("{token} a@example.com");
+    let mut vault = Vault::new();
+    let sent = redacted(&both, &plan, &mut vault);
+    assert!(!sent.contains("a@example.com"));
+    assert_eq!(restored(&sent, &vault, Mode::Text), both);
+}
+
+#[test]
+fn secrets_are_never_restorable() {
+    for how in How::ALL {
+        let mut vault = Vault::new();
+        let text = "key AKIAIOSFODNN7EXAMPLE and password = hunter2";
+        let sent = redacted(text, &plan(how), &mut vault);
+        assert!(!sent.contains("AKIA") && !sent.contains("hunter2"), "{sent}");
+        assert_eq!(restored(&sent, &vault, Mode::Text), sent);
+        assert!(!vault.restores(false) && !vault.restores(true));
+    }
+}
+
+#[test]
+fn what_only_text_may_hold_is_not_restored_into_tool_arguments() {
+    let redaction =
+        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: false, min_confidence: 0 };
+    let plan = RedactionPlan::of(EntitySet::all(), redaction);
+    let mut vault = Vault::new();
+    let sent = redacted("a@example.com", &plan, &mut vault);
+    assert_eq!(restored(&sent, &vault, Mode::JsonString), sent);
+    assert_eq!(restored(&sent, &vault, Mode::Text), "a@example.com");
+}
+
+#[test]
+fn restored_values_are_escaped_in_json_and_brackets_may_be_spelt_out() {
+    let plan = restorable(How::Token);
+    let mut vault = Vault::new();
+    let value = "https://example.com/ü(x";
+    let token = redacted(value, &plan, &mut vault);
+    let spelt = token.replace('<', "\\u003c").replace('>', "\\u003e");
+    assert_eq!(
+        restored(&format!("{{\"u\":\"{spelt}\"}}"), &vault, Mode::JsonString),
+        format!("{{\"u\":\"{value}\"}}")
+    );
+}
+
+#[test]
+fn surrogates_are_not_real() {
+    let plan = restorable(How::Surrogate);
+    for value in VALUES {
+        let mut vault = Vault::new();
+        let sent = redacted(value, &plan, &mut vault);
+        assert_eq!(restored(&sent, &vault, Mode::Text), *value);
+        for finding in scan(&sent) {
+            let found = finding.value(&sent).unwrap();
+            let free = match finding.entity {
+                EntityType::Card | EntityType::Iban | EntityType::UsSsn | EntityType::DeTaxId => false,
+                EntityType::Email => found.ends_with("@example.com"),
+                EntityType::Url => found.starts_with("https://example.com/"),
+                EntityType::Phone => found.contains("-555-01"),
+                EntityType::IpAddress => ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:"]
+                    .iter()
+                    .any(|net| found.starts_with(net)),
+                EntityType::Credential | EntityType::Jwt => true,
+            };
+            assert!(free, "{value:?} became {sent:?}, in which {found:?} is a {}", finding.entity);
+        }
+    }
+}
+
+#[test]
+fn the_stricter_of_two_redactions_holds() {
+    let weak =
+        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: true, min_confidence: 80 };
+    let strong =
+        Redaction { how: How::Mask, restore_text: false, restore_tool_arguments: false, min_confidence: 60 };
+    let mut plan = RedactionPlan::of(EntitySet::EMPTY.with(EntityType::Email), weak);
+    plan.add(EntityType::Email, strong);
+    let merged = plan.get(EntityType::Email).unwrap();
+    assert_eq!((merged.how, merged.restore_text, merged.min_confidence), (How::Mask, false, 60));
+    let mut order = How::ALL.to_vec();
+    order.sort();
+    assert_eq!(order, [How::Surrogate, How::Token, How::Hash, How::Mask, How::Drop]);
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<RedactionPlan>(&json).unwrap(), plan);
+}
+
+#[test]
+fn debug_shows_no_value() {
+    let mut vault = Vault::new();
+    let sent = redacted("distinctive@example.com", &restorable(How::Token), &mut vault);
+    let restorer = Restorer::new(&vault, Mode::Text);
+    for debug in [format!("{vault:?}"), format!("{restorer:?}"), format!("{KEY:?}")] {
+        assert!(
+            !debug.contains("distinctive") && !debug.contains(&sent) && !debug.contains("7, 7"),
+            "{debug}"
+        );
+    }
+}

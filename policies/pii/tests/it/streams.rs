@@ -1,0 +1,151 @@
+//! Properties of streams: chunks do not matter, and no part of a redacted value gets out.
+
+use bailiwick_pii::stream::{Guard, Restorer};
+use bailiwick_pii::{EntityCounts, How, Mode, RedactionPlan, TokenKey, Vault, redact};
+use proptest::prelude::*;
+
+use crate::text::{VALUES, cut, detector, mixture, plan, scan};
+
+const KEY: TokenKey = TokenKey::new([9; 32]);
+
+fn guard(plan: RedactionPlan, vault: &Vault, mode: Mode) -> Guard {
+    Guard::new(detector(), plan, KEY, vault, mode)
+}
+
+fn run(guard: &mut Guard, chunks: &[&str]) -> String {
+    let mut out = String::new();
+    for chunk in chunks {
+        guard.push(chunk, &mut out);
+    }
+    guard.finish(&mut out);
+    out
+}
+
+fn cuts() -> impl Strategy<Value = Vec<u16>> {
+    proptest::collection::vec(any::<u16>(), 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn restoring_does_not_depend_on_chunks(text in mixture(), cuts in cuts(), json: bool, surrogate: bool) {
+        let mode = if json { Mode::JsonString } else { Mode::Text };
+        let mut vault = Vault::new();
+        let mut counts = EntityCounts::default();
+        let how = if surrogate { How::Surrogate } else { How::Token };
+        let sent = redact(&text, &scan(&text), &plan(how), &KEY, &mut vault, &mut counts).unwrap_or(text);
+        let all = |chunks: &[&str]| {
+            let mut out = String::new();
+            let mut restorer = Restorer::new(&vault, mode);
+            for chunk in chunks {
+                restorer.push(chunk, &mut out);
+            }
+            restorer.finish(&mut out);
+            out
+        };
+        prop_assert_eq!(all(&cut(&sent, &cuts)), all(&[&sent]));
+    }
+
+    #[test]
+    fn guarding_does_not_depend_on_chunks(text in mixture(), cuts in cuts(), how in proptest::sample::select(&How::ALL[..])) {
+        let vault = Vault::new();
+        let (mut one, mut many) = (guard(plan(how), &vault, Mode::Text), guard(plan(how), &vault, Mode::Text));
+        let whole = run(&mut one, &[&text]);
+        let pieces = run(&mut many, &cut(&text, &cuts));
+        prop_assert_eq!(&whole, &pieces, "{:?}", text);
+        prop_assert_eq!(one.found(), many.found());
+        // And it is what redacting the whole text gives, up to placeholders that the text holds already.
+        let mut counts = EntityCounts::default();
+        let redacted = redact(&text, &scan(&text), &plan(how), &KEY, &mut Vault::new(), &mut counts).unwrap_or(text);
+        prop_assert_eq!(whole, redacted);
+    }
+
+    #[test]
+    fn without_redactions_only_a_placeholder_delays(text in mixture(), cuts in cuts()) {
+        let mut guard = guard(RedactionPlan::empty(), &Vault::new(), Mode::Text);
+        let mut out = String::new();
+        let mut sent = String::new();
+        for chunk in cut(&text, &cuts) {
+            guard.push(chunk, &mut out);
+            sent.push_str(chunk);
+            prop_assert_eq!(&out, &sent);
+        }
+        guard.finish(&mut out);
+        prop_assert_eq!(out, text);
+    }
+
+    #[test]
+    fn json_arguments_stay_json(text in mixture(), cuts in cuts(), how in proptest::sample::select(&How::ALL[..])) {
+        let json = serde_json::json!({ "card": 4_111_111_111_111_111u64, "t": text, "x": [-4_111_111_111_111_111i64, text] }).to_string();
+        let out = run(&mut guard(plan(how), &Vault::new(), Mode::JsonString), &cut(&json, &cuts));
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{:?}", out);
+        prop_assert!(!out.contains("4111111111111111"));
+    }
+}
+
+#[test]
+fn never_emits_the_beginning_of_a_redacted_value() {
+    for value in VALUES {
+        let text = format!("so {value} ");
+        let findings = scan(&text);
+        let start = findings.first().unwrap().start;
+        let mut guard = guard(plan(How::Mask), &Vault::new(), Mode::Text);
+        let mut out = String::new();
+        for (i, c) in text.char_indices() {
+            guard.push(c.encode_utf8(&mut [0; 4]), &mut out);
+            let masked = out.find('*').unwrap_or(out.len());
+            assert!(masked <= start, "{value:?} at {i}: {out:?}");
+        }
+        guard.finish(&mut out);
+        assert!(out.starts_with(&text[..start]) && out[start..].starts_with("****"), "{value:?}: {out:?}");
+    }
+}
+
+#[test]
+fn scans_before_it_restores() {
+    let text = "write to jane@example.com or 203.0.113.7";
+    for how in [How::Token, How::Surrogate] {
+        let mut vault = Vault::new();
+        let sent =
+            redact(text, &scan(text), &plan(how), &KEY, &mut vault, &mut EntityCounts::default()).unwrap();
+        let mut guard = guard(plan(How::Mask), &vault, Mode::Text);
+        let answer = format!("{sent} and other@example.com");
+        assert_eq!(run(&mut guard, &[&answer]), format!("{text} and ****"));
+        assert_eq!(guard.found().to_string(), "EMAIL=1");
+        assert_eq!(guard.redacted().to_string(), "EMAIL=1");
+    }
+}
+
+#[test]
+fn what_the_response_redacts_is_not_restored() {
+    let text = "jane@example.com";
+    let mut vault = Vault::new();
+    let token =
+        redact(text, &scan(text), &plan(How::Token), &KEY, &mut vault, &mut EntityCounts::default()).unwrap();
+    // The model guessed the value: it is redacted to the very token that would be restored.
+    let mut guard = guard(plan(How::Token), &vault, Mode::Text);
+    assert_eq!(run(&mut guard, &["it is jane@example.com"]), format!("it is {token}"));
+}
+
+#[test]
+fn a_word_longer_than_the_window_is_swallowed() {
+    let header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+    let text = format!("t {header}.{}.sig next", "QUJD".repeat(Guard::WINDOW / 2));
+    let mut guard = guard(plan(How::Mask), &Vault::new(), Mode::Text);
+    let chunks: Vec<&str> = text.as_bytes().chunks(1000).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    let out = run(&mut guard, &chunks);
+    assert!(out == "t **** next", "{} bytes: {:.60}", out.len(), out);
+}
+
+#[test]
+fn a_long_stream_is_not_held() {
+    let mut guard = guard(plan(How::Mask), &Vault::new(), Mode::Text);
+    let (mut sent, mut out) = (0, String::new());
+    for i in 0..20_000 {
+        let word = format!("word{} ", i % 7);
+        sent += word.len();
+        guard.push(&word, &mut out);
+        assert!(sent - out.len() <= 128, "{} held", sent - out.len());
+    }
+}

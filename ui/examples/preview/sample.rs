@@ -1,0 +1,186 @@
+//! Example data: two dozen decisions of an invented organisation.
+#![allow(dead_code, reason = "shared by the preview and the tests, neither of which needs all of it")]
+
+mod ledger;
+mod views;
+
+use async_trait::async_trait;
+use bailiwick_ui::console::{Console, ConsoleError};
+use bailiwick_ui::view::{
+    ActivityBucket, Count, DecisionFilter, DecisionPage, DecisionRow, DecisionView, Outcome, Overview, Viewer,
+};
+
+use ledger::Log;
+
+/// 2026-11-22 17:40:12.123 UTC.
+pub(crate) const NOW: i64 = 1_795_369_212_123;
+
+/// Who looks.
+pub(crate) fn viewer() -> Viewer {
+    Viewer { name: "Ada Example".to_owned(), roles: vec!["auditor".to_owned()], scope: "/acme".to_owned() }
+}
+
+/// The console's data, in memory.
+pub(crate) struct Sample {
+    overview: Overview,
+    rows: Vec<DecisionRow>,
+    log: Log,
+}
+
+impl Sample {
+    pub(crate) fn new(base_url: &str) -> Self {
+        let rows = rows();
+        let log = Log::of(&rows);
+        let overview = Overview {
+            organisation: "acme".to_owned(),
+            log_size: log.size(),
+            bundle_digest: DIGEST.to_owned(),
+            simulated: true,
+            base_url: base_url.to_owned(),
+        };
+        Self { overview, rows, log }
+    }
+
+    pub(crate) fn receipt(&self, id: &str) -> Option<Vec<u8>> {
+        self.log.receipt(id)
+    }
+
+    /// The row at one step of the live stream: each decision runs for one step and has ended at the next.
+    pub(crate) fn live(&self, step: u64) -> DecisionRow {
+        let index = usize::try_from(step / 2).unwrap_or(0) % self.rows.len();
+        let mut row = self.rows.get(index).cloned().expect("an index within the rows");
+        row.id = format!("dec_live{:06}", step / 2);
+        row.time_ms = NOW + i64::try_from(step / 2).unwrap_or(0) * 2000;
+        if step.is_multiple_of(2) && row.outcome == Outcome::Allowed {
+            row.outcome = Outcome::Running;
+            row.cost_nanos = None;
+            row.overhead_micros = None;
+        }
+        row
+    }
+}
+
+#[async_trait]
+impl Console for Sample {
+    async fn overview(&self, _: &Viewer) -> Result<Overview, ConsoleError> {
+        Ok(self.overview.clone())
+    }
+
+    async fn decisions(&self, _: &Viewer, filter: &DecisionFilter) -> Result<DecisionPage, ConsoleError> {
+        if filter.q.as_deref() == Some("fail") {
+            return Err(ConsoleError::Unavailable { reference: "e7c1".to_owned() });
+        }
+        if filter.q.as_deref() == Some("empty") {
+            return Ok(DecisionPage::default());
+        }
+        let matches = |row: &&DecisionRow| {
+            filter.scope.as_ref().is_none_or(|scope| row.scope.starts_with(scope.as_str()))
+                && filter.outcome.is_none_or(|outcome| row.outcome == outcome)
+                && filter.model.as_ref().is_none_or(|model| row.model.as_ref() == Some(model))
+                && filter.q.as_ref().is_none_or(|q| row.id.contains(q) || row.endpoint.as_ref() == Some(q))
+        };
+        let rows: Vec<_> = self.rows.iter().filter(matches).cloned().collect();
+        let next = rows.last().filter(|_| filter.before.is_none()).map(|row| row.id.clone());
+        Ok(DecisionPage {
+            rows,
+            next,
+            scopes: ["/acme", "/acme/clinic", "/acme/research", "/acme/retail", "/acme/retail/support"]
+                .map(str::to_owned)
+                .to_vec(),
+            models: ["claude-sonnet-4-5", "gpt-4o", "gpt-4o-mini", "mistral-large"]
+                .map(str::to_owned)
+                .to_vec(),
+            activity: activity(),
+        })
+    }
+
+    async fn decision(&self, _: &Viewer, id: &str) -> Result<Option<DecisionView>, ConsoleError> {
+        if id == "forbidden" {
+            return Err(ConsoleError::Forbidden);
+        }
+        let row = self.rows.iter().find(|row| row.id == id);
+        Ok(row.map(|row| views::view(row.clone(), &self.log)))
+    }
+}
+
+pub(crate) const DIGEST: &str = "9f2d41c0be7a6e15d8a3f04c7719b2e65a80cc13e4d97f2b6a01d5c3e88f7b24";
+
+fn activity() -> Vec<ActivityBucket> {
+    (0_u32..48)
+        .map(|step| {
+            let wave = [14, 18, 25, 33, 41, 38, 46, 52, 44, 36, 27, 19].map(|n| n + step * 7 % 9);
+            ActivityBucket {
+                start_ms: NOW - i64::from(48 - step) * 1_800_000,
+                allowed: wave.get(step as usize % 12).copied().unwrap_or(0),
+                denied: if step % 5 == 0 { 1 + step % 4 } else { 0 },
+                failed: u32::from(step % 17 == 3),
+            }
+        })
+        .collect()
+}
+
+fn count(kind: &str, count: u32) -> Count {
+    Count { kind: kind.to_owned(), count }
+}
+
+/// Outcome, scope, key, model, endpoint, countries.
+type Kind = (Outcome, &'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+
+const KINDS: [Kind; 8] = [
+    (Outcome::Allowed, "/acme/retail/support", "support", "gpt-4o", "azure-sweden", &["SE"]),
+    (Outcome::Denied, "/acme/retail/support", "support", "gpt-4o-mini", "", &[]),
+    (Outcome::Allowed, "/acme/clinic", "clinic", "claude-sonnet-4-5", "bedrock-us-east-1", &["US"]),
+    (Outcome::Running, "/acme/research", "research", "gpt-4o", "openai-us", &["US"]),
+    (Outcome::Failed, "/acme/research", "research", "mistral-large", "mistral-eu", &["FR", "SE"]),
+    (Outcome::Allowed, "/acme/retail/support", "support", "mistral-large", "mistral-eu", &["FR", "SE"]),
+    (Outcome::Allowed, "/acme/research", "research", "gpt-4o-mini", "openai-us", &["US"]),
+    (
+        Outcome::Allowed,
+        "/acme/retail/support",
+        "support",
+        "claude-sonnet-4-5",
+        "bedrock-eu",
+        &["DE", "ES", "FR", "IE", "IT", "SE"],
+    ),
+];
+
+fn rows() -> Vec<DecisionRow> {
+    (0_u32..24)
+        .map(|index| {
+            let kind = KINDS[(index as usize + (index as usize / 8) * 3) % 8];
+            let (outcome, scope, key, model, endpoint, countries) =
+                if index < 8 { KINDS[index as usize] } else { kind };
+            let sent = outcome != Outcome::Denied;
+            let (classes, redactions): (&[&str], Vec<Count>) = match (scope, outcome) {
+                ("/acme/clinic", _) => (&["phi", "personal"], vec![count("US_SSN", 1), count("PHONE", 1)]),
+                ("/acme/retail/support", Outcome::Denied) => (&["personal"], Vec::new()),
+                ("/acme/retail/support", _) if index % 3 == 0 => {
+                    (&["personal", "pci"], vec![count("EMAIL", 2), count("IBAN", 1), count("CARD", 1)])
+                }
+                ("/acme/retail/support", _) => (&["personal"], vec![count("EMAIL", 1)]),
+                _ => (&[], Vec::new()),
+            };
+            DecisionRow {
+                id: format!("dec_01jdb8m4k{:02}x7q2r9v5t0w3yz", index),
+                time_ms: NOW - i64::from(index) * 47_831,
+                outcome,
+                code: match outcome {
+                    Outcome::Denied => Some("no_eligible_endpoint".to_owned()),
+                    Outcome::Failed => Some("upstream_timeout".to_owned()),
+                    _ => None,
+                },
+                dry_run: index == 6,
+                scope: scope.to_owned(),
+                key: (index != 13).then(|| key.to_owned()),
+                model: Some(model.to_owned()),
+                endpoint: sent.then(|| endpoint.to_owned()),
+                countries: countries.iter().map(|code| (*code).to_owned()).collect(),
+                simulated: sent,
+                redactions,
+                data_classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+                cost_nanos: (outcome == Outcome::Allowed).then(|| 412_500 + i64::from(index) * 731_200),
+                overhead_micros: (outcome != Outcome::Running).then(|| 86 + u64::from(index) * 7),
+            }
+        })
+        .collect()
+}

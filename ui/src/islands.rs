@@ -1,0 +1,5 @@
+//! The pieces that come alive in the browser. Each is drawn by the server first and makes sense as it stands there.
+
+pub(crate) mod enhance;
+pub(crate) mod live;
+pub(crate) mod verify;

@@ -1,0 +1,217 @@
+//! The frame around every page: head, top bar, footer.
+
+use leptos::nonce::{Nonce, use_nonce};
+use leptos::prelude::*;
+
+use super::icons;
+use crate::assets::{Assets, Script};
+use crate::format;
+use crate::islands::enhance::Enhance;
+use crate::preferences::{Preferences, Theme};
+use crate::text::Lang;
+use crate::view::{Overview, Viewer};
+
+/// What every page is made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Language and theme.
+    pub(crate) preferences: Preferences,
+    /// Where style and script are.
+    pub(crate) assets: Assets,
+    /// The signed-in person; none on sign-in and on errors before it.
+    pub(crate) viewer: Option<Viewer>,
+    /// What is in force; none where it can't be read.
+    pub(crate) overview: Option<Overview>,
+    /// This page's path and query, to come back to.
+    pub(crate) here: String,
+}
+
+impl Frame {
+    pub(crate) const fn lang(&self) -> Lang {
+        self.preferences.lang
+    }
+}
+
+/// A whole document around `content`.
+pub(crate) fn document<V: IntoView + 'static>(
+    frame: &Frame,
+    title: &str,
+    content: V,
+) -> impl IntoView + use<V> {
+    let lang = frame.lang();
+    let t = &lang.text().shell;
+    view! {
+        <!DOCTYPE html>
+        <html lang=lang.code() data-theme=frame.preferences.theme.name()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <title>{format!("{title} · {}", t.product)}</title>
+                <link rel="stylesheet" href=frame.assets.css.clone() />
+                {frame.assets.icon.clone().map(|href| view! { <link rel="icon" type="image/svg+xml" href=href /> })}
+                {frame.assets.script.as_ref().map(|script| loader(script, use_nonce()))}
+            </head>
+            <body>
+                <a class="skip" href="#content">
+                    {t.skip}
+                </a>
+                {top_bar(frame)}
+                <main id="content" tabindex="-1">
+                    {content}
+                </main>
+                {footer(frame)}
+                {frame.assets.script.is_some().then(|| view! { <Enhance lang=lang /> })}
+            </body>
+        </html>
+    }
+}
+
+/// Starts the bundle. Leptos' own component wants its file names; ours carry the hash of what is in them.
+fn loader(script: &Script, nonce: Option<Nonce>) -> impl IntoView + use<> {
+    let js = serde_json::Value::from(script.js.clone());
+    let wasm = serde_json::Value::from(script.wasm.clone());
+    let code = format!(
+        "import({js}).then(async (bundle) => {{ \
+           await bundle.default({{ module_or_path: {wasm} }}); \
+           bundle.hydrate(); \
+           for (const island of document.querySelectorAll('leptos-island')) bundle[island.dataset.component]?.(island); \
+         }}).catch((error) => console.error('console bundle:', error));"
+    );
+    view! {
+        <link rel="modulepreload" href=script.js.clone() nonce=nonce.clone() />
+        <link rel="preload" href=script.wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+        <script type="module" nonce=nonce>
+            {code}
+        </script>
+    }
+}
+
+fn top_bar(frame: &Frame) -> impl IntoView + use<> {
+    let lang = frame.lang();
+    let t = &lang.text().shell;
+    let signed_in = frame.viewer.is_some();
+    let here_is_list = frame.here == "/" || frame.here.starts_with("/decisions");
+    view! {
+        <header class="top">
+            <a class="brand" href="/">
+                {icons::mark()}
+                <span>{t.product}</span>
+            </a>
+            {frame.viewer.as_ref().map(|viewer| view! { <span class="where path">{viewer.scope.clone()}</span> })}
+            {signed_in
+                .then(|| {
+                    view! {
+                        <nav aria-label=t.navigation>
+                            <a href="/decisions" aria-current=here_is_list.then_some("page")>
+                                {t.decisions}
+                            </a>
+                        </nav>
+                    }
+                })}
+            <span class="gap"></span>
+            {frame
+                .overview
+                .as_ref()
+                .filter(|overview| overview.simulated)
+                .map(|_| view! { <span class="chip chip-simulated" title=t.simulated_hint>{t.simulated}</span> })}
+            {menu(frame)}
+        </header>
+    }
+}
+
+/// Account, theme and language: a `<details>`, so that it opens without script.
+fn menu(frame: &Frame) -> impl IntoView + use<> {
+    let lang = frame.lang();
+    let t = &lang.text().shell;
+    let label = frame.viewer.as_ref().map_or_else(|| t.theme.to_owned(), |viewer| viewer.name.clone());
+    let roles = frame.viewer.as_ref().map(|viewer| viewer.roles.join(", ")).filter(|roles| !roles.is_empty());
+    let themes = Theme::ALL.map(|theme| {
+        let word = match theme {
+            Theme::System => t.theme_system,
+            Theme::Light => t.theme_light,
+            Theme::Dark => t.theme_dark,
+        };
+        (theme.name(), word, theme == frame.preferences.theme)
+    });
+    let languages = Lang::ALL.map(|each| (each.code(), each.name(), each == lang));
+    view! {
+        <details class="menu">
+            <summary>
+                <span class="who">{label}</span>
+                <span class="lang-code">{lang.code()}</span>
+            </summary>
+            <div class="menu-panel">
+                {roles.map(|roles| view! { <p class="menu-roles"><span class="label">{t.roles}</span> {roles}</p> })}
+                <form method="post" action="/preferences">
+                    <input type="hidden" name="back" value=frame.here.clone() />
+                    {choice(t.theme, "theme", themes)} {choice(t.language, "lang", languages)}
+                    <button class="button" type="submit">
+                        {t.apply}
+                    </button>
+                </form>
+                {frame
+                    .viewer
+                    .is_some()
+                    .then(|| {
+                        view! {
+                            <form method="post" action="/auth/sign-out">
+                                <button class="button quiet-button" type="submit">
+                                    {t.sign_out}
+                                </button>
+                            </form>
+                        }
+                    })}
+            </div>
+        </details>
+    }
+}
+
+fn choice<const N: usize>(
+    legend: &'static str,
+    name: &'static str,
+    options: [(&'static str, &'static str, bool); N],
+) -> impl IntoView {
+    let options = options.map(|(value, word, chosen)| {
+        view! {
+            <label>
+                <input type="radio" name=name value=value checked=chosen />
+                <span>{word}</span>
+            </label>
+        }
+    });
+    view! {
+        <fieldset class="segmented">
+            <legend>{legend}</legend>
+            <div>{options.into_iter().collect_view()}</div>
+        </fieldset>
+    }
+}
+
+fn footer(frame: &Frame) -> impl IntoView + use<> {
+    let lang = frame.lang();
+    let t = &lang.text().shell;
+    let facts = frame.overview.as_ref().map(|overview| {
+        let records = (t.records)(&format::integer(overview.log_size, lang));
+        view! {
+            <span>
+                <span class="label">{t.log_size}</span>
+                {records}
+            </span>
+            <span>
+                <span class="label">{t.bundle}</span>
+                <code title=overview.bundle_digest.clone()>{format::short(&overview.bundle_digest, 12)}</code>
+            </span>
+        }
+    });
+    let script = if frame.assets.script.is_some() {
+        view! { <noscript>{t.no_script}</noscript> }.into_any()
+    } else {
+        view! { <span class="no-bundle">{t.no_bundle}</span> }.into_any()
+    };
+    view! {
+        <footer class="bottom">
+            {facts} <span>{t.footer}</span> <span class="gap"></span> {script}
+        </footer>
+    }
+}

@@ -1,0 +1,124 @@
+//! Names of entity kinds, data classes, sensitivities and stages. A name that is not listed is shown as it is: a new detector or
+//! stage is visible before it is translated.
+
+use super::Lang;
+
+/// A noun by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// One.
+    pub one: &'static str,
+    /// More than one.
+    pub many: &'static str,
+}
+
+const ENTITIES: &[(&str, Word, Word)] = &[
+    entry("EMAIL", "e-mail address", "e-mail addresses", "E-Mail-Adresse", "E-Mail-Adressen"),
+    entry("PHONE", "phone number", "phone numbers", "Telefonnummer", "Telefonnummern"),
+    entry("CARD", "card number", "card numbers", "Kartennummer", "Kartennummern"),
+    entry("IBAN", "IBAN", "IBANs", "IBAN", "IBANs"),
+    entry("IP_ADDRESS", "IP address", "IP addresses", "IP-Adresse", "IP-Adressen"),
+    entry("URL", "URL", "URLs", "URL", "URLs"),
+    entry(
+        "US_SSN",
+        "US social security number",
+        "US social security numbers",
+        "US-Sozialversicherungsnummer",
+        "US-Sozialversicherungsnummern",
+    ),
+    entry("DE_TAX_ID", "German tax id", "German tax ids", "Steuer-ID", "Steuer-IDs"),
+    entry("CREDENTIAL", "credential", "credentials", "Zugangsschlüssel", "Zugangsschlüssel"),
+    entry("JWT", "JSON web token", "JSON web tokens", "JSON Web Token", "JSON Web Tokens"),
+];
+
+const fn entry(
+    id: &'static str,
+    one_en: &'static str,
+    many_en: &'static str,
+    one_de: &'static str,
+    many_de: &'static str,
+) -> (&'static str, Word, Word) {
+    (id, Word { one: one_en, many: many_en }, Word { one: one_de, many: many_de })
+}
+
+const CLASSES: &[(&str, &str, &str)] = &[
+    ("personal", "personal", "personenbezogen"),
+    ("special_category", "special category", "besondere Kategorie"),
+    ("phi", "health (PHI)", "Gesundheit (PHI)"),
+    ("pci", "payment card", "Zahlungskarte"),
+    ("credentials", "credentials", "Zugangsdaten"),
+];
+
+const SENSITIVITIES: &[(&str, &str, &str)] = &[
+    ("public", "public", "öffentlich"),
+    ("internal", "internal", "intern"),
+    ("confidential", "confidential", "vertraulich"),
+    ("restricted", "restricted", "streng vertraulich"),
+];
+
+const STAGES: &[(&str, &str, &str)] = &[
+    ("authenticate", "Authenticate", "Anmelden"),
+    ("read", "Read", "Lesen"),
+    ("classify", "Classify", "Einstufen"),
+    ("decide", "Decide", "Entscheiden"),
+    ("route", "Route", "Auswählen"),
+    ("fund", "Fund", "Reservieren"),
+    ("record", "Record", "Aufzeichnen"),
+    ("forward", "Forward", "Weiterleiten"),
+    ("respond", "Respond", "Antworten"),
+    ("settle", "Settle", "Abrechnen"),
+];
+
+/// A count of an entity kind in words: `2 e-mail addresses`.
+#[must_use]
+pub fn entity(kind: &str, count: u32, lang: Lang) -> String {
+    let word = ENTITIES.iter().find(|(id, ..)| *id == kind).map(|(_, en, de)| match lang {
+        Lang::En => en,
+        Lang::De => de,
+    });
+    match (word, count) {
+        (Some(word), 1) => format!("1 {}", word.one),
+        (Some(word), _) => format!("{count} {}", word.many),
+        (None, _) => format!("{count} {kind}"),
+    }
+}
+
+fn named(table: &[(&str, &'static str, &'static str)], id: &str, lang: Lang) -> String {
+    let found = table.iter().find(|(known, ..)| *known == id);
+    found
+        .map_or(id, |(_, en, de)| match lang {
+            Lang::En => en,
+            Lang::De => de,
+        })
+        .to_owned()
+}
+
+/// A data class's name.
+#[must_use]
+pub fn class(id: &str, lang: Lang) -> String {
+    named(CLASSES, id, lang)
+}
+
+/// A sensitivity's name.
+#[must_use]
+pub fn sensitivity(id: &str, lang: Lang) -> String {
+    named(SENSITIVITIES, id, lang)
+}
+
+/// A stage's name.
+#[must_use]
+pub fn stage(id: &str, lang: Lang) -> String {
+    named(STAGES, id, lang)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_take_the_right_number() {
+        assert_eq!(entity("EMAIL", 1, Lang::En), "1 e-mail address");
+        assert_eq!(entity("IBAN", 2, Lang::De), "2 IBANs");
+        assert_eq!(entity("NEW_KIND", 3, Lang::En), "3 NEW_KIND");
+    }
+}

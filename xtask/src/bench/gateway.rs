@@ -1,0 +1,93 @@
+//! The gateway as a subject of the load run: a release build, every stage on, its audit log on the disk that the
+//! target directory is on.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::process::{Server, free_address};
+use crate::{Result, cargo, http};
+
+/// A running gateway with one endpoint and one key.
+pub(super) struct Gateway {
+    pub(super) server: Server,
+    pub(super) url: String,
+    pub(super) key: String,
+}
+
+/// The administrator's token of a gateway that lives as long as the run, on the loopback.
+const TOKEN_VARIABLE: &str = "BAILIWICK_TOKEN";
+
+impl Gateway {
+    /// Starts it in front of the upstream, and declares the scope, the endpoint and the key of the run.
+    pub(super) fn start(binary: &Path, root: &Path, folder: &Path, upstream: &str) -> Result<Self> {
+        let folder = folder.join("gateway");
+        std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
+        let address = free_address()?;
+        let url = format!("http://{address}");
+        let config = folder.join("bailiwick.toml");
+        let text = format!(
+            "listen = {address:?}\ndata_dir = {:?}\nbundle = {:?}\n",
+            folder.join("data"),
+            root.join("policies/starter")
+        );
+        write(&config, &text)?;
+        let log = folder.join("log");
+        let mut serve = Command::new(binary);
+        serve.args(["serve", "--config"]).arg(&config).env_remove(TOKEN_VARIABLE);
+        let mut server = Server::start(&mut serve, &log)?;
+        server.accepts(&address, &log)?;
+
+        let declared = folder.join("bench.yaml");
+        write(&declared, &declaration(upstream).to_string())?;
+        let call = |arguments: &[&str]| {
+            let mut command = Command::new(binary);
+            command.args(arguments).args(["--server", &url, "--json"]);
+            cargo::output(&mut command)
+        };
+        call(&["apply", "-f", &declared.display().to_string()])?;
+        let created = call(&["keys", "create", "--scope", "/bench", "--name", "load"])?;
+        let created: Value = serde_json::from_str(&created).map_err(|e| format!("keys create: {e}"))?;
+        let key = created.get("key").and_then(Value::as_str).ok_or("keys create printed no key")?.to_owned();
+        Ok(Self { server, url, key })
+    }
+
+    /// Its metrics page.
+    pub(super) fn metrics(&self) -> Result<String> {
+        let answer = http::ask("GET", &self.url, "/metrics", "", "")?;
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(format!("/metrics answers {}", answer.status))
+        }
+    }
+}
+
+/// One scope, one endpoint: an own server in Germany, which the starter bundle lets everything go to. The budget is
+/// there to be reserved from and settled to, not to refuse.
+fn declaration(upstream: &str) -> Value {
+    json!({
+        "scopes": [{ "path": "/bench", "controller": "DE", "subject_regions": ["DE"] }],
+        "endpoints": [{
+            "name": "bench",
+            "scope": "/bench",
+            "models": [{ "alias": "bench", "upstream": "bench" }],
+            "dialect": "vllm",
+            "base_url": format!("http://{upstream}"),
+            "profile": {
+                "name": "bench",
+                "operator": "self",
+                "service": "vllm",
+                "model": "bench",
+                "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 },
+            },
+            "price": { "input": "0.15", "output": "0.60" },
+        }],
+        "budgets": [{ "scope": "/bench", "window": "day", "limit_usd": "1000000" }],
+    })
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask bench`: the stages by Criterion, then the whole path under load beside nginx.
+//!
+//! Ratios of one run are what counts: the machine, its neighbours and the load generator are the same for both sides.
+
+mod gateway;
+mod load;
+mod nginx;
+mod process;
+mod procfs;
+mod prometheus;
+mod report;
+mod round;
+mod spread;
+mod stages;
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::context::Context;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Short rounds and few: to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Leave out the stage benches
+    #[arg(long)]
+    no_stages: bool,
+    /// Leave out the load run
+    #[arg(long)]
+    no_load: bool,
+    /// Put the load on nginx alone: the floor that this machine gives
+    #[arg(long)]
+    nginx_alone: bool,
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let stages = if args.no_stages { Value::Null } else { stages::run(context, args.quick)? };
+    let load = if args.no_load { Value::Null } else { load::run(context, args.quick, args.nginx_alone)? };
+    if args.json {
+        println!("{}", json!({ "stages": stages, "load": load }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !stages.is_null() {
+        println!("\nStages (median)\n");
+        stages::print(&stages);
+    }
+    if !load.is_null() {
+        report::print(&load);
+    }
+    Ok(ExitCode::SUCCESS)
+}
