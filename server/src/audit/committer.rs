@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::checkpoints::Checkpoints;
-use super::pending::{AttemptChange, OpenAttempts, Pending, PendingIndex};
+use super::pending::{AttemptChange, INDEX_ROWS, OpenAttempts, Pending, PendingIndex};
 use super::tail::Tail;
 use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
@@ -68,6 +68,8 @@ pub(super) struct Committer {
     pub(super) pending: PendingIndex,
     pub(super) open: OpenAttempts,
     pub(super) live: broadcast::Sender<Arc<DecisionRow>>,
+    /// Who waits until the list of decisions holds every leaf below theirs.
+    pub(super) waiting: Vec<(u64, Reply<()>)>,
 }
 
 /// What must happen once the batch is durable.
@@ -110,7 +112,7 @@ impl Committer {
                     }
                 }
             }
-            state = self.round(state, entries, effects).await;
+            state = self.round(state, entries, effects, false).await;
         }
         let result = self.finish(state).await;
         for reply in closing {
@@ -122,6 +124,9 @@ impl Committer {
     fn due(&self, state: &State) -> Instant {
         let now = Instant::now();
         let idle = now + IDLE;
+        if !self.waiting.is_empty() {
+            return now;
+        }
         match state {
             State::Unsure { .. } => now + RETRY,
             State::Ready(tail) => {
@@ -137,6 +142,7 @@ impl Committer {
         state: State,
         entries: Vec<(Box<Entry>, Reply<Appended>)>,
         effects: Effects,
+        closing: bool,
     ) -> State {
         let tail = match state {
             State::Ready(tail) => tail,
@@ -150,7 +156,7 @@ impl Committer {
                 }
             },
         };
-        self.commit(tail, entries, effects).await
+        self.commit(tail, entries, effects, closing).await
     }
 
     async fn commit(
@@ -158,6 +164,7 @@ impl Committer {
         mut tail: Tail,
         entries: Vec<(Box<Entry>, Reply<Appended>)>,
         mut effects: Effects,
+        closing: bool,
     ) -> State {
         let now = Instant::now();
         let now_ms = self.clock.now_ms();
@@ -187,7 +194,10 @@ impl Committer {
                 (signed, now_ms)
             });
         }
-        effects.flushed = self.pending.take(now, !effects.flush.is_empty());
+        self.waiting.extend(effects.flush.drain(..).map(|reply| (old_size, reply)));
+        // Never fewer than come in, or the list would fall behind for ever.
+        let most = INDEX_ROWS.max(entries.len().saturating_mul(2));
+        effects.flushed = self.pending.take(now, !self.waiting.is_empty() || closing, most);
         batch.decisions = PendingIndex::rows(&effects.flushed);
         batch.indexed_to = self.pending.indexed_to(old_size);
         let mut spend = HashMap::new();
@@ -210,7 +220,7 @@ impl Committer {
         let committed = if nothing { Ok(()) } else { commit::commit(&self.store, batch).await };
         let err = match committed {
             Ok(()) => {
-                self.apply(effects, now).await;
+                self.apply(effects, now, tail.frontier.size()).await;
                 return State::Ready(tail);
             }
             Err(err) => err,
@@ -288,7 +298,7 @@ impl Committer {
     }
 
     /// The batch is durable.
-    async fn apply(&mut self, mut effects: Effects, now: Instant) {
+    async fn apply(&mut self, mut effects: Effects, now: Instant, size: u64) {
         for (leaf, change) in effects.attempts.drain(..) {
             self.open.apply(leaf, change);
         }
@@ -297,6 +307,10 @@ impl Committer {
                 let _ = self.live.send(Arc::new(row.clone()));
             }
             self.pending.add(leaf, row, now);
+        }
+        let indexed_to = self.pending.indexed_to(size);
+        for (_, reply) in self.waiting.extract_if(.., |(leaf, _)| *leaf <= indexed_to) {
+            let _ = reply.send(Ok(()));
         }
         let signed = effects.signed.take();
         let asked = std::mem::take(&mut effects.checkpoint);
@@ -309,14 +323,10 @@ impl Committer {
         }
     }
 
-    /// Answers who appended, and who waits for the list where it is up to date. Of those who asked for a
-    /// checkpoint, [`Committer::apply`] has taken care.
-    fn answer(&mut self, effects: Effects) {
+    /// Answers who appended. Who asked for a checkpoint is answered by [`Committer::apply`] or has to ask again.
+    fn answer(&self, effects: Effects) {
         for (reply, appended) in effects.replies {
             let _ = reply.send(Ok(appended));
-        }
-        for reply in effects.flush {
-            let _ = reply.send(Ok(()));
         }
         let err = AuditUnavailable::Database { reason: "the checkpoint was not committed: ask again".into() };
         for reply in effects.checkpoint {
@@ -324,9 +334,10 @@ impl Committer {
         }
     }
 
-    fn refuse_all(&self, effects: Effects, err: &StoreError) {
+    fn refuse_all(&mut self, effects: Effects, err: &StoreError) {
         refuse(effects.replies.into_iter().map(|(reply, _)| reply), err);
         refuse(effects.flush, err);
+        refuse(self.waiting.drain(..).map(|(_, reply)| reply), err);
         refuse(effects.checkpoint, err);
     }
 
@@ -352,11 +363,9 @@ impl Committer {
     /// Writes what is left: the list of decisions, and a checkpoint of everything.
     async fn finish(&mut self, mut state: State) -> Result<(), AuditUnavailable> {
         loop {
-            let (flush, flushed) = oneshot::channel();
             let (checkpoint, signed) = oneshot::channel();
-            let effects = Effects { flush: vec![flush], checkpoint: vec![checkpoint], ..Effects::default() };
-            state = self.round(state, Vec::new(), effects).await;
-            flushed.await.unwrap_or(Err(AuditUnavailable::Closed))?;
+            let effects = Effects { checkpoint: vec![checkpoint], ..Effects::default() };
+            state = self.round(state, Vec::new(), effects, true).await;
             signed.await.unwrap_or(Err(AuditUnavailable::Closed))?;
             if self.pending.is_empty() {
                 return Ok(());

@@ -102,6 +102,7 @@ impl Audit {
             pending: recovered.pending,
             open: recovered.open,
             live: live.clone(),
+            waiting: Vec::new(),
         };
         tokio::spawn(committer.run(recovered.tail, receiver));
         Ok(Self { inner: Arc::new(Inner { store, clock, signer, commands, live, unsettled }) })
@@ -159,3 +160,6 @@ impl Audit {
         answer.await.unwrap_or(Err(AuditUnavailable::Closed))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ use crate::store::decisions::DecisionRow;
 
 /// How long a row waits for a later one of the same decision, so that most decisions are written once.
 pub(super) const INDEX_LAG: Duration = Duration::from_millis(250);
-/// Most rows that one commit writes: a commit is what requests wait for.
-const INDEX_ROWS: usize = 64;
+/// Rows that one commit writes, unless more come in: a commit is what requests wait for.
+pub(super) const INDEX_ROWS: usize = 64;
 
 /// Rows of the list of decisions that are to be written, oldest first.
 #[derive(Debug, Default)]
@@ -52,11 +52,11 @@ impl PendingIndex {
         self.rows.is_empty()
     }
 
-    /// Takes the rows that are due at `now` (or, with `all`, any), as many as one commit writes.
-    pub(super) fn take(&mut self, now: Instant, all: bool) -> Vec<(u64, Pending)> {
+    /// Takes the rows that are due at `now` (or, with `all`, any), oldest first, `most` of them.
+    pub(super) fn take(&mut self, now: Instant, all: bool, most: usize) -> Vec<(u64, Pending)> {
         let due = |pending: &Pending| all || now.saturating_duration_since(pending.since) >= INDEX_LAG;
         let mut taken = Vec::new();
-        while taken.len() < INDEX_ROWS {
+        while taken.len() < most {
             match self.rows.first_entry() {
                 Some(entry) if due(entry.get()) => {
                     let (first, pending) = entry.remove_entry();

@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sea_orm::sqlx::{self, Arguments as _, Sqlite, Transaction, query_with, sqlite::SqliteArguments};
+use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 
 use super::budgets::BudgetId;
 use super::decisions::DecisionRow;
@@ -79,22 +80,38 @@ pub(crate) struct Batch {
 /// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
 /// then the head tells.
 pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
-    let pool = store.write.get_sqlite_connection_pool();
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    move_head(&mut transaction, &batch).await?;
-    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
-    insert(&mut transaction, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
-    insert(&mut transaction, &TILES, tiles, tile).await?;
-    insert(&mut transaction, &SPEND, spend, booking).await?;
-    insert(&mut transaction, &DECISIONS, decisions, decision).await?;
-    if let Some(checkpoint) = checkpoint {
-        sign(&mut transaction, &log, checkpoint).await?;
+    let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
+    // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
+    // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
+    query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let written = match write(&mut connection, batch).await {
+        Ok(()) => query("COMMIT").execute(&mut *connection).await.map_err(StoreError::from),
+        Err(err) => Err(err),
+    };
+    if let Err(err) = written {
+        if let Err(rollback) = query("ROLLBACK").execute(&mut *connection).await {
+            tracing::debug!(err = %rollback, "there was nothing left to roll back");
+        }
+        return Err(err);
     }
-    Ok(transaction.commit().await?)
+    Ok(())
+}
+
+async fn write(connection: &mut SqliteConnection, batch: Batch) -> Result<(), StoreError> {
+    move_head(connection, &batch).await?;
+    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
+    insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
+    insert(connection, &TILES, tiles, tile).await?;
+    insert(connection, &SPEND, spend, booking).await?;
+    insert(connection, &DECISIONS, decisions, decision).await?;
+    match checkpoint {
+        Some(checkpoint) => sign(connection, &log, checkpoint).await,
+        None => Ok(()),
+    }
 }
 
 /// Compare-and-set: two sequencers, or a database that was changed behind our back, can't both go on.
-async fn move_head(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch) -> Result<(), StoreError> {
+async fn move_head(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, settled_to = $5 \
         WHERE log = $6 AND size = $7 AND frontier = $8";
     let mut args = SqliteArguments::default();
@@ -106,7 +123,7 @@ async fn move_head(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch) -> 
     add(&mut args, batch.log.to_string())?;
     add(&mut args, to_i64(batch.old_size)?)?;
     add(&mut args, batch.old_frontier.clone())?;
-    let moved = query_with(SQL, args).execute(&mut **transaction).await?;
+    let moved = query_with(SQL, args).execute(connection).await?;
     if moved.rows_affected() == 1 {
         return Ok(());
     }
@@ -118,7 +135,7 @@ async fn move_head(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch) -> 
 }
 
 async fn sign(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     log: &str,
     checkpoint: NewCheckpoint,
 ) -> Result<(), StoreError> {
@@ -129,13 +146,13 @@ async fn sign(
     add(&mut args, checkpoint.time_ms)?;
     let sql =
         "INSERT INTO checkpoints (log, size, note, time_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    query_with(sql, args).execute(&mut **transaction).await?;
+    query_with(sql, args).execute(&mut *connection).await?;
     if let Some(size) = checkpoint.replaces {
         let mut args = SqliteArguments::default();
         add(&mut args, log.to_owned())?;
         add(&mut args, to_i64(size)?)?;
         query_with("DELETE FROM checkpoints WHERE log = $1 AND size = $2", args)
-            .execute(&mut **transaction)
+            .execute(&mut *connection)
             .await?;
     }
     Ok(())
@@ -247,7 +264,7 @@ static DECISIONS: Insert = Insert::new(
 );
 
 async fn insert<T>(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     into: &'static Insert,
     rows: Vec<T>,
     bind: impl Fn(&mut SqliteArguments, T) -> Result<(), StoreError>,
@@ -261,6 +278,6 @@ async fn insert<T>(
         for row in rows.by_ref().take(count) {
             bind(&mut args, row)?;
         }
-        query_with(sql, args).execute(&mut **transaction).await?;
+        query_with(sql, args).execute(&mut *connection).await?;
     }
 }

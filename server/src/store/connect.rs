@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
@@ -74,6 +75,13 @@ impl Store {
         Ok(self.read.ping().await?)
     }
 
+    /// Runs SQL on the writing connection, to put it into a state that only the world could.
+    #[cfg(test)]
+    pub(crate) async fn sql(&self, statement: &str) {
+        use sea_orm::ConnectionTrait as _;
+        self.write.execute_unprepared(statement).await.unwrap();
+    }
+
     /// Begins a transaction that holds the write lock from its first statement on.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
@@ -114,6 +122,16 @@ async fn connect(
                 None => options,
             };
             sqlite(options, role)
+        })
+        // A full disk makes SQLite roll back by itself; the driver then counts a transaction that is not there
+        // and would refuse to begin another on this connection for ever.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         });
     Ok(Database::connect(options).await?)
 }
