@@ -26,7 +26,7 @@ pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamRes
 pub use events::UpstreamEvents;
 pub use failure::UpstreamFailure;
 pub use openai::{Dialect, OpenAiWire};
-pub use secret::Secret;
+pub use secret::{Echo, EchoScan, Secret};
 pub use target::{AuthStyle, Limits, Target, TargetSpec};
 pub use usage::Usage;
 pub use wire::{
