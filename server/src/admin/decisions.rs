@@ -55,7 +55,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Sse<impl futures::Stream<Item = Result<Event, Infallible>>>, Problem> {
     let actor = actor(&app, &method, &headers).await?;
-    let stopping = app.gateway.stopping.clone();
+    let stopping = app.gateway.stopping_live.clone();
     let changes = BroadcastStream::new(app.gateway.audit.subscribe());
     let events = changes
         .take_until(async move { stopping.cancelled().await })

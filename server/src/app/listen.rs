@@ -43,26 +43,26 @@ impl Listening {
     }
 }
 
-/// Binds `address` and serves `router` on it.
+/// Serves `router` on a bound socket.
 ///
 /// # Errors
 /// [`StartError::System`].
-pub async fn listen(
-    address: SocketAddr,
+pub fn serve_on(
+    socket: std::net::TcpListener,
     tls: Option<&TlsConfig>,
     router: axum::Router,
 ) -> Result<Listening, StartError> {
-    let listener = TcpListener::bind(address).await.map_err(|error| StartError::System {
-        what: format!("cannot listen on {address}"),
+    let failed = |error: std::io::Error| StartError::System {
+        what: String::from("the socket cannot be served"),
         why: error.to_string(),
-    })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| StartError::System { what: String::from("the socket has no address"), why: error.to_string() })?;
+    };
+    socket.set_nonblocking(true).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    let listener = TcpListener::from_std(socket).map_err(failed)?;
     let acceptor = tls.map(acceptor).transpose()?;
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept(listener, acceptor, router, stop.clone()));
-    Ok(Listening { address: bound, stop, task })
+    Ok(Listening { address, stop, task })
 }
 
 async fn accept(

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
-pub use listen::{Listening, listen};
+pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
+pub(crate) use secrets::write_private;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
 use crate::budgets::Budgets;
@@ -137,6 +138,7 @@ impl App {
             token_key: secrets::token_key(&config.data_dir)?,
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
         });
         metrics::describe();

@@ -243,7 +243,11 @@ fn rules(decided: &DecisionSection, snapshot: &Snapshot) -> Vec<ui::RuleView> {
                 id: id.clone(),
                 title: rule.title.clone(),
                 because: rule.because.clone(),
-                mode: rule.mode.as_str().to_owned(),
+                mode: String::from(match rule.mode {
+                    bailiwick_policy::Mode::Enforce => "enforce",
+                    bailiwick_policy::Mode::Shadow => "shadow",
+                    bailiwick_policy::Mode::Off => "off",
+                }),
                 scope: rule.scope.clone(),
             },
             None => ui::RuleView {

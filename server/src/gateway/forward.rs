@@ -9,7 +9,8 @@ use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
 use crate::providers::{
-    BodyEdit, EditValue, OpenAiWire, Outgoing, UpstreamBody, UpstreamClient, UpstreamFailure, Wire, WireError,
+    BodyEdit, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure, Wire,
+    WireError, sse,
 };
 use crate::router::Candidate;
 
@@ -24,12 +25,12 @@ pub fn wire_of(_candidate: &Candidate<'_>) -> &'static dyn Wire {
 pub enum Answer {
     /// A whole body.
     Whole(Bytes),
-    /// A stream, its first chunk already here.
+    /// A stream, its first event already here.
     Stream {
-        /// The first chunk.
-        first: Bytes,
+        /// The first event and what it is.
+        first: (sse::Event, StreamEvent),
         /// The rest.
-        body: UpstreamBody,
+        events: UpstreamEvents,
     },
 }
 
@@ -58,12 +59,12 @@ pub async fn forward(
     }
     let stream = decided.classified.read.shape.stream;
     wire.check_head(stream, &response.headers)?;
-    let mut body = response.body;
     if stream {
-        let first = body.chunk().await?.ok_or(UpstreamFailure::Closed)?;
-        return Ok(Answer::Stream { first, body });
+        let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
+        let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
+        return Ok(Answer::Stream { first, events });
     }
-    let whole = body.collect().await?;
+    let whole = response.body.collect().await?;
     if target.credential().is_some_and(|credential| credential.occurs_in(&whole)) {
         return Err(UpstreamFailure::CredentialEcho);
     }

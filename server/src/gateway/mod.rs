@@ -66,6 +66,8 @@ pub struct Gateway {
     pub attempts: TaskTracker,
     /// Cancelled when the server must stop at once.
     pub stopping: CancellationToken,
+    /// Cancelled when the server is asked to stop: streams without end (the live list) end.
+    pub stopping_live: CancellationToken,
     /// Refused authentication, counted for the log.
     pub refused: RefusedAuthentication,
 }

@@ -284,11 +284,16 @@ fn principal(decided: &Decided) -> PrincipalSection<'_> {
     }
 }
 
-/// Random salts, fetched together.
-pub(super) struct Salts(Vec<u8>);
+/// Random salts for the sections of one record.
+#[derive(Debug)]
+pub struct Salts(Vec<u8>);
 
 impl Salts {
-    pub(super) fn new(count: usize) -> Result<Self, RecordError> {
+    /// Salts for up to `count` sections, fetched together.
+    ///
+    /// # Errors
+    /// [`RecordError::Record`] where the operating system has none.
+    pub fn new(count: usize) -> Result<Self, RecordError> {
         let mut bytes = vec![0; count * 32];
         getrandom::fill(&mut bytes).map_err(|_| RecordError::Record(secret::NoRandomness.to_string()))?;
         Ok(Self(bytes))
@@ -302,7 +307,11 @@ impl Salts {
     }
 }
 
-pub(super) fn section<T: Serialize + ?Sized>(
+/// A section that holds `value`.
+///
+/// # Errors
+/// [`RecordError::Record`].
+pub fn section<T: Serialize + ?Sized>(
     name: &'static str,
     value: &T,
     salts: &mut Salts,

@@ -13,8 +13,7 @@ use http_body::Frame;
 use tokio::sync::mpsc;
 
 use super::rewrite::Rewriter;
-use crate::providers::failure::Malformed;
-use crate::providers::{Operation, StreamEvent, UpstreamBody, UpstreamFailure, Usage, Wire, sse};
+use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
 use crate::router::Candidate;
 
 /// Chunks that may wait for a slow client.
@@ -77,7 +76,6 @@ pub struct Relay<'a> {
     hide_usage: bool,
     client: Frames,
     end: StreamEnd,
-    done: bool,
 }
 
 impl<'a> Relay<'a> {
@@ -89,77 +87,57 @@ impl<'a> Relay<'a> {
         hide_usage: bool,
         client: Frames,
     ) -> Self {
-        Self { wire, candidate, rewriter, hide_usage, client, end: StreamEnd::default(), done: false }
+        Self { wire, candidate, rewriter, hide_usage, client, end: StreamEnd::default() }
     }
 
-    /// Passes the stream on to its end.
-    pub async fn run(mut self, first: Bytes, body: UpstreamBody) -> (StreamEnd, Frames) {
-        if let Err(failure) = self.pass(first, body).await {
+    /// Passes the stream on to its end, from its first event on.
+    pub async fn run(mut self, first: (sse::Event, StreamEvent), events: UpstreamEvents) -> (StreamEnd, Frames) {
+        if let Err(failure) = self.pass(first, events).await {
             self.end.failure = Some(failure);
         }
         (self.end, self.client)
     }
 
-    async fn pass(&mut self, first: Bytes, mut body: UpstreamBody) -> Result<(), UpstreamFailure> {
-        let limit = self.candidate.route.target.limits().max_event_bytes;
-        let mut decoder = sse::Decoder::new(limit);
-        decoder.push(first);
+    async fn pass(
+        &mut self,
+        first: (sse::Event, StreamEvent),
+        mut events: UpstreamEvents,
+    ) -> Result<(), UpstreamFailure> {
+        let mut next = Some(first);
         let mut left_at = None;
-        loop {
-            while let Some(event) = decoder.next_event().map_err(|_| UpstreamFailure::TooLarge)? {
-                self.event(&event).await?;
-            }
-            if self.done {
+        while let Some((event, kind)) = next {
+            let done = kind == StreamEvent::Done;
+            self.event(&event, kind).await?;
+            if done {
+                events.close().await;
                 return Ok(());
             }
-            if self.end.client_gone {
-                let left = *left_at.get_or_insert_with(tokio::time::Instant::now);
-                match tokio::time::timeout_at(left + AFTERLIFE, body.chunk()).await {
-                    Ok(Ok(Some(chunk))) => decoder.push(chunk),
-                    _ => return Ok(()),
-                }
-                continue;
-            }
             let waiting = std::time::Instant::now();
-            let chunk = tokio::select! {
-                chunk = body.chunk() => chunk,
-                () = self.client.closed() => {
-                    self.end.client_gone = true;
-                    continue;
+            next = loop {
+                if self.end.client_gone {
+                    let left = *left_at.get_or_insert_with(tokio::time::Instant::now);
+                    match tokio::time::timeout_at(left + AFTERLIFE, events.next(self.wire)).await {
+                        Ok(Ok(next)) => break next,
+                        _ => return Ok(()),
+                    }
+                }
+                tokio::select! {
+                    next = events.next(self.wire) => break next?,
+                    () = self.client.closed() => self.end.client_gone = true,
                 }
             };
             self.end.waited_us += u64::try_from(waiting.elapsed().as_micros()).unwrap_or(0);
-            match chunk? {
-                Some(chunk) => decoder.push(chunk),
-                None => break,
-            }
         }
-        let (last, rest) = decoder.finish();
-        if let Some(event) = last {
-            self.event(&event).await?;
-        }
-        if self.done {
-            return Ok(());
-        }
-        if !rest.trim_ascii().is_empty() {
-            return Err(UpstreamFailure::DiedMidStream);
-        }
-        // Some services close the connection instead of sending the end mark; without it nobody can tell a whole
-        // answer from one that was cut.
-        Err(UpstreamFailure::Malformed(Malformed::EventStream))
+        Ok(())
     }
 
-    async fn event(&mut self, event: &sse::Event) -> Result<(), UpstreamFailure> {
-        if self.done {
-            return Ok(());
-        }
+    async fn event(&mut self, event: &sse::Event, kind: StreamEvent) -> Result<(), UpstreamFailure> {
         if self.candidate.route.target.credential().is_some_and(|credential| credential.occurs_in(&event.raw)) {
             return Err(UpstreamFailure::CredentialEcho);
         }
-        match self.wire.read_event(event)? {
+        match kind {
             StreamEvent::Quiet => self.send(event.raw.clone()).await,
             StreamEvent::Done => {
-                self.done = true;
                 for held in self.rewriter.finish() {
                     self.send(data(held.as_bytes())).await;
                 }

@@ -24,7 +24,7 @@ use super::settle::{self, Ending, settle};
 use super::timeline::{Stage, Timeline};
 use super::{Gateway, authenticate, dry_run, read};
 use crate::budgets::format_usd;
-use crate::providers::{Operation, UpstreamFailure};
+use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
 
 /// What came in.
@@ -175,10 +175,10 @@ async fn attempts(
                     Err(failure) => Err(failure),
                 }
             }
-            Ok(Answer::Stream { first, body }) => {
+            Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
                 let attempt = Attempt { gateway, decided, candidate, number, funded, redactions: redacted.counts };
-                attempt.stream(first, body, &mut rewriter, timeline, reply).await;
+                attempt.stream(first, events, &mut rewriter, timeline, reply).await;
                 return;
             }
             Err(failure) => Err(failure),
@@ -269,8 +269,8 @@ impl Attempt<'_> {
 
     async fn stream(
         self,
-        first: Bytes,
-        body: crate::providers::UpstreamBody,
+        first: (sse::Event, StreamEvent),
+        events: UpstreamEvents,
         rewriter: &mut Rewriter,
         mut timeline: Timeline,
         reply: Reply,
@@ -286,7 +286,7 @@ impl Attempt<'_> {
         let hide_usage = !self.decided.classified.read.shape.client_wants_usage;
         let begun = std::time::Instant::now();
         let relay = Relay::new(wire_of(&self.candidate), self.candidate, rewriter, hide_usage, frames);
-        let (end, frames) = relay.run(first, body).await;
+        let (end, frames) = relay.run(first, events).await;
         let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
         timeline.skip();
         timeline.add(Stage::Forward, end.waited_us);
