@@ -41,7 +41,7 @@ pub(crate) struct NewTile {
 }
 
 /// Spend of one budget in one window.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSpend {
     pub(crate) budget: BudgetId,
     pub(crate) window_start_ms: i64,

@@ -52,6 +52,9 @@ impl Store {
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
     async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::Unavailable("the database URL must begin with `sqlite:`".into()));
+        }
         let write = connect(url, 1, Role::Write, path.clone()).await?;
         bailiwick_migrations::up(&write).await?;
         let read = connect(url, READERS, Role::Read, path).await?;
