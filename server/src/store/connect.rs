@@ -130,10 +130,8 @@ async fn connect(
         // and would refuse to begin another on this connection for ever.
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
+                let reusable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(reusable) })
             })
         });
     Ok(Database::connect(options).await?)
