@@ -60,7 +60,7 @@ pub(crate) fn moment(unix_ms: i64, lang: Lang) -> impl IntoView {
     let at = format::moment(unix_ms, lang);
     view! {
         <time datetime=at.machine>
-            <span class="clock">{at.time} <small>{at.millis}</small></span>
+            <span class="clock">{at.time}<small>{at.millis}</small></span>
             " "
             <span class="date">{at.date}</span>
         </time>

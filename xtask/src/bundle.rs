@@ -3,7 +3,7 @@
 //! The bundler links wasm-bindgen and compressors, which take longer to compile than the rest of xtask: it is a
 //! binary of its own, and only built where the WebAssembly target is there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -64,13 +64,27 @@ fn has_target() -> bool {
     })
 }
 
-/// Builds the bundle and returns its folder.
+/// Builds the bundle and returns its folder. One that came out the same is left alone, times and all, or the server
+/// would be compiled again with every start.
 pub(crate) fn build(context: &Context) -> Result<PathBuf> {
-    let folder = context.console_dir();
+    let (folder, next) = (context.console_dir(), context.target.join("console.next"));
     let arguments = ["run", "--package", "xtask", "--features", "console", "--bin", "xtask-console", "--"];
     let mut command = cargo::command(&context.root, &arguments);
     // What it says goes to the terminal: `start --json` keeps standard output for the demo.
-    cargo::run(command.arg(&context.root).arg(&folder).stdout(std::io::stderr()))?;
+    cargo::run(command.arg(&context.root).arg(&next).stdout(std::io::stderr()))?;
+
+    // The manifest names the files by their content.
+    let manifest = |folder: &Path| std::fs::read(folder.join("manifest.json")).ok();
+    let replace = || {
+        if manifest(&folder) == manifest(&next) {
+            return std::fs::remove_dir_all(&next);
+        }
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::rename(&next, &folder)
+    };
+    replace().map_err(|e| format!("cannot put {} in place: {e}", folder.display()))?;
     Ok(folder)
 }
 

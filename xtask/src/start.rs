@@ -85,3 +85,22 @@ fn become_process(command: &mut Command) -> Result<ExitCode> {
 fn become_process(command: &mut Command) -> Result<ExitCode> {
     cargo::run(command).map(|()| ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::{Cli, Task};
+
+    #[test]
+    fn what_follows_is_the_demos_with_or_without_two_dashes() {
+        for line in [
+            &["xtask", "start", "--no-bundle", "--listen", "127.0.0.1:0", "--json"][..],
+            &["xtask", "start", "--no-bundle", "--", "--listen", "127.0.0.1:0", "--json"][..],
+        ] {
+            let Task::Start(args) = Cli::try_parse_from(line).unwrap().task else { panic!("not start") };
+            assert!(args.no_bundle && !args.release);
+            assert_eq!(args.demo, ["--listen", "127.0.0.1:0", "--json"]);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! The pre-filter looks at every byte twice: a range of bytes (digits, `:`, `@`) by a comparison that compiles
 //! to vector instructions, and the literals of the recognizers by Aho-Corasick. Where it sees nothing, no
 //! recognizer runs. Of overlapping candidates a secret wins, then the more confident, then the longer one; a
-//! URL gives way to anything within it and is reported in pieces around it.
+//! URL gives way to anything within it. The loser keeps what the winner does not cover, as pieces of its own.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ impl Detector {
         let mut found = Candidates::default();
         self.scan_bytes(&input, &mut found);
         self.scan_literals(&input, &mut found);
-        resolve(found.0, out);
+        resolve(input.bytes, found.0, out);
     }
 
     /// Digits, `@` and `:`.
@@ -104,7 +104,7 @@ impl Detector {
             match input.byte(next) {
                 Some(b'0'..=b'9') => {
                     at = next + input.run(next, usize::MAX, |b| b.is_ascii_digit());
-                    self.scan_digits(input, next, at - next, found);
+                    at = self.scan_digits(input, next, at - next, found);
                 }
                 Some(b'@') => email::at(input, next, found),
                 Some(b':') => {
@@ -121,25 +121,27 @@ impl Detector {
         }
     }
 
-    /// A run of `len` digits at `at`.
-    fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
-        if input.before(at).is_some_and(|b| b.is_ascii_alphabetic()) && iban::at(input, at, found).is_some() {
-            return;
+    /// A run of `len` digits at `at`; where to go on.
+    fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) -> usize {
+        let next = at + len;
+        if let Some(end) = iban::at(input, at, found) {
+            return end;
         }
         // A short run that no other follows is nothing.
         let alone = !matches!(input.byte(at + len), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\t'));
         if len < 7 && alone {
-            return;
+            return next;
         }
-        let Some(numbers) = Numbers::read(input, at) else { return };
+        let Some(numbers) = Numbers::read(input, at) else { return next };
         ip_address::v4(input, &numbers, found);
         if numbers.digits.len() < 7 {
-            return;
+            return next;
         }
         card::at(input, &numbers, found);
         us_ssn::at(input, &numbers, found);
         de_tax_id::at(input, &numbers, found);
         phone::at(input, &self.plans, &numbers, found);
+        next
     }
 
     fn scan_literals(&self, input: &Input<'_>, found: &mut Candidates) {
@@ -200,7 +202,7 @@ fn next_of_interest(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Resolves overlaps.
-fn resolve(mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
+fn resolve(bytes: &[u8], mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
     if candidates.len() < 2 {
         out.append(&mut candidates);
         return;
@@ -216,16 +218,13 @@ fn resolve(mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
     // Taken spans by their start; they never overlap.
     let mut taken: BTreeMap<usize, Finding> = BTreeMap::new();
     for candidate in candidates {
-        let overlapping = |taken: &BTreeMap<usize, Finding>| {
-            let last = taken.range(..candidate.end).next_back();
-            last.is_some_and(|(_, t)| t.overlaps(&candidate))
-        };
-        if candidate.entity == EntityType::Url {
-            for piece in around(&taken, candidate) {
+        // A candidate within one that is taken is another reading of the same text. One that reaches beyond it
+        // keeps what lies beyond: whatever any recognizer saw is covered.
+        for piece in around(&taken, candidate) {
+            let worded = |b: &u8| b.is_ascii_alphanumeric() || !b.is_ascii();
+            if bytes.get(piece.start..piece.end).unwrap_or_default().iter().any(worded) {
                 taken.insert(piece.start, piece);
             }
-        } else if !overlapping(&taken) {
-            taken.insert(candidate.start, candidate);
         }
     }
     out.extend(taken.into_values());

@@ -60,8 +60,4 @@ impl Finding {
     pub fn value<'t>(&self, text: &'t str) -> Option<&'t str> {
         text.get(self.start..self.end)
     }
-
-    pub(crate) const fn overlaps(&self, other: &Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
 }

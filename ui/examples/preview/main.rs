@@ -5,7 +5,8 @@
 //! in the browser has something true to verify.
 #![expect(
     clippy::print_stdout,
-    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::expect_used,
     reason = "a tool to look at pages, never shipped"
 )]

@@ -49,8 +49,9 @@ pub(crate) fn DecisionTable(
         let arrived = std::mem::take(&mut *waiting.write());
         rows.update(|rows| arrived.into_iter().for_each(|row| merge(rows, row)));
     };
+    let filtered = stream.is_none();
     #[cfg(feature = "hydrate")]
-    if let Some(url) = stream.clone() {
+    if let Some(url) = stream {
         follow::start(&url, state, move |row| {
             if paused.get_untracked() || resting.get_untracked() {
                 waiting.update(|waiting| hold(waiting, row));
@@ -59,8 +60,9 @@ pub(crate) fn DecisionTable(
             }
         });
     }
+    #[cfg(not(feature = "hydrate"))]
+    drop(stream);
     let t = &lang.text().list;
-    let filtered = stream.is_none();
     view! {
         <div class="list">
             <div class="list-bar">
@@ -117,7 +119,7 @@ pub(crate) fn DecisionTable(
                     <For
                         each=move || rows.get()
                         key=|(row, fresh)| (row.clone(), *fresh)
-                        children=move |(row, fresh)| row::row(row, lang, fresh)
+                        children=move |(row, fresh)| row::row(&row, lang, fresh)
                     />
                 </tbody>
             </table>

@@ -150,14 +150,15 @@ fn figures(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
             money.output_tokens.map_or_else(dash, |value| format::integer(value, lang))
         ))
     });
+    let money = view.money.as_ref().map(|_| "#money");
     let redacted: u64 = view.row.redactions.iter().map(|count| u64::from(count.count)).sum();
     let figures = [
-        (t.overhead, duration(view.row.overhead_micros), "#timing", None),
-        (t.provider_wait, duration(view.provider_micros), "#timing", None),
-        (t.total, duration(view.total_micros), "#timing", None),
-        (t.cost, view.row.cost_nanos.map_or_else(dash, |cost| format::money(cost, lang)), "#money", None),
-        (t.tokens, tokens.unwrap_or_else(dash), "#money", Some(t.tokens_in_out)),
-        (t.redactions, format::integer(redacted, lang), "#done", None),
+        (t.overhead, duration(view.row.overhead_micros), Some("#timing"), None),
+        (t.provider_wait, duration(view.provider_micros), Some("#timing"), None),
+        (t.total, duration(view.total_micros), Some("#timing"), None),
+        (t.cost, view.row.cost_nanos.map_or_else(dash, |cost| format::money(cost, lang)), money, None),
+        (t.tokens, tokens.unwrap_or_else(dash), money, Some(t.tokens_in_out)),
+        (t.redactions, format::integer(redacted, lang), Some("#done"), None),
     ];
     view! {
         <ul class="figures figures-wide">

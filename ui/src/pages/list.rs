@@ -146,9 +146,10 @@ fn select(
         .chain(missing)
         .map(|value| {
             let selected = chosen == Some(value.as_str());
+            let word = value.clone();
             view! {
-                <option value=value.clone() selected=selected>
-                    {value.clone()}
+                <option value=value selected=selected>
+                    {word}
                 </option>
             }
         })

@@ -31,7 +31,7 @@ pub(crate) fn head(lang: Lang) -> impl IntoView {
 }
 
 /// One row; `fresh` marks one that has just arrived.
-pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
+pub(crate) fn row(row: &DecisionRow, lang: Lang, fresh: bool) -> impl IntoView + use<> {
     let t = &lang.text().list;
     let href = format!("/decisions/{}", row.id);
     let class = if fresh { "decision fresh" } else { "decision" };
@@ -43,7 +43,7 @@ pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
                 </a>
             </td>
             <td class="cell-outcome">
-                {outcome_badge(row.outcome, lang)} <span class="sub">{note(&row, lang)}</span>
+                {outcome_badge(row.outcome, lang)} <span class="sub">{note(row, lang)}</span>
             </td>
             <td class="cell-who">
                 <span class="path">{row.scope.clone()}</span>
@@ -52,7 +52,7 @@ pub(crate) fn row(row: DecisionRow, lang: Lang, fresh: bool) -> impl IntoView {
             <td class="cell-model">
                 <span class="code">{row.model.clone().unwrap_or_else(|| "–".to_owned())}</span>
             </td>
-            <td class="cell-endpoint">{went_to(&row, lang)}</td>
+            <td class="cell-endpoint">{went_to(row, lang)}</td>
             <td class="cell-data">
                 <span class="chips">
                     {row.data_classes.iter().map(|class| class_chip(class, lang)).collect_view()}
@@ -86,8 +86,9 @@ fn went_to(row: &DecisionRow, lang: Lang) -> AnyView {
     let Some(endpoint) = row.endpoint.clone().filter(|_| row.outcome != Outcome::Denied) else {
         return view! { <span class="quiet">{lang.text().list.not_sent}</span> }.into_any();
     };
+    let class = if row.dry_run { "endpoint quiet" } else { "endpoint" };
     view! {
-        <span class="endpoint">
+        <span class=class>
             <span class="endpoint-arrow">{icons::arrow_right()}</span>
             {endpoint}
         </span>

@@ -123,7 +123,7 @@ pub(super) const TEXT: Text = Text {
         request: "Was die Anfrage enthielt",
         request_lead: "Nur Arten und Anzahlen: Werte werden nie gespeichert.",
         body: "Umfang",
-        spans: "Geprüfte Textstellen",
+        spans: "Textstellen geprüft",
         findings: "Funde",
         no_findings: "Keine personenbezogenen Daten, Kartennummern oder Zugangsdaten gefunden.",
         response_findings: "In der Antwort",

@@ -123,7 +123,7 @@ pub(super) const TEXT: Text = Text {
         request: "What the request held",
         request_lead: "Kinds and counts only: values are never kept.",
         body: "Body",
-        spans: "Text spans scanned",
+        spans: "text spans scanned",
         findings: "Findings",
         no_findings: "No personal data, card numbers or credentials found.",
         response_findings: "In the response",

@@ -1,87 +1,12 @@
 //! Why a decision is what it is, for people and for the error that a client gets.
 
-use super::{Compiled, near_name};
+use super::Compiled;
+use super::explanation::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
 use crate::decision::{Decision, DenyCode, Outcome, RuleIndex};
 use crate::facts::RequestFacts;
 use crate::require::Requirement;
-use crate::rule::{Mode, Rule};
+use crate::rule::Rule;
 use bailiwick_compliance_db::{Attribute, FactId, Resolved};
-use serde::{Deserialize, Serialize};
-
-/// Why a decision is what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The outcome in a sentence: what the client is told.
-    pub summary: String,
-    /// The rules that applied, were waived, or would have changed something.
-    pub rules: Vec<RuleExplanation>,
-    /// Every candidate endpoint, in the catalog's order.
-    pub endpoints: Vec<EndpointExplanation>,
-    /// What would have to change for the request to be allowed: the nearest endpoint and what it lacks.
-    pub fix: Option<String>,
-    /// The rules that refuse the request whatever the endpoint.
-    pub denied_by: Vec<String>,
-}
-
-/// One rule's part in a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleExplanation {
-    /// Its id.
-    pub id: String,
-    /// Its title.
-    pub title: String,
-    /// Where it comes from.
-    pub because: Vec<String>,
-    /// Whether it is enforced.
-    pub mode: Mode,
-    /// Why it applies to this request, a condition each.
-    pub matched_because: Vec<String>,
-    /// The exception that waives it, if one does.
-    pub waived_by: Option<String>,
-}
-
-/// One endpoint's part in a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndpointExplanation {
-    /// Its name.
-    pub name: String,
-    /// Whether the request may go there.
-    pub eligible: bool,
-    /// What stands against it, in the bundle's order. Empty if it is eligible.
-    pub reasons: Vec<Reason>,
-}
-
-/// One requirement that an endpoint does not meet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// The rule that requires it.
-    pub rule: String,
-    /// Of which attribute; absent if the rule refuses the request whatever the endpoint.
-    pub attribute: Option<Attribute>,
-    /// What is required.
-    pub required: String,
-    /// What is known.
-    pub actual: String,
-    /// The facts behind what is known.
-    pub facts: Vec<FactReference>,
-    /// What would make it better, where something would.
-    pub missing: Option<String>,
-    /// All of it in a sentence.
-    pub text: String,
-}
-
-/// A fact and where it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FactReference {
-    /// Its id in the compliance database.
-    pub id: String,
-    /// The page.
-    pub url: String,
-    /// What the page says, in other words.
-    pub says: String,
-    /// The day on which it last said so.
-    pub observed_to: String,
-}
 
 impl Compiled {
     /// Explains a decision on these facts.
@@ -268,94 +193,6 @@ impl Compiled {
             }
         }
     }
-
-    /// The way out: the endpoint that lacks least, and what it lacks.
-    fn fix(
-        &self,
-        facts: &RequestFacts,
-        decision: &Decision,
-        endpoints: &[EndpointExplanation],
-    ) -> Option<String> {
-        let Outcome::Deny { code } = decision.outcome else { return None };
-        if code == DenyCode::PolicyDenied {
-            let rule = decision.denied_by.iter().find_map(|r| self.rule(*r))?;
-            return Some(self.way_round(rule, facts));
-        }
-        let Some(nearest) = nearest(endpoints) else {
-            let visible = self.visible_endpoints(&facts.scope, Some(facts.operation));
-            let served: Vec<&str> = visible
-                .iter()
-                .filter_map(|i| self.endpoints.get(i))
-                .flat_map(|e| e.models.iter().map(|m| m.alias.as_str()))
-                .collect();
-            return Some(match near_name(&facts.model, served.iter().copied()) {
-                Some(near) => format!("Did you mean the model `{near}`?"),
-                None if served.is_empty() => {
-                    format!("Add an endpoint for {} to {} or above.", facts.operation, facts.scope)
-                }
-                None => "Ask for a model that GET /v1/models lists.".to_owned(),
-            });
-        };
-        let lacking: Vec<String> = nearest
-            .reasons
-            .iter()
-            .map(|r| match (&r.missing, r.attribute) {
-                (Some(missing), _) => missing.clone(),
-                (None, Some(attribute)) => format!("{attribute} {} (it is {})", r.required, r.actual),
-                (None, None) => r.text.clone(),
-            })
-            .collect();
-        let mut unique: Vec<&String> = Vec::new();
-        for what in &lacking {
-            if !unique.contains(&what) {
-                unique.push(what);
-            }
-        }
-        let first = unique.first()?;
-        let mut fix = format!("The nearest endpoint, {}, lacks {first}", nearest.name);
-        if unique.len() > 1 {
-            fix.push_str(&format!(", and {} more", unique.len() - 1));
-        }
-        fix.push('.');
-        if let Some(model) = self.other_model(facts) {
-            fix.push_str(&format!(" The model `{model}` would be allowed."));
-        }
-        Some(fix)
-    }
-
-    fn way_round(&self, rule: &Rule, facts: &RequestFacts) -> String {
-        if let Some(list) = &rule.allow_models
-            && !list.iter().any(|p| crate::pattern::matches(p, &facts.model))
-        {
-            return format!("Rule `{}` allows the models {}.", rule.id, list.join(", "));
-        }
-        if let Some(tool) =
-            rule.deny_tools.as_ref().and_then(|list| super::conditions::any_tool(list, &facts.tools))
-        {
-            return format!("Send the request without the tool `{tool}`, which rule `{}` forbids.", rule.id);
-        }
-        format!("Only an approved exception from rule `{}` for {} would allow it.", rule.id, facts.scope)
-    }
-
-    /// A model under which the same request would be allowed, if there is one.
-    fn other_model(&self, facts: &RequestFacts) -> Option<&str> {
-        let mut others: Vec<&str> =
-            self.models.keys().map(String::as_str).filter(|m| *m != facts.model).collect();
-        others.sort_unstable();
-        let mut tried = facts.clone();
-        others.into_iter().find(|model| {
-            tried.model.clear();
-            tried.model.push_str(model);
-            self.decide(&tried).is_allowed()
-        })
-    }
-}
-
-fn nearest(endpoints: &[EndpointExplanation]) -> Option<&EndpointExplanation> {
-    // Of two that lack equally much, the one that something would help.
-    endpoints
-        .iter()
-        .min_by_key(|e| (e.reasons.len(), e.reasons.iter().filter(|r| r.missing.is_none()).count()))
 }
 
 /// The rule that excludes most endpoints; of several, the first in the bundle.

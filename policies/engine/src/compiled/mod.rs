@@ -9,7 +9,9 @@
 mod conditions;
 mod decide;
 mod explain;
+mod explanation;
 mod table;
+mod way_out;
 
 use crate::bundle::Bundle;
 use crate::decision::RuleIndex;
@@ -28,7 +30,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use table::ModelTables;
 
-pub use explain::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
+pub use explanation::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
 
 /// A set of requirements or rules by index.
 type IndexBits = SmallVec<[u64; 4]>;

@@ -8,7 +8,7 @@ use bailiwick_compliance_db::{
     Attestation, Attribute, Context, Database, EndpointProfile, FeatureSet, Resolved,
 };
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 /// Beyond this many combinations of features and attestations a model's tables are made for one decision each.
@@ -122,15 +122,13 @@ impl ModelTables {
         for (i, _) in rules.iter().enumerate().filter(|(_, r)| r.condition.model_holds(alias)) {
             set_bit(&mut about, i);
         }
+        let attributes: BTreeSet<Attribute> = inputs.requirements.iter().map(|r| r.attribute).collect();
         let mut matter = FeatureSet::EMPTY;
         for (_, profile) in &members {
-            for requirement in inputs.requirements {
+            for attribute in &attributes {
                 for attestations in inputs.visible {
-                    matter = matter.union(inputs.database.features_that_matter(
-                        profile,
-                        requirement.attribute,
-                        attestations,
-                    ));
+                    matter =
+                        matter.union(inputs.database.features_that_matter(profile, *attribute, attestations));
                 }
             }
         }

@@ -63,7 +63,10 @@ fn the_fix_names_the_nearest_endpoint_and_what_it_lacks() {
     let (_, _, explanation) =
         explained("{ scope: /acme/retail/support, model: gpt-4.1, data: [personal], subject_region: [DE] }");
     let fix = explanation.fix.unwrap();
-    assert!(fix.contains("azure-sweden") && fix.contains("The model `assistant` would be allowed."), "{fix}");
+    assert!(
+        fix.contains("azure-sweden") && fix.contains("The rules would allow the model `assistant`."),
+        "{fix}"
+    );
     assert_eq!(
         explanation.summary,
         "This prompt holds personal data of someone in the EU; none of the endpoints for gpt-4.1 keeps it there."

@@ -3,6 +3,7 @@
 
 mod bundles;
 mod explaining;
+mod golden;
 mod properties;
 mod random;
 mod reference;

@@ -92,7 +92,7 @@ proptest! {
             prop_assert!(after.eligible.is_subset(&before.eligible), "{}: {:?} became {:?}", what, before.eligible, after.eligible);
         }
 
-        let mut stricter = parts.clone();
+        let mut stricter = parts;
         stricter.rules.push(more.replace("mode: shadow", "mode: enforce"));
         let stricter = Compiled::new(Arc::new(stricter.bundle()), database(), endpoints, facts.time_ms).unwrap();
         prop_assert!(stricter.decide(&facts).eligible.is_subset(&before.eligible), "another rule made an endpoint eligible");

@@ -5,7 +5,8 @@
 //! A number that begins with `+` and a known calling code is reported even if its plan does not know it, with
 //! less confidence: made-up numbers and new ranges look like that. Not found: national numbers of countries
 //! other than [`NATIONAL`] without `+` or `00`, local numbers without an area code and without a word for a
-//! phone before them, extensions, letters for digits.
+//! phone before them, national numbers right after another number with only a space between, extensions,
+//! letters for digits.
 
 use std::sync::OnceLock;
 

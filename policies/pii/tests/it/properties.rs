@@ -45,6 +45,18 @@ fn every_value_is_found_whole_between_words() {
 }
 
 #[test]
+fn of_two_that_overlap_the_loser_keeps_what_is_left() {
+    for text in ["+49 30 901820 4111 1111 1111 1111", "ring 030 901820 4111 1111 1111 1111"] {
+        let found = scan(text);
+        let bare: Vec<_> = text
+            .char_indices()
+            .filter(|(i, c)| c.is_ascii_digit() && !found.iter().any(|f| (f.start..f.end).contains(i)))
+            .collect();
+        assert!(bare.is_empty(), "{text:?}: {found:?} leave {bare:?}");
+    }
+}
+
+#[test]
 fn long_hostile_texts_are_scanned_in_linear_time() {
     for unit in [
         "1 ",

@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 
+use super::request::rule_link;
 use crate::format;
 use crate::parts::{countries, icons, simulated_mark};
 use crate::text::Lang;
-use crate::view::{AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion};
+use crate::view::{AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion, RuleView};
 
 /// The section.
 pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
@@ -15,7 +16,7 @@ pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> 
     let cards = view
         .endpoints
         .iter()
-        .map(|endpoint| card(endpoint, chosen.as_deref() == Some(&endpoint.name), lang))
+        .map(|endpoint| card(endpoint, chosen.as_deref() == Some(&endpoint.name), &view.rules, lang))
         .collect_view();
     view! {
         <section class="panel" id="endpoints">
@@ -26,7 +27,7 @@ pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> 
     }
 }
 
-fn card(endpoint: &EndpointView, chosen: bool, lang: Lang) -> impl IntoView + use<> {
+fn card(endpoint: &EndpointView, chosen: bool, listed: &[RuleView], lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
     let class = match (endpoint.rank.is_some(), chosen) {
         (true, true) => "endpoint-card eligible chosen",
@@ -45,7 +46,7 @@ fn card(endpoint: &EndpointView, chosen: bool, lang: Lang) -> impl IntoView + us
         }
     };
     let place = endpoint.region.clone().map(|region| view! { <span class="code">{region}</span> });
-    let mut reasons = endpoint.exclusions.iter().map(|exclusion| reason(exclusion, lang).into_any());
+    let mut reasons = endpoint.exclusions.iter().map(|exclusion| reason(exclusion, listed, lang).into_any());
     let first = reasons.next();
     let rest: Vec<AnyView> = reasons.collect();
     view! {
@@ -76,7 +77,7 @@ fn card(endpoint: &EndpointView, chosen: bool, lang: Lang) -> impl IntoView + us
 }
 
 /// Which rule asked for what, what the endpoint has instead, and who says so.
-fn reason(exclusion: &Exclusion, lang: Lang) -> impl IntoView + use<> {
+fn reason(exclusion: &Exclusion, listed: &[RuleView], lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
     let comparison = exclusion.attribute.clone().map(|attribute| {
         let actual = exclusion.actual.clone().unwrap_or_else(|| t.unknown.to_owned());
@@ -100,13 +101,10 @@ fn reason(exclusion: &Exclusion, lang: Lang) -> impl IntoView + use<> {
                 .rule
                 .clone()
                 .map(|rule| {
-                    let href = format!("#rule-{}", crate::parts::slug(&rule));
                     view! {
                         <p class="by-rule">
                             <span class="label">{t.by_rule}</span>
-                            <a href=href>
-                                <code>{rule}</code>
-                            </a>
+                            {rule_link(&rule, listed)}
                         </p>
                     }
                 })}
@@ -170,7 +168,7 @@ pub(super) fn attempts(view: &DecisionView, lang: Lang) -> impl IntoView + use<>
                         <th scope="col" class="number">
                             {t.status_column}
                         </th>
-                        <th scope="col" class="number">
+                        <th scope="col" class="number first-byte">
                             {t.first_byte}
                         </th>
                         <th scope="col" class="number">
@@ -203,7 +201,7 @@ fn attempt(attempt: &AttemptView, lang: Lang) -> impl IntoView + use<> {
                 <span class=class>{icon} <span class="code">{attempt.outcome.clone()}</span></span>
             </td>
             <td class="number">{attempt.status.map_or_else(|| "–".to_owned(), |status| status.to_string())}</td>
-            <td class="number">{duration(attempt.first_byte_micros)}</td>
+            <td class="number first-byte">{duration(attempt.first_byte_micros)}</td>
             <td class="number">{duration(attempt.micros)}</td>
         </tr>
     }

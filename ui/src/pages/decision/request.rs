@@ -109,7 +109,7 @@ pub(super) fn done(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
                     <b>{text::entity(&each.entity, each.count, lang)}</b>
                     " "
                     {(t.redaction_how)(&each.how)}
-                    {rule_link(&each.rule)}
+                    {rule_link(&each.rule, &view.rules)}
                 </li>
             }
         })
@@ -121,7 +121,7 @@ pub(super) fn done(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
             view! {
                 <li>
                     <code>{format!("{}: {}", each.name, each.value)}</code>
-                    {rule_link(&each.rule)}
+                    {rule_link(&each.rule, &view.rules)}
                 </li>
             }
         })
@@ -154,10 +154,12 @@ pub(super) fn done(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     }
 }
 
-fn rule_link(rule: &str) -> impl IntoView + use<> {
+/// A rule's id; a link where this page lists the rule.
+pub(super) fn rule_link(rule: &str, listed: &[RuleView]) -> impl IntoView + use<> {
+    let href = listed.iter().any(|each| each.id == rule).then(|| format!("#rule-{}", slug(rule)));
     view! {
-        <a class="rule-link" href=format!("#rule-{}", slug(rule))>
-            {rule.to_owned()}
+        <a class="rule-link" href=href>
+            <code>{rule.to_owned()}</code>
         </a>
     }
 }

@@ -109,7 +109,7 @@ fn row(stage: &StageTiming, bar: Bar, lang: Lang) -> impl IntoView + use<> {
     let label = starts.clone();
     let class = if stage.provider { "bar bar-provider" } else { "bar" };
     view! {
-        <tr class:waiting=stage.provider>
+        <tr class:wait=stage.provider>
             <th scope="row">{name}</th>
             <td class="track">
                 <svg width="100%" height="14" role="img" aria-label=label>
