@@ -41,7 +41,7 @@ pub(crate) struct NewTile {
 }
 
 /// Spend of one budget in one window.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSpend {
     pub(crate) budget: BudgetId,
     pub(crate) window_start_ms: i64,
@@ -83,7 +83,6 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
     let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
     // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
     // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
-    query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     let written = match write(&mut connection, batch).await {
         Ok(()) => query("COMMIT").execute(&mut *connection).await.map_err(StoreError::from),
         Err(err) => Err(err),
@@ -97,8 +96,9 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
     Ok(())
 }
 
-async fn write(connection: &mut SqliteConnection, batch: Batch) -> Result<(), StoreError> {
-    move_head(connection, &batch).await?;
+async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
+    let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
+    begin(connection, &batch, first).await?;
     let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
     insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
     insert(connection, &TILES, tiles, tile).await?;
@@ -110,11 +110,18 @@ async fn write(connection: &mut SqliteConnection, batch: Batch) -> Result<(), St
     }
 }
 
-/// Compare-and-set: two sequencers, or a database that was changed behind our back, can't both go on.
-async fn move_head(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, settled_to = $5 \
-        WHERE log = $6 AND size = $7 AND frontier = $8";
+/// Begins, inserts the first records and moves the head, in one exchange with the driver's thread: an exchange
+/// costs more than the statements do. The head is compared and set, so that two sequencers, or a database that
+/// was changed behind our back, can't both go on.
+async fn begin(
+    connection: &mut SqliteConnection,
+    batch: &Batch,
+    records: Vec<NewRecord>,
+) -> Result<(), StoreError> {
+    let sql = BEGIN.get_or_init(|| (0..=ROWS).map(write_begin).collect());
+    let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
+    args.reserve(HEAD + records.len() * RECORDS.columns, 0);
     add(&mut args, to_i64(batch.new_size)?)?;
     add(&mut args, batch.new_frontier.clone())?;
     add(&mut args, batch.time_ms)?;
@@ -123,8 +130,11 @@ async fn move_head(connection: &mut SqliteConnection, batch: &Batch) -> Result<(
     add(&mut args, batch.log.to_string())?;
     add(&mut args, to_i64(batch.old_size)?)?;
     add(&mut args, batch.old_frontier.clone())?;
-    let moved = query_with(SQL, args).execute(connection).await?;
-    if moved.rows_affected() == 1 {
+    for row in records {
+        record(&mut args, &batch.replica, row)?;
+    }
+    let moved = query_with(sql.as_str(), args).fetch_optional(connection).await?;
+    if moved.is_some() {
         return Ok(());
     }
     Err(StoreError::Conflict(
@@ -132,6 +142,20 @@ async fn move_head(connection: &mut SqliteConnection, batch: &Batch) -> Result<(
          or it was changed or restored while the server ran"
             .into(),
     ))
+}
+
+/// Values of the head that stand before those of the records.
+const HEAD: usize = 8;
+
+/// The statements of [`begin`] for each number of records.
+static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
+
+fn write_begin(rows: usize) -> String {
+    let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows, HEAD)) };
+    format!(
+        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, \
+         settled_to = $5 WHERE log = $6 AND size = $7 AND frontier = $8 RETURNING size"
+    )
 }
 
 async fn sign(
@@ -224,14 +248,16 @@ impl Insert {
     }
 
     fn sql(&'static self, rows: usize) -> Option<&'static str> {
-        let all = self.sql.get_or_init(|| (1..=ROWS).map(|rows| self.write(rows)).collect());
+        let all = self.sql.get_or_init(|| (1..=ROWS).map(|rows| self.write(rows, 0)).collect());
         all.get(rows.checked_sub(1)?).map(String::as_str)
     }
 
-    fn write(&self, rows: usize) -> String {
+    /// For `rows` rows, whose values come after `skipped` others.
+    fn write(&self, rows: usize, skipped: usize) -> String {
         let row = |row: usize| {
-            let marks: Vec<String> =
-                (1..=self.columns).map(|column| format!("${}", row * self.columns + column)).collect();
+            let marks: Vec<String> = (1..=self.columns)
+                .map(|column| format!("${}", skipped + row * self.columns + column))
+                .collect();
             format!("({})", marks.join(", "))
         };
         let rows: Vec<String> = (0..rows).map(row).collect();

@@ -52,6 +52,9 @@ impl Store {
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
     async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::Unavailable("the database URL must begin with `sqlite:`".into()));
+        }
         let write = connect(url, 1, Role::Write, path.clone()).await?;
         bailiwick_migrations::up(&write).await?;
         let read = connect(url, READERS, Role::Read, path).await?;
@@ -127,10 +130,8 @@ async fn connect(
         // and would refuse to begin another on this connection for ever.
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
+                let reusable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(reusable) })
             })
         });
     Ok(Database::connect(options).await?)

@@ -1,6 +1,6 @@
 //! What can go wrong in the store, by what the caller does about it.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// A failure of the store. Its text names tables and conditions, never the values of a row.
 #[derive(Debug, thiserror::Error)]
@@ -28,48 +28,55 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(err: DbErr) -> Self {
-        if let Some(constraint) = err.sql_err() {
-            return Self::Conflict(match constraint {
-                sea_orm::SqlErr::UniqueConstraintViolation(_) => "it exists already".into(),
-                sea_orm::SqlErr::ForeignKeyConstraintViolation(_) => {
-                    "it names something that does not exist, or something still names it".into()
-                }
-                _ => "the database refused the change".into(),
-            });
-        }
         match err {
+            DbErr::Conn(RuntimeErr::SqlxError(err))
+            | DbErr::Exec(RuntimeErr::SqlxError(err))
+            | DbErr::Query(RuntimeErr::SqlxError(err)) => from_driver(&err),
             DbErr::RecordNotFound(_) | DbErr::RecordNotUpdated => Self::NotFound("row"),
             DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } | DbErr::ConvertFromU64(_) => {
                 Self::Corrupt(err.to_string())
             }
-            other => from_driver(&other.to_string()),
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }
 
-impl From<sea_orm::sqlx::Error> for StoreError {
-    fn from(err: sea_orm::sqlx::Error) -> Self {
-        use sea_orm::sqlx::Error;
-        match &err {
-            Error::Database(db) if db.is_unique_violation() => Self::Conflict("it exists already".into()),
-            Error::Database(db) if db.is_foreign_key_violation() => {
-                Self::Conflict("it names something that does not exist, or something still names it".into())
-            }
-            Error::Database(db) if db.is_check_violation() => {
-                Self::Conflict("the database refused the change".into())
-            }
-            Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) => {
-                Self::Corrupt(err.to_string())
-            }
-            _ => from_driver(&err.to_string()),
-        }
+impl From<sqlx::Error> for StoreError {
+    fn from(err: sqlx::Error) -> Self {
+        from_driver(&err)
     }
 }
 
-/// SQLite tells a damaged file by its text only; everything else that the driver says may pass.
-fn from_driver(text: &str) -> StoreError {
-    if text.contains("malformed") || text.contains("not a database") {
-        return StoreError::Corrupt(text.to_owned());
+fn from_driver(err: &sqlx::Error) -> StoreError {
+    match err {
+        sqlx::Error::Database(db) if is_constraint(db.code().as_deref()) => StoreError::Conflict(
+            if db.is_unique_violation() {
+                "it exists already"
+            } else if db.is_check_violation() {
+                "a value is not one that the column takes"
+            } else {
+                "it names something that does not exist, or something still names it"
+            }
+            .into(),
+        ),
+        // SQLite's own codes for a damaged file (SQLITE_CORRUPT) and one that is no database (SQLITE_NOTADB).
+        sqlx::Error::Database(db) if matches!(primary(db.code().as_deref()), Some(11 | 26)) => {
+            StoreError::Corrupt(db.message().to_owned())
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            StoreError::Corrupt(err.to_string())
+        }
+        _ => StoreError::Unavailable(err.to_string()),
     }
-    StoreError::Unavailable(text.to_owned())
+}
+
+/// SQLITE_CONSTRAINT in all its kinds, or SQLSTATE class 23.
+fn is_constraint(code: Option<&str>) -> bool {
+    primary(code) == Some(19) || code.is_some_and(|code| code.len() == 5 && code.starts_with("23"))
+}
+
+/// SQLite's primary result code is the low byte of the extended one.
+fn primary(code: Option<&str>) -> Option<u32> {
+    let code = code.filter(|code| code.len() < 5)?;
+    Some(code.parse::<u32>().ok()? & 0xff)
 }

@@ -24,3 +24,6 @@ pub(crate) mod tree;
 
 pub use connect::Store;
 pub use error::StoreError;
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ pub(crate) async fn tile_roots(
         .into_tuple()
         .all(&store.read)
         .await?;
-    collect(rows, to.saturating_sub(from), || format!("a tile of level {level} in {from}..{to} is missing"))
+    collect(&rows, to.saturating_sub(from), || format!("a tile of level {level} in {from}..{to} is missing"))
 }
 
 /// The hashes of the leaves `from..to`, in order, as the records hold them.
@@ -92,7 +92,7 @@ pub(crate) async fn leaf_hashes(store: &Store, from: u64, to: u64) -> Result<Vec
         .into_tuple()
         .all(&store.read)
         .await?;
-    collect(rows, to.saturating_sub(from), || format!("a record among the leaves {from}..{to} is missing"))
+    collect(&rows, to.saturating_sub(from), || format!("a record among the leaves {from}..{to} is missing"))
 }
 
 /// The latest checkpoint of `log`.
@@ -110,7 +110,7 @@ pub(crate) async fn other_log(store: &Store, log: &str) -> Result<Option<String>
     Ok(row.map(|row| row.log))
 }
 
-fn collect(rows: Vec<Vec<u8>>, expected: u64, missing: impl Fn() -> String) -> Result<Vec<Hash>, StoreError> {
+fn collect(rows: &[Vec<u8>], expected: u64, missing: impl Fn() -> String) -> Result<Vec<Hash>, StoreError> {
     if u64::try_from(rows.len()) != Ok(expected) {
         return Err(StoreError::Corrupt(missing()));
     }
