@@ -1,1 +1,21 @@
 //! Bailiwick: a governance and compliance control plane for LLM traffic.
+//!
+//! [`gateway`] is a request's way, a file a stage; [`app`] is the server around it. `docs/ARCHITECTURE.md` has the code
+//! map and the invariants.
+
+pub mod admin;
+pub mod app;
+pub mod audit;
+pub mod budgets;
+pub mod cli;
+pub mod clock;
+pub mod console;
+pub mod demo;
+pub mod gateway;
+pub mod identity;
+pub mod keys;
+pub mod organisation;
+pub mod providers;
+pub mod router;
+pub mod snapshot;
+pub mod store;

@@ -1,0 +1,116 @@
+//! Settings, scopes, endpoints, virtual keys, budgets and what was spent of them.
+
+use sea_orm_migration::prelude::*;
+
+use crate::table::{blob, index, int, int_null, json, one_of, reference, text, text_null};
+
+/// See the module.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    // SQLite's default would leave half a migration behind.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("settings")
+                    .col(text("key").primary_key())
+                    .col(json("value"))
+                    .col(int("updated_ms"))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("scopes")
+                    .col(text("path").primary_key())
+                    .col(text_null("parent"))
+                    .col(json("settings"))
+                    .col(int("created_ms"))
+                    .foreign_key(&mut reference("parent", "scopes", "path"))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("endpoints")
+                    .col(text("name").primary_key())
+                    .col(text("scope"))
+                    .col(json("definition"))
+                    .col(int("created_ms"))
+                    .col(int("updated_ms"))
+                    .foreign_key(&mut reference("scope", "scopes", "path"))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("virtual_keys")
+                    .col(text("id").primary_key())
+                    .col(text("scope"))
+                    .col(text("name"))
+                    .col(blob("secret_hash"))
+                    .col(json("settings"))
+                    .col(int("created_ms"))
+                    .col(int_null("expires_ms"))
+                    .col(int_null("revoked_ms"))
+                    .col(text_null("rotated_to"))
+                    .col(int_null("overlap_until_ms"))
+                    .foreign_key(&mut reference("scope", "scopes", "path"))
+                    .foreign_key(&mut reference("rotated_to", "virtual_keys", "id"))
+                    .take(),
+            )
+            .await?;
+        manager.create_index(index("virtual_keys_scope", "virtual_keys", &["scope"])).await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("budgets")
+                    .col(int("id").primary_key())
+                    .col(text_null("scope"))
+                    .col(text_null("key_id"))
+                    .col(text_null("model_group"))
+                    .col(text("window"))
+                    .col(int("limit_nano"))
+                    .col(ColumnDef::new("hard").boolean().not_null())
+                    .col(json("thresholds"))
+                    .col(json("settings"))
+                    .col(int("created_ms"))
+                    .foreign_key(&mut reference("scope", "scopes", "path"))
+                    .foreign_key(&mut reference("key_id", "virtual_keys", "id"))
+                    .check(one_of("window", &["hour", "day", "week", "month", "quarter", "year", "total"]))
+                    .check(Expr::col("limit_nano").gte(0))
+                    // A budget holds for a scope or for one key, never for both and never for neither.
+                    .check(
+                        Expr::col("scope").is_null().and(Expr::col("key_id").is_not_null()).or(Expr::col(
+                            "scope",
+                        )
+                        .is_not_null()
+                        .and(Expr::col("key_id").is_null())),
+                    )
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("budget_spend")
+                    .col(int("budget_id"))
+                    .col(int("window_start_ms"))
+                    .col(int("settled_nano"))
+                    .primary_key(Index::create().col("budget_id").col("window_start_ms"))
+                    .foreign_key(&mut reference("budget_id", "budgets", "id"))
+                    .take(),
+            )
+            .await
+    }
+}

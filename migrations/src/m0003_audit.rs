@@ -1,0 +1,114 @@
+//! The audit log: records, the Merkle tree over them, checkpoints, and the index that the console lists from.
+
+use sea_orm_migration::prelude::*;
+
+use crate::table::{blob, blob_null, index, int, int_null, text, text_null};
+
+/// See the module.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    // SQLite's default would leave half a migration behind.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // `leaf_bytes` are the exact bytes that were hashed. `sections` packs the salted sections of one record
+        // (a row each would triple the inserts of the hot path); destroying one rewrites the pack without it.
+        // `leaf` is null until a sequencer has given the record its place in the tree.
+        manager
+            .create_table(
+                Table::create()
+                    .table("records")
+                    .col(text("replica"))
+                    .col(int("replica_sequence"))
+                    .col(int_null("leaf").unique_key())
+                    .col(int("time_ms"))
+                    .col(text("kind"))
+                    .col(text_null("scope"))
+                    .col(text_null("decision"))
+                    .col(blob("leaf_bytes"))
+                    .col(blob("leaf_hash"))
+                    .col(blob("sections"))
+                    .col(blob_null("index_update"))
+                    .primary_key(Index::create().col("replica").col("replica_sequence"))
+                    .take(),
+            )
+            .await?;
+        manager.create_index(index("records_decision", "records", &["decision"])).await?;
+        manager.create_index(index("records_time", "records", &["time_ms", "leaf"])).await?;
+        manager
+            .create_index(
+                index("records_unsequenced", "records", &["replica", "replica_sequence"])
+                    .and_where(Expr::col("leaf").is_null())
+                    .take(),
+            )
+            .await?;
+        // A complete tile of 256 hashes of one level, and the hash of the subtree that it spans.
+        manager
+            .create_table(
+                Table::create()
+                    .table("tree_tiles")
+                    .col(int("level"))
+                    .col(int("position"))
+                    .col(blob("hashes"))
+                    .col(blob("root"))
+                    .primary_key(Index::create().col("level").col("position"))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("tree_head")
+                    .col(text("log").primary_key())
+                    .col(int("size"))
+                    .col(blob("frontier"))
+                    .col(int("time_ms"))
+                    .col(int("indexed_to"))
+                    .col(int("settled_to"))
+                    .check(Expr::col("size").gte(0))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("checkpoints")
+                    .col(text("log"))
+                    .col(int("size"))
+                    .col(text("note"))
+                    .col(int("time_ms"))
+                    .primary_key(Index::create().col("log").col("size"))
+                    .take(),
+            )
+            .await?;
+        // What the console's list shows; it follows the log and can be rebuilt from it. Ids begin with their
+        // time, so that the primary key is the order of the list.
+        manager
+            .create_table(
+                Table::create()
+                    .table("decisions")
+                    .col(text("id").primary_key())
+                    .col(int("leaf"))
+                    .col(int("time_ms"))
+                    .col(text("scope"))
+                    .col(text_null("key_id"))
+                    .col(text_null("model"))
+                    .col(text("outcome"))
+                    .col(text_null("endpoint"))
+                    .col(text_null("redactions"))
+                    .col(text_null("classes"))
+                    .col(int_null("cost_nano"))
+                    .col(int_null("overhead_us"))
+                    .col(int_null("status"))
+                    .col(text_null("code"))
+                    .take(),
+            )
+            .await?;
+        manager.create_index(index("decisions_scope", "decisions", &["scope", "id"])).await
+    }
+}

@@ -1,0 +1,129 @@
+//! The audit log: exports, checkpoints, receipts.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Method, header};
+use serde::Deserialize;
+
+use super::Problem;
+use crate::app::App;
+use crate::audit::ExportRequest;
+use crate::gateway::authenticate;
+use crate::identity::{Actor, require};
+
+const OBJECT: &str = "console:audit";
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ExportQuery {
+    from: Option<chrono::DateTime<chrono::Utc>>,
+    to: Option<chrono::DateTime<chrono::Utc>>,
+    scope: Option<String>,
+    format: Option<String>,
+}
+
+/// `GET /api/v1/audit/export`: JSON Lines, streamed as it is made.
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, Problem> {
+    let scope = query.scope.clone().unwrap_or_else(|| String::from("/"));
+    bailiwick_policy::scope::validate(&scope).map_err(Problem::invalid)?;
+    let actor = require(&app, &method, &headers, &scope, OBJECT, "export").await?;
+    if query.format.as_deref().is_some_and(|format| format != "jsonl") {
+        return Err(Problem::invalid("`format` is `jsonl`: the form that can be verified"));
+    }
+    let request = ExportRequest {
+        from_ms: query.from.map(|at| at.timestamp_millis()),
+        to_ms: query.to.map(|at| at.timestamp_millis()),
+        scope: query.scope,
+        principal: Some(actor.subject),
+    };
+    // Written to a temporary file first: an export that fails half-way must not look like one that is whole.
+    let file = tokio::task::spawn_blocking(|| tempfile::tempfile())
+        .await
+        .map_err(|error| fault(&error))?
+        .map_err(|error| fault(&error))?;
+    let (written, counts) = app.gateway.audit.export(request, std::io::BufWriter::new(file)).await?;
+    let file = written.into_inner().map_err(|error| fault(&error))?;
+    let body = read_back(file).await.map_err(|error| fault(&error))?;
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment; filename=\"bailiwick-audit.jsonl\""),
+    );
+    headers.insert("x-bailiwick-records", counts.records.into());
+    Ok(response)
+}
+
+async fn read_back(file: std::fs::File) -> std::io::Result<axum::body::Body> {
+    use tokio::io::AsyncSeekExt as _;
+    let mut file = tokio::fs::File::from_std(file);
+    file.rewind().await?;
+    Ok(axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file)))
+}
+
+fn fault(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an export could not be written");
+    Problem::new(
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "export_failed",
+        "The export could not be written to the server's temporary folder",
+    )
+}
+
+/// `GET /api/v1/audit/checkpoint`: the signed tree head, as a C2SP note.
+pub(super) async fn checkpoint(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    require(&app, &method, &headers, "/", OBJECT, "read").await?;
+    Ok(app.gateway.audit.checkpoint().await?.to_string().into_response())
+}
+
+/// `GET /api/v1/audit/public-key`: what an auditor is given. Not a secret, so not guarded.
+pub(super) async fn public_key(State(app): State<Arc<App>>) -> String {
+    app.gateway.audit.public_key().to_string()
+}
+
+/// `GET /v1/decisions/{id}`: the receipt. For the key that made the request, and for people and tokens that may read
+/// decisions of its scope.
+pub(super) async fn receipt(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let row = app.gateway.audit.decision_row(&id).await?.ok_or_else(|| Problem::not_found("decision"))?;
+    let now_ms = app.gateway.clock.now_ms();
+    let own = authenticate::authenticate(&headers, app.gateway.snapshot.load_full(), now_ms)
+        .is_ok_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
+    if !own {
+        match Actor::of(&app, &headers).await? {
+            Some(actor) if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) => {
+                return Err(Problem::not_found("decision"));
+            }
+            _ => {}
+        }
+        require(&app, &method, &headers, &row.scope, super::decisions::OBJECT, "read").await?;
+    }
+    let bytes = receipt_for(&app, &id).await?;
+    let mut response = Response::new(axum::body::Body::from(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// A receipt's bytes.
+///
+/// # Errors
+/// A [`Problem`] where there is no such decision or it cannot be proved.
+pub async fn receipt_for(app: &App, id: &str) -> Result<Vec<u8>, Problem> {
+    let receipt = app.gateway.audit.receipt(id).await?;
+    receipt.to_bytes().map_err(|error| fault(&error))
+}

@@ -1,0 +1,78 @@
+//! The list of decisions, and its live stream.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::StreamExt as _;
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::Problem;
+use crate::app::App;
+use crate::audit::DecisionFilter;
+use crate::console::rows;
+use crate::identity::{Actor, require};
+
+pub(crate) const OBJECT: &str = "console:decisions";
+const PAGE: u64 = 100;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ListQuery {
+    scope: Option<String>,
+    before: Option<String>,
+    limit: Option<u64>,
+}
+
+/// `GET /api/v1/decisions`: newest first.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let actor = actor(&app, &method, &headers).await?;
+    let scope = query.scope.unwrap_or_else(|| actor.scope.clone());
+    if !bailiwick_policy::scope::covers(&actor.scope, &scope) {
+        return Err(Problem::not_found("scope"));
+    }
+    let filter = DecisionFilter { scope: Some(scope), ..DecisionFilter::default() };
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, 1_000);
+    let found = app.gateway.audit.decisions(&filter, query.before.as_deref(), limit).await?;
+    let snapshot = app.gateway.snapshot.load_full();
+    let found: Vec<_> = found.iter().map(|row| rows::view(row, &snapshot)).collect();
+    Ok(Json(serde_json::json!({ "decisions": found })))
+}
+
+/// `GET /api/v1/decisions/stream`: server-sent events, one decision's row each, as its records become durable.
+pub(super) async fn stream(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Sse<impl futures::Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let actor = actor(&app, &method, &headers).await?;
+    let stopping = app.gateway.stopping_live.clone();
+    let changes = BroadcastStream::new(app.gateway.audit.subscribe());
+    let events = changes
+        .take_until(async move { stopping.cancelled().await })
+        .filter_map(move |change| {
+            let event = change.ok().and_then(|row| {
+                if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) {
+                    return None;
+                }
+                let view = rows::view(&row, &app.gateway.snapshot.load());
+                Event::default().json_data(view).ok()
+            });
+            std::future::ready(event.map(Ok))
+        });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {
+    let scope = Actor::of(app, headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    require(app, method, headers, &scope, OBJECT, "read").await
+}

@@ -1,0 +1,40 @@
+//! The control plane's REST API under `/api/v1`: thin handlers that read, ask whether the actor may, act, record, answer.
+//! Errors are RFC 9457 problem details. What changes something is recorded in the audit log before it is answered.
+
+mod audit;
+mod decisions;
+mod endpoints;
+mod keys;
+mod openapi;
+mod organisation;
+mod problem;
+mod recorded;
+
+use std::sync::Arc;
+
+use axum::routing::{get, post};
+
+pub use audit::receipt_for;
+pub use problem::Problem;
+
+use crate::app::App;
+
+/// The routes.
+pub fn router(app: Arc<App>) -> axum::Router {
+    axum::Router::new()
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
+        .route("/api/v1/apply", post(organisation::apply))
+        .route("/api/v1/endpoints", get(endpoints::list))
+        .route("/api/v1/endpoints/explain", get(endpoints::explain))
+        .route("/api/v1/budgets", get(organisation::budgets))
+        .route("/api/v1/decisions", get(decisions::list))
+        .route("/api/v1/decisions/stream", get(decisions::stream))
+        .route("/api/v1/audit/export", get(audit::export))
+        .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
+        .route("/api/v1/audit/public-key", get(audit::public_key))
+        .route("/v1/decisions/{id}", get(audit::receipt))
+        .route("/api/openapi.json", get(openapi::document))
+        .with_state(app)
+}

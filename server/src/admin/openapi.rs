@@ -1,0 +1,65 @@
+//! `/api/openapi.json`: the control plane's description for machines.
+
+use axum::Json;
+use serde_json::{Value, json};
+
+/// `GET /api/openapi.json`.
+pub(super) async fn document() -> Json<Value> {
+    Json(describe())
+}
+
+/// Method, path, what it does. A test holds this list against the router.
+pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
+    ("get", "/api/v1/keys", "Virtual keys of the caller's scope"),
+    ("post", "/api/v1/keys", "Create a virtual key; its secret is in this answer and nowhere else"),
+    ("post", "/api/v1/keys/{id}/rotate", "Replace a key; the old one works on for the overlap"),
+    ("post", "/api/v1/keys/{id}/revoke", "Revoke a key; in force when this answers"),
+    ("post", "/api/v1/apply", "Declare scopes, endpoints, budgets and keys"),
+    ("get", "/api/v1/endpoints", "Endpoints and their health"),
+    ("get", "/api/v1/endpoints/explain", "Every attribute of an endpoint, with facts and evidence"),
+    ("get", "/api/v1/budgets", "Where budgets stand"),
+    ("get", "/api/v1/decisions", "Decisions, newest first"),
+    ("get", "/api/v1/decisions/stream", "Decisions as they happen, as server-sent events"),
+    ("get", "/api/v1/audit/export", "The audit log as a verifiable file"),
+    ("get", "/api/v1/audit/checkpoint", "A signed tree head (C2SP tlog-checkpoint)"),
+    ("get", "/api/v1/audit/public-key", "The log's public key"),
+    ("get", "/v1/decisions/{id}", "The receipt of a decision"),
+];
+
+fn describe() -> Value {
+    let mut paths = serde_json::Map::new();
+    for (method, path, summary) in OPERATIONS {
+        let operation = json!({
+            "summary": summary,
+            "security": [{ "serviceToken": [] }, { "session": [] }],
+            "responses": {
+                "2XX": { "description": "Done" },
+                "4XX": { "description": "A problem", "content": { "application/problem+json": {
+                    "schema": { "$ref": "#/components/schemas/Problem" } } } },
+            },
+        });
+        let entry = paths.entry((*path).to_owned()).or_insert_with(|| json!({}));
+        if let Some(entry) = entry.as_object_mut() {
+            entry.insert((*method).to_owned(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Bailiwick control plane", "version": env!("CARGO_PKG_VERSION") },
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "serviceToken": { "type": "http", "scheme": "bearer" },
+                "session": { "type": "apiKey", "in": "cookie", "name": "__Host-bailiwick" },
+            },
+            "schemas": { "Problem": {
+                "type": "object",
+                "description": "RFC 9457",
+                "properties": {
+                    "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
+                    "code": { "type": "string" }, "detail": { "type": ["string", "null"] },
+                },
+            } },
+        },
+    })
+}

@@ -1,0 +1,83 @@
+//! Applying a declaration, and where budgets stand.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use http::{HeaderMap, Method};
+
+use super::Problem;
+use super::recorded::record;
+use crate::app::App;
+use crate::budgets::format_usd;
+use crate::identity::{Actor, require};
+use crate::organisation::{Applied, Organisation, apply as apply_to};
+
+/// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
+pub(super) async fn apply(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Organisation>, JsonRejection>,
+) -> Result<Json<Applied>, Problem> {
+    let actor = require(&app, &method, &headers, "/", "console:organisation", "apply").await?;
+    let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let applied = app
+        .change(async {
+            let applied = apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?;
+            let what = serde_json::json!({
+                "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
+                "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
+                "budgets": organisation.budgets,
+                "created_keys": applied.created_keys.iter().map(|key| &key.id).collect::<Vec<_>>(),
+            });
+            record(&app, &actor, "/", "applied", &what).await?;
+            Ok::<_, Problem>(applied)
+        })
+        .await?;
+    Ok(Json(applied))
+}
+
+/// `GET /api/v1/budgets`.
+pub(super) async fn budgets(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    let actor = require(&app, &method, &headers, &scope, "console:budgets", "read").await?;
+    let owners: std::collections::HashMap<i64, String> = crate::store::budgets::list(&app.store)
+        .await?
+        .into_iter()
+        .filter_map(|row| {
+            let of_key = || {
+                let snapshot = app.gateway.snapshot.load();
+                snapshot.key(row.key_id.as_deref()?).map(|key| key.scope.clone())
+            };
+            Some((row.id, row.scope.clone().or_else(of_key)?))
+        })
+        .collect();
+    let budgets: Vec<serde_json::Value> = app
+        .gateway
+        .budgets
+        .standings(app.gateway.clock.now_ms())
+        .into_iter()
+        .filter(|standing| {
+            owners.get(&standing.budget.id).is_some_and(|scope| bailiwick_policy::scope::covers(&actor.scope, scope))
+        })
+        .map(|standing| {
+            serde_json::json!({
+                "id": standing.budget.id,
+                "name": standing.budget.name,
+                "window": standing.budget.window.as_str(),
+                "window_start_ms": standing.window_start_ms,
+                "hard": standing.budget.hard,
+                "limit_usd": format_usd(standing.budget.limit_nano),
+                "settled_usd": format_usd(standing.settled_nano),
+                "reserved_usd": format_usd(standing.reserved_nano),
+            })
+        })
+        .collect();
+    Ok(Json(serde_json::json!({ "budgets": budgets })))
+}

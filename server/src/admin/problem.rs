@@ -1,0 +1,133 @@
+//! Errors of the control plane (RFC 9457).
+//!
+//! 404 or 403: a thing outside the actor's scope is not there (404), an action that the actor's roles do not allow on a
+//! thing that it may see is forbidden (403).
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::audit::{AuditError, AuditUnavailable};
+use crate::gateway::record::RecordError;
+use crate::organisation::ApplyError;
+use crate::snapshot::BuildError;
+use crate::store::StoreError;
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: String,
+    detail: Option<String>,
+}
+
+impl Problem {
+    /// A problem with its stable code and a title for people.
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
+        Self { status, code, title: title.into(), detail: None }
+    }
+
+    /// What is wrong here, and the way out.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Something that is not there, or not for this actor.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}"))
+    }
+
+    /// Something in the request.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not right").detail(detail)
+    }
+
+    /// Which status it answers with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A fault of the server: the cause goes to the log, its reference to the client.
+    fn fault(status: StatusCode, code: &'static str, title: &str, cause: &dyn std::fmt::Display) -> Self {
+        let reference = crate::keys::secret::random::<4>().map(hex::encode).unwrap_or_default();
+        tracing::error!(%cause, reference, "a request to the control plane failed");
+        Self::new(status, code, title).detail(format!("the server's log has the cause under {reference}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": format!("https://bailiwick.dev/problems/{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        let mut response = (self.status, body.to_string()).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => Self::not_found(what),
+            StoreError::Conflict(what) => Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what),
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+                Self::fault(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer", &error)
+            }
+        }
+    }
+}
+
+impl From<AuditUnavailable> for Problem {
+    fn from(error: AuditUnavailable) -> Self {
+        Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot write", &error)
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot write", &error)
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::NotFound(_) => Self::not_found("decision"),
+            other => Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot be read", &other),
+        }
+    }
+}
+
+impl From<ApplyError> for Problem {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Invalid(_) => Self::invalid(error.to_string()),
+            ApplyError::Store(error) => error.into(),
+            ApplyError::NoRandomness(error) => {
+                Self::fault(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", "No secret could be made", &error)
+            }
+        }
+    }
+}
+
+impl From<BuildError> for Problem {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Store(error) => error.into(),
+            BuildError::Policy(_) | BuildError::Row(_) => {
+                Self::new(StatusCode::CONFLICT, "not_in_force", "It is stored, but cannot be put in force").detail(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `bailiwick.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::gateway::BodyLimits;
+use crate::gateway::document::Limits;
+
+/// The server's configuration. What it governs (scopes, endpoints, budgets, keys) is not here but in the database, and
+/// rules are in the policy bundle.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port.
+    #[serde(default = "listen")]
+    pub listen: SocketAddr,
+    /// Where the database, the log's key and the last checkpoint are.
+    #[serde(default = "data_dir")]
+    pub data_dir: PathBuf,
+    /// `sqlite://…`; a file in the data directory where absent.
+    pub database_url: Option<String>,
+    /// The folder of the policy bundle; the starter bundle where absent.
+    pub bundle: Option<PathBuf>,
+    /// How people reach the server: `https://bailiwick.example`. As `listen` says where absent.
+    pub public_url: Option<String>,
+    /// This server's name among those that write to the log.
+    #[serde(default = "replica")]
+    pub replica: String,
+    /// TLS; plain HTTP where absent.
+    pub tls: Option<TlsConfig>,
+    /// Limits on what clients send.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// How providers are reached.
+    #[serde(default)]
+    pub upstream: UpstreamConfig,
+}
+
+/// The server's certificate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM file with the chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// Limits on what clients send.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Seconds for it to arrive.
+    pub body_seconds: u64,
+    /// Objects and arrays inside one another.
+    pub nesting: usize,
+    /// Seconds for what is under way when the server is asked to stop.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { body_bytes: 16 * 1024 * 1024, body_seconds: 60, nesting: 64, shutdown_seconds: 30 }
+    }
+}
+
+impl LimitsConfig {
+    pub(super) fn body(&self) -> BodyLimits {
+        BodyLimits {
+            bytes: self.body_bytes,
+            time: Duration::from_secs(self.body_seconds),
+            structure: Limits { depth: self.nesting, ..Limits::default() },
+        }
+    }
+}
+
+/// How providers are reached.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamConfig {
+    /// PEM file with certificates of authorities to trust beside the public ones.
+    pub ca_bundle: Option<PathBuf>,
+    /// Trust only those.
+    pub only_ca_bundle: bool,
+}
+
+/// Why a configuration does not load.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file.
+    #[error("{path} cannot be read: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// Its content.
+    #[error("{path}: {why}")]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// Where and what, from the parser.
+        why: toml::de::Error,
+    },
+}
+
+impl Config {
+    /// Reads a file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| ConfigError::File { path: path.to_path_buf(), why })?;
+        let mut config: Self =
+            toml::from_str(&text).map_err(|why| ConfigError::Content { path: path.to_path_buf(), why })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut paths = vec![&mut config.data_dir];
+        paths.extend(config.bundle.as_mut());
+        paths.extend(config.upstream.ca_bundle.as_mut());
+        if let Some(tls) = &mut config.tls {
+            paths.extend([&mut tls.certificate, &mut tls.key]);
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+
+    /// All defaults but these two.
+    #[must_use]
+    pub fn at(listen: SocketAddr, data_dir: PathBuf) -> Self {
+        Self {
+            listen,
+            data_dir,
+            database_url: None,
+            bundle: None,
+            public_url: None,
+            replica: replica(),
+            tls: None,
+            limits: LimitsConfig::default(),
+            upstream: UpstreamConfig::default(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::at(listen(), data_dir())
+    }
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn data_dir() -> PathBuf {
+    PathBuf::from("bailiwick-data")
+}
+
+fn replica() -> String {
+    String::from("one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_typos_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bailiwick.toml");
+        std::fs::write(&path, "data_dir = 'd'\n[limits]\nbody_bytes = 10\n").unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.data_dir, folder.path().join("d"));
+        assert_eq!((config.limits.body_bytes, config.limits.nesting), (10, 64));
+        std::fs::write(&path, "data-dir = 'd'\n").unwrap();
+        assert!(Config::read(&path).unwrap_err().to_string().contains("data-dir"));
+    }
+}

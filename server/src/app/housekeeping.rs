@@ -1,0 +1,42 @@
+//! What has to be done now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::App;
+
+/// How often it is looked whether a snapshot's time is over (an attestation begins or ends, evidence grows too old).
+const TICK: Duration = Duration::from_secs(1);
+/// How often refused authentication is recorded.
+const FLUSH: Duration = Duration::from_secs(60);
+
+/// Starts the tasks; they end with the server.
+pub(super) fn start(app: &Arc<App>) {
+    let weak = Arc::downgrade(app);
+    let stopping = app.gateway.stopping.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(TICK);
+        let mut flush = tokio::time::interval(FLUSH);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => {
+                    let Some(app) = weak.upgrade() else { return };
+                    let snapshot = app.gateway.snapshot.load_full();
+                    let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
+                    let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
+                    if over && let Err(error) = app.reload().await {
+                        tracing::error!(%error, "the configuration could not be compiled again; decisions stay right, only slower");
+                    }
+                }
+                _ = flush.tick() => {
+                    let Some(app) = weak.upgrade() else { return };
+                    let gateway = &app.gateway;
+                    if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
+                        tracing::warn!(%error, "refused authentication could not be recorded");
+                    }
+                }
+            }
+        }
+    });
+}

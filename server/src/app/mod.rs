@@ -1,0 +1,296 @@
+//! The server as a whole: opened, kept up to date, closed.
+
+mod config;
+mod housekeeping;
+mod listen;
+mod recover;
+mod router;
+mod secrets;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bailiwick_compliance_db::Database;
+use bailiwick_ledger::LogId;
+use bailiwick_pii::Detector;
+use bailiwick_policy::{Bundle, BundleSource};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
+pub use listen::{Listening, serve_on};
+pub use router::{metrics_recorder, router};
+pub(crate) use secrets::write_private;
+
+use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
+use crate::budgets::Budgets;
+use crate::clock::Clock;
+use crate::gateway::{Gateway, RefusedAuthentication, metrics};
+use crate::providers::{ClientOptions, Trust, UpstreamClient};
+use crate::snapshot::{self, BuildError, Sources};
+use crate::store::{self, Store, StoreError};
+
+/// How long a request waits for others' reservations before a budget refuses it.
+const BUDGET_WAIT: Duration = Duration::from_secs(5);
+/// How many requests may wait so.
+const BUDGET_WAITERS: usize = 1_000;
+
+/// Why the server could not start. The text tells what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The policy bundle.
+    #[error("the policy bundle in {folder} does not load:\n{problems}")]
+    Bundle {
+        /// Where it was looked for.
+        folder: String,
+        /// Each problem on a line.
+        problems: String,
+    },
+    /// The compliance database.
+    #[error("the compliance database does not load: {0}")]
+    Compliance(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditOpenError),
+    /// The configuration in the database.
+    #[error(transparent)]
+    Snapshot(#[from] BuildError),
+    /// Anything of the operating system.
+    #[error("{what}: {why}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What came of it.
+        why: String,
+    },
+}
+
+/// What sets a demo apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DemoMode {
+    /// Decide as of this instant, Unix milliseconds.
+    pub decide_at_ms: i64,
+}
+
+/// A running server without its sockets.
+#[derive(Debug)]
+pub struct App {
+    /// What requests share.
+    pub gateway: Arc<Gateway>,
+    /// The database.
+    pub store: Store,
+    /// Bundle, compliance database, recognizers.
+    pub sources: Sources,
+    /// The configuration.
+    pub config: Config,
+    /// Whether every provider is simulated.
+    pub simulated: bool,
+    /// One change of configuration at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl App {
+    /// Opens everything in the configuration's data directory.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
+        secrets::create_data_dir(&config.data_dir)?;
+        let mut sources = sources(config.bundle.as_deref())?;
+        sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
+        let store = match &config.database_url {
+            Some(url) => Store::open(url).await?,
+            None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
+        };
+        let clock = Clock::new();
+        let log = log_id(&store, &clock).await?;
+        let audit = Audit::open(
+            store.clone(),
+            AuditConfig {
+                log,
+                replica: config.replica.clone(),
+                key: load_or_create_key(&config.data_dir.join("log.key"))?,
+                checkpoint_file: Some(config.data_dir.join("checkpoint")),
+            },
+            clock.clone(),
+        )
+        .await?;
+        let budgets = Budgets::new(BUDGET_WAIT, BUDGET_WAITERS);
+        recover::book_unsettled(&audit, &clock).await?;
+        let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        report_unusable(&snapshot);
+        let gateway = Arc::new(Gateway {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            audit,
+            budgets,
+            client: client(&config.upstream)?,
+            detector: Arc::clone(&sources.detector),
+            clock,
+            limits: config.limits.body(),
+            token_key: secrets::token_key(&config.data_dir)?,
+            attempts: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            stopping_live: CancellationToken::new(),
+            refused: RefusedAuthentication::default(),
+        });
+        metrics::describe();
+        let app = Arc::new(Self {
+            gateway,
+            store,
+            sources,
+            config,
+            simulated: demo.is_some(),
+            changing: tokio::sync::Mutex::new(()),
+        });
+        housekeeping::start(&app);
+        Ok(app)
+    }
+
+    /// Makes a change of configuration and puts it in force: one at a time, and the new snapshot is in force when this
+    /// returns.
+    ///
+    /// # Errors
+    /// The change's own error, or why no snapshot could be built of it.
+    pub async fn change<T, E>(&self, change: impl Future<Output = Result<T, E>> + Send) -> Result<T, E>
+    where
+        E: From<BuildError>,
+    {
+        let _one_at_a_time = self.changing.lock().await;
+        let done = change.await?;
+        self.rebuild().await?;
+        Ok(done)
+    }
+
+    /// Builds a snapshot of what is configured now and puts it in force.
+    ///
+    /// # Errors
+    /// [`BuildError`]; the old one stays in force.
+    pub async fn reload(&self) -> Result<(), BuildError> {
+        let _one_at_a_time = self.changing.lock().await;
+        self.rebuild().await
+    }
+
+    async fn rebuild(&self) -> Result<(), BuildError> {
+        let previous = self.gateway.snapshot.load_full();
+        let now_ms = self.gateway.clock.now_ms();
+        let snapshot =
+            snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms).await?;
+        report_unusable(&snapshot);
+        self.gateway.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Waits for what is under way, up to `grace`, then signs the log's last checkpoint and closes the database.
+    pub async fn close(&self, grace: Duration) {
+        let gateway = &self.gateway;
+        gateway.attempts.close();
+        if tokio::time::timeout(grace, gateway.attempts.wait()).await.is_err() {
+            tracing::warn!(open = gateway.attempts.len(), "stopping before every attempt is settled");
+        }
+        gateway.stopping.cancel();
+        if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
+            tracing::warn!(%error, "refused authentication could not be recorded");
+        }
+        if let Err(error) = gateway.audit.close().await {
+            tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+        }
+        self.store.close().await;
+    }
+}
+
+/// Loads the bundle (the starter bundle where no folder is given) and the compliance database.
+///
+/// # Errors
+/// [`StartError`].
+pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
+    let (folder, source) = match bundle {
+        Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
+        None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
+    };
+    let bundle = Bundle::load(&source).map_err(|problems| StartError::Bundle {
+        folder,
+        problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
+    })?;
+    let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
+    Ok(Sources { bundle: Arc::new(bundle), database: Arc::new(database), detector: Arc::new(Detector::new()), decide_at_ms: None })
+}
+
+/// Reads a bundle's folder.
+///
+/// # Errors
+/// [`StartError::System`].
+pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
+    let failed = |path: &Path, error: &std::io::Error| StartError::System {
+        what: format!("the policy bundle cannot be read: {}", path.display()),
+        why: error.to_string(),
+    };
+    let mut source = BundleSource::default();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(path) = open.pop() {
+        for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
+            let path = entry.map_err(|error| failed(&path, &error))?.path();
+            let hidden = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+            let name = path.strip_prefix(folder).unwrap_or(&path);
+            let name = name.iter().filter_map(|part| part.to_str()).collect::<Vec<_>>().join("/");
+            source.files.insert(name, text);
+        }
+    }
+    Ok(source)
+}
+
+/// The log's id: made once, kept in the database.
+async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
+    const SETTING: &str = "log_id";
+    let impossible = |why: String| StartError::System { what: String::from("the log has no id"), why };
+    let kept = store::settings::get(store, SETTING).await?;
+    let text = match kept.as_ref().and_then(serde_json::Value::as_str) {
+        Some(text) => text.to_owned(),
+        None => {
+            let random = crate::keys::secret::random::<8>().map_err(|error| impossible(error.to_string()))?;
+            let text = format!("bailiwick/{}", hex::encode(random));
+            store::settings::put(store, SETTING, text.clone().into(), clock.now_ms()).await?;
+            text
+        }
+    };
+    LogId::new(text).map_err(|error| impossible(error.to_string()))
+}
+
+fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
+    let failed = |what: &Path, why: String| StartError::System {
+        what: format!("upstream.ca_bundle {}", what.display()),
+        why,
+    };
+    let mut options = ClientOptions::default();
+    if let Some(path) = &config.ca_bundle {
+        let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
+        let roots =
+            crate::providers::client::read_ca_bundle(&pem).map_err(|error| failed(path, error.to_string()))?;
+        options.trust = if config.only_ca_bundle { Trust::Only(roots) } else { Trust::PublicRootsAnd(roots) };
+    }
+    UpstreamClient::new(options).map_err(|error| StartError::System {
+        what: String::from("the client for providers cannot be set up"),
+        why: error.to_string(),
+    })
+}
+
+fn report_unusable(snapshot: &snapshot::Snapshot) {
+    for problem in &snapshot.unusable {
+        tracing::warn!(problem, "an endpoint is declared but cannot be used");
+    }
+}

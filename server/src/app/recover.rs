@@ -1,0 +1,80 @@
+//! After a crash: attempts that left and whose outcome nobody recorded. What they cost is not known, so what was held for
+//! them is booked, and the outcome says so.
+
+use bailiwick_ledger::{Draft, Kind};
+use serde::Deserialize;
+
+use super::StartError;
+use crate::audit::{Audit, Booking, BudgetId, Entry, StoredRecord};
+use crate::clock::Clock;
+use crate::gateway::record::{Hold, Salts, section};
+use crate::gateway::settle::{OutcomeSection, UsageSection};
+
+#[derive(Deserialize)]
+struct AttemptSection {
+    endpoint: String,
+    #[serde(default)]
+    reserved_nano: Option<i64>,
+    #[serde(default)]
+    holds: Vec<Hold>,
+}
+
+/// Books every attempt without an outcome at what was held for it.
+pub(super) async fn book_unsettled(audit: &Audit, clock: &Clock) -> Result<(), StartError> {
+    let failed = |why: String| StartError::System {
+        what: String::from("attempts of before the last stop cannot be booked"),
+        why,
+    };
+    let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
+    for record in unsettled {
+        let entry = outcome(&record, clock.now_ms()).map_err(&failed)?;
+        audit.append(entry).await.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
+    let header = record.header().map_err(|error| error.to_string())?;
+    let attempt = record.section("attempt").ok_or("an attempt's record has no section `attempt`")?;
+    let attempt: AttemptSection =
+        serde_json::from_slice(&attempt.bytes).map_err(|error| error.to_string())?;
+    let mut salts = Salts::new(2).map_err(|error| error.to_string())?;
+    let outcome = OutcomeSection {
+        result: String::from("server_stopped"),
+        ok: false,
+        status: None,
+        endpoint: attempt.endpoint,
+        response_findings: bailiwick_pii::EntityCounts::default(),
+        response_redactions: bailiwick_pii::EntityCounts::default(),
+    };
+    let usage = UsageSection {
+        cost_nano: attempt.reserved_nano,
+        source: String::from("reservation"),
+        input_tokens: 0,
+        cached_input_tokens: 0,
+        output_tokens: 0,
+        reasoning_tokens: 0,
+    };
+    let mut draft = Draft::new(Kind::Outcome, now_ms)
+        .section(section("outcome", &outcome, &mut salts).map_err(|error| error.to_string())?)
+        .section(section("usage", &usage, &mut salts).map_err(|error| error.to_string())?);
+    if let Some(scope) = header.scope {
+        draft = draft.scope(scope);
+    }
+    for name in ["decision", "attempt", "key"] {
+        if let Some(value) = header.ids.get(name) {
+            draft = draft.id(name, value.clone());
+        }
+    }
+    let mut entry = Entry::new(draft);
+    entry.bookings = attempt
+        .holds
+        .iter()
+        .map(|hold| Booking {
+            budget: BudgetId(hold.budget),
+            window_start_ms: hold.window_start_ms,
+            delta_nano: hold.amount_nano,
+        })
+        .collect();
+    Ok(entry)
+}

@@ -1,0 +1,80 @@
+//! Every route of the server in one place.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, Uri, header};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::App;
+use crate::console::{self, ServerConsole};
+use crate::gateway::refusal::{Code, Refusal};
+use crate::gateway::{self};
+use crate::{admin, identity};
+
+/// Puts the server's routes together.
+pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>) -> axum::Router {
+    let assets = console::assets();
+    let pages = bailiwick_ui::router(
+        Arc::new(ServerConsole::new(Arc::clone(app), base_url.to_owned())),
+        assets.clone(),
+    )
+    .layer(axum::middleware::from_fn_with_state(Arc::clone(app), console::viewer))
+    .layer(tower_http::compression::CompressionLayer::new());
+    let health = Arc::clone(app);
+    axum::Router::new()
+        .merge(gateway::api::router(Arc::clone(&app.gateway)))
+        .merge(admin::router(Arc::clone(app)))
+        .merge(identity::router(Arc::clone(app), assets))
+        .merge(console::asset_router())
+        .merge(pages)
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(move || ready(Arc::clone(&health))))
+        .route("/metrics", get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+}
+
+/// Installs the recorder of metrics; `None` where the process has one already.
+#[must_use]
+pub fn metrics_recorder() -> Option<PrometheusHandle> {
+    const SECONDS: &[f64] = &[
+        0.000_025, 0.000_05, 0.000_075, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25,
+        1.0, 5.0, 30.0,
+    ];
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix(String::from("_seconds")), SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .ok()
+}
+
+/// Ready means that a request could be served: the database answers and there is something to decide with.
+async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
+    match app.store.ping().await {
+        Ok(()) if !app.gateway.stopping.is_cancelled() => (StatusCode::OK, "ready\n"),
+        Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+/// What is not served, in the shape of the API that was meant.
+async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    if path.starts_with("/v1/") || path == "/v1" {
+        let refusal = Refusal::new(Code::NotFound, "this path or method is not served")
+            .fix("POST /v1/chat/completions, POST /v1/embeddings and GET /v1/models are");
+        return gateway::api::refused(&refusal).map(axum::body::Body::new);
+    }
+    if path.starts_with("/api/") {
+        return admin::Problem::not_found("path or method").into_response();
+    }
+    let html = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    if html {
+        return bailiwick_ui::error_page(&headers, &console::assets(), None, bailiwick_ui::PageError::NotFound);
+    }
+    (StatusCode::NOT_FOUND, "not found\n").into_response()
+}

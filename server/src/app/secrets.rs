@@ -1,0 +1,59 @@
+//! Files of the data directory that nobody else may read.
+
+use std::path::Path;
+
+use bailiwick_pii::TokenKey;
+
+use super::StartError;
+use crate::keys::secret;
+
+/// Makes the data directory, for its owner alone.
+pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
+    let failed = |why: std::io::Error| StartError::System {
+        what: format!("the data directory {} cannot be used", path.display()),
+        why: why.to_string(),
+    };
+    std::fs::create_dir_all(path).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The secret that placeholders are derived from; created with the first start. Losing it only ends sessions'
+/// placeholders.
+pub(super) fn token_key(data_dir: &Path) -> Result<TokenKey, StartError> {
+    let path = data_dir.join("token.key");
+    let failed = |why: String| StartError::System { what: format!("{}", path.display()), why };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let mut key = [0_u8; 32];
+            hex::decode_to_slice(text.trim(), &mut key)
+                .map_err(|_| failed(String::from("it does not hold 64 hex digits: delete it to get a new one")))?;
+            Ok(TokenKey::new(key))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = secret::random::<32>().map_err(|error| failed(error.to_string()))?;
+            write_private(&path, &hex::encode(key)).map_err(|error| failed(error.to_string()))?;
+            Ok(TokenKey::new(key))
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// Writes a new file that only its owner can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}

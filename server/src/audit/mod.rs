@@ -1,0 +1,165 @@
+//! The audit log: append, prove, export.
+//!
+//! An append returns when its record is on the disk and in the tree, together with the spend that it explains,
+//! or it fails and nothing of it is there. Many appends share one commit ([`committer`]). The list of decisions
+//! trails the log: a row is written with a later commit, by default within a quarter of a second, and whoever
+//! reads the list through [`Audit::decisions`] first has it brought up to date.
+
+mod checkpoints;
+mod committer;
+mod entry;
+mod error;
+mod export;
+mod key;
+mod nodes;
+mod pending;
+mod prune;
+mod read;
+mod recover;
+mod tail;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailiwick_ledger::{LogId, PublicKey, SignedCheckpoint, Signer};
+use ed25519_dalek::SigningKey;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use self::committer::{Command, Committer};
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::store::decisions::DecisionRow;
+
+pub use self::entry::{Appended, AuditUnavailable, Booking, BudgetId, Entry, IndexUpdate};
+pub use self::error::{AuditError, AuditOpenError};
+pub use self::export::ExportRequest;
+pub use self::key::load_or_create as load_or_create_key;
+pub use self::prune::PruneRequest;
+pub use crate::store::decisions::DecisionFilter;
+pub use crate::store::records::StoredRecord;
+
+/// Entries that wait for the commit under way; more wait to be let in.
+const QUEUE: usize = 4096;
+/// How long an append waits to be let in.
+const WAIT: Duration = Duration::from_secs(2);
+/// Rows that a slow reader of the live list may fall behind.
+const LIVE: usize = 1024;
+
+/// What a log is opened with.
+#[derive(Debug)]
+pub struct AuditConfig {
+    /// The log's id, which is in every record; a database holds one log.
+    pub log: LogId,
+    /// This server's name among those that write to the log; it keeps it over restarts.
+    pub replica: String,
+    /// The log's signing key; see [`load_or_create_key`].
+    pub key: SigningKey,
+    /// Where the last checkpoint is kept outside the database, such as beside the key. Without it, a database
+    /// that was put back from an old copy is not noticed.
+    pub checkpoint_file: Option<PathBuf>,
+}
+
+/// The audit log. Cheap to clone; the last clone to go ends it, as [`Audit::close`] does.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Clock,
+    signer: Arc<Signer>,
+    commands: mpsc::Sender<Command>,
+    live: broadcast::Sender<Arc<DecisionRow>>,
+    unsettled: Vec<u64>,
+}
+
+impl Audit {
+    /// Opens the log in `store`, or creates it in an empty one, and checks that it continues what was signed
+    /// before. Raises `clock` to the time of the last record.
+    ///
+    /// # Errors
+    /// [`AuditOpenError::Broken`] where the log was changed, cut, or put back from an older copy;
+    /// [`AuditOpenError::Store`] where the database does not answer.
+    pub async fn open(store: Store, config: AuditConfig, clock: Clock) -> Result<Self, AuditOpenError> {
+        let AuditConfig { log, replica, key, checkpoint_file } = config;
+        let signer = Arc::new(Signer::new(log.clone(), key));
+        let replica: Arc<str> = replica.into();
+        let file = checkpoint_file.as_deref();
+        let recovered = recover::open(&store, signer.public(), &replica, file, &clock).await?;
+        let unsettled = recovered.open.leaves().collect();
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        let (live, _) = broadcast::channel(LIVE);
+        let committer = Committer {
+            store: store.clone(),
+            clock: clock.clone(),
+            log_text: log.as_str().into(),
+            log,
+            replica,
+            checkpoints: checkpoints::Checkpoints::new(Arc::clone(&signer), checkpoint_file, recovered.last),
+            pending: recovered.pending,
+            open: recovered.open,
+            live: live.clone(),
+            waiting: Vec::new(),
+        };
+        tokio::spawn(committer.run(recovered.tail, receiver));
+        Ok(Self { inner: Arc::new(Inner { store, clock, signer, commands, live, unsettled }) })
+    }
+
+    /// Makes `entry` durable. What it announces may happen only after this has returned `Ok`. An entry that
+    /// was let in is written even if the caller does not wait for it.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`]: nothing of the entry is durable.
+    pub async fn append(&self, entry: Entry) -> Result<Appended, AuditUnavailable> {
+        self.ask(|reply| Command::Append(Box::new(entry), reply)).await
+    }
+
+    /// A signed checkpoint of everything that was appended before the call.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] where it cannot be stored.
+    pub async fn checkpoint(&self) -> Result<SignedCheckpoint, AuditUnavailable> {
+        self.ask(Command::Checkpoint).await
+    }
+
+    /// The log's public key; its text form is what an auditor is given.
+    pub fn public_key(&self) -> &PublicKey {
+        self.inner.signer.public()
+    }
+
+    /// The rows of the list of decisions, as they change, once what changed them is durable. A receiver that
+    /// falls more than 1,024 rows behind is told how many it missed.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<DecisionRow>> {
+        self.inner.live.subscribe()
+    }
+
+    /// Writes what is queued, brings the list of decisions up to date, signs a last checkpoint and takes no
+    /// more entries. A second call does nothing.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] where the end could not be written; the next start writes it.
+    pub async fn close(&self) -> Result<(), AuditUnavailable> {
+        match self.ask(Command::Close).await {
+            Err(AuditUnavailable::Closed) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(committer::Reply<T>) -> Command,
+    ) -> Result<T, AuditUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.commands.send_timeout(command(reply), WAIT).await.map_err(|err| match err {
+            mpsc::error::SendTimeoutError::Timeout(_) => AuditUnavailable::Busy(QUEUE),
+            mpsc::error::SendTimeoutError::Closed(_) => AuditUnavailable::Closed,
+        })?;
+        answer.await.unwrap_or(Err(AuditUnavailable::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests;

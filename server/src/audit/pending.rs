@@ -1,0 +1,151 @@
+//! What the committer remembers of records between their commit and a later one: rows of the list of
+//! decisions that are not written yet, and attempts without an outcome.
+//!
+//! Both are bounded by what is in flight, and both are rebuilt from the log: the head holds, for each, the leaf
+//! from which on to read again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use bailiwick_ledger::{Draft, Header, Kind};
+use tokio::time::Instant;
+
+use crate::store::decisions::DecisionRow;
+
+/// How long a row waits for a later one of the same decision, so that most decisions are written once.
+pub(super) const INDEX_LAG: Duration = Duration::from_millis(250);
+/// Rows that one commit writes, unless more come in: a commit is what requests wait for.
+pub(super) const INDEX_ROWS: usize = 64;
+
+/// Rows of the list of decisions that are to be written, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct PendingIndex {
+    rows: BTreeMap<u64, Pending>,
+    first_leaf: HashMap<String, u64>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    since: Instant,
+    leaf: u64,
+    row: DecisionRow,
+}
+
+impl PendingIndex {
+    /// Adds the row as it stands after the record at `leaf`.
+    pub(super) fn add(&mut self, leaf: u64, row: DecisionRow, now: Instant) {
+        if let Some(pending) = self.first_leaf.get(&row.id).and_then(|first| self.rows.get_mut(first)) {
+            pending.leaf = leaf;
+            pending.row = row;
+            return;
+        }
+        self.first_leaf.insert(row.id.clone(), leaf);
+        self.rows.insert(leaf, Pending { since: now, leaf, row });
+    }
+
+    /// When the oldest row is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.rows.values().next().and_then(|pending| pending.since.checked_add(INDEX_LAG))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Takes the rows that are due at `now` (or, with `all`, any), oldest first, `most` of them.
+    pub(super) fn take(&mut self, now: Instant, all: bool, most: usize) -> Vec<(u64, Pending)> {
+        let due = |pending: &Pending| all || now.saturating_duration_since(pending.since) >= INDEX_LAG;
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            match self.rows.first_entry() {
+                Some(entry) if due(entry.get()) => {
+                    let (first, pending) = entry.remove_entry();
+                    self.first_leaf.remove(&pending.row.id);
+                    taken.push((first, pending));
+                }
+                _ => break,
+            }
+        }
+        taken
+    }
+
+    /// Puts back what a failed commit did not write.
+    pub(super) fn restore(&mut self, taken: Vec<(u64, Pending)>) {
+        for (first, pending) in taken {
+            self.first_leaf.insert(pending.row.id.clone(), first);
+            self.rows.insert(first, pending);
+        }
+    }
+
+    /// Every leaf below this one is written, in a log of `size` leaves.
+    pub(super) fn indexed_to(&self, size: u64) -> u64 {
+        self.rows.keys().next().copied().unwrap_or(size).min(size)
+    }
+
+    /// The leaf that last changed each row, with the row.
+    pub(super) fn rows(taken: &[(u64, Pending)]) -> Vec<(u64, DecisionRow)> {
+        taken.iter().map(|(_, pending)| (pending.leaf, pending.row.clone())).collect()
+    }
+}
+
+/// What a record does to the set of attempts without an outcome.
+#[derive(Debug)]
+pub(super) enum AttemptChange {
+    Opened(String),
+    Closed(String),
+}
+
+impl AttemptChange {
+    pub(super) fn of_draft(draft: &Draft) -> Option<Self> {
+        let id = |name: &str| draft.ids.get(name).map(String::as_str);
+        Self::of(draft.kind, id("decision"), id("attempt"))
+    }
+
+    pub(super) fn of_header(header: &Header) -> Option<Self> {
+        let id = |name: &str| header.ids.get(name).map(String::as_str);
+        Self::of(header.known_kind()?, id("decision"), id("attempt"))
+    }
+
+    fn of(kind: Kind, decision: Option<&str>, attempt: Option<&str>) -> Option<Self> {
+        let key = format!("{}/{}", decision.unwrap_or_default(), attempt?);
+        match kind {
+            Kind::Decision | Kind::Attempt => Some(Self::Opened(key)),
+            Kind::Outcome => Some(Self::Closed(key)),
+            _ => None,
+        }
+    }
+}
+
+/// Attempts without an outcome, by the leaf that recorded them.
+#[derive(Debug, Default)]
+pub(super) struct OpenAttempts {
+    leaf: HashMap<String, u64>,
+    leaves: BTreeSet<u64>,
+}
+
+impl OpenAttempts {
+    pub(super) fn apply(&mut self, leaf: u64, change: AttemptChange) {
+        match change {
+            AttemptChange::Opened(key) => {
+                if let std::collections::hash_map::Entry::Vacant(entry) = self.leaf.entry(key) {
+                    entry.insert(leaf);
+                    self.leaves.insert(leaf);
+                }
+            }
+            AttemptChange::Closed(key) => {
+                if let Some(leaf) = self.leaf.remove(&key) {
+                    self.leaves.remove(&leaf);
+                }
+            }
+        }
+    }
+
+    /// No attempt below this leaf is without an outcome, in a log of `size` leaves.
+    pub(super) fn settled_to(&self, size: u64) -> u64 {
+        self.leaves.first().copied().unwrap_or(size).min(size)
+    }
+
+    pub(super) fn leaves(&self) -> impl Iterator<Item = u64> {
+        self.leaves.iter().copied()
+    }
+}

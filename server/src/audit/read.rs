@@ -1,0 +1,100 @@
+//! Reading the log: the list of decisions, one decision, its receipt.
+
+use std::collections::HashSet;
+
+use bailiwick_ledger::{Receipt, ReceiptRecord};
+
+use super::committer::Command;
+use super::nodes::Tree;
+use super::pending::AttemptChange;
+use super::{Audit, AuditError, DecisionFilter};
+use crate::store::decisions::{self, DecisionRow};
+use crate::store::records::{self, StoredRecord};
+
+impl Audit {
+    /// Up to `limit` decisions, newest first, older than the one with the id `before`. Holds everything that
+    /// was appended before the call; where the log cannot be written, what the list holds so far.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn decisions(
+        &self,
+        filter: &DecisionFilter,
+        before: Option<&str>,
+        limit: u64,
+    ) -> Result<Vec<DecisionRow>, AuditError> {
+        if let Err(err) = self.ask(Command::Flush).await {
+            tracing::debug!(%err, "the list of decisions is behind");
+        }
+        Ok(decisions::list(&self.inner.store, filter, before, limit).await?)
+    }
+
+    /// The row of one decision in the list.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn decision_row(&self, id: &str) -> Result<Option<DecisionRow>, AuditError> {
+        if let Err(err) = self.ask(Command::Flush).await {
+            tracing::debug!(%err, "the list of decisions is behind");
+        }
+        Ok(decisions::get(&self.inner.store, id).await?)
+    }
+
+    /// The records of one decision, in order, with the sections that still exist.
+    ///
+    /// # Errors
+    /// [`AuditError::NotFound`], [`AuditError::Store`].
+    pub async fn decision(&self, id: &str) -> Result<Vec<StoredRecord>, AuditError> {
+        let found = records::of_decision(&self.inner.store, id).await?;
+        if found.is_empty() { Err(AuditError::NotFound(id.to_owned())) } else { Ok(found) }
+    }
+
+    /// The records of one decision with their proofs and a fresh checkpoint, every section disclosed that still
+    /// exists; [`Receipt::withhold`] narrows it.
+    ///
+    /// # Errors
+    /// [`AuditError::NotFound`], or why it cannot be proved.
+    pub async fn receipt(&self, decision: &str) -> Result<Receipt, AuditError> {
+        let found = self.decision(decision).await?;
+        let checkpoint = self.checkpoint().await?;
+        let size = checkpoint.unverified().size;
+        let mut tree = Tree::new(&self.inner.store, size);
+        let mut proved = Vec::with_capacity(found.len());
+        for record in found.iter().filter(|record| record.leaf < size) {
+            let proof = tree.inclusion(record.leaf).await?;
+            proved.push(ReceiptRecord::new(record.leaf, &record.leaf_bytes, proof, &record.sections)?);
+        }
+        Ok(Receipt::new(&checkpoint, self.public_key().clone(), proved))
+    }
+
+    /// The attempts that were recorded before this start and still have no outcome: the server died between.
+    /// Whoever books them appends the outcome.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn unsettled(&self) -> Result<Vec<StoredRecord>, AuditError> {
+        let mut unsettled = Vec::new();
+        for leaf in &self.inner.unsettled {
+            let page = records::range(&self.inner.store, *leaf, leaf.saturating_add(1), 1).await?;
+            for record in page {
+                if !self.has_outcome(&record).await? {
+                    unsettled.push(record);
+                }
+            }
+        }
+        Ok(unsettled)
+    }
+
+    async fn has_outcome(&self, record: &StoredRecord) -> Result<bool, AuditError> {
+        let header = record.header()?;
+        let Some(AttemptChange::Opened(attempt)) = AttemptChange::of_header(&header) else { return Ok(true) };
+        let Some(decision) = header.ids.get("decision") else { return Ok(false) };
+        let mut closed = HashSet::new();
+        for other in records::of_decision(&self.inner.store, decision).await? {
+            if let Some(AttemptChange::Closed(key)) = AttemptChange::of_header(&other.header()?) {
+                closed.insert(key);
+            }
+        }
+        Ok(closed.contains(&attempt))
+    }
+}

@@ -1,0 +1,171 @@
+//! Opening a log: what the database holds is checked against itself and against what was signed before.
+//!
+//! Checked at every start: the head, the tiles and the records at the end of the tree agree; the bytes of the
+//! last records have their hashes; the last checkpoint in the database and the one beside the key are signed by
+//! this log's key and are earlier states of this very tree. A change of an older record's bytes leaves all of
+//! that intact; it is found by verifying an export.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bailiwick_ledger::merkle::{Frontier, leaf_hash};
+use bailiwick_ledger::{PublicKey, SignedCheckpoint};
+use tokio::time::Instant;
+
+use super::AuditOpenError;
+use super::nodes::Tree;
+use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
+use super::tail::Tail;
+use crate::clock::Clock;
+use crate::store::tree::{TreeHead, to_u64};
+use crate::store::{Store, StoreError, decisions::DecisionRow, records, tree};
+
+/// Records that one read brings.
+const PAGE: u64 = 256;
+
+/// A log that was checked.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) tail: Tail,
+    pub(super) last: Option<(SignedCheckpoint, i64)>,
+    pub(super) pending: PendingIndex,
+    pub(super) open: OpenAttempts,
+}
+
+/// Checks `log` and reads what goes on from it; creates it in an empty database.
+pub(super) async fn open(
+    store: &Store,
+    key: &PublicKey,
+    replica: &Arc<str>,
+    file: Option<&Path>,
+    clock: &Clock,
+) -> Result<Recovered, AuditOpenError> {
+    let log = key.name().as_str();
+    if let Some(other) = tree::other_log(store, log).await? {
+        return Err(AuditOpenError::Broken(format!("the database belongs to the log {other}, not to {log}")));
+    }
+    if tree::is_empty(store).await? {
+        tree::create(store, log, Frontier::new().to_bytes(), clock.now_ms()).await?;
+    }
+    let head = head(store, log).await.map_err(broken)?;
+    let tail = Tail::load(store, &head, replica).await.map_err(broken)?;
+    check_end(store, tail.frontier.size()).await?;
+
+    let stored = tree::last_checkpoint(store, log).await?;
+    if let Some(stored) = &stored {
+        let signed = parse(&stored.note, "the last checkpoint in the database")?;
+        check_checkpoint(store, &tail, key, &signed, "the last checkpoint in the database").await?;
+    }
+    if let Some(note) = read_file(file)? {
+        let signed = parse(&note, "the checkpoint beside the key")?;
+        check_checkpoint(store, &tail, key, &signed, "the checkpoint beside the key").await?;
+    }
+    let last = match stored {
+        Some(stored) => Some((parse(&stored.note, "the last checkpoint")?, stored.time_ms)),
+        None => None,
+    };
+
+    let (_, last_time) = records::last(store, replica).await?;
+    clock.raise_to(last_time.unwrap_or(0).max(head.time_ms));
+    let (mut pending, mut open) = (PendingIndex::default(), OpenAttempts::default());
+    let from = to_u64(head.indexed_to.min(head.settled_to))?;
+    replay(store, from, &mut pending, &mut open).await?;
+    Ok(Recovered { tail, last, pending, open })
+}
+
+/// The head of the log, which must exist.
+pub(super) async fn head(store: &Store, log: &str) -> Result<TreeHead, StoreError> {
+    tree::head(store, log).await?.ok_or_else(|| {
+        StoreError::Corrupt(format!(
+            "the head of the log {log} is missing from a database that holds records"
+        ))
+    })
+}
+
+/// Reads the records from `from` on into what the committer remembers. Reading one twice changes nothing.
+pub(super) async fn replay(
+    store: &Store,
+    from: u64,
+    pending: &mut PendingIndex,
+    open: &mut OpenAttempts,
+) -> Result<(), StoreError> {
+    let now = Instant::now();
+    let mut next = from;
+    loop {
+        let page = records::updates(store, next, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = last.leaf.saturating_add(1);
+        for update in page {
+            if let Some(row) = update.index_update {
+                let row: DecisionRow = serde_json::from_slice(&row).map_err(|err| {
+                    StoreError::Corrupt(format!("what leaf {} changes in the list: {err}", update.leaf))
+                })?;
+                pending.add(update.leaf, row, now);
+            }
+            if let Some(change) = AttemptChange::of_header(&update.header) {
+                open.apply(update.leaf, change);
+            }
+        }
+    }
+}
+
+/// The bytes of the last records have the hashes that the tree holds.
+async fn check_end(store: &Store, size: u64) -> Result<(), AuditOpenError> {
+    for record in records::range(store, size.saturating_sub(PAGE), size, PAGE).await? {
+        if leaf_hash(&record.leaf_bytes) != record.leaf_hash {
+            return Err(AuditOpenError::Broken(format!("the record of leaf {} was changed", record.leaf)));
+        }
+    }
+    Ok(())
+}
+
+async fn check_checkpoint(
+    store: &Store,
+    tail: &Tail,
+    key: &PublicKey,
+    signed: &SignedCheckpoint,
+    which: &str,
+) -> Result<(), AuditOpenError> {
+    let checkpoint = signed.verify(key).map_err(|err| {
+        AuditOpenError::Broken(format!(
+            "{which} is not signed by the key of this log ({err}); is the key file the right one?"
+        ))
+    })?;
+    let size = tail.frontier.size();
+    if checkpoint.size > size {
+        return Err(AuditOpenError::Broken(format!(
+            "{which} signs {} leaves, and the database holds {size}: its end is missing, or an older copy was put back",
+            checkpoint.size
+        )));
+    }
+    let then = Tree::new(store, size).frontier(checkpoint.size).await;
+    let then = then.map_err(|err| AuditOpenError::Broken(err.to_string()))?;
+    if then.root() != checkpoint.root {
+        return Err(AuditOpenError::Broken(format!(
+            "the first {} leaves are not those that {which} signs: records were changed",
+            checkpoint.size
+        )));
+    }
+    Ok(())
+}
+
+fn read_file(file: Option<&Path>) -> Result<Option<String>, AuditOpenError> {
+    let Some(file) = file else { return Ok(None) };
+    match std::fs::read_to_string(file) {
+        Ok(note) => Ok(Some(note)),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(err) => Err(AuditOpenError::Broken(format!("{}: {err}", file.display()))),
+    }
+}
+
+fn parse(note: &str, which: &str) -> Result<SignedCheckpoint, AuditOpenError> {
+    SignedCheckpoint::parse(note).map_err(|err| AuditOpenError::Broken(format!("{which}: {err}")))
+}
+
+/// Whether the database answers something impossible or does not answer is all the difference to a person.
+fn broken(err: StoreError) -> AuditOpenError {
+    match err {
+        StoreError::Corrupt(what) => AuditOpenError::Broken(what),
+        other => other.into(),
+    }
+}

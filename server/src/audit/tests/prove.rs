@@ -1,0 +1,123 @@
+//! Exports, receipts, checkpoints and pruning, checked with the ledger's own verifier.
+
+use bailiwick_ledger::verify::{Report, verify_export};
+
+use super::*;
+
+pub(super) async fn export(log: &TestLog, request: ExportRequest) -> Report {
+    let (file, _) = log.audit.export(request, Vec::new()).await.unwrap();
+    verify_export(file.as_slice(), Some(log.audit.public_key())).unwrap()
+}
+
+async fn filled(decisions: usize) -> TestLog {
+    let log = TestLog::new().await;
+    let appends = (0..decisions).map(|at| {
+        let audit = log.audit.clone();
+        async move {
+            audit.append(attempt(&format!("d{at:05}"))).await.unwrap();
+            audit.append(outcome(&format!("d{at:05}"), None)).await.unwrap();
+        }
+    });
+    futures::future::join_all(appends).await;
+    log
+}
+
+#[tokio::test]
+async fn a_receipt_of_any_decision_verifies() {
+    // 600 decisions are 1,200 leaves: four complete tiles and a part of the fifth.
+    let log = filled(600).await;
+    for at in (0..600).step_by(37) {
+        let decision = format!("d{at:05}");
+        let receipt = log.audit.receipt(&decision).await.unwrap();
+        let verified = receipt.verify(Some(log.audit.public_key())).unwrap();
+        assert_eq!(verified.decision.as_deref(), Some(decision.as_str()));
+        assert_eq!(verified.records.len(), 2);
+    }
+    assert!(matches!(log.audit.receipt("none").await, Err(AuditError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_export_of_a_part_is_complete_and_says_so() {
+    let log = filled(300).await;
+    log.audit.append(Entry::new(Draft::new(Kind::Admin, 1_800_000_000_000).scope("/other"))).await.unwrap();
+    for at in 0..20 {
+        let draft = Draft::new(Kind::Admin, 1_800_000_001_000 + at).scope("/other/deep");
+        log.audit.append(Entry::new(draft)).await.unwrap();
+    }
+    log.audit
+        .append(Entry::new(Draft::new(Kind::Admin, 1_800_000_009_000).scope("/otherwise")))
+        .await
+        .unwrap();
+    let scope = ExportRequest { scope: Some("/other".into()), ..ExportRequest::default() };
+    let report = export(&log, scope.clone()).await;
+    assert_eq!(report.problems, []);
+    assert_eq!(report.counts.records, 22, "/other, what is below it, and the record of this export");
+    assert_eq!(report.counts.stubs, 601);
+
+    let time = ExportRequest { from_ms: Some(1_800_000_001_005), to_ms: Some(1_800_000_001_010), ..scope };
+    let report = export(&log, time).await;
+    assert_eq!(report.problems, []);
+    assert_eq!((report.from, report.to), (606, 611));
+    assert_eq!((report.counts.records, report.counts.stubs), (5, 0));
+
+    let never = ExportRequest { from_ms: Some(1), to_ms: Some(2), ..ExportRequest::default() };
+    let report = export(&log, never).await;
+    assert_eq!(report.problems, []);
+    assert_eq!(report.counts.records, 0);
+}
+
+#[tokio::test]
+async fn a_destroyed_section_is_gone_from_the_file_and_the_log_still_verifies() {
+    let log = TestLog::new().await;
+    let mut entry = attempt("d1");
+    let secret = "zanzibar-marmalade-7741";
+    entry.draft =
+        entry.draft.section(Section::new("network", &serde_json::json!({"host": secret}), salt()).unwrap());
+    log.audit.append(entry).await.unwrap();
+    log.audit.append(attempt("d2")).await.unwrap();
+    let holds = |log: &TestLog| {
+        ["bailiwick.db", "bailiwick.db-wal"].iter().any(|file| {
+            let bytes = std::fs::read(log.folder.path().join(file)).unwrap_or_default();
+            memchr::memmem::find(&bytes, secret.as_bytes()).is_some()
+        })
+    };
+    assert!(holds(&log), "otherwise this test shows nothing");
+
+    let request = PruneRequest {
+        from: 0,
+        to: 2,
+        sections: vec!["network".into()],
+        reason: "retention".into(),
+        principal: None,
+    };
+    let (_, destroyed) = log.audit.prune(request.clone()).await.unwrap();
+    assert_eq!(destroyed, 1);
+    assert!(!holds(&log));
+    let record = &log.audit.decision("d1").await.unwrap()[0];
+    assert!(record.section("network").is_none());
+    assert!(record.section("facts").is_some());
+    assert!(record.header().unwrap().commitments.contains_key("network"));
+    assert_eq!(log.audit.prune(request).await.unwrap().1, 0, "a second time finds nothing");
+
+    let report = export(&log, ExportRequest::default()).await;
+    assert_eq!(report.problems, []);
+    assert_eq!(report.sections_withheld, 1);
+    let receipt = log.audit.receipt("d1").await.unwrap();
+    receipt.verify(Some(log.audit.public_key())).unwrap();
+}
+
+#[tokio::test]
+async fn checkpoints_follow_the_log_by_themselves_and_stand_beside_the_key() {
+    let log = TestLog::new().await;
+    log.audit.append(attempt("d1")).await.unwrap();
+    let file = log.folder.path().join("log.checkpoint");
+    for _ in 0..250 {
+        if let Ok(note) = std::fs::read_to_string(&file) {
+            let signed = SignedCheckpoint::parse(&note).unwrap();
+            assert_eq!(signed.verify(log.audit.public_key()).unwrap().size, 1);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nothing was signed");
+}

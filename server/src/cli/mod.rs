@@ -1,0 +1,169 @@
+//! The command line: parsed here, a file a command.
+//!
+//! Exit 0: done. 1: refused or failed, with the reason on standard error. 2: bad usage.
+
+mod audit;
+mod declare;
+mod demo;
+mod endpoints;
+mod keys;
+mod output;
+mod pii;
+mod policy;
+mod remote;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use output::Output;
+
+/// A governance and compliance control plane for LLM traffic.
+#[derive(Debug, Parser)]
+#[command(name = "bailiwick", version, about, propagate_version = true)]
+struct Cli {
+    /// Print one JSON value instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a sample organisation with simulated providers; needs nothing else
+    Demo(demo::DemoArgs),
+    /// Serve
+    Serve(serve::ServeArgs),
+    /// Check and test policy bundles
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Endpoints, and what is known of them on which evidence
+    #[command(subcommand)]
+    Endpoints(endpoints::EndpointsCommand),
+    /// Virtual keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Declare scopes, endpoints, budgets and keys
+    Apply(declare::ApplyArgs),
+    /// Export, verify and prove the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Find personal data in text
+    #[command(subcommand)]
+    Pii(pii::PiiCommand),
+}
+
+/// A running server.
+#[derive(Debug, Args)]
+struct Remote {
+    /// The server's address, such as http://127.0.0.1:8080
+    #[arg(long, env = "BAILIWICK_SERVER", value_name = "URL")]
+    server: String,
+    /// A service token: bwt_…
+    #[arg(long, env = "BAILIWICK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: String,
+}
+
+/// Why a command failed. Its text goes to standard error.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    /// Something that the command's own words explain.
+    #[error("{0}")]
+    Said(String),
+    /// The server did not start.
+    #[error(transparent)]
+    Start(#[from] crate::app::StartError),
+    /// Reading or writing.
+    #[error("{what}: {why}")]
+    Io {
+        what: String,
+        why: std::io::Error,
+    },
+    /// The server refused.
+    #[error(transparent)]
+    Remote(#[from] remote::RemoteError),
+    /// The command has said everything already.
+    #[error("")]
+    Told,
+}
+
+impl Failed {
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |why| Self::Io { what, why }
+    }
+
+    fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::io(path.display().to_string())
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging();
+    // Some library may ask for the process's provider; there is one, and it is this.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let output = Output::new(cli.json);
+    match run(cli.command, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Told) => ExitCode::FAILURE,
+        Err(failed) => {
+            output.error(&failed.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, output: Output) -> Result<(), Failed> {
+    match command {
+        Command::Policy(command) => policy::run(command, output),
+        Command::Pii(command) => pii::run(&command, output),
+        Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
+        Command::Demo(args) => asynchronous(demo::run(args, output)),
+        Command::Serve(args) => asynchronous(serve::run(args, output)),
+        Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
+        Command::Keys(command) => asynchronous(keys::run(command, output)),
+        Command::Apply(args) => asynchronous(declare::run(args, output)),
+        Command::Audit(command) => asynchronous(audit::run(command, output)),
+    }
+}
+
+fn asynchronous(command: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failed::io("the asynchronous runtime"))?
+        .block_on(command)
+}
+
+fn logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BAILIWICK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,bailiwick=info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// A path that stands for standard input or output where it is `-`.
+fn is_standard(path: &PathBuf) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Waits until somebody asks the process to end.
+async fn asked_to_end() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

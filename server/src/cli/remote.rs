@@ -1,0 +1,97 @@
+//! Asking a running server.
+
+use serde::de::DeserializeOwned;
+
+use super::Remote;
+
+/// Why a server did not answer as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RemoteError {
+    /// No answer.
+    #[error("the server at {server} does not answer: {why}")]
+    Unreachable { server: String, why: String },
+    /// A problem (RFC 9457).
+    #[error("{title}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    Problem { title: String, detail: Option<String> },
+    /// Not one of our servers.
+    #[error("the answer of {server} is not understood: {why}")]
+    NotUnderstood { server: String, why: String },
+}
+
+/// A server's API.
+#[derive(Debug)]
+pub(super) struct Api {
+    server: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+impl Api {
+    pub(super) fn new(remote: &Remote) -> Self {
+        Self {
+            server: remote.server.trim_end_matches('/').to_owned(),
+            token: remote.token.clone(),
+            client: reqwest::Client::new(),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> RemoteError {
+        let why = if error.is_connect() { String::from("no connection") } else { error.to_string() };
+        RemoteError::Unreachable { server: self.server.clone(), why }
+    }
+
+    /// Sends a request; an answer that is no success is an error.
+    pub(super) async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<reqwest::Response, RemoteError> {
+        let pairs: Vec<String> =
+            query.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
+        let mark = if pairs.is_empty() { "" } else { "?" };
+        let address = format!("{}{path}{mark}{}", self.server, pairs.join("&"));
+        let mut request = self.client.request(method, address).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.unwrap_or_default();
+        let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let field = |name: &str| problem.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        Err(RemoteError::Problem {
+            title: field("title").unwrap_or_else(|| format!("the server answered {status}")),
+            detail: field("detail"),
+        })
+    }
+
+    /// Sends a request and reads the JSON of its answer.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, RemoteError> {
+        let response = self.send(method, path, query, body).await?;
+        response.json().await.map_err(|error| RemoteError::NotUnderstood {
+            server: self.server.clone(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// A value in a query (RFC 3986, 2.1).
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,70 @@
+//! `bailiwick serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Failed, Output, asked_to_end};
+use crate::app::{App, Config, StartError, metrics_recorder, router, serve_on, write_private};
+use crate::identity::{create_token, new_setup_link};
+use crate::store;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// The configuration; defaults where absent
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
+    let config = match &args.config {
+        Some(path) => Config::read(path).map_err(StartError::from)?,
+        None => Config::default(),
+    };
+    let grace = Duration::from_secs(config.limits.shutdown_seconds);
+    let tls = config.tls.clone();
+    let socket = std::net::TcpListener::bind(config.listen)
+        .map_err(Failed::io(format!("cannot listen on {}", config.listen)))?;
+    let bound = socket.local_addr().map_err(Failed::io("the socket has no address"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"));
+    let app = App::open(config, None).await?;
+    first_run(&app, &url, output).await?;
+    let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics_recorder()))?;
+    output.note(&format!("bailiwick serves {url}"));
+    asked_to_end().await;
+    output.note("stopping: open requests are finished and the audit log is signed");
+    app.gateway.stopping_live.cancel();
+    listening.stop(grace).await;
+    app.close(grace).await;
+    Ok(())
+}
+
+/// A server that nobody can administer yet makes a way in: a one-time link for a person, a token for automation.
+async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
+    let said = |error: &dyn std::fmt::Display| Failed::Said(format!("the first run cannot be set up: {error}"));
+    let nobody = store::people::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
+    let no_token = store::service_tokens::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
+    let now_ms = app.gateway.clock.now_ms();
+    if no_token {
+        let root = crate::organisation::Organisation {
+            scopes: vec![crate::organisation::Scope {
+                path: String::from("/"),
+                declarations: crate::organisation::Declarations::default(),
+            }],
+            ..Default::default()
+        };
+        crate::organisation::apply(&app.store, &root, now_ms).await.map_err(|error| said(&error))?;
+        let token =
+            create_token(&app.store, "first run", "/", &["owner"], now_ms).await.map_err(|error| said(&error))?;
+        let path = app.config.data_dir.join("admin.token");
+        write_private(&path, &token.reveal()).map_err(Failed::file(&path))?;
+        output.note(&format!("a service token with every right is in {}", path.display()));
+    }
+    if nobody {
+        let link = new_setup_link(&app.store, now_ms).await.map_err(|error| said(&error))?;
+        output.note(&format!("sign in to the console with this link; it works once: {url}{link}"));
+    }
+    Ok(())
+}

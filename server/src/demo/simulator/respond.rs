@@ -1,0 +1,196 @@
+//! From a request to an answer: checks as the service makes them, then what it would say.
+
+use bytes::Bytes;
+use http::{Method, StatusCode, request::Parts};
+use serde_json::{Value, json};
+
+use crate::providers::{AuthStyle, Dialect};
+
+use super::{
+    Shared,
+    behaviour::Behaviour,
+    chat, embeddings,
+    errors::Fault,
+    reply::{Content, Outcome, Reply, behave, headers, refuse},
+};
+
+/// A request's path below the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Chat,
+    Embeddings,
+    Models,
+}
+
+/// Decides what happens to one request.
+pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
+    let dialect = shared.config.dialect;
+    let route = match route(dialect, head) {
+        Some(Route::Models) => return Outcome::Answer(models(shared, head).into_response(None)),
+        Some(route) => route,
+        None => return Outcome::Answer(refuse(dialect, Fault::NoRoute).into_response(None)),
+    };
+    let behaviour = shared.next_behaviour();
+    if behaviour == Behaviour::Hang {
+        return Outcome::Silence;
+    }
+    let secret = (behaviour == Behaviour::EchoSecret).then(|| credential(dialect, head)).flatten();
+    let omit_usage = behaviour == Behaviour::OmitUsage;
+    let reply = match check(shared, head, route, body) {
+        Ok(request) => answer(shared, route, &request, body, secret.as_deref(), omit_usage),
+        Err(reply) => *reply,
+    };
+    behave(behaviour, dialect, reply)
+}
+
+fn route(dialect: Dialect, head: &Parts) -> Option<Route> {
+    let path = head.uri.path().strip_prefix(dialect.path_prefix())?;
+    match (head.method.clone(), path) {
+        (Method::POST, "/chat/completions") => Some(Route::Chat),
+        (Method::POST, "/embeddings") => Some(Route::Embeddings),
+        (Method::GET, "/models") => Some(Route::Models),
+        _ => None,
+    }
+}
+
+/// The credential as the service would look for it.
+fn credential(dialect: Dialect, head: &Parts) -> Option<String> {
+    let get = |name: &str| head.headers.get(name)?.to_str().ok();
+    match dialect.auth() {
+        AuthStyle::ApiKeyHeader => get("api-key").map(str::to_owned),
+        AuthStyle::Bearer | AuthStyle::None => {
+            get("authorization")?.strip_prefix("Bearer ").map(str::to_owned)
+        }
+    }
+}
+
+fn authenticate(shared: &Shared, head: &Parts) -> Result<(), Box<Reply>> {
+    let dialect = shared.config.dialect;
+    let Some(expected) = &shared.config.credential else { return Ok(()) };
+    match credential(dialect, head) {
+        Some(sent) if sent == expected.expose() => Ok(()),
+        Some(_) => Err(Box::new(refuse(dialect, Fault::WrongCredential))),
+        None => Err(Box::new(refuse(dialect, Fault::NoCredential))),
+    }
+}
+
+fn models(shared: &Shared, head: &Parts) -> Reply {
+    if let Err(refusal) = authenticate(shared, head) {
+        return *refusal;
+    }
+    let config = &shared.config;
+    let listed: Vec<Value> = config
+        .chat_models
+        .iter()
+        .chain(&config.embedding_models)
+        .map(|id| json!({"id": id, "object": "model", "created": chat::CREATED, "owned_by": "simulated"}))
+        .collect();
+    let body = Bytes::from(json!({"object": "list", "data": listed}).to_string());
+    Reply {
+        status: StatusCode::OK,
+        headers: headers(config.dialect, "application/json"),
+        content: Content::Whole(body),
+    }
+}
+
+/// Everything that the service checks before it answers.
+fn check(shared: &Shared, head: &Parts, route: Route, body: &[u8]) -> Result<Value, Box<Reply>> {
+    let config = &shared.config;
+    let dialect = config.dialect;
+    authenticate(shared, head)?;
+    let refuse = |fault| Box::new(refuse(dialect, fault));
+    let invalid = |text| refuse(Fault::Invalid(text));
+    let request: Value = serde_json::from_slice(body)
+        .map_err(|_| invalid("We could not parse the JSON body of your request."))?;
+    let fields = request.as_object().ok_or_else(|| invalid("The body must be a JSON object."))?;
+    if dialect == Dialect::Mistral {
+        let unknown: Vec<String> =
+            fields.keys().filter(|field| !mistral_knows(route, field)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(refuse(Fault::UnknownFields(&unknown)));
+        }
+    }
+    let model = fields.get("model").and_then(Value::as_str);
+    let model = model.ok_or_else(|| invalid("You must provide a model parameter."))?;
+    let served = if route == Route::Chat { &config.chat_models } else { &config.embedding_models };
+    if !served.iter().any(|known| known == model) {
+        return Err(refuse(Fault::UnknownModel(model)));
+    }
+    let messages = fields.get("messages").and_then(Value::as_array);
+    if route == Route::Chat
+        && messages.is_none_or(|list| list.is_empty() || !list.iter().all(Value::is_object))
+    {
+        return Err(invalid("'messages' must be a list of at least one message."));
+    }
+    Ok(request)
+}
+
+/// The request fields of <https://docs.mistral.ai/api/>; Mistral refuses any other.
+fn mistral_knows(route: Route, field: &str) -> bool {
+    const CHAT: &[&str] = &[
+        "model",
+        "messages",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "stream",
+        "stop",
+        "random_seed",
+        "metadata",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "presence_penalty",
+        "frequency_penalty",
+        "n",
+        "prediction",
+        "parallel_tool_calls",
+        "prompt_mode",
+        "reasoning_effort",
+        "safe_prompt",
+        "guardrails",
+    ];
+    const EMBEDDINGS: &[&str] =
+        &["model", "input", "metadata", "output_dimension", "output_dtype", "encoding_format"];
+    if route == Route::Chat { CHAT.contains(&field) } else { EMBEDDINGS.contains(&field) }
+}
+
+fn answer(
+    shared: &Shared,
+    route: Route,
+    request: &Value,
+    raw: &[u8],
+    secret: Option<&str>,
+    omit_usage: bool,
+) -> Reply {
+    let config = &shared.config;
+    let dialect = config.dialect;
+    let whole = |body: Bytes| Reply {
+        status: StatusCode::OK,
+        headers: headers(dialect, "application/json"),
+        content: Content::Whole(body),
+    };
+    if route == Route::Embeddings {
+        let model = request.get("model").and_then(Value::as_str).unwrap_or_default();
+        return match embeddings::answer(model, request) {
+            Ok((data, tokens)) => {
+                let mut body = json!({"object": "list", "data": data, "model": model});
+                if let (false, Some(fields)) = (omit_usage, body.as_object_mut()) {
+                    fields.insert("usage".into(), json!({"prompt_tokens": tokens, "total_tokens": tokens}));
+                }
+                whole(Bytes::from(body.to_string()))
+            }
+            Err(complaint) => refuse(dialect, Fault::Invalid(complaint)),
+        };
+    }
+    let completion = chat::complete(&config.name, dialect, request, raw, secret, omit_usage);
+    if request.get("stream") == Some(&Value::Bool(true)) {
+        Reply {
+            status: StatusCode::OK,
+            headers: headers(dialect, "text/event-stream; charset=utf-8"),
+            content: Content::Events(completion.events()),
+        }
+    } else {
+        whole(completion.whole())
+    }
+}

@@ -1,0 +1,218 @@
+//! The two ends of a request's way in HTTP: OpenAI's API in, OpenAI's errors out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, State};
+use axum::routing::{get, post};
+use bailiwick_pii::EntityCounts;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::classify::Hints;
+use super::decide::Decided;
+use super::refusal::{Code, Refusal};
+use super::serve::{Incoming, serve};
+use super::{Gateway, authenticate, dry_run, metrics, read};
+use crate::providers::Operation;
+use crate::router::Candidate;
+
+/// The body of every answer.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// A whole body.
+#[must_use]
+pub fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is fed by a task.
+#[must_use]
+pub fn stream_body(frames: mpsc::Receiver<Result<Frame<Bytes>, std::io::Error>>) -> Body {
+    BodyExt::boxed_unsync(StreamBody::new(ReceiverStream::new(frames)))
+}
+
+/// Every served route and the stages that it passes, in order. A test walks the router, so that none is missing.
+pub const ROUTES: &[(&str, &str, &[&str])] = &[
+    ("POST", "/v1/chat/completions", ALL_STAGES),
+    ("POST", "/v1/embeddings", ALL_STAGES),
+    ("GET", "/v1/models", &["authenticate"]),
+    ("POST", "/v1/decisions:explain", &["authenticate", "read", "classify", "decide", "route"]),
+];
+
+const ALL_STAGES: &[&str] = &[
+    "authenticate", "read", "classify", "decide", "route", "fund", "record", "forward", "respond", "settle",
+];
+
+/// The routes under `/v1` that models are behind.
+pub fn router(gateway: Arc<Gateway>) -> axum::Router {
+    axum::Router::new()
+        .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/embeddings", post(embeddings))
+        .route("/v1/models", get(models))
+        .route("/v1/decisions:explain", post(explain))
+        .with_state(gateway)
+}
+
+type Req = Request<axum::body::Body>;
+
+async fn chat_completions(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    run(&gateway, Operation::ChatCompletions, "POST /v1/chat/completions", request).await
+}
+
+async fn embeddings(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    run(&gateway, Operation::Embeddings, "POST /v1/embeddings", request).await
+}
+
+async fn run(
+    gateway: &Arc<Gateway>,
+    operation: Operation,
+    route: &'static str,
+    request: Req,
+) -> Response<Body> {
+    let client = peer(&request);
+    let (head, body) = request.into_parts();
+    let incoming = Incoming { operation, route, headers: head.headers, client };
+    match serve(gateway, incoming, body).await {
+        Ok(response) => response,
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn peer(request: &Req) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// `GET /v1/models`: only what the key may use.
+async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response<Body> {
+    let now_ms = gateway.clock.now_ms();
+    let auth = match authenticate::authenticate(&headers, gateway.snapshot.load_full(), now_ms) {
+        Ok(auth) => auth,
+        Err(refusal) => {
+            gateway.refused.add();
+            return refused(&refusal);
+        }
+    };
+    let data: Vec<serde_json::Value> = auth
+        .key
+        .models
+        .iter()
+        .map(|model| serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" }))
+        .collect();
+    json(StatusCode::OK, &serde_json::json!({ "object": "list", "data": data }))
+}
+
+/// `POST /v1/decisions:explain`: the body of a chat completion or of an embeddings request; the answer is the decision
+/// that it would get, with all reasons.
+async fn explain(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    match explained(&gateway, request).await {
+        Ok(response) => response,
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let now_ms = gateway.clock.now_ms();
+    let auth = authenticate::authenticate(&parts.headers, gateway.snapshot.load_full(), now_ms)
+        .inspect_err(|_| gateway.refused.add())?;
+    let hints = Hints::read(&parts.headers)?;
+    let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
+    // An embeddings request is told by its `input`; everything else has to be a chat.
+    let embeddings = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
+    let operation = if embeddings { Operation::Embeddings } else { Operation::ChatCompletions };
+    let read = read::read(auth, operation, bytes, gateway.limits)?;
+    let classified = super::classify::classify(read, hints, &gateway.detector)?;
+    let decided = super::decide::decide(classified, String::from("explained"));
+    let redacted = super::redaction::redact_body(&decided, &gateway.token_key);
+    let allowed = decided.refusal().is_none();
+    let routed = super::route::route(decided);
+    let order = if allowed { routed.names() } else { Vec::new() };
+    let explained = dry_run::explain(&routed.decided, order, &redacted);
+    let body = serde_json::json!({ "allowed": allowed, "decision": explained });
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// The headers that tell a client what was done with its request.
+pub fn head(
+    headers: &mut HeaderMap,
+    decided: &Decided,
+    candidate: Option<&Candidate<'_>>,
+    redactions: &EntityCounts,
+) {
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    put("x-bailiwick-decision", &decided.id);
+    put("x-bailiwick-policy", &decided.classified.read.auth.snapshot.bundle_digest);
+    if let Some(candidate) = candidate {
+        put("x-bailiwick-endpoint", &candidate.place.name);
+        if !candidate.place.countries_header.is_empty() {
+            put("x-bailiwick-countries", &candidate.place.countries_header);
+        }
+    }
+    if !redactions.is_empty() {
+        put("x-bailiwick-redactions", &redactions.to_string());
+    }
+    put("content-type", "application/json");
+}
+
+/// A refusal in OpenAI's shape.
+#[must_use]
+pub fn refused(refusal: &Refusal) -> Response<Body> {
+    metrics::refused(refusal.code);
+    let mut response = json(refusal.code.status(), &openai_error(refusal));
+    let headers = response.headers_mut();
+    if let Some(decision) = refusal.decision.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert("x-bailiwick-decision", decision);
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    let retry = if refusal.should_retry() { "true" } else { "false" };
+    headers.insert("x-should-retry", HeaderValue::from_static(retry));
+    if refusal.code == Code::InvalidApiKey {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// The body of a refusal.
+#[must_use]
+pub fn openai_error(refusal: &Refusal) -> serde_json::Value {
+    serde_json::json!({
+        "error": {
+            "message": match &refusal.fix {
+                Some(fix) => format!("{} To mend it: {fix}", sentence(&refusal.message)),
+                None => refusal.message.clone(),
+            },
+            "type": refusal.code.openai_type(),
+            "param": refusal.param,
+            "code": refusal.code.as_str(),
+        },
+        "bailiwick": {
+            "decision": refusal.decision,
+            "rules": refusal.rules,
+            "excluded": refusal.excluded,
+            "fix": refusal.fix,
+        },
+    })
+}
+
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

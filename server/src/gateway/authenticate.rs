@@ -1,0 +1,76 @@
+//! Who asks: from the headers and the snapshot alone, never from the database.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header};
+
+use super::refusal::{Code, Refusal};
+use crate::keys::VirtualKey;
+use crate::snapshot::{KeyEntry, KeyState, Snapshot};
+
+/// A request whose key is valid.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) key: Arc<KeyEntry>,
+    pub(super) now_ms: i64,
+    _sealed: (),
+}
+
+impl Authenticated {
+    /// The key's public id.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key.id
+    }
+}
+
+/// Checks the key that the request presents.
+///
+/// # Errors
+/// `invalid_api_key`. An unknown key and a wrong secret are told in the same words.
+pub fn authenticate(
+    headers: &HeaderMap,
+    snapshot: Arc<Snapshot>,
+    now_ms: i64,
+) -> Result<Authenticated, Refusal> {
+    let presented = presented(headers)?;
+    let presented = VirtualKey::parse(presented).map_err(|error| refused(&error.to_string()))?;
+    let unknown = || refused("this virtual key is not known here");
+    let key = Arc::clone(snapshot.key(presented.id()).ok_or_else(unknown)?);
+    match key.check(&presented, now_ms) {
+        KeyState::Valid => Ok(Authenticated { snapshot, key, now_ms, _sealed: () }),
+        KeyState::WrongSecret => Err(unknown()),
+        KeyState::Expired => Err(refused("this virtual key has expired")
+            .fix("ask the owner of the key's scope for a new one, or for a later expiry")),
+        KeyState::Revoked => Err(refused("this virtual key was revoked")),
+        KeyState::Rotated => Err(refused("this virtual key was replaced and its overlap is over")
+            .fix("use the key that replaced it")),
+    }
+}
+
+/// `Authorization: Bearer …` or `x-api-key: …`.
+fn presented(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let bearer = headers.get(header::AUTHORIZATION).map(|value| {
+        let text = value.to_str().unwrap_or_default();
+        match text.split_once(' ') {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+            _ => "",
+        }
+    });
+    let api_key = headers.get("x-api-key").map(|value| value.to_str().unwrap_or_default().trim());
+    match (bearer, api_key) {
+        (None, None) => Err(refused("no virtual key was presented")
+            .fix("send `Authorization: Bearer bwk_…`: set the SDK's API key to a virtual key")),
+        (Some(one), Some(other)) if one != other => {
+            Err(refused("two different keys were presented, in `Authorization` and `x-api-key`")
+                .fix("send one of the two headers"))
+        }
+        (Some(""), _) => Err(refused("the `Authorization` header is not of the form `Bearer bwk_…`")),
+        (Some(key), _) | (None, Some(key)) => Ok(key),
+    }
+}
+
+fn refused(message: &str) -> Refusal {
+    Refusal::new(Code::InvalidApiKey, message)
+}

@@ -1,0 +1,224 @@
+//! What the request holds: findings in its text, what is declared about it, and what nobody knows.
+
+use bailiwick_compliance_db::{CountrySet, expand};
+use bailiwick_pii::{ClassSet, DataClass, Detector, EntityCounts, Finding, Sensitivity};
+use bailiwick_policy::ClassKnowledge;
+use http::HeaderMap;
+use serde::Serialize;
+
+use super::read::Read;
+use super::refusal::Refusal;
+use crate::organisation::OpaqueContent;
+
+/// A finding within one span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanFinding {
+    /// Index into `Text::spans`.
+    pub span: usize,
+    /// Its position counts from the span's first byte.
+    pub finding: Finding,
+}
+
+/// A value and who said so; for the record and the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// The value.
+    pub value: String,
+    /// `detected`, `header` or `declared` (by key or scope).
+    pub source: &'static str,
+}
+
+/// What the client's headers say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// `x-bailiwick-data-class`.
+    pub classes: ClassSet,
+    /// A sensitivity among the data classes.
+    pub sensitivity: Option<Sensitivity>,
+    /// `x-bailiwick-subject-region`.
+    pub regions: Option<CountrySet>,
+    /// The regions as written.
+    pub region_names: Vec<String>,
+    /// `x-bailiwick-subject`: an opaque id.
+    pub subject: Option<String>,
+    /// `x-bailiwick-purpose`.
+    pub purpose: Option<String>,
+    /// `x-bailiwick-session`.
+    pub session: Option<String>,
+    /// `x-bailiwick-user`: attribution, not identity.
+    pub user: Option<String>,
+    /// `x-bailiwick-dry-run: 1`.
+    pub dry_run: bool,
+}
+
+/// A request whose data is classified.
+#[derive(Debug)]
+pub struct Classified {
+    pub(super) read: Read,
+    pub(super) hints: Hints,
+    pub(super) findings: Vec<SpanFinding>,
+    pub(super) entities: EntityCounts,
+    pub(super) classes: ClassKnowledge,
+    pub(super) class_sources: Vec<Said>,
+    pub(super) sensitivity: Sensitivity,
+    pub(super) regions: Option<CountrySet>,
+    pub(super) purpose: Option<String>,
+    _sealed: (),
+}
+
+/// Scans the text and adds up what is declared.
+///
+/// # Errors
+/// `invalid_request` where a purpose is declared that the key may not declare.
+pub fn classify(read: Read, hints: Hints, detector: &Detector) -> Result<Classified, Refusal> {
+    let mut found = Vec::new();
+    detector.scan(&read.text.buffer, &mut found);
+    let (findings, entities) = distribute(&read, &found);
+    let declared = &read.auth.key.declared;
+    let detected = entities.entities().data_classes();
+    let yes = declared.classes.union(hints.classes).union(detected);
+    let unknown = if read.opaque && declared.opaque_content == OpaqueContent::Unknown {
+        ClassSet::all().difference(yes)
+    } else {
+        ClassSet::EMPTY
+    };
+    let mut class_sources = Vec::new();
+    for (classes, source) in [(declared.classes, "declared"), (hints.classes, "header"), (detected, "detected")] {
+        class_sources.extend(classes.iter().map(|class| Said { value: class.to_string(), source }));
+    }
+    if let Some(purpose) = &hints.purpose
+        && !read.auth.key.purposes.contains(purpose)
+    {
+        return Err(Refusal::invalid("x-bailiwick-purpose", "this key may not declare that purpose")
+            .fix("leave the header out, or have the purpose added to the key"));
+    }
+    let regions = match (declared.subject_regions, hints.regions) {
+        (Some(one), Some(other)) => Some(one.union(other)),
+        (one, other) => one.or(other),
+    };
+    // Undeclared is internal. Only a key or scope can declare less; a header can only raise it.
+    let sensitivity = declared.sensitivity.unwrap_or_default().max(hints.sensitivity.unwrap_or(Sensitivity::Public));
+    Ok(Classified {
+        findings,
+        entities,
+        classes: ClassKnowledge { yes, unknown },
+        class_sources,
+        sensitivity,
+        regions,
+        purpose: hints.purpose.clone(),
+        hints,
+        read,
+        _sealed: (),
+    })
+}
+
+/// Gives each finding to its span; one that crosses a border counts, cut, for every span that it touches.
+fn distribute(read: &Read, found: &[Finding]) -> (Vec<SpanFinding>, EntityCounts) {
+    let mut counts = EntityCounts::default();
+    let mut findings = Vec::with_capacity(found.len());
+    let spans = &read.text.spans;
+    for finding in found {
+        counts.add(finding.entity);
+        let first = spans.partition_point(|span| span.range.end <= finding.start);
+        for (span, place) in spans.iter().enumerate().skip(first) {
+            if place.range.start >= finding.end {
+                break;
+            }
+            let start = finding.start.max(place.range.start) - place.range.start;
+            let end = finding.end.min(place.range.end) - place.range.start;
+            findings.push(SpanFinding { span, finding: Finding { start, end, ..*finding } });
+        }
+    }
+    (findings, counts)
+}
+
+const MAX_HINT: usize = 256;
+
+impl Hints {
+    /// Reads the `x-bailiwick-*` headers.
+    ///
+    /// # Errors
+    /// `invalid_request` with the header's name: a hint that is not understood must not be taken for none.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut hints = Self::default();
+        for (name, value) in headers {
+            let name = name.as_str();
+            if !name.starts_with("x-bailiwick-") {
+                continue;
+            }
+            let text = value
+                .to_str()
+                .ok()
+                .map(str::trim)
+                .filter(|text| text.len() <= MAX_HINT)
+                .ok_or_else(|| {
+                    Refusal::invalid(name, format!("`{name}` must be at most {MAX_HINT} characters of ASCII"))
+                })?;
+            match name {
+                "x-bailiwick-data-class" => hints.data_classes(text)?,
+                "x-bailiwick-subject-region" => hints.regions(text)?,
+                "x-bailiwick-subject" => hints.subject = non_empty(text),
+                "x-bailiwick-purpose" => hints.purpose = non_empty(text),
+                "x-bailiwick-session" => hints.session = non_empty(text),
+                "x-bailiwick-user" => hints.user = non_empty(text),
+                "x-bailiwick-dry-run" => hints.dry_run = flag(name, text)?,
+                _ => {
+                    return Err(Refusal::invalid(name, format!("`{name}` is not a header of this gateway"))
+                        .fix("check its spelling: a hint that is not understood would not protect anything"));
+                }
+            }
+        }
+        Ok(hints)
+    }
+
+    fn data_classes(&mut self, text: &str) -> Result<(), Refusal> {
+        for word in words(text) {
+            if let Ok(class) = word.parse::<DataClass>() {
+                self.classes.insert(class);
+            } else if let Ok(level) = word.parse::<Sensitivity>() {
+                self.sensitivity = self.sensitivity.max(Some(level));
+            } else {
+                let known: Vec<&str> =
+                    DataClass::ALL.map(DataClass::as_str).into_iter().chain(Sensitivity::ALL.map(Sensitivity::as_str)).collect();
+                return Err(Refusal::invalid(
+                    "x-bailiwick-data-class",
+                    format!("a data class is one of {}", known.join(", ")),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn regions(&mut self, text: &str) -> Result<(), Refusal> {
+        for word in words(text) {
+            let countries = expand(word).ok_or_else(|| {
+                Refusal::invalid(
+                    "x-bailiwick-subject-region",
+                    format!(
+                        "a subject region is a country code (ISO 3166-1 alpha-2) or one of {}",
+                        bailiwick_compliance_db::REGION_NAMES.join(", ")
+                    ),
+                )
+            })?;
+            self.regions = Some(self.regions.unwrap_or(CountrySet::EMPTY).union(countries));
+            self.region_names.push(word.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn flag(name: &str, text: &str) -> Result<bool, Refusal> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" | "" => Ok(false),
+        _ => Err(Refusal::invalid(name, format!("`{name}` is 1 or 0"))),
+    }
+}

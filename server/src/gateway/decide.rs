@@ -1,0 +1,120 @@
+//! The decision over every candidate endpoint.
+
+use bailiwick_policy::{Decision, RequestFacts};
+
+use super::classify::Classified;
+use super::refusal::{Code, Excluded, Refusal};
+use crate::providers::Operation;
+
+/// A request that is decided, one way or the other.
+#[derive(Debug)]
+pub struct Decided {
+    pub(super) id: String,
+    pub(super) classified: Classified,
+    pub(super) facts: RequestFacts,
+    pub(super) decision: Decision,
+    _sealed: (),
+}
+
+/// Decides. `id` names the decision from here on.
+#[must_use]
+pub fn decide(classified: Classified, id: String) -> Decided {
+    let facts = facts(&classified);
+    let decision = classified.read.auth.snapshot.policy.decide(&facts);
+    Decided { id, classified, facts, decision, _sealed: () }
+}
+
+/// Every fact that a rule can ask about.
+fn facts(classified: &Classified) -> RequestFacts {
+    let read = &classified.read;
+    let key = &read.auth.key;
+    let asked = read.shape.max_completion_tokens.or(read.shape.max_tokens);
+    RequestFacts {
+        time_ms: read.auth.snapshot.decide_at_ms.unwrap_or(read.auth.now_ms),
+        scope: key.scope.clone(),
+        operation: operation(read.operation),
+        model: read.model.clone(),
+        classes: classified.classes,
+        sensitivity: classified.sensitivity,
+        subject_regions: classified.regions,
+        controller: key.declared.controller,
+        purpose: classified.purpose.clone(),
+        entities: classified.entities,
+        features: read.features,
+        tools: read.tools.clone(),
+        stream: read.shape.stream,
+        input_tokens: u32::try_from(read.input_tokens).unwrap_or(u32::MAX),
+        max_output_tokens: asked.map(|asked| u32::try_from(asked).unwrap_or(u32::MAX)),
+        principal: bailiwick_policy::PrincipalFacts {
+            id: format!("key:{}", key.id),
+            roles: key.roles.clone(),
+        },
+        allowed_endpoint_names: None,
+    }
+}
+
+/// The engine's word for what is served.
+#[must_use]
+pub fn operation(operation: Operation) -> bailiwick_policy::Operation {
+    match operation {
+        Operation::ChatCompletions => bailiwick_policy::Operation::ChatCompletions,
+        Operation::Embeddings => bailiwick_policy::Operation::Embeddings,
+    }
+}
+
+impl Decided {
+    /// Why the request goes nowhere, if it does not.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let key = &self.classified.read.auth.key;
+        if !key.models.contains(&self.facts.model) || self.decision.candidates.is_empty() {
+            return Some(self.no_such_model());
+        }
+        if self.decision.is_allowed() {
+            return None;
+        }
+        let explanation = self.classified.read.auth.snapshot.policy.explain(&self.facts, &self.decision);
+        let code = match self.decision.outcome {
+            bailiwick_policy::Outcome::Deny { code: bailiwick_policy::DenyCode::PolicyDenied } => Code::PolicyDenied,
+            _ => Code::NoEligibleEndpoint,
+        };
+        let mut refusal = Refusal::new(code, explanation.summary).decision(&self.id);
+        refusal.rules = explanation.denied_by;
+        for reason in explanation.endpoints.iter().flat_map(|endpoint| &endpoint.reasons) {
+            if !refusal.rules.contains(&reason.rule) {
+                refusal.rules.push(reason.rule.clone());
+            }
+        }
+        refusal.excluded = explanation
+            .endpoints
+            .iter()
+            .filter(|endpoint| !endpoint.eligible)
+            .flat_map(|endpoint| {
+                endpoint.reasons.iter().map(|reason| Excluded {
+                    endpoint: endpoint.name.clone(),
+                    rule: Some(reason.rule.clone()),
+                    reason: reason.text.clone(),
+                })
+            })
+            .collect();
+        refusal.fix = explanation.fix;
+        Some(refusal)
+    }
+
+    fn no_such_model(&self) -> Refusal {
+        let key = &self.classified.read.auth.key;
+        let mut refusal = Refusal::new(
+            Code::ModelNotFound,
+            format!("this key has no model `{}` for {}", self.facts.model, self.facts.operation),
+        )
+        .decision(&self.id)
+        .fix(if key.models.is_empty() {
+            format!("no endpoint of {} serves a model that this key may use: an operator declares endpoints", key.scope)
+        } else {
+            let models: Vec<&str> = key.models.iter().take(8).map(String::as_str).collect();
+            format!("`GET /v1/models` lists what this key may use: {}", models.join(", "))
+        });
+        refusal.param = Some(String::from("model"));
+        refusal
+    }
+}

@@ -1,0 +1,94 @@
+//! `x-bailiwick-dry-run: 1`: the decision without its consequences, in the shape of the API that was called, so that an
+//! unmodified SDK can read it. Nothing is sent, held or recorded.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use serde::Serialize;
+
+use super::api::{Body, full, head};
+use super::decide::Decided;
+use super::redaction::Redacted;
+use super::respond;
+use super::route::Routed;
+use crate::providers::Operation;
+
+/// A decision with all its reasons.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    /// Nothing came of it.
+    pub dry_run: bool,
+    /// The endpoints that would be tried, in order.
+    pub order: Vec<String>,
+    /// What would be redacted, by kind.
+    pub redactions: bailiwick_pii::EntityCounts,
+    /// The facts that it was decided on.
+    pub facts: bailiwick_policy::RequestFacts,
+    /// Why.
+    pub explanation: bailiwick_policy::Explanation,
+}
+
+/// The explanation of a decision.
+#[must_use]
+pub fn explain(decided: &Decided, order: Vec<String>, redacted: &Redacted) -> Explained {
+    Explained {
+        dry_run: true,
+        order,
+        redactions: redacted.counts,
+        facts: decided.facts.clone(),
+        explanation: decided.classified.read.auth.snapshot.policy.explain(&decided.facts, &decided.decision),
+    }
+}
+
+/// The answer of a dry run that would be allowed.
+#[must_use]
+pub fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
+    let decided = &routed.decided;
+    let explained = explain(decided, routed.names(), redacted);
+    let first = routed.candidates().next();
+    let text = format!(
+        "Dry run, nothing was sent. {} It would go to: {}.",
+        explained.explanation.summary,
+        explained.order.join(", then ")
+    );
+    let read = &decided.classified.read;
+    let created = read.auth.now_ms / 1000;
+    let usage = serde_json::json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 });
+    let message = serde_json::json!({ "role": "assistant", "content": text });
+    let (body, kind): (Bytes, _) = match (read.operation, read.shape.stream) {
+        (Operation::Embeddings, _) => {
+            let json = serde_json::json!({
+                "object": "list", "data": [], "model": read.model, "usage": usage, "bailiwick": explained,
+            });
+            (json.to_string().into(), "application/json")
+        }
+        (Operation::ChatCompletions, false) => {
+            let json = serde_json::json!({
+                "id": decided.id, "object": "chat.completion", "created": created, "model": read.model,
+                "choices": [{ "index": 0, "message": message, "finish_reason": "stop", "logprobs": null }],
+                "usage": usage, "bailiwick": explained,
+            });
+            (json.to_string().into(), "application/json")
+        }
+        (Operation::ChatCompletions, true) => {
+            let chunk = |delta: serde_json::Value, end: Option<&str>| {
+                serde_json::json!({
+                    "id": decided.id, "object": "chat.completion.chunk", "created": created, "model": read.model,
+                    "choices": [{ "index": 0, "delta": delta, "finish_reason": end }],
+                })
+            };
+            let mut last = chunk(serde_json::json!({}), Some("stop"));
+            if let Some(last) = last.as_object_mut() {
+                last.insert(String::from("bailiwick"), serde_json::json!(explained));
+            }
+            let mut out = respond::data(chunk(message, None).to_string().as_bytes()).to_vec();
+            out.extend_from_slice(&respond::data(last.to_string().as_bytes()));
+            out.extend_from_slice(&respond::data(b"[DONE]"));
+            (out.into(), "text/event-stream")
+        }
+    };
+    let mut response = Response::new(full(body));
+    head(response.headers_mut(), decided, first.as_ref(), &redacted.counts);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert("x-bailiwick-dry-run", HeaderValue::from_static("1"));
+    response
+}

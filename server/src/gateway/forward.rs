@@ -1,0 +1,165 @@
+//! One attempt on the wire. Takes only what was recorded.
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::decide::Decided;
+use super::document::{Document, Edits, Kind, NodeId};
+use super::fund::Funded;
+use super::record::Recorded;
+use super::redaction::Redacted;
+use crate::providers::{
+    BodyEdit, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure, Wire,
+    WireError, sse,
+};
+use crate::router::Candidate;
+
+/// The wire of an endpoint. One today; a second one is chosen here.
+#[must_use]
+pub fn wire_of(_candidate: &Candidate<'_>) -> &'static dyn Wire {
+    &OpenAiWire
+}
+
+/// A provider's answer whose first bytes have come.
+#[derive(Debug)]
+pub enum Answer {
+    /// A whole body.
+    Whole(Bytes),
+    /// A stream, its first event already here.
+    Stream {
+        /// The first event and what it is.
+        first: (sse::Event, StreamEvent),
+        /// The rest.
+        events: UpstreamEvents,
+    },
+}
+
+/// Sends the redacted request and waits until the answer has begun (a stream) or is complete.
+///
+/// # Errors
+/// [`UpstreamFailure`]. Nothing of the answer has gone to the client then, so that another endpoint may be tried.
+pub async fn forward(
+    client: &UpstreamClient,
+    decided: &Decided,
+    redacted: &Redacted,
+    candidate: &Candidate<'_>,
+    funded: &Funded,
+    _recorded: &Recorded,
+) -> Result<Answer, UpstreamFailure> {
+    let wire = wire_of(candidate);
+    let request = build(wire, decided, redacted, candidate, funded).map_err(|error| {
+        tracing::error!(endpoint = candidate.place.name, %error, "the request could not be put on the wire");
+        UpstreamFailure::Connect
+    })?;
+    let target = &candidate.route.target;
+    let response = client.send(request, target.limits()).await?;
+    if !response.status.is_success() {
+        let body = response.body.collect_error().await;
+        return Err(wire.refusal(target, response.status, &response.headers, &body));
+    }
+    let stream = decided.classified.read.shape.stream;
+    wire.check_head(stream, &response.headers)?;
+    if stream {
+        let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
+        let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
+        return Ok(Answer::Stream { first, events });
+    }
+    let whole = response.body.collect().await?;
+    if target.credential().is_some_and(|credential| credential.occurs_in(&whole)) {
+        return Err(UpstreamFailure::CredentialEcho);
+    }
+    Ok(Answer::Whole(whole))
+}
+
+fn build(
+    wire: &dyn Wire,
+    decided: &Decided,
+    redacted: &Redacted,
+    candidate: &Candidate<'_>,
+    funded: &Funded,
+) -> Result<http::Request<http_body_util::Full<Bytes>>, WireError> {
+    let read = &decided.classified.read;
+    let mut shape = read.shape;
+    shape.output_limit = funded.output_limit;
+    let mut edits = redacted.edits.clone();
+    for edit in wire.edits(&candidate.route.target, &shape) {
+        apply(&read.document, &mut edits, &edit);
+    }
+    let outgoing = Outgoing {
+        operation: read.operation,
+        stream: shape.stream,
+        body: edits.apply(&read.document),
+        // Nothing of the client's head goes out: no wire has a header of a client's on its allow-list yet.
+        client_headers: HeaderMap::new(),
+    };
+    wire.build(&candidate.route.target, outgoing)
+}
+
+/// Makes a wire's edit on the raw body.
+fn apply(document: &Document, edits: &mut Edits, edit: &BodyEdit) {
+    match edit {
+        BodyEdit::Set { pointer, value } => {
+            let json = match value {
+                EditValue::Text(text) => serde_json::to_string(text).unwrap_or_default(),
+                EditValue::Number(number) => number.to_string(),
+                EditValue::Bool(flag) => flag.to_string(),
+            };
+            set(document, edits, document.root(), pointer.trim_start_matches('/'), json);
+        }
+        BodyEdit::Remove { pointer } => {
+            let found = pointer
+                .trim_start_matches('/')
+                .split('/')
+                .try_fold(document.root(), |at, key| document.get(at, key));
+            if let Some(found) = found {
+                edits.remove(document, found);
+            }
+        }
+    }
+}
+
+/// Sets the member at `path` (keys joined by `/`) below `object`, adding objects on the way.
+fn set(document: &Document, edits: &mut Edits, object: NodeId, path: &str, json: String) {
+    let (key, rest) = path.split_once('/').map_or((path, None), |(key, rest)| (key, Some(rest)));
+    match (rest, document.get(object, key)) {
+        (None, _) => edits.upsert(document, object, key, &json),
+        (Some(rest), Some(inner)) if document.kind(inner) == Kind::Object => {
+            set(document, edits, inner, rest, json);
+        }
+        (Some(rest), _) => {
+            let nested = rest.rsplit('/').fold(json, |inner, key| {
+                format!("{{{}:{inner}}}", serde_json::to_string(key).unwrap_or_default())
+            });
+            edits.upsert(document, object, key, &nested);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Limits;
+    use super::*;
+
+    #[test]
+    fn edits_are_made_on_the_raw_body() {
+        for (text, expected) in [
+            (r#"{"model":"a"}"#, r#"{"model":"b","stream_options":{"include_usage":true}}"#),
+            (
+                r#"{"model":"a","stream_options":null}"#,
+                r#"{"model":"b","stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{ "model":"a","stream_options":{"x":1} }"#,
+                r#"{ "model":"b","stream_options":{"x":1,"include_usage":true} }"#,
+            ),
+        ] {
+            let document =
+                Document::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::default()).unwrap();
+            let mut edits = Edits::new();
+            let set = |pointer, value| BodyEdit::Set { pointer, value };
+            apply(&document, &mut edits, &set("/model", EditValue::Text("b".into())));
+            apply(&document, &mut edits, &set("/stream_options/include_usage", EditValue::Bool(true)));
+            assert_eq!(edits.apply(&document), expected);
+        }
+    }
+}

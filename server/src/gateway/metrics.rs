@@ -1,0 +1,58 @@
+//! What the server measures of itself. Labels are closed sets and names that operators chose, never anything of a
+//! request.
+
+use metrics::{counter, describe_counter, describe_histogram, histogram, Unit};
+
+use super::refusal::Code;
+use super::timeline::{Stage, Timeline};
+use crate::providers::UpstreamFailure;
+
+/// Names the metrics for `/metrics`.
+pub fn describe() {
+    describe_histogram!(
+        "bailiwick_overhead_seconds",
+        Unit::Seconds,
+        "Time added to a request, without waiting for the provider and without the commit wait; stage=total or one stage"
+    );
+    describe_histogram!(
+        "bailiwick_commit_wait_seconds",
+        Unit::Seconds,
+        "Waiting for the durable commit of a request's records before its first attempt"
+    );
+    describe_histogram!("bailiwick_provider_wait_seconds", Unit::Seconds, "Waiting for the provider");
+    describe_counter!("bailiwick_attempts_total", "Attempts by endpoint and result");
+    describe_counter!("bailiwick_refusals_total", "Refusals by code");
+}
+
+/// A request was served: how long each stage took.
+pub fn served(timeline: &Timeline) {
+    let commit = timeline.of(Stage::Record);
+    let overhead = timeline.overhead_us().saturating_sub(commit);
+    histogram!("bailiwick_overhead_seconds", "stage" => "total").record(seconds(overhead));
+    for stage in Stage::ALL {
+        match stage {
+            Stage::Record => histogram!("bailiwick_commit_wait_seconds").record(seconds(commit)),
+            Stage::Forward => {
+                histogram!("bailiwick_provider_wait_seconds").record(seconds(timeline.of(stage)));
+            }
+            _ => histogram!("bailiwick_overhead_seconds", "stage" => stage.as_str())
+                .record(seconds(timeline.of(stage))),
+        }
+    }
+}
+
+/// An attempt ended.
+pub fn attempt(endpoint: &str, failure: Option<&UpstreamFailure>) {
+    let result = failure.map_or("answered", UpstreamFailure::code);
+    counter!("bailiwick_attempts_total", "endpoint" => endpoint.to_owned(), "result" => result).increment(1);
+}
+
+/// A request was refused.
+pub fn refused(code: Code) {
+    counter!("bailiwick_refusals_total", "code" => code.as_str()).increment(1);
+}
+
+#[expect(clippy::float_arithmetic, reason = "Prometheus measures in seconds as floats")]
+fn seconds(us: u64) -> f64 {
+    std::time::Duration::from_micros(us).as_secs_f64()
+}

@@ -1,0 +1,73 @@
+//! The request's way, a file a stage.
+//!
+//! `authenticate` → `read` → `classify` → `decide` → `route`, then for each attempt `fund` → `record` → `forward`, then
+//! `respond` and `settle`. Each stage takes the value that the one before made, and only the stage itself can make its
+//! value: what is `Recorded` was recorded. [`serve`] is the way itself, [`api`] its two ends in HTTP.
+
+pub mod api;
+pub mod authenticate;
+pub mod classify;
+pub mod decide;
+pub mod document;
+mod dry_run;
+pub mod forward;
+pub mod fund;
+pub mod metrics;
+pub mod read;
+pub mod record;
+pub mod redaction;
+pub mod refusal;
+mod refused_authentication;
+pub mod respond;
+pub mod rewrite;
+pub mod route;
+pub mod serve;
+pub mod settle;
+pub mod spans;
+pub mod timeline;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bailiwick_pii::{Detector, TokenKey};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use read::BodyLimits;
+pub use refusal::{Code, Excluded, Refusal};
+pub use refused_authentication::RefusedAuthentication;
+
+use crate::audit::Audit;
+use crate::budgets::Budgets;
+use crate::clock::Clock;
+use crate::providers::UpstreamClient;
+use crate::snapshot::Snapshot;
+
+/// What every request shares.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// The audit log.
+    pub audit: Audit,
+    /// Budgets of this replica.
+    pub budgets: Budgets,
+    /// Connections to providers.
+    pub client: UpstreamClient,
+    /// The recognizers.
+    pub detector: Arc<Detector>,
+    /// Time.
+    pub clock: Clock,
+    /// Limits on what clients send.
+    pub limits: BodyLimits,
+    /// The secret that placeholders are derived from.
+    pub token_key: TokenKey,
+    /// Attempts that are under way; shutdown waits for them.
+    pub attempts: TaskTracker,
+    /// Cancelled when the server must stop at once.
+    pub stopping: CancellationToken,
+    /// Cancelled when the server is asked to stop: streams without end (the live list) end.
+    pub stopping_live: CancellationToken,
+    /// Refused authentication, counted for the log.
+    pub refused: RefusedAuthentication,
+}

@@ -1,0 +1,299 @@
+//! The body: read within limits, kept losslessly, its text collected, its shape understood.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bailiwick_compliance_db::{Feature, FeatureSet};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::authenticate::Authenticated;
+use super::document::{self, Document, Kind, NodeId};
+use super::refusal::{Code, Refusal};
+use super::spans::Text;
+use crate::providers::{Operation, RequestShape};
+
+/// Limits on what a client may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Bytes.
+    pub bytes: usize,
+    /// From the head to the last byte.
+    pub time: Duration,
+    /// Nesting and number of values.
+    pub structure: document::Limits,
+}
+
+impl Default for BodyLimits {
+    /// 16 MiB within 60 s.
+    fn default() -> Self {
+        Self {
+            bytes: 16 * 1024 * 1024,
+            time: Duration::from_secs(60),
+            structure: document::Limits::default(),
+        }
+    }
+}
+
+/// A request that was read.
+#[derive(Debug)]
+pub struct Read {
+    pub(super) auth: Authenticated,
+    pub(super) operation: Operation,
+    pub(super) document: Document,
+    pub(super) text: Text,
+    pub(super) model: String,
+    pub(super) shape: RequestShape,
+    pub(super) features: FeatureSet,
+    pub(super) tools: Vec<String>,
+    /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
+    pub(super) opaque: bool,
+    /// At most this many tokens go in.
+    pub(super) input_tokens: u64,
+    /// Answers asked for (`n`), each with its own output.
+    pub(super) answers: u64,
+    _sealed: (),
+}
+
+/// Collects a body within its limits.
+///
+/// # Errors
+/// `invalid_request`, `request_too_large`, `request_timeout`.
+pub async fn collect<B>(headers: &HeaderMap, body: B, limits: BodyLimits) -> Result<Bytes, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+        && encoding != "identity"
+    {
+        return Err(Refusal::invalid(
+            "content-encoding",
+            "compressed request bodies are not read: what cannot be inspected cannot be decided",
+        )
+        .fix("send the body without `content-encoding`"));
+    }
+    let too_large = || {
+        Refusal::new(
+            Code::RequestTooLarge,
+            format!("the body is larger than this server's limit of {} bytes", limits.bytes),
+        )
+        .fix("send less at once, or have the operator raise `limits.body_bytes`")
+    };
+    let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if stated.is_some_and(|stated: usize| stated > limits.bytes) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(limits.time, Limited::new(body, limits.bytes).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Refusal::new(Code::InvalidRequest, "the body broke off before its end")),
+        Err(_) => Err(Refusal::new(
+            Code::RequestTimeout,
+            format!("the body did not arrive within {} s", limits.time.as_secs()),
+        )),
+    }
+}
+
+/// Understands a body as a request for `operation`.
+///
+/// # Errors
+/// `invalid_request` with the field's name.
+pub fn read(
+    auth: Authenticated,
+    operation: Operation,
+    bytes: Bytes,
+    limits: BodyLimits,
+) -> Result<Read, Refusal> {
+    let document = Document::parse(bytes, limits.structure)
+        .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()))?;
+    if document.kind(document.root()) != Kind::Object {
+        return Err(Refusal::new(Code::InvalidRequest, "the body must be a JSON object"));
+    }
+    let model = member(&document, "model")
+        .and_then(|id| document.string(id))
+        .filter(|model| !model.is_empty())
+        .map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| Refusal::invalid("model", "`model` must be a string that names a model"))?;
+    let mut content = Content::default();
+    match operation {
+        Operation::ChatCompletions => chat(&document, &mut content)?,
+        Operation::Embeddings => embeddings(&document)?,
+    }
+    let text = Text::of(&document);
+    let shape = shape(&document, operation)?;
+    Ok(Read {
+        auth,
+        operation,
+        model,
+        shape,
+        opaque: text.opaque || content.opaque,
+        input_tokens: input_tokens(&document, &text, content.media),
+        answers: positive(&document, "n")?.unwrap_or(1),
+        features: content.features,
+        tools: content.tools,
+        text,
+        document,
+        _sealed: (),
+    })
+}
+
+#[derive(Default)]
+struct Content {
+    features: FeatureSet,
+    tools: Vec<String>,
+    opaque: bool,
+    media: u64,
+}
+
+/// Tokens that one image, audio clip or file is taken for at most. Providers resize images to a bounded number of
+/// tiles; none of the published schemes charges more than this for one.
+const MEDIA_TOKENS: u64 = 20_000;
+
+/// An upper bound: every tokenizer in use makes at most one token of a byte of text (byte-level BPE), and a chat format
+/// adds a few around each value.
+fn input_tokens(document: &Document, text: &Text, media: u64) -> u64 {
+    const AROUND: u64 = 8;
+    let bytes = u64::try_from(document.bytes().len()).unwrap_or(u64::MAX);
+    let readable = u64::try_from(text.buffer.len()).unwrap_or(u64::MAX);
+    let values = u64::try_from(text.spans.len()).unwrap_or(u64::MAX);
+    let inline = if text.opaque { 0 } else { bytes };
+    readable.max(inline).saturating_add(values.saturating_mul(AROUND)).saturating_add(media.saturating_mul(MEDIA_TOKENS))
+}
+
+fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
+    let messages = member(document, "messages")
+        .filter(|id| document.kind(*id) == Kind::Array)
+        .ok_or_else(|| Refusal::invalid("messages", "`messages` must be an array of messages"))?;
+    let mut any = false;
+    for message in document.children(messages) {
+        any = true;
+        if document.kind(message) != Kind::Object {
+            return Err(Refusal::invalid(document.pointer(message), "every message must be an object"));
+        }
+        if let Some(parts) = document.get(message, "content").filter(|id| document.kind(*id) == Kind::Array) {
+            for part in document.children(parts) {
+                part_features(document, part, content);
+            }
+        }
+    }
+    if !any {
+        return Err(Refusal::invalid("messages", "`messages` must hold at least one message"));
+    }
+    let mut tools = BTreeSet::new();
+    for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
+        tool_features(document, tool, content, &mut tools);
+    }
+    content.tools = tools.into_iter().collect();
+    let set = |key: &str| member(document, key).is_some_and(|id| !matches!(document.kind(id), Kind::Null | Kind::False));
+    for (key, feature) in [
+        ("web_search_options", Feature::WebSearch),
+        ("store", Feature::StoredState),
+        ("previous_response_id", Feature::StoredState),
+        ("conversation", Feature::StoredState),
+        ("background", Feature::Background),
+        ("audio", Feature::Audio),
+    ] {
+        if set(key) {
+            content.features.insert(feature);
+        }
+    }
+    if member(document, "prompt_cache_retention").and_then(|id| document.string(id)).is_some_and(|v| v != "in_memory") {
+        content.features.insert(Feature::PromptCacheExtended);
+    }
+    Ok(())
+}
+
+fn part_features(document: &Document, part: NodeId, content: &mut Content) {
+    let kind = document.get(part, "type").and_then(|id| document.string(id));
+    match kind.as_deref() {
+        Some("text" | "refusal") => return,
+        Some("image_url") => content.features.insert(Feature::ImageInput),
+        Some("input_audio") => content.features.insert(Feature::Audio),
+        Some("file") => {
+            let uploaded = document.get(part, "file").and_then(|file| document.get(file, "file_id")).is_some();
+            content.features.insert(if uploaded { Feature::Files } else { Feature::FileInput });
+        }
+        // A part of a kind that is not known here may hold anything.
+        _ => {}
+    }
+    content.opaque = true;
+    content.media += 1;
+}
+
+fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names: &mut BTreeSet<String>) {
+    let kind = document.get(tool, "type").and_then(|id| document.string(id)).unwrap_or_default();
+    let feature = match &*kind {
+        "function" | "custom" => None,
+        kind if kind.starts_with("web_search") => Some(Feature::WebSearch),
+        "code_interpreter" | "local_shell" | "shell" | "computer_use_preview" => Some(Feature::CodeExecution),
+        "file_search" => Some(Feature::Files),
+        "image_generation" => Some(Feature::ImageGeneration),
+        "mcp" => Some(Feature::RemoteMcp),
+        _ => None,
+    };
+    if let Some(feature) = feature {
+        content.features.insert(feature);
+    }
+    let name = ["function", "custom"]
+        .iter()
+        .find_map(|inner| document.get(tool, inner))
+        .or(Some(tool))
+        .and_then(|holder| document.get(holder, "name"))
+        .and_then(|id| document.string(id));
+    names.insert(name.map_or_else(|| kind.into_owned(), std::borrow::Cow::into_owned));
+}
+
+fn embeddings(document: &Document) -> Result<(), Refusal> {
+    let wrong = || Refusal::invalid("input", "`input` must be a string, or an array of strings or tokens");
+    let input = member(document, "input").ok_or_else(wrong)?;
+    match document.kind(input) {
+        Kind::String => Ok(()),
+        Kind::Array if document.children(input).next().is_some() => {
+            let tokens = |id| matches!(document.kind(id), Kind::Number | Kind::Array);
+            if document.children(input).any(tokens) {
+                // Token ids are text that no recognizer can read; deciding about them would be deciding blind.
+                return Err(Refusal::invalid("input", "token arrays cannot be inspected for personal data")
+                    .fix("send the text itself"));
+            }
+            Ok(())
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refusal> {
+    let options = member(document, "stream_options");
+    let stream = match member(document, "stream").map(|id| document.kind(id)) {
+        None | Some(Kind::Null | Kind::False) => false,
+        Some(Kind::True) if operation == Operation::ChatCompletions => true,
+        Some(_) => return Err(Refusal::invalid("stream", "`stream` must be true or false, and embeddings are not streamed")),
+    };
+    Ok(RequestShape {
+        stream,
+        has_stream_options: options.is_some(),
+        client_wants_usage: options
+            .and_then(|options| document.get(options, "include_usage"))
+            .is_some_and(|id| document.kind(id) == Kind::True),
+        max_tokens: positive(document, "max_tokens")?,
+        max_completion_tokens: positive(document, "max_completion_tokens")?,
+        ..RequestShape::plain(operation)
+    })
+}
+
+/// A whole number above zero; absent and null are alike.
+fn positive(document: &Document, key: &'static str) -> Result<Option<u64>, Refusal> {
+    match member(document, key) {
+        None => Ok(None),
+        Some(id) if document.kind(id) == Kind::Null => Ok(None),
+        Some(id) => match document.unsigned(id) {
+            Some(number) if number > 0 => Ok(Some(number)),
+            _ => Err(Refusal::invalid(key, format!("`{key}` must be a whole number above zero"))),
+        },
+    }
+}
+
+fn member(document: &Document, key: &str) -> Option<NodeId> {
+    document.member(key)
+}

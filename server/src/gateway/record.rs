@@ -1,0 +1,328 @@
+//! The records of a request: what is durable before anything leaves, and what came of it.
+//!
+//! A record says who asked, what the request held by kind and count, what was decided and where it went. It holds no
+//! prompt and no value of a finding.
+
+use std::net::IpAddr;
+
+use bailiwick_ledger::{Draft, Kind, Section};
+use bailiwick_pii::EntityCounts;
+use bailiwick_policy::{Decision, RequestFacts};
+use serde::Serialize;
+
+use super::classify::Said;
+use super::decide::Decided;
+use super::fund::Funded;
+use super::refusal::Refusal;
+use super::timeline::Mark;
+use crate::audit::{Audit, AuditUnavailable, Entry, IndexUpdate};
+use crate::keys::secret;
+use crate::router::Candidate;
+use crate::snapshot::Snapshot;
+
+/// Where a request came from and what was called.
+#[derive(Debug, Clone, Serialize)]
+pub struct Network {
+    /// The peer's address.
+    pub client: Option<IpAddr>,
+    /// `POST /v1/chat/completions`.
+    pub route: &'static str,
+    /// Bytes of the body.
+    pub body_bytes: usize,
+}
+
+/// An attempt that the audit log knows of: the only thing that `forward` takes.
+#[derive(Debug)]
+pub struct Recorded {
+    pub(super) number: u32,
+    _sealed: (),
+}
+
+/// The section `decision`.
+#[derive(Debug, Serialize)]
+struct DecisionSection<'a> {
+    outcome: &'static str,
+    candidates: Vec<&'a str>,
+    eligible: Vec<&'a str>,
+    order: &'a [String],
+    rules: Vec<&'a str>,
+    waived: Vec<&'a str>,
+    shadow: Vec<&'a str>,
+    redactions: &'a EntityCounts,
+    obligations: bailiwick_policy::Obligations,
+    class_sources: &'a [Said],
+    region_names: &'a [String],
+    spans: usize,
+}
+
+/// The section `principal`.
+#[derive(Debug, Serialize)]
+struct PrincipalSection<'a> {
+    key: &'a str,
+    name: &'a str,
+    roles: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+}
+
+/// The section `attempt`.
+#[derive(Debug, Serialize)]
+struct AttemptSection<'a> {
+    number: u32,
+    endpoint: &'a str,
+    model: &'a str,
+    countries: &'a [String],
+    simulated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_nano: Option<i64>,
+    holds: Vec<Hold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_limit: Option<u64>,
+    lowered: bool,
+}
+
+/// What a crash between attempt and outcome books.
+#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
+pub struct Hold {
+    /// The budget.
+    pub budget: i64,
+    /// Start of its window, Unix milliseconds.
+    pub window_start_ms: i64,
+    /// Nano-dollars.
+    pub amount_nano: i64,
+}
+
+/// Nothing could be recorded, so nothing may happen.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The log.
+    #[error(transparent)]
+    Audit(#[from] AuditUnavailable),
+    /// The record could not be made.
+    #[error("the record could not be made: {0}")]
+    Record(String),
+}
+
+/// Makes an attempt durable; the first one together with the decision.
+///
+/// # Errors
+/// [`RecordError`]; nothing may leave then.
+pub async fn attempt(
+    audit: &Audit,
+    decided: &Decided,
+    order: &[String],
+    redactions: &EntityCounts,
+    network: &Network,
+    number: u32,
+    candidate: &Candidate<'_>,
+    funded: &Funded,
+    now_ms: i64,
+) -> Result<Recorded, RecordError> {
+    let kind = if number == 1 { Kind::Decision } else { Kind::Attempt };
+    let mut draft = head(kind, decided, now_ms).id("attempt", number.to_string());
+    let mut salts = Salts::new(5)?;
+    if number == 1 {
+        draft = draft
+            .section(section("facts", &decided.facts, &mut salts)?)
+            .section(section("decision", &decision(decided, "allow", order, redactions), &mut salts)?)
+            .section(section("principal", &principal(decided), &mut salts)?)
+            .section(section("network", network, &mut salts)?);
+    }
+    let holds = funded.reservation.as_ref().map(|held| held.worst_case()).unwrap_or_default();
+    let attempt = AttemptSection {
+        number,
+        endpoint: &candidate.place.name,
+        model: candidate.route.target.upstream_model(),
+        countries: &candidate.place.countries,
+        simulated: candidate.place.simulated,
+        reserved_nano: funded.worst_case_nano,
+        holds: holds
+            .iter()
+            .map(|hold| Hold {
+                budget: hold.budget,
+                window_start_ms: hold.window_start_ms,
+                amount_nano: hold.cost_nano,
+            })
+            .collect(),
+        output_limit: funded.output_limit,
+        lowered: funded.lowered,
+    };
+    draft = draft.section(section("attempt", &attempt, &mut salts)?);
+    let mut row = row(decided, "running", redactions);
+    row.endpoint = Some(candidate.place.name.clone());
+    let mut entry = Entry::new(draft);
+    entry.index = Some(row);
+    audit.append(entry).await?;
+    Ok(Recorded { number, _sealed: () })
+}
+
+/// Makes a refusal durable.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn refusal(
+    audit: &Audit,
+    decided: &Decided,
+    refusal: &Refusal,
+    network: &Network,
+    marks: &[Mark],
+    now_ms: i64,
+) -> Result<(), RecordError> {
+    #[derive(Serialize)]
+    struct RefusalSection<'a> {
+        code: &'a str,
+        status: u16,
+        message: &'a str,
+        rules: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fix: Option<&'a str>,
+    }
+    let mut salts = Salts::new(6)?;
+    let body = RefusalSection {
+        code: refusal.code.as_str(),
+        status: refusal.code.status().as_u16(),
+        message: &refusal.message,
+        rules: &refusal.rules,
+        fix: refusal.fix.as_deref(),
+    };
+    let none = EntityCounts::default();
+    let draft = head(Kind::Refusal, decided, now_ms)
+        .section(section("facts", &decided.facts, &mut salts)?)
+        .section(section("decision", &decision(decided, "deny", &[], &none), &mut salts)?)
+        .section(section("principal", &principal(decided), &mut salts)?)
+        .section(section("network", network, &mut salts)?)
+        .section(section("refusal", &body, &mut salts)?)
+        .section(section("timing", &marks, &mut salts)?);
+    let mut row = row(decided, "denied", &none);
+    row.status = Some(i64::from(refusal.code.status().as_u16()));
+    row.code = Some(refusal.code.as_str().to_owned());
+    let mut entry = Entry::new(draft);
+    entry.index = Some(row);
+    audit.append(entry).await?;
+    Ok(())
+}
+
+/// A draft with what every record of a request says in the open.
+pub(super) fn head(kind: Kind, decided: &Decided, now_ms: i64) -> Draft {
+    let auth = &decided.classified.read.auth;
+    let mut draft = Draft::new(kind, now_ms)
+        .scope(auth.key.scope.clone())
+        .id("decision", decided.id.clone())
+        .id("key", auth.key.id.clone());
+    if kind != Kind::Outcome {
+        for (name, digest) in &auth.snapshot.digests {
+            draft = draft.digest(*name, digest.clone());
+        }
+    }
+    draft
+}
+
+/// The row of the console's list as it stands after a record.
+pub(super) fn row(decided: &Decided, outcome: &str, redactions: &EntityCounts) -> IndexUpdate {
+    let auth = &decided.classified.read.auth;
+    let classes = decided.facts.classes.yes;
+    IndexUpdate {
+        id: decided.id.clone(),
+        time_ms: auth.now_ms,
+        scope: auth.key.scope.clone(),
+        key_id: Some(auth.key.id.clone()),
+        model: Some(decided.facts.model.clone()),
+        outcome: outcome.to_owned(),
+        endpoint: None,
+        redactions: (!redactions.is_empty()).then(|| redactions.to_string()),
+        classes: (!classes.is_empty())
+            .then(|| classes.iter().map(|class| class.as_str()).collect::<Vec<_>>().join(",")),
+        cost_nano: None,
+        overhead_us: None,
+        status: None,
+        code: None,
+    }
+}
+
+fn decision<'a>(
+    decided: &'a Decided,
+    outcome: &'static str,
+    order: &'a [String],
+    redactions: &'a EntityCounts,
+) -> DecisionSection<'a> {
+    let snapshot: &Snapshot = &decided.classified.read.auth.snapshot;
+    let Decision { candidates, eligible, rules, waived, shadow, obligations, .. } = &decided.decision;
+    let names = |set: &bailiwick_policy::EndpointSet| -> Vec<&'a str> {
+        set.iter().filter_map(|index| snapshot.place(index)).map(|place| place.name.as_str()).collect()
+    };
+    let rule = |index: bailiwick_policy::RuleIndex| snapshot.policy.rule(index).map_or("", |rule| rule.id.as_str());
+    DecisionSection {
+        outcome,
+        candidates: names(candidates),
+        eligible: names(eligible),
+        order,
+        rules: rules.iter().map(|index| rule(*index)).collect(),
+        waived: waived.iter().map(|waiver| rule(waiver.rule)).collect(),
+        shadow: shadow.iter().map(|shadow| rule(shadow.rule)).collect(),
+        redactions,
+        obligations: *obligations,
+        class_sources: &decided.classified.class_sources,
+        region_names: &decided.classified.hints.region_names,
+        spans: decided.classified.read.text.spans.len(),
+    }
+}
+
+fn principal(decided: &Decided) -> PrincipalSection<'_> {
+    let hints = &decided.classified.hints;
+    let key = &decided.classified.read.auth.key;
+    PrincipalSection {
+        key: &key.id,
+        name: &key.name,
+        roles: &key.roles,
+        user: hints.user.as_deref(),
+        subject: hints.subject.as_deref(),
+        session: hints.session.as_deref(),
+    }
+}
+
+/// Random salts for the sections of one record.
+#[derive(Debug)]
+pub struct Salts(Vec<u8>);
+
+impl Salts {
+    /// Salts for up to `count` sections, fetched together.
+    ///
+    /// # Errors
+    /// [`RecordError::Record`] where the operating system has none.
+    pub fn new(count: usize) -> Result<Self, RecordError> {
+        let mut bytes = vec![0; count * 32];
+        getrandom::fill(&mut bytes).map_err(|_| RecordError::Record(secret::NoRandomness.to_string()))?;
+        Ok(Self(bytes))
+    }
+
+    fn next(&mut self) -> Result<[u8; 32], RecordError> {
+        let at = self.0.len().checked_sub(32);
+        let tail = at.map(|at| self.0.split_off(at));
+        tail.and_then(|tail| tail.try_into().ok())
+            .ok_or_else(|| RecordError::Record(String::from("more sections than salts")))
+    }
+}
+
+/// A section that holds `value`.
+///
+/// # Errors
+/// [`RecordError::Record`].
+pub fn section<T: Serialize + ?Sized>(
+    name: &'static str,
+    value: &T,
+    salts: &mut Salts,
+) -> Result<Section, RecordError> {
+    Section::new(name, value, salts.next()?).map_err(|error| RecordError::Record(error.to_string()))
+}
+
+/// The facts of a recorded decision, read back.
+///
+/// # Errors
+/// Where the section is not what [`attempt`] wrote.
+pub fn read_facts(bytes: &[u8]) -> Result<RequestFacts, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}

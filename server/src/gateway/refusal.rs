@@ -1,0 +1,175 @@
+//! Why a request was not served, and the way out.
+//!
+//! Which error goes where: a stage returns a [`Refusal`]; [`crate::gateway::api`] turns it, in that one place, into the
+//! shape of the API that was called. What a refusal says is for the client: it names rules, endpoints and facts, and
+//! never a secret, a credential, an address of ours or a finding's value. Causes that the client can't act on are logged
+//! where they happen and leave only their code here.
+
+use http::StatusCode;
+use serde::Serialize;
+
+/// The stable code of a refusal. The list is closed so that every place that maps it is checked by the compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No key, a malformed one, an unknown, expired or revoked one.
+    InvalidApiKey,
+    /// The body or a header is not what the API says.
+    InvalidRequest,
+    /// The body is over the limit.
+    RequestTooLarge,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The path or method is not served.
+    NotFound,
+    /// No endpoint of this key's scope serves the model, or its roles do not reach it.
+    ModelNotFound,
+    /// A rule refuses.
+    PolicyDenied,
+    /// Endpoints serve the model and rules exclude every one of them.
+    NoEligibleEndpoint,
+    /// A hard budget has no room.
+    BudgetExceeded,
+    /// The key's own rate limit.
+    RateLimited,
+    /// The audit log cannot make the decision durable.
+    AuditUnavailable,
+    /// The server is stopping or has nothing to decide with.
+    Unavailable,
+    /// A failure at the provider; the text is the label of `providers::UpstreamFailure`.
+    Upstream(&'static str, StatusCode),
+}
+
+impl Code {
+    /// The code in the error body.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidApiKey => "invalid_api_key",
+            Self::InvalidRequest => "invalid_request",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RequestTimeout => "request_timeout",
+            Self::NotFound => "not_found",
+            Self::ModelNotFound => "model_not_found",
+            Self::PolicyDenied => "policy_denied",
+            Self::NoEligibleEndpoint => "no_eligible_endpoint",
+            Self::BudgetExceeded => "budget_exceeded",
+            Self::RateLimited => "rate_limited",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::Unavailable => "unavailable",
+            Self::Upstream(label, _) => label,
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::PolicyDenied | Self::NoEligibleEndpoint => StatusCode::FORBIDDEN,
+            Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream(_, status) => status,
+        }
+    }
+
+    /// OpenAI's `type` for it.
+    #[must_use]
+    pub fn openai_type(self) -> &'static str {
+        match self {
+            Self::InvalidApiKey => "authentication_error",
+            Self::InvalidRequest
+            | Self::RequestTooLarge
+            | Self::RequestTimeout
+            | Self::NotFound
+            | Self::ModelNotFound => "invalid_request_error",
+            Self::PolicyDenied | Self::NoEligibleEndpoint => "permission_error",
+            Self::BudgetExceeded => "insufficient_quota",
+            Self::RateLimited => "rate_limit_error",
+            Self::AuditUnavailable | Self::Unavailable => "server_error",
+            Self::Upstream(_, status) if status.is_client_error() => "invalid_request_error",
+            Self::Upstream(..) => "upstream_error",
+        }
+    }
+}
+
+/// An endpoint that could have served the request, and why it may not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excluded {
+    /// Its name.
+    pub endpoint: String,
+    /// The rule's id; absent where something other than a rule stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// In words.
+    pub reason: String,
+}
+
+/// Why a request was not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which kind.
+    pub code: Code,
+    /// For the person who reads the client's log.
+    pub message: String,
+    /// The field or header that is at fault.
+    pub param: Option<String>,
+    /// The decision's id, once there is one.
+    pub decision: Option<String>,
+    /// Ids of the rules that refused.
+    pub rules: Vec<String>,
+    /// Endpoints that could have served it.
+    pub excluded: Vec<Excluded>,
+    /// What to change.
+    pub fix: Option<String>,
+    /// Seconds after which trying again makes sense.
+    pub retry_after_s: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal with only a message.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            decision: None,
+            rules: Vec::new(),
+            excluded: Vec::new(),
+            fix: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// A body or header that is not what the API says.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { param: Some(param.into()), ..Self::new(Code::InvalidRequest, message) }
+    }
+
+    /// Names what to change.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Names the decision.
+    #[must_use]
+    pub fn decision(mut self, id: &str) -> Self {
+        self.decision = Some(id.to_owned());
+        self
+    }
+
+    /// Whether a client's library should try again by itself.
+    #[must_use]
+    pub fn should_retry(&self) -> bool {
+        match self.code {
+            Code::RateLimited | Code::AuditUnavailable | Code::Unavailable | Code::RequestTimeout => true,
+            Code::Upstream(_, status) => status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The answer on its way to the client: usage metered, findings counted, placeholders restored.
+//!
+//! A stream is passed on event by event. An event that nothing changes goes out byte for byte as it came. The task that
+//! runs the attempt owns the provider's stream; the client's body is only its far end, so that settlement does not
+//! depend on the client. When the client leaves, the provider's stream is read on for a short while, because its last
+//! event says what it cost; after that the connection is closed and the reservation is booked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+use tokio::sync::mpsc;
+
+use super::rewrite::Rewriter;
+use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
+use crate::router::Candidate;
+
+/// Chunks that may wait for a slow client.
+pub const QUEUE: usize = 32;
+
+/// How long a stream is read on for its usage after the client has left.
+const AFTERLIFE: Duration = Duration::from_secs(5);
+
+/// What goes to the client of a stream.
+pub type Frames = mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>;
+
+/// A whole answer, ready for the client.
+#[derive(Debug)]
+pub struct Whole {
+    /// The body.
+    pub body: Bytes,
+    /// The provider's usage.
+    pub usage: Option<Usage>,
+}
+
+/// Reads and rewrites a whole answer.
+///
+/// # Errors
+/// [`UpstreamFailure::Malformed`].
+pub fn whole(
+    wire: &dyn Wire,
+    operation: Operation,
+    body: Bytes,
+    rewriter: &mut Rewriter,
+) -> Result<Whole, UpstreamFailure> {
+    let usage = wire.read_answer(operation, &body)?.usage;
+    let body = match operation {
+        Operation::ChatCompletions => rewriter.whole(body)?,
+        // Vectors hold no text.
+        Operation::Embeddings => body,
+    };
+    Ok(Whole { body, usage })
+}
+
+/// How a stream ended.
+#[derive(Debug, Default)]
+pub struct StreamEnd {
+    /// What went wrong, if something did.
+    pub failure: Option<UpstreamFailure>,
+    /// The provider's usage.
+    pub usage: Option<Usage>,
+    /// Whether the client left first.
+    pub client_gone: bool,
+    /// Microseconds of waiting for the provider between its chunks.
+    pub waited_us: u64,
+}
+
+/// A stream between provider and client.
+#[derive(Debug)]
+pub struct Relay<'a> {
+    wire: &'a dyn Wire,
+    candidate: Candidate<'a>,
+    rewriter: &'a mut Rewriter,
+    /// Whether the client did not ask for usage and is not to see it.
+    hide_usage: bool,
+    client: Frames,
+    end: StreamEnd,
+}
+
+impl<'a> Relay<'a> {
+    /// Sets up a relay to `client`.
+    pub fn new(
+        wire: &'a dyn Wire,
+        candidate: Candidate<'a>,
+        rewriter: &'a mut Rewriter,
+        hide_usage: bool,
+        client: Frames,
+    ) -> Self {
+        Self { wire, candidate, rewriter, hide_usage, client, end: StreamEnd::default() }
+    }
+
+    /// Passes the stream on to its end, from its first event on.
+    pub async fn run(mut self, first: (sse::Event, StreamEvent), events: UpstreamEvents) -> (StreamEnd, Frames) {
+        if let Err(failure) = self.pass(first, events).await {
+            self.end.failure = Some(failure);
+        }
+        (self.end, self.client)
+    }
+
+    async fn pass(
+        &mut self,
+        first: (sse::Event, StreamEvent),
+        mut events: UpstreamEvents,
+    ) -> Result<(), UpstreamFailure> {
+        let mut next = Some(first);
+        let mut left_at = None;
+        while let Some((event, kind)) = next {
+            let done = kind == StreamEvent::Done;
+            self.event(&event, kind).await?;
+            if done {
+                events.close().await;
+                return Ok(());
+            }
+            let waiting = std::time::Instant::now();
+            next = loop {
+                if self.end.client_gone {
+                    let left = *left_at.get_or_insert_with(tokio::time::Instant::now);
+                    match tokio::time::timeout_at(left + AFTERLIFE, events.next(self.wire)).await {
+                        Ok(Ok(next)) => break next,
+                        _ => return Ok(()),
+                    }
+                }
+                tokio::select! {
+                    next = events.next(self.wire) => break next?,
+                    () = self.client.closed() => self.end.client_gone = true,
+                }
+            };
+            self.end.waited_us += u64::try_from(waiting.elapsed().as_micros()).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    async fn event(&mut self, event: &sse::Event, kind: StreamEvent) -> Result<(), UpstreamFailure> {
+        if self.candidate.route.target.credential().is_some_and(|credential| credential.occurs_in(&event.raw)) {
+            return Err(UpstreamFailure::CredentialEcho);
+        }
+        match kind {
+            StreamEvent::Quiet => self.send(event.raw.clone()).await,
+            StreamEvent::Done => {
+                for held in self.rewriter.finish() {
+                    self.send(data(held.as_bytes())).await;
+                }
+                self.send(event.raw.clone()).await;
+            }
+            StreamEvent::Chunk { usage, usage_only } => {
+                if let Some(usage) = usage {
+                    self.end.usage = Some(self.end.usage.map_or(usage, |before| before.at_least(usage)));
+                }
+                if usage_only && self.hide_usage {
+                    return Ok(());
+                }
+                let Some(bytes) = event.data.clone() else { return Ok(()) };
+                let chunk = self.rewriter.chunk(bytes, self.hide_usage)?;
+                for held in &chunk.before {
+                    self.send(data(held.as_bytes())).await;
+                }
+                let bytes = if chunk.changed { data(&chunk.data) } else { event.raw.clone() };
+                self.send(bytes).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, bytes: Bytes) {
+        if !self.end.client_gone && self.client.send(Ok(Frame::data(bytes))).await.is_err() {
+            self.end.client_gone = true;
+        }
+    }
+}
+
+/// One event with `json` as its data. JSON on one line: the rewriter keeps the provider's, which SSE has joined, so a
+/// line break within it gets a field of its own again.
+#[must_use]
+pub fn data(json: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(json.len() + 8);
+    for line in json.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    Bytes::from(out)
+}
+
+/// The trailer that tells a stream's cost, where HTTP carries trailers.
+#[must_use]
+pub fn trailers(cost: Option<&str>) -> Option<HeaderMap> {
+    let value = http::HeaderValue::from_str(cost?).ok()?;
+    Some(HeaderMap::from_iter([(http::HeaderName::from_static("x-bailiwick-cost"), value)]))
+}

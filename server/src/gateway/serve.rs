@@ -1,0 +1,338 @@
+//! The way of one request through the stages.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bailiwick_pii::EntityCounts;
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::api::{Body, full, head, stream_body};
+use super::classify::{Hints, classify};
+use super::decide::{Decided, decide};
+use super::forward::{Answer, forward, wire_of};
+use super::fund::{self, Funded};
+use super::record::{self, Network};
+use super::redaction::{Redacted, redact_body};
+use super::refusal::{Code, Refusal};
+use super::respond::{self, Relay};
+use super::rewrite::Rewriter;
+use super::route::{Routed, route};
+use super::settle::{self, Ending, settle};
+use super::timeline::{Stage, Timeline};
+use super::{Gateway, authenticate, dry_run, read};
+use crate::budgets::format_usd;
+use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
+use crate::router::Candidate;
+
+/// What came in.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its operation.
+    pub operation: Operation,
+    /// `POST /v1/chat/completions`.
+    pub route: &'static str,
+    /// Its head.
+    pub headers: HeaderMap,
+    /// The peer's address.
+    pub client: Option<IpAddr>,
+}
+
+/// Serves one request.
+///
+/// # Errors
+/// The [`Refusal`] that its client gets.
+pub async fn serve<B>(gateway: &Arc<Gateway>, incoming: Incoming, body: B) -> Result<Response<Body>, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut timeline = Timeline::begin();
+    let now_ms = gateway.clock.now_ms();
+    let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+        .inspect_err(|_| gateway.refused.add())?;
+    let hints = Hints::read(&incoming.headers)?;
+    timeline.end(Stage::Authenticate);
+    let bytes = read::collect(&incoming.headers, body, gateway.limits).await?;
+    // Waiting for the client's bytes is nobody's work.
+    timeline.skip();
+    let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
+    let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
+    timeline.end(Stage::Read);
+    let classified = classify(read, hints, &gateway.detector)?;
+    timeline.end(Stage::Classify);
+    let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
+    let dry_run = decided.classified.hints.dry_run;
+    if let Some(refusal) = decided.refusal() {
+        timeline.end(Stage::Decide);
+        if !dry_run {
+            refuse(gateway, &decided, &refusal, &network, &timeline).await?;
+        }
+        return Err(refusal);
+    }
+    timeline.end(Stage::Decide);
+    let redacted = redact_body(&decided, &gateway.token_key);
+    let routed = route(decided);
+    timeline.end(Stage::Route);
+    if dry_run {
+        return Ok(dry_run::answer(&routed, &redacted));
+    }
+    if let Err(refusal) = fund::rate(&routed.decided) {
+        refuse(gateway, &routed.decided, &refusal, &network, &timeline).await?;
+        return Err(refusal);
+    }
+    // From here on the request has a life of its own: what is funded and recorded is settled, whether or not the
+    // client waits for it.
+    let (reply, answer) = oneshot::channel();
+    let gateway_of_task = Arc::clone(gateway);
+    gateway.attempts.spawn(async move {
+        attempts(&gateway_of_task, &routed, redacted, &network, timeline, reply).await;
+    });
+    answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Unavailable, "the server is stopping")))
+}
+
+type Reply = oneshot::Sender<Result<Response<Body>, Refusal>>;
+
+/// Makes a refusal durable before the client hears of it.
+async fn refuse(
+    gateway: &Gateway,
+    decided: &Decided,
+    refusal: &Refusal,
+    network: &Network,
+    timeline: &Timeline,
+) -> Result<(), Refusal> {
+    let now_ms = gateway.clock.now_ms();
+    record::refusal(&gateway.audit, decided, refusal, network, timeline.marks(), now_ms)
+        .await
+        .map_err(|error| unrecorded(decided, &error))
+}
+
+fn unrecorded(decided: &Decided, error: &record::RecordError) -> Refusal {
+    tracing::error!(decision = decided.id, %error, "the audit log did not take a record");
+    Refusal::new(
+        Code::AuditUnavailable,
+        "the audit log cannot make this decision durable, so nothing was sent",
+    )
+    .decision(&decided.id)
+    .fix("try again; an operator finds the cause in the server's log")
+}
+
+/// Tries the endpoints in order until one answers.
+async fn attempts(
+    gateway: &Arc<Gateway>,
+    routed: &Routed,
+    redacted: Redacted,
+    network: &Network,
+    mut timeline: Timeline,
+    reply: Reply,
+) {
+    let decided = &routed.decided;
+    let order = routed.names();
+    let mut number = 0;
+    let mut last: Option<Refusal> = None;
+    let mut candidates = routed.candidates().peekable();
+    while let Some(candidate) = candidates.next() {
+        let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
+            Ok(funded) => funded,
+            Err(refusal) => {
+                // A dearer endpoint that the budget has no room for is not tried; a cheaper one may be.
+                last.get_or_insert(refusal);
+                continue;
+            }
+        };
+        timeline.end(Stage::Fund);
+        number += 1;
+        let now_ms = gateway.clock.now_ms();
+        let recorded = record::attempt(
+            &gateway.audit, decided, &order, &redacted.counts, network, number, &candidate, &funded, now_ms,
+        )
+        .await;
+        timeline.end(Stage::Record);
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                let _ = reply.send(Err(unrecorded(decided, &error)));
+                return;
+            }
+        };
+        let mut funded = funded;
+        if let Some(held) = &mut funded.reservation {
+            held.sent();
+        }
+        let answer = forward(&gateway.client, decided, &redacted, &candidate, &funded, &recorded).await;
+        timeline.end(Stage::Forward);
+        let answer = match answer {
+            Ok(Answer::Whole(body)) => {
+                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                match respond::whole(wire_of(&candidate), decided.classified.read.operation, body, &mut rewriter) {
+                    Ok(whole) => {
+                        let attempt = Attempt { gateway, decided, candidate, number, funded, redactions: redacted.counts };
+                        attempt.whole(whole, &rewriter, timeline, reply).await;
+                        return;
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
+            Ok(Answer::Stream { first, events }) => {
+                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                let attempt = Attempt { gateway, decided, candidate, number, funded, redactions: redacted.counts };
+                attempt.stream(first, events, &mut rewriter, timeline, reply).await;
+                return;
+            }
+            Err(failure) => Err(failure),
+        };
+        let Err(failure): Result<(), UpstreamFailure> = answer else { continue };
+        let more = failure.may_fall_back(false) && candidates.peek().is_some();
+        let refusal = upstream(decided, &candidate, &failure);
+        let ending = Ending {
+            status: (!more).then(|| refusal.code.status().as_u16()),
+            failure: Some(failure),
+            usage: None,
+            client_gone: false,
+            found: EntityCounts::default(),
+            redacted: EntityCounts::default(),
+        };
+        settle(gateway, decided, &redacted.counts, number, &candidate, funded, &ending, &timeline).await;
+        last = Some(refusal);
+        if !more {
+            break;
+        }
+    }
+    let refusal = last.unwrap_or_else(|| {
+        Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
+    });
+    if number == 0 {
+        // Nothing was tried, so nothing is recorded yet.
+        if let Err(unrecorded) = refuse(gateway, decided, &refusal, network, &timeline).await {
+            let _ = reply.send(Err(unrecorded));
+            return;
+        }
+    }
+    let _ = reply.send(Err(refusal));
+}
+
+fn rewriter(
+    gateway: &Gateway,
+    decided: &Decided,
+    key: bailiwick_pii::TokenKey,
+    redacted: &Redacted,
+) -> Rewriter {
+    Rewriter::new(
+        Arc::clone(&gateway.detector),
+        decided.decision.response_redactions.clone(),
+        key,
+        Arc::clone(&redacted.vault),
+    )
+}
+
+/// One attempt that is being answered.
+struct Attempt<'a> {
+    gateway: &'a Gateway,
+    decided: &'a Decided,
+    candidate: Candidate<'a>,
+    number: u32,
+    funded: Funded,
+    redactions: EntityCounts,
+}
+
+impl Attempt<'_> {
+    async fn whole(self, whole: respond::Whole, rewriter: &Rewriter, mut timeline: Timeline, reply: Reply) {
+        let mut ending = Ending {
+            failure: None,
+            usage: whole.usage,
+            client_gone: false,
+            status: Some(200),
+            found: rewriter.found(),
+            redacted: rewriter.redacted(),
+        };
+        let mut response = Response::new(full(whole.body));
+        head(response.headers_mut(), self.decided, Some(&self.candidate), &self.redactions);
+        let cost = settle::cost(&self.funded, &ending).cost_nano.map(format_usd);
+        if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
+            response.headers_mut().insert("x-bailiwick-cost", cost);
+        }
+        if self.funded.lowered
+            && let Some(limit) = self.funded.output_limit
+        {
+            response.headers_mut().insert("x-bailiwick-output-limit", limit.into());
+        }
+        timeline.end(Stage::Respond);
+        if reply.send(Ok(response)).is_err() {
+            // It was answered in full and the usage is known; only nobody waited for it.
+            tracing::debug!(decision = self.decided.id, "the client left before the answer");
+            ending.status = Some(499);
+        }
+        self.settle(&ending, &timeline).await;
+    }
+
+    async fn stream(
+        self,
+        first: (sse::Event, StreamEvent),
+        events: UpstreamEvents,
+        rewriter: &mut Rewriter,
+        mut timeline: Timeline,
+        reply: Reply,
+    ) {
+        let (frames, receiver) = mpsc::channel(respond::QUEUE);
+        let mut response = Response::new(stream_body(receiver));
+        head(response.headers_mut(), self.decided, Some(&self.candidate), &self.redactions);
+        let headers = response.headers_mut();
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
+        headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
+        let gone = reply.send(Ok(response)).is_err();
+        let hide_usage = !self.decided.classified.read.shape.client_wants_usage;
+        let begun = std::time::Instant::now();
+        let relay = Relay::new(wire_of(&self.candidate), self.candidate, rewriter, hide_usage, frames);
+        let (end, frames) = relay.run(first, events).await;
+        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
+        timeline.skip();
+        timeline.add(Stage::Forward, end.waited_us);
+        timeline.add(Stage::Respond, took.saturating_sub(end.waited_us));
+        let ending = Ending {
+            usage: end.usage,
+            client_gone: gone || end.client_gone,
+            status: Some(200),
+            found: rewriter.found(),
+            redacted: rewriter.redacted(),
+            failure: end.failure,
+        };
+        if let Some(failure) = &ending.failure {
+            // Too late for a status: the client's library finds the error in the stream.
+            let refusal = upstream(self.decided, &self.candidate, failure);
+            let body = super::api::openai_error(&refusal);
+            let _ = frames.send(Ok(http_body::Frame::data(respond::data(body.to_string().as_bytes())))).await;
+        }
+        let cost = settle::cost(&self.funded, &ending).cost_nano.map(format_usd);
+        if let Some(trailers) = respond::trailers(cost.as_deref()) {
+            let _ = frames.send(Ok(http_body::Frame::trailers(trailers))).await;
+        }
+        drop(frames);
+        self.settle(&ending, &timeline).await;
+    }
+
+    async fn settle(self, ending: &Ending, timeline: &Timeline) {
+        settle(
+            self.gateway,
+            self.decided,
+            &self.redactions,
+            self.number,
+            &self.candidate,
+            self.funded,
+            ending,
+            timeline,
+        )
+        .await;
+    }
+}
+
+/// A provider's failure as the client sees it.
+fn upstream(decided: &Decided, candidate: &Candidate<'_>, failure: &UpstreamFailure) -> Refusal {
+    let code = Code::Upstream(failure.code(), failure.client_status());
+    let mut refusal =
+        Refusal::new(code, format!("{}: {failure}", candidate.place.name)).decision(&decided.id);
+    refusal.retry_after_s = failure.retry_after().map(|wait| wait.as_secs().max(1));
+    refusal
+}

@@ -1,0 +1,221 @@
+//! After an attempt: its true cost booked, its outcome recorded, health and metrics told. Runs whether or not the client
+//! is still there.
+//!
+//! The outcome's record and the booking become durable in one transaction, so that what a budget shows is what the log
+//! explains. If the log can't write, memory is booked all the same and the record is tried again; a server that dies
+//! before it is written finds the attempt without an outcome at the next start and books what was held.
+
+use std::time::Duration;
+
+use bailiwick_ledger::Kind;
+use bailiwick_pii::EntityCounts;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::Gateway;
+use super::decide::Decided;
+use super::fund::Funded;
+use super::metrics;
+use super::record::{self, Salts, section};
+use super::timeline::Timeline;
+use crate::audit::{Booking, BudgetId, Entry};
+use crate::budgets::Settled;
+use crate::providers::{Usage, UpstreamFailure};
+use crate::router::Candidate;
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// What went wrong, if something did.
+    pub failure: Option<UpstreamFailure>,
+    /// What the provider said it used.
+    pub usage: Option<Usage>,
+    /// Whether the client left before the end.
+    pub client_gone: bool,
+    /// The status that the client got for it; `None` where another endpoint was tried after it.
+    pub status: Option<u16>,
+    /// Findings of the answer.
+    pub found: EntityCounts,
+    /// Redactions of the answer.
+    pub redacted: EntityCounts,
+}
+
+/// The section `usage`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageSection {
+    /// What is booked, in nano-dollars; absent where no price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nano: Option<i64>,
+    /// `reported` by the provider, or the `reservation`, because nobody knows better.
+    pub source: String,
+    /// As reported.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Of them read from the provider's cache.
+    #[serde(default)]
+    pub cached_input_tokens: u64,
+    /// As reported, reasoning included.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Of them reasoning.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
+}
+
+/// The section `outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeSection {
+    /// `answered`, `client_gone`, or the failure's code.
+    pub result: String,
+    /// Whether the provider answered in full.
+    pub ok: bool,
+    /// The status that the client got for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The endpoint.
+    pub endpoint: String,
+    /// Findings of the answer by kind.
+    #[serde(default)]
+    pub response_findings: EntityCounts,
+    /// Redactions of the answer by kind.
+    #[serde(default)]
+    pub response_redactions: EntityCounts,
+}
+
+/// The true cost of an attempt, as far as it is known: usage at the attempt's price; nothing where nothing can have been
+/// used; else what was held, because doubt never refunds.
+#[must_use]
+pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
+    let held = funded.worst_case_nano;
+    let never_ran = ending.failure.as_ref().is_some_and(|failure| !failure.may_have_cost());
+    let mut section = UsageSection {
+        cost_nano: held,
+        source: String::from("reservation"),
+        input_tokens: 0,
+        cached_input_tokens: 0,
+        output_tokens: 0,
+        reasoning_tokens: 0,
+    };
+    if let Some(usage) = ending.usage {
+        let priced = funded
+            .price
+            .map(|price| price.cost_nano(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens));
+        // A usage that contradicts itself is a lower bound, and so is one of a stream that went on unseen.
+        let whole = usage.exact && !ending.client_gone && ending.failure.is_none();
+        section.cost_nano = if whole { priced } else { priced.max(held) };
+        section.source = String::from(if whole { "reported" } else { "reservation" });
+        section.input_tokens = usage.input_tokens;
+        section.cached_input_tokens = usage.cached_input_tokens;
+        section.output_tokens = usage.output_tokens;
+        section.reasoning_tokens = usage.reasoning_tokens;
+    } else if never_ran {
+        section.cost_nano = held.map(|_| 0);
+        section.source = String::from("never_ran");
+    }
+    section
+}
+
+/// Settles one attempt.
+pub async fn settle(
+    gateway: &Gateway,
+    decided: &Decided,
+    redactions: &EntityCounts,
+    number: u32,
+    candidate: &Candidate<'_>,
+    mut funded: Funded,
+    ending: &Ending,
+    timeline: &Timeline,
+) {
+    let usage = cost(&funded, ending);
+    let settled: SmallVec<[Settled; 4]> = funded
+        .reservation
+        .take()
+        .map(|held| held.settle(usage.cost_nano.unwrap_or(0)))
+        .unwrap_or_default();
+    let now_ms = gateway.clock.now_ms();
+    match &ending.failure {
+        None => candidate.place.health.succeeded(),
+        Some(failure) if failure.blames_endpoint() => {
+            let asked = failure.retry_after().map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+            candidate.place.health.failed(now_ms, asked);
+        }
+        Some(_) => {}
+    }
+    metrics::attempt(&candidate.place.name, ending.failure.as_ref());
+    if ending.status.is_some() {
+        metrics::served(timeline);
+    }
+    let result = match (&ending.failure, ending.client_gone) {
+        (Some(failure), _) => failure.code(),
+        (None, true) => "client_gone",
+        (None, false) => "answered",
+    };
+    let outcome = OutcomeSection {
+        result: result.to_owned(),
+        ok: ending.failure.is_none() && !ending.client_gone,
+        status: ending.status,
+        endpoint: candidate.place.name.clone(),
+        response_findings: ending.found,
+        response_redactions: ending.redacted,
+    };
+    let make = || -> Result<Entry, record::RecordError> {
+        let mut salts = Salts::new(3)?;
+        let draft = record::head(Kind::Outcome, decided, now_ms)
+            .id("attempt", number.to_string())
+            .section(section("outcome", &outcome, &mut salts)?)
+            .section(section("usage", &usage, &mut salts)?)
+            .section(section("timing", &timeline.marks(), &mut salts)?);
+        let mut entry = Entry::new(draft);
+        entry.bookings = settled
+            .iter()
+            .map(|booked| Booking {
+                budget: BudgetId(booked.budget),
+                window_start_ms: booked.window_start_ms,
+                delta_nano: booked.cost_nano,
+            })
+            .collect();
+        let state = match (outcome.ok, ending.status) {
+            (true, _) => "allowed",
+            (false, Some(_)) => "failed",
+            (false, None) if ending.client_gone => "failed",
+            (false, None) => "running",
+        };
+        let mut row = record::row(decided, state, redactions);
+        row.endpoint = Some(candidate.place.name.clone());
+        row.cost_nano = usage.cost_nano;
+        row.overhead_us = i64::try_from(timeline.overhead_us()).ok();
+        row.status = ending.status.map(i64::from);
+        row.code = ending.failure.as_ref().map(|failure| failure.code().to_owned());
+        entry.index = Some(row);
+        Ok(entry)
+    };
+    append_until_durable(gateway, make).await;
+}
+
+/// Tries until the log has it or the server stops. Nothing is lost if it stops: see the module.
+async fn append_until_durable(
+    gateway: &Gateway,
+    make: impl Fn() -> Result<Entry, record::RecordError> + Send,
+) {
+    let mut wait = Duration::from_millis(50);
+    loop {
+        let entry = match make() {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::error!(%error, "an outcome could not be recorded");
+                return;
+            }
+        };
+        match gateway.audit.append(entry).await {
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "an outcome waits for the audit log");
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = gateway.stopping.cancelled() => return,
+                }
+                wait = (wait * 2).min(Duration::from_secs(5));
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The text of a body: every leaf and every key, unless its position is on the allow-list.
+//!
+//! The allow-list is of positions *and* values: `/messages/0/role` is exempt only while it holds a role, `temperature`
+//! only while it is a short number. Anything else at such a position is text and is scanned. Binary media (an image in
+//! a `data:` URL, audio, a file) cannot be read here; it is left out of the scan and makes the body *opaque*, which
+//! turns every data class that nobody declared into an unknown one.
+//!
+//! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
+//! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
+//! the border and counts for both. Blind spot: a value that the client splits over several spans, two content parts for
+//! example, is seen as its pieces.
+
+use std::ops::Range;
+
+use super::document::{Document, Kind, NodeId};
+
+/// Stands between two spans. A control character is in no recognizer's alphabet, so that nothing matches across it
+/// that would not match at an end of text.
+const BORDER: &str = "\u{1f}\n";
+
+/// Longest number that a schema position may hold unscanned.
+const PLAIN_NUMBER: usize = 12;
+
+/// One scanned leaf or key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The value that it is, or whose key it is.
+    pub node: NodeId,
+    /// Whether it is the key.
+    pub key: bool,
+    /// Where it lies in [`Text::buffer`].
+    pub range: Range<usize>,
+}
+
+/// Everything of a body that is scanned.
+#[derive(Debug, Default)]
+pub struct Text {
+    /// The decoded texts with borders between them.
+    pub buffer: String,
+    /// The spans in the buffer's order.
+    pub spans: Vec<Span>,
+    /// Whether the body holds media or parts that could not be read.
+    pub opaque: bool,
+}
+
+impl Text {
+    /// Collects the spans of a body.
+    #[must_use]
+    pub fn of(document: &Document) -> Self {
+        let mut text =
+            Self { buffer: String::with_capacity(document.bytes().len() + 64), ..Self::default() };
+        for id in document.ids() {
+            if let Some(key) = document.key(id)
+                && !is_schema_name(&key)
+            {
+                text.push(id, true, &key);
+            }
+            match media(document, id) {
+                Media::Inline => {
+                    text.opaque = true;
+                    continue;
+                }
+                Media::Remote => text.opaque = true,
+                Media::None => {}
+            }
+            if let Some(leaf) = document.text(id)
+                && !is_exempt(document, id, &leaf)
+            {
+                text.push(id, false, &leaf);
+            }
+        }
+        text
+    }
+
+    /// The text of a span.
+    #[must_use]
+    pub fn span_text(&self, span: &Span) -> &str {
+        self.buffer.get(span.range.clone()).unwrap_or_default()
+    }
+
+    fn push(&mut self, node: NodeId, key: bool, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let start = self.buffer.len();
+        self.buffer.push_str(text);
+        self.spans.push(Span { node, key, range: start..self.buffer.len() });
+        self.buffer.push_str(BORDER);
+    }
+}
+
+/// Names that the served APIs give to members; an application cannot put anybody's data into them.
+fn is_schema_name(key: &str) -> bool {
+    matches!(
+        key,
+        "arguments"
+            | "audio"
+            | "content"
+            | "data"
+            | "description"
+            | "detail"
+            | "dimensions"
+            | "encoding_format"
+            | "enum"
+            | "file"
+            | "file_data"
+            | "file_id"
+            | "filename"
+            | "format"
+            | "frequency_penalty"
+            | "function"
+            | "id"
+            | "image_url"
+            | "include_usage"
+            | "input"
+            | "input_audio"
+            | "items"
+            | "json_schema"
+            | "logit_bias"
+            | "logprobs"
+            | "max_completion_tokens"
+            | "max_tokens"
+            | "messages"
+            | "metadata"
+            | "model"
+            | "n"
+            | "name"
+            | "parallel_tool_calls"
+            | "parameters"
+            | "presence_penalty"
+            | "properties"
+            | "reasoning_effort"
+            | "refusal"
+            | "required"
+            | "response_format"
+            | "role"
+            | "schema"
+            | "seed"
+            | "service_tier"
+            | "stop"
+            | "store"
+            | "stream"
+            | "stream_options"
+            | "strict"
+            | "temperature"
+            | "text"
+            | "tool_call_id"
+            | "tool_calls"
+            | "tool_choice"
+            | "tools"
+            | "top_logprobs"
+            | "top_p"
+            | "type"
+            | "url"
+            | "user"
+            | "additionalProperties"
+    )
+}
+
+enum Media {
+    /// Bytes in the body itself: not text, not scanned.
+    Inline,
+    /// An address whose content the provider would fetch: the address is text, the content is unknown.
+    Remote,
+    None,
+}
+
+/// Whether a leaf is media: only at the positions where the API puts them.
+fn media(document: &Document, id: NodeId) -> Media {
+    if document.kind(id) != Kind::String {
+        return Media::None;
+    }
+    let (Some(key), Some(parent)) =
+        (document.key(id), document.parent(id).and_then(|parent| document.key(parent)))
+    else {
+        return Media::None;
+    };
+    match (&*key, &*parent) {
+        ("url", "image_url") if document.raw(id).starts_with("\"data:") => Media::Inline,
+        ("url", "image_url") => Media::Remote,
+        ("data", "input_audio") | ("file_data", "file") => Media::Inline,
+        ("file_id", "file") => Media::Remote,
+        _ => Media::None,
+    }
+}
+
+/// Whether the position and the value together are on the allow-list.
+fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
+    let Some(key) = document.key(id) else { return false };
+    let Some(parent) = document.parent(id) else { return false };
+    let top = parent == document.root();
+    let in_messages = || within(document, parent, "messages");
+    match document.kind(id) {
+        Kind::Number => {
+            top && value.len() <= PLAIN_NUMBER
+                && matches!(
+                    &*key,
+                    "temperature"
+                        | "top_p"
+                        | "n"
+                        | "max_tokens"
+                        | "max_completion_tokens"
+                        | "presence_penalty"
+                        | "frequency_penalty"
+                        | "seed"
+                        | "top_logprobs"
+                        | "dimensions"
+                )
+        }
+        Kind::String => match &*key {
+            "model" => top,
+            "role" => {
+                in_messages()
+                    && matches!(value, "system" | "developer" | "user" | "assistant" | "tool" | "function")
+            }
+            "type" => matches!(
+                value,
+                "text"
+                    | "image_url"
+                    | "input_audio"
+                    | "file"
+                    | "refusal"
+                    | "function"
+                    | "json_object"
+                    | "json_schema"
+                    | "object"
+                    | "string"
+                    | "number"
+                    | "integer"
+                    | "boolean"
+                    | "array"
+            ),
+            "detail" => matches!(value, "auto" | "low" | "high"),
+            "encoding_format" => top && matches!(value, "float" | "base64"),
+            "tool_choice" => top && matches!(value, "none" | "auto" | "required"),
+            "service_tier" => top && matches!(value, "auto" | "default" | "flex" | "scale" | "priority"),
+            "reasoning_effort" => top && matches!(value, "none" | "minimal" | "low" | "medium" | "high" | "xhigh"),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a value is a member of the array that the outermost object holds under `key`.
+fn within(document: &Document, id: NodeId, key: &str) -> bool {
+    document
+        .parent(id)
+        .filter(|array| document.parent(*array) == Some(document.root()))
+        .and_then(|array| document.key(array))
+        .is_some_and(|found| found == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::document::Limits;
+    use super::*;
+
+    fn texts(json: &str) -> (Vec<String>, bool) {
+        let document = Document::parse(Bytes::copy_from_slice(json.as_bytes()), Limits::default()).unwrap();
+        let text = Text::of(&document);
+        (text.spans.iter().map(|span| text.span_text(span).to_owned()).collect(), text.opaque)
+    }
+
+    #[test]
+    fn every_leaf_and_key_outside_the_list() {
+        let (texts, opaque) = texts(
+            r#"{"model":"m","temperature":0.5,"stream":true,"messages":[
+                {"role":"user","content":"hello","na\u006de":"Ann"},
+                {"role":"user","content":[{"type":"text","text":"part"},{"type":"text","te xt":4111}]}],
+                "tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"iban":{"type":"string","default":7}}}}}],
+                "x-unknown":{"deep":[1,[null,"leaf"]]}}"#,
+        );
+        assert!(!opaque);
+        assert_eq!(
+            texts,
+            ["hello", "Ann", "part", "te xt", "4111", "f", "iban", "default", "7", "x-unknown", "deep", "1", "leaf"]
+        );
+    }
+
+    #[test]
+    fn a_position_exempts_only_the_values_it_is_for() {
+        let (texts, _) = texts(
+            r#"{"model":"m","temperature":"a@b.example","seed":4111111111111111,"tool_choice":"call +4930123456",
+                "messages":[{"role":"ann@b.example","content":"x"}],"metadata":{"role":"user","model":"m"}}"#,
+        );
+        assert_eq!(
+            texts,
+            ["a@b.example", "4111111111111111", "call +4930123456", "ann@b.example", "x", "user", "m"]
+        );
+    }
+
+    #[test]
+    fn media_make_the_body_opaque_and_their_addresses_are_text() {
+        let image = |url: &str| {
+            texts(&format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{url}","detail":"low"}}}}]}}]}}"#
+            ))
+        };
+        assert_eq!(image("data:image/png;base64,AAAA"), (vec![], true));
+        assert_eq!(image("https://x.example/ann.png"), (vec!["https://x.example/ann.png".to_owned()], true));
+        let (texts, opaque) = texts(r#"{"metadata":{"url":"data:text/plain,ann@b.example"}}"#);
+        assert_eq!((texts.len(), opaque), (1, false));
+    }
+}

@@ -1,0 +1,261 @@
+//! Makes the database say what a declaration says. Idempotent: applying the same file twice changes nothing.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bailiwick_policy::scope;
+use serde::Serialize;
+
+use super::{BudgetDefinition, EndpointDefinition, KeyDefinition, Organisation};
+use crate::budgets::parse_usd;
+use crate::keys::VirtualKey;
+use crate::keys::secret::NoRandomness;
+use crate::store::{self, Store, StoreError};
+
+/// What was done.
+#[derive(Debug, Default, Serialize)]
+pub struct Applied {
+    /// Scopes that are there now because of it.
+    pub scopes: usize,
+    /// Endpoints.
+    pub endpoints: usize,
+    /// Budgets.
+    pub budgets: usize,
+    /// Keys that were created, with their secrets: the one time these are shown.
+    pub created_keys: Vec<CreatedKey>,
+}
+
+/// A key that was created.
+#[derive(Serialize)]
+pub struct CreatedKey {
+    /// Its id.
+    pub id: String,
+    /// Its scope.
+    pub scope: String,
+    /// Its name.
+    pub name: String,
+    /// Its written form.
+    pub key: String,
+}
+
+impl std::fmt::Debug for CreatedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CreatedKey({} {})", self.scope, self.name)
+    }
+}
+
+/// Why a declaration was not applied. Everything in it is checked before anything is changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The declaration itself is wrong; every fault is named.
+    #[error("nothing was changed: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No secret could be made.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// Applies a declaration.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
+    let problems = check(organisation);
+    if !problems.is_empty() {
+        return Err(ApplyError::Invalid(problems));
+    }
+    let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
+    for endpoint in &organisation.endpoints {
+        let definition = serde_json::to_value(endpoint).map_err(not_json)?;
+        store::endpoints::put(store, &endpoint.name, &endpoint.scope, definition, now_ms).await?;
+        applied.endpoints += 1;
+    }
+    let mut ids = HashMap::new();
+    let existing = store::keys::list(store).await?;
+    for definition in &organisation.keys {
+        let known = existing.iter().find(|key| {
+            key.scope == definition.scope
+                && key.name == definition.name
+                && key.revoked_ms.is_none()
+                && key.rotated_to.is_none()
+        });
+        if let Some(known) = known {
+            ids.insert(definition.name.as_str(), known.id.clone());
+            continue;
+        }
+        let created = create_key(store, definition, now_ms).await?;
+        ids.insert(definition.name.as_str(), created.id.clone());
+        applied.created_keys.push(created);
+    }
+    for definition in &organisation.budgets {
+        budget(store, definition, &ids, now_ms).await?;
+        applied.budgets += 1;
+    }
+    Ok(applied)
+}
+
+/// Creates one key.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn create_key(
+    store: &Store,
+    definition: &KeyDefinition,
+    now_ms: i64,
+) -> Result<CreatedKey, ApplyError> {
+    let key = VirtualKey::generate()?;
+    let row = store::keys::VirtualKey {
+        id: key.id().to_owned(),
+        scope: definition.scope.clone(),
+        name: definition.name.clone(),
+        secret_hash: key.digest().to_vec(),
+        settings: serde_json::to_value(&definition.settings).map_err(not_json)?,
+        created_ms: now_ms,
+        expires_ms: definition.expires.map(|at| at.timestamp_millis()),
+        revoked_ms: None,
+        rotated_to: None,
+        overlap_until_ms: None,
+    };
+    store::keys::create(store, row).await?;
+    Ok(CreatedKey {
+        id: key.id().to_owned(),
+        scope: definition.scope.clone(),
+        name: definition.name.clone(),
+        key: key.reveal(),
+    })
+}
+
+async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<usize, ApplyError> {
+    let existing: BTreeSet<String> =
+        store::scopes::list(store).await?.into_iter().map(|scope| scope.path).collect();
+    let mut wanted: BTreeSet<&str> = BTreeSet::new();
+    let named = organisation
+        .scopes
+        .iter()
+        .map(|scope| scope.path.as_str())
+        .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
+        .chain(organisation.keys.iter().map(|key| key.scope.as_str()))
+        .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()));
+    for path in named {
+        wanted.extend(scope::ancestors(path));
+    }
+    // Sorted paths put parents first.
+    for path in &wanted {
+        let declared = organisation.scopes.iter().find(|scope| scope.path == *path);
+        if declared.is_none() && existing.contains(*path) {
+            continue;
+        }
+        let declarations = declared.map(|scope| scope.declarations.clone()).unwrap_or_default();
+        let settings = serde_json::to_value(declarations).map_err(not_json)?;
+        store::scopes::put(store, path, settings, now_ms).await?;
+    }
+    Ok(wanted.len())
+}
+
+async fn budget(
+    store: &Store,
+    definition: &BudgetDefinition,
+    ids: &HashMap<&str, String>,
+    now_ms: i64,
+) -> Result<(), ApplyError> {
+    let key_id = definition
+        .key
+        .as_deref()
+        .map(|key| ids.get(key).cloned().unwrap_or_else(|| key.to_owned()));
+    let limit_nano = parse_usd(&definition.limit_usd).map_err(|error| ApplyError::Invalid(vec![error]))?;
+    let mut row = store::budgets::Budget {
+        id: 0,
+        scope: definition.scope.clone(),
+        key_id,
+        model_group: None,
+        window: definition.window,
+        limit_nano,
+        hard: definition.hard,
+        thresholds: serde_json::json!([]),
+        settings: serde_json::json!({ "lower_output": definition.lower_output }),
+        created_ms: now_ms,
+    };
+    let existing = store::budgets::list(store).await?;
+    match existing.iter().find(|old| {
+        old.scope == row.scope && old.key_id == row.key_id && old.window == row.window && old.model_group.is_none()
+    }) {
+        Some(old) => {
+            row.id = old.id;
+            row.created_ms = old.created_ms;
+            store::budgets::update(store, row).await?;
+        }
+        None => {
+            store::budgets::create(store, row).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that is wrong with a declaration.
+fn check(organisation: &Organisation) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut path = |path: &str| {
+        if let Err(problem) = scope::validate(path) {
+            problems.push(problem);
+        }
+    };
+    organisation.scopes.iter().for_each(|scope| path(&scope.path));
+    organisation.endpoints.iter().for_each(|endpoint| path(&endpoint.scope));
+    organisation.keys.iter().for_each(|key| path(&key.scope));
+    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(path);
+
+    for declarations in organisation
+        .scopes
+        .iter()
+        .map(|scope| &scope.declarations)
+        .chain(organisation.keys.iter().map(|key| &key.settings.declarations))
+    {
+        for region in &declarations.subject_regions {
+            if bailiwick_compliance_db::expand(region).is_none() {
+                problems.push(format!(
+                    "`{region}` is neither a region ({}) nor a country code (ISO 3166-1 alpha-2)",
+                    bailiwick_compliance_db::REGION_NAMES.join(", ")
+                ));
+            }
+        }
+    }
+    for endpoint in &organisation.endpoints {
+        problems.extend(endpoint_problems(endpoint));
+    }
+    for budget in &organisation.budgets {
+        if budget.scope.is_some() == budget.key.is_some() {
+            problems.push(String::from("a budget holds for a `scope` or for a `key`: name one of them"));
+        }
+        problems.extend(parse_usd(&budget.limit_usd).err());
+    }
+    for key in &organisation.keys {
+        if key.name.trim().is_empty() {
+            problems.push(format!("a key of {} has no name", key.scope));
+        }
+    }
+    problems
+}
+
+fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
+    let mut problems = Vec::new();
+    let name = &endpoint.name;
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        problems.push(format!("`{name}` is no endpoint name: use letters, digits, `-`, `_` and `.`"));
+    }
+    if endpoint.models.is_empty() {
+        problems.push(format!("endpoint `{name}` serves no model"));
+    }
+    problems.extend(endpoint.own_price().err().map(|error| error.to_string()));
+    // The credential is read where the endpoint is used; here only its address is checked.
+    let placeholder = endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
+    for model in &endpoint.models {
+        problems.extend(endpoint.target(&model.upstream, placeholder.as_ref()).err().map(|error| error.to_string()));
+    }
+    problems
+}
+
+fn not_json(error: serde_json::Error) -> ApplyError {
+    ApplyError::Invalid(vec![error.to_string()])
+}

@@ -1,0 +1,158 @@
+//! An endpoint in words: what is known of it, and on which evidence. For the command line and the API alike.
+
+use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, FactId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::{Place, Sources};
+
+/// One endpoint on a line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndpointSummary {
+    /// Its name.
+    pub name: String,
+    /// The scope that may use it.
+    pub scope: String,
+    /// Who operates it.
+    pub operator: String,
+    /// The service.
+    pub service: String,
+    /// Region or profile.
+    pub region: Option<String>,
+    /// ISO codes of the countries where it processes; empty is unknown.
+    pub countries: Vec<String>,
+    /// The models that clients can ask for.
+    pub models: Vec<String>,
+    /// Whether it is simulated.
+    pub simulated: bool,
+    /// Whether it rests after failures.
+    pub resting: bool,
+}
+
+/// What is known of one endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndpointExplanation {
+    /// Its name.
+    pub name: String,
+    /// The scope that the attestations are for.
+    pub scope: String,
+    /// Each model's attributes.
+    pub models: Vec<ModelExplanation>,
+}
+
+/// What is known of one model there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelExplanation {
+    /// The name that clients use.
+    pub model: String,
+    /// The name that the provider uses.
+    pub upstream: String,
+    /// Every attribute.
+    pub attributes: Vec<AttributeExplanation>,
+}
+
+/// One attribute and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AttributeExplanation {
+    /// Its name.
+    pub attribute: String,
+    /// Its value; `unknown`.
+    pub value: String,
+    /// The facts that it was joined from.
+    pub facts: Vec<FactExplanation>,
+    /// Pairs of them that contradict each other.
+    pub conflicts: Vec<(String, String)>,
+    /// What would make it known or better.
+    pub missing: Vec<String>,
+    /// When the answer may change.
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// One fact with its evidence.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FactExplanation {
+    /// Its id.
+    pub id: String,
+    /// Where it was seen, what the page says, and until when it was seen there.
+    pub evidence: Vec<(String, String, String)>,
+}
+
+/// One endpoint on a line.
+#[must_use]
+pub fn summary(place: &Place, endpoint: &bailiwick_policy::Endpoint, now_ms: i64) -> EndpointSummary {
+    EndpointSummary {
+        name: place.name.clone(),
+        scope: endpoint.scope.clone(),
+        operator: place.operator.clone(),
+        service: endpoint.profile.service.clone(),
+        region: place.region.clone(),
+        countries: place.countries.clone(),
+        models: endpoint.models.iter().map(|model| model.alias.clone()).collect(),
+        simulated: place.simulated,
+        resting: place.health.is_resting(now_ms),
+    }
+}
+
+/// What is known of an endpoint for requests of `scope` at `now_ms`.
+#[must_use]
+pub fn explain(
+    sources: &Sources,
+    endpoint: &bailiwick_policy::Endpoint,
+    scope: &str,
+    now_ms: i64,
+) -> EndpointExplanation {
+    let attestations: Vec<_> =
+        sources.bundle.attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect();
+    let context = Context {
+        now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
+        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
+        attestations: &attestations,
+        features: FeatureSet::EMPTY,
+    };
+    let models = endpoint
+        .models
+        .iter()
+        .map(|model| {
+            let profile = EndpointProfile {
+                name: endpoint.name.clone(),
+                model: model.upstream.clone(),
+                ..endpoint.profile.clone()
+            };
+            ModelExplanation {
+                model: model.alias.clone(),
+                upstream: model.upstream.clone(),
+                attributes: Attribute::ALL
+                    .iter()
+                    .map(|attribute| one(&sources.database, &profile, *attribute, &context))
+                    .collect(),
+            }
+        })
+        .collect();
+    EndpointExplanation { name: endpoint.name.clone(), scope: scope.to_owned(), models }
+}
+
+fn one(
+    database: &Database,
+    profile: &EndpointProfile,
+    attribute: Attribute,
+    context: &Context<'_>,
+) -> AttributeExplanation {
+    let resolved = database.resolve(profile, attribute, context);
+    let fact = |id: &FactId| FactExplanation {
+        id: id.to_string(),
+        evidence: database
+            .fact(id)
+            .into_iter()
+            .flat_map(|fact| &fact.evidence)
+            .map(|seen| (seen.url.clone(), seen.says.clone(), seen.observed_to.to_string()))
+            .collect(),
+    };
+    AttributeExplanation {
+        attribute: attribute.to_string(),
+        value: resolved.value.as_ref().map_or_else(|| String::from("unknown"), ToString::to_string),
+        facts: resolved.facts.iter().map(fact).collect(),
+        conflicts: resolved.conflicts.iter().map(|(one, other)| (one.to_string(), other.to_string())).collect(),
+        missing: resolved.missing.iter().map(ToString::to_string).collect(),
+        valid_until: resolved.valid_until,
+    }
+}

@@ -1,0 +1,184 @@
+//! The definition of an endpoint, and how it becomes a place to send to.
+
+use bailiwick_compliance_db::EndpointProfile;
+use bailiwick_policy::{ModelAlias, Operation};
+use serde::{Deserialize, Serialize};
+
+use crate::budgets::{Price, parse_usd};
+use crate::providers::{AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
+
+/// One endpoint, as declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointDefinition {
+    /// Unique name.
+    pub name: String,
+    /// Only requests of this scope and below may use it.
+    pub scope: String,
+    /// What it serves: the name clients use and the name the provider is sent.
+    pub models: Vec<ModelAlias>,
+    /// What it can do; chat completions where absent.
+    #[serde(default = "chat")]
+    pub operations: Vec<Operation>,
+    /// Which dialect of the OpenAI API it speaks.
+    pub dialect: Dialect,
+    /// `https://host[:port]`.
+    pub base_url: String,
+    /// Where the provider's credential is to be had; never the credential itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialRef>,
+    /// Who runs what where, for the compliance database.
+    pub profile: EndpointProfile,
+    /// What a million tokens cost here, where it is not the database's list price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceUsd>,
+    /// Whether it stands for a provider rather than being one. Shown wherever the endpoint is.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Allows `http://` with a credential to another machine.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+    /// Seconds to the first byte of an answer; 60 where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_timeout_s: Option<u64>,
+    /// Seconds between two chunks; 60 where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_s: Option<u64>,
+}
+
+/// Where a credential is to be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum CredentialRef {
+    /// An environment variable of the server.
+    Env(String),
+    /// A file that the server can read; its trailing line break is cut off.
+    File(std::path::PathBuf),
+}
+
+/// Prices in US dollars a million tokens, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceUsd {
+    /// Input.
+    pub input: String,
+    /// Cached input; as input where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<String>,
+    /// Output.
+    pub output: String,
+}
+
+/// Why an endpoint cannot be used as declared.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The credential is not there.
+    #[error("endpoint `{endpoint}`: {what}")]
+    Credential {
+        /// The endpoint.
+        endpoint: String,
+        /// What is missing.
+        what: String,
+    },
+    /// The address or limits are unusable.
+    #[error("endpoint `{endpoint}`: {source}")]
+    Target {
+        /// The endpoint.
+        endpoint: String,
+        /// Why.
+        source: crate::providers::target::TargetError,
+    },
+    /// A price is no amount.
+    #[error("endpoint `{endpoint}`: {what}")]
+    Price {
+        /// The endpoint.
+        endpoint: String,
+        /// Why.
+        what: String,
+    },
+}
+
+impl CredentialRef {
+    /// Reads the credential.
+    ///
+    /// # Errors
+    /// In words, without any part of it.
+    pub fn read(&self) -> Result<Secret, String> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} with its credential is not set"))?,
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| format!("its credential file {} cannot be read: {error}", path.display()))?,
+        };
+        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        if text.is_empty() { Err(String::from("its credential is empty")) } else { Ok(Secret::new(text)) }
+    }
+}
+
+impl EndpointDefinition {
+    /// The endpoint as the policy engine sees it.
+    #[must_use]
+    pub fn for_policy(&self) -> bailiwick_policy::Endpoint {
+        bailiwick_policy::Endpoint {
+            name: self.name.clone(),
+            scope: self.scope.clone(),
+            models: self.models.clone(),
+            operations: self.operations.clone(),
+            profile: EndpointProfile { name: self.name.clone(), ..self.profile.clone() },
+        }
+    }
+
+    /// The place to send requests for one of its models to.
+    ///
+    /// # Errors
+    /// [`EndpointError`] names the setting to change.
+    pub fn target(&self, upstream_model: &str, credential: Option<&Secret>) -> Result<Target, EndpointError> {
+        let mut limits = Limits::default();
+        if let Some(seconds) = self.first_byte_timeout_s {
+            limits.first_byte = std::time::Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = self.idle_timeout_s {
+            limits.idle = std::time::Duration::from_secs(seconds);
+        }
+        let mut spec =
+            TargetSpec::new(self.dialect, self.base_url.clone(), credential.cloned(), upstream_model);
+        if credential.is_none() {
+            spec.auth = Some(AuthStyle::None);
+        }
+        spec.limits = limits;
+        spec.allow_plain_http = self.allow_plain_http;
+        Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
+    }
+
+    /// The credential, if it needs one.
+    ///
+    /// # Errors
+    /// [`EndpointError::Credential`].
+    pub fn read_credential(&self) -> Result<Option<Secret>, EndpointError> {
+        let read = |reference: &CredentialRef| {
+            reference.read().map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
+        };
+        self.credential.as_ref().map(read).transpose()
+    }
+
+    /// Its own price, if it declares one.
+    ///
+    /// # Errors
+    /// [`EndpointError::Price`].
+    pub fn own_price(&self) -> Result<Option<Price>, EndpointError> {
+        let Some(price) = &self.price else { return Ok(None) };
+        let read = |text: &String| {
+            parse_usd(text).map_err(|what| EndpointError::Price { endpoint: self.name.clone(), what })
+        };
+        let input = read(&price.input)?;
+        Ok(Some(Price {
+            input,
+            cached_input: price.cached_input.as_ref().map(read).transpose()?.unwrap_or(input),
+            output: read(&price.output)?,
+        }))
+    }
+}
+
+fn chat() -> Vec<Operation> {
+    vec![Operation::ChatCompletions]
+}

@@ -1,0 +1,159 @@
+//! What an operator declares: scopes, endpoints, budgets and keys.
+//!
+//! The same types are the file of `bailiwick apply -f`, the seed of the demo and, as JSON, what the database keeps.
+//! Rules, roles and attestations are not here: Git owns those (the policy bundle).
+
+mod apply;
+pub mod describe;
+mod endpoint;
+
+use bailiwick_compliance_db::Country;
+use bailiwick_pii::{ClassSet, Sensitivity};
+use serde::{Deserialize, Serialize};
+
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
+pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError, PriceUsd};
+
+use crate::budgets::Window;
+
+/// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Organisation {
+    /// Parents before children, or in any order; missing parents are created.
+    pub scopes: Vec<Scope>,
+    /// Endpoints by name.
+    pub endpoints: Vec<EndpointDefinition>,
+    /// Budgets by (scope or key, window).
+    pub budgets: Vec<BudgetDefinition>,
+    /// Keys by (scope, name). A key that exists keeps its secret.
+    pub keys: Vec<KeyDefinition>,
+}
+
+/// One scope and what holds for it and all below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// `/acme/retail/support`.
+    pub path: String,
+    /// What is declared for it.
+    #[serde(flatten)]
+    pub declarations: Declarations,
+}
+
+/// What somebody who may do so declares about the data of a scope's or a key's requests. Declarations add up from the
+/// root to the key and on to the request's headers: regions and classes are united, the highest sensitivity counts, and
+/// nothing below takes away what stands above.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Declarations {
+    /// Where the controller is established (GDPR Art. 3(1)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controller: Option<Country>,
+    /// Regions or countries of the people whom the data is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subject_regions: Vec<String>,
+    /// Data classes that every request is to be taken to hold.
+    #[serde(skip_serializing_if = "no_classes")]
+    pub data_classes: ClassSet,
+    /// The least sensitivity of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<Sensitivity>,
+    /// What to think of content that cannot be read, such as an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opaque_content: Option<OpaqueContent>,
+}
+
+/// What content that no recognizer can read is taken to hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpaqueContent {
+    /// Nobody knows: every class that is not declared is unknown, and rules about it apply.
+    #[default]
+    Unknown,
+    /// Only what is declared or found in the text beside it.
+    AsDeclared,
+}
+
+/// A budget on a scope or on one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetDefinition {
+    /// The scope that it holds for. Either this or `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The key's id or, within one file, its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// When it starts again, by the calendar in UTC.
+    pub window: Window,
+    /// In US dollars, as text: `"250"`, `"12.50"`.
+    pub limit_usd: String,
+    /// Whether it refuses (the default) or only counts.
+    #[serde(default = "yes")]
+    pub hard: bool,
+    /// Whether `max_tokens` is lowered to what is affordable.
+    #[serde(default)]
+    pub lower_output: bool,
+}
+
+/// A virtual key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyDefinition {
+    /// The scope that it belongs to.
+    pub scope: String,
+    /// What people call it; unique within the scope.
+    pub name: String,
+    /// RFC 3339 instant after which it no longer works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<chrono::DateTime<chrono::Utc>>,
+    /// What it may do.
+    #[serde(flatten)]
+    pub settings: KeySettings,
+}
+
+/// What a key may do, beyond what its scope and roles allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeySettings {
+    /// Only these models; all that its roles and scope reach where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// Purposes that a request with this key may declare.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub purposes: Vec<String>,
+    /// Casbin roles, without `role:`.
+    pub roles: Vec<String>,
+    /// Requests a minute; without limit where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<std::num::NonZeroU32>,
+    /// What its requests are declared to hold.
+    #[serde(flatten)]
+    pub declarations: Declarations,
+    /// The first key of a line of rotations: budgets follow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self {
+            models: None,
+            purposes: Vec::new(),
+            roles: vec![String::from("application")],
+            requests_per_minute: None,
+            declarations: Declarations::default(),
+            line: None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn no_classes(classes: &ClassSet) -> bool {
+    classes.is_empty()
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,34 @@
+//! How a governed request reaches a provider and how the answer is read back.
+//!
+//! [`wire::Wire`] is the seam: one implementation a wire protocol. [`target::Target`] is one place to send to,
+//! compiled once from configuration; [`client::UpstreamClient`] moves the bytes under time and size limits;
+//! [`sse`] splits a stream into events without losing a byte; [`failure::UpstreamFailure`] names everything that
+//! can go wrong and says what may follow from it. Nothing here decides anything: by the time a request gets
+//! here it was decided, funded and recorded.
+
+pub mod client;
+pub mod events;
+pub mod failure;
+pub mod openai;
+pub mod secret;
+pub mod sse;
+pub mod target;
+pub mod usage;
+pub mod wire;
+
+mod connect;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
+pub use events::UpstreamEvents;
+pub use failure::UpstreamFailure;
+pub use openai::{Dialect, OpenAiWire};
+pub use secret::{Echo, EchoScan, Secret};
+pub use target::{AuthStyle, Limits, Target, TargetSpec};
+pub use usage::Usage;
+pub use wire::{
+    Answer, BodyEdit, EditValue, Operation, Outgoing, RequestShape, StreamEvent, Wire, WireError,
+};

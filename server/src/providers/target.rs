@@ -1,0 +1,307 @@
+//! One place to send to, compiled once from an endpoint's configuration.
+//!
+//! Everything that a request would otherwise compute again (addresses, the credential's header value) is made
+//! here, and whatever would make a request unsafe is refused here: a URL with a user name or a query in it, a
+//! credential over plain HTTP to another machine, an extra header that the gateway must set itself.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+
+use super::{openai::Dialect, secret::Secret, wire::Operation};
+
+/// How a credential is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthStyle {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// `api-key: …`, Azure's header for resource keys.
+    ApiKeyHeader,
+    /// No credential.
+    None,
+}
+
+/// Limits of one attempt. A limit of zero is refused, not "none".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From handing over the request to the first byte of the answer's **body**, connecting included.
+    pub first_byte: Duration,
+    /// Between two chunks of the body.
+    pub idle: Duration,
+    /// From handing over the request to the end of the answer.
+    pub total: Duration,
+    /// Bytes of the body of a successful answer.
+    pub max_body_bytes: u64,
+    /// Bytes of one event of a stream.
+    pub max_event_bytes: usize,
+    /// Bytes that are read of the body of an error answer; the rest is dropped.
+    pub max_error_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 60 s to the first byte, 60 s between chunks, 15 minutes in all; 64 MiB, 4 MiB an event, 64 KiB of an error.
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(15 * 60),
+            max_body_bytes: 64 * 1024 * 1024,
+            max_event_bytes: 4 * 1024 * 1024,
+            max_error_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// What an endpoint's configuration says about its wire.
+#[derive(Debug, Clone)]
+pub struct TargetSpec {
+    /// Which dialect the service speaks.
+    pub dialect: Dialect,
+    /// Scheme, host, port, and an optional path that comes before `path_prefix`.
+    pub base_url: String,
+    /// `None` for the dialect's own prefix (`/v1`, `/openai/v1`).
+    pub path_prefix: Option<String>,
+    /// The credential; needed unless `auth` is [`AuthStyle::None`].
+    pub credential: Option<Secret>,
+    /// `None` for the dialect's own style.
+    pub auth: Option<AuthStyle>,
+    /// The model, deployment or profile as the service names it.
+    pub upstream_model: String,
+    /// Limits of an attempt.
+    pub limits: Limits,
+    /// Headers that are sent with every request.
+    pub extra_headers: HeaderMap,
+    /// The client's headers that may be sent on. Empty unless an operator says otherwise.
+    pub forward_headers: Vec<HeaderName>,
+    /// Allows `http://` with a credential to a host that is not this machine.
+    pub allow_plain_http: bool,
+}
+
+impl TargetSpec {
+    /// A target with the dialect's own settings and default limits.
+    pub fn new(
+        dialect: Dialect,
+        base_url: impl Into<String>,
+        credential: Option<Secret>,
+        upstream_model: impl Into<String>,
+    ) -> Self {
+        Self {
+            dialect,
+            base_url: base_url.into(),
+            path_prefix: None,
+            auth: credential.is_none().then_some(AuthStyle::None),
+            credential,
+            upstream_model: upstream_model.into(),
+            limits: Limits::default(),
+            extra_headers: HeaderMap::new(),
+            forward_headers: Vec::new(),
+            allow_plain_http: false,
+        }
+    }
+}
+
+/// A compiled target: cheap to use for every request, impossible to make unsafe.
+#[derive(Debug, Clone)]
+pub struct Target {
+    dialect: Dialect,
+    chat: Uri,
+    embeddings: Uri,
+    auth: Option<(HeaderName, HeaderValue)>,
+    credential: Option<Secret>,
+    upstream_model: String,
+    limits: Limits,
+    extra_headers: HeaderMap,
+    forward_headers: Vec<HeaderName>,
+}
+
+/// Why an endpoint's configuration makes no target. Holds no part of the URL's user info or of the credential.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Not an absolute `http` or `https` URL.
+    #[error("base_url must be an absolute http or https URL, such as https://api.openai.com")]
+    BaseUrl,
+    /// The URL holds a user name or password.
+    #[error("base_url must not hold a user name or password: put the credential into `credential`")]
+    UserInfo,
+    /// The URL holds a query.
+    #[error("base_url must not hold a query")]
+    Query,
+    /// A credential would travel in clear.
+    #[error(
+        "base_url is plain http to another machine, which would send the credential in clear: use https, or set allow_plain_http"
+    )]
+    PlainHttp,
+    /// The auth style needs a credential and there is none.
+    #[error("this endpoint needs a credential, or `auth: none`")]
+    MissingCredential,
+    /// The credential has characters that no header can hold.
+    #[error("the credential holds characters that an HTTP header cannot carry (a line break?)")]
+    CredentialCharacters,
+    /// A header that the gateway sets itself, or that must not cross a hop.
+    #[error("header `{0}` is set by the gateway itself or belongs to one hop: remove it from the endpoint")]
+    Header(HeaderName),
+    /// A limit is zero.
+    #[error("limits must be greater than zero")]
+    ZeroLimit,
+    /// No model name.
+    #[error("upstream_model must not be empty")]
+    Model,
+}
+
+impl Target {
+    /// Compiles and checks a specification.
+    ///
+    /// # Errors
+    /// [`TargetError`] names the setting to change.
+    pub fn new(spec: TargetSpec) -> Result<Self, TargetError> {
+        let base: Uri = spec.base_url.parse().map_err(|_| TargetError::BaseUrl)?;
+        let authority = base.authority().ok_or(TargetError::BaseUrl)?;
+        if authority.as_str().contains('@') {
+            return Err(TargetError::UserInfo);
+        }
+        if base.query().is_some() || spec.base_url.contains('#') {
+            return Err(TargetError::Query);
+        }
+        let auth_style = spec.auth.unwrap_or(spec.dialect.auth());
+        let plain = match base.scheme_str() {
+            Some("https") => false,
+            Some("http") => true,
+            _ => return Err(TargetError::BaseUrl),
+        };
+        if plain && auth_style != AuthStyle::None && !spec.allow_plain_http && !is_loopback(authority.host())
+        {
+            return Err(TargetError::PlainHttp);
+        }
+        if spec.upstream_model.is_empty() {
+            return Err(TargetError::Model);
+        }
+        check_limits(&spec.limits)?;
+        for name in spec.extra_headers.keys().chain(&spec.forward_headers) {
+            if is_reserved(name) {
+                return Err(TargetError::Header(name.clone()));
+            }
+        }
+        let prefix = spec.path_prefix.as_deref().unwrap_or(spec.dialect.path_prefix());
+        let root = format!("{}/{}", spec.base_url.trim_end_matches('/'), prefix.trim_matches('/'));
+        let root = root.trim_end_matches('/');
+        let address = |path: &str| format!("{root}/{path}").parse().map_err(|_| TargetError::BaseUrl);
+        let credential = if auth_style == AuthStyle::None { None } else { spec.credential };
+        Ok(Self {
+            dialect: spec.dialect,
+            chat: address("chat/completions")?,
+            embeddings: address("embeddings")?,
+            auth: auth_header(auth_style, credential.as_ref())?,
+            credential,
+            upstream_model: spec.upstream_model,
+            limits: spec.limits,
+            extra_headers: spec.extra_headers,
+            forward_headers: spec.forward_headers,
+        })
+    }
+
+    /// Which dialect the service speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The address of an operation.
+    pub fn address(&self, operation: Operation) -> &Uri {
+        match operation {
+            Operation::ChatCompletions => &self.chat,
+            Operation::Embeddings => &self.embeddings,
+        }
+    }
+
+    /// The model as the service names it.
+    pub fn upstream_model(&self) -> &str {
+        &self.upstream_model
+    }
+
+    /// Limits of an attempt.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The credential, to look for it in what comes back.
+    pub fn credential(&self) -> Option<&Secret> {
+        self.credential.as_ref()
+    }
+
+    /// The credential's header, marked sensitive.
+    pub(super) fn auth(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.auth.as_ref()
+    }
+
+    /// Headers for every request: the endpoint's own, and those of the client's that it lists.
+    pub(super) fn headers(&self, client: &HeaderMap) -> HeaderMap {
+        let mut headers = self.extra_headers.clone();
+        for name in &self.forward_headers {
+            for value in client.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        headers
+    }
+}
+
+fn check_limits(limits: &Limits) -> Result<(), TargetError> {
+    let zero = limits.first_byte.is_zero()
+        || limits.idle.is_zero()
+        || limits.total.is_zero()
+        || limits.max_body_bytes == 0
+        || limits.max_event_bytes == 0
+        || limits.max_error_bytes == 0;
+    if zero { Err(TargetError::ZeroLimit) } else { Ok(()) }
+}
+
+fn auth_header(
+    style: AuthStyle,
+    credential: Option<&Secret>,
+) -> Result<Option<(HeaderName, HeaderValue)>, TargetError> {
+    let (name, scheme) = match style {
+        AuthStyle::None => return Ok(None),
+        AuthStyle::Bearer => (header::AUTHORIZATION, "Bearer "),
+        AuthStyle::ApiKeyHeader => (HeaderName::from_static("api-key"), ""),
+    };
+    let credential = credential.filter(|c| !c.expose().is_empty()).ok_or(TargetError::MissingCredential)?;
+    let text = zeroize::Zeroizing::new(format!("{scheme}{}", credential.expose()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| TargetError::CredentialCharacters)?;
+    value.set_sensitive(true);
+    Ok(Some((name, value)))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Headers that the gateway sets itself, that carry a credential or identity of the client, or that belong to one
+/// hop (RFC 9110 section 7.6.1).
+fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: &[&str] = &[
+        "accept",
+        "accept-encoding",
+        "api-key",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-api-key",
+    ];
+    let name = name.as_str();
+    RESERVED.contains(&name) || name.starts_with("x-bailiwick-") || name.starts_with("x-forwarded-")
+}

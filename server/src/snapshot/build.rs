@@ -1,0 +1,292 @@
+//! Builds a snapshot from the database, the bundle and the compliance database.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, Value};
+use bailiwick_pii::Detector;
+use bailiwick_policy::{Bundle, Compiled, Problem, scope};
+use chrono::{DateTime, Utc};
+use governor::{Quota, RateLimiter};
+use smallvec::SmallVec;
+
+use super::{Declared, KeyEntry, Place, Route, Snapshot};
+use crate::budgets::{Budget, Budgets, Price};
+use crate::organisation::{Declarations, EndpointDefinition, KeySettings};
+use crate::router::Health;
+use crate::store::{self, Store, StoreError};
+
+/// What snapshots are built from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The bundle in force.
+    pub bundle: Arc<Bundle>,
+    /// The compliance database.
+    pub database: Arc<Database>,
+    /// The recognizers.
+    pub detector: Arc<Detector>,
+    /// Decide as of this instant, Unix milliseconds, and not as of now.
+    pub decide_at_ms: Option<i64>,
+}
+
+/// Why no snapshot could be built. The old one stays in force.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bundle does not compile over these endpoints.
+    #[error("the policy bundle cannot be put in force: {}", list(.0))]
+    Policy(Vec<Problem>),
+    /// A row that should not be there.
+    #[error("{0}")]
+    Row(String),
+}
+
+/// Builds a snapshot as of `now_ms` and brings `budgets` up to date. Rate limits and health are carried over from
+/// `previous`.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn build(
+    store: &Store,
+    sources: &Sources,
+    budgets: &Budgets,
+    previous: Option<&Snapshot>,
+    now_ms: i64,
+) -> Result<Snapshot, BuildError> {
+    let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
+    let scopes = scopes(store).await?;
+    let budget_rows = put_budgets(store, budgets, now_ms).await?;
+    let mut unusable = Vec::new();
+    let mut places = Vec::new();
+    let mut endpoints = Vec::new();
+    for row in store::endpoints::list(store).await? {
+        let definition: EndpointDefinition = serde_json::from_value(row.definition)
+            .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
+        match place(&definition, sources, previous, decide_at_ms) {
+            Ok(place) => {
+                endpoints.push(definition.for_policy());
+                places.push(place);
+            }
+            Err(problem) => unusable.push(problem),
+        }
+    }
+    let policy = Compiled::new(
+        Arc::clone(&sources.bundle),
+        Arc::clone(&sources.database),
+        endpoints,
+        decide_at_ms,
+    )
+    .map_err(BuildError::Policy)?;
+    let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
+    let mut keys = HashMap::new();
+    for row in store::keys::list(store).await? {
+        let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
+        let mut entry = key(row, &scopes, &budget_rows, previous)?;
+        let served = places.iter().zip(policy.endpoints()).filter(|(_, endpoint)| {
+            scope::covers(&endpoint.scope, &entry.0.scope)
+        });
+        for model in served.flat_map(|(place, _)| place.routes.keys()) {
+            if entry.1.as_ref().is_some_and(|only| !only.contains(model)) {
+                continue;
+            }
+            let allowed = *usable
+                .entry((entry.0.roles.clone(), entry.0.scope.clone(), model.clone()))
+                .or_insert_with(|| {
+                    let object = format!("model:{model}");
+                    entry.0.roles.iter().any(|role| {
+                        sources.bundle.rbac.allowed(role, &entry.0.scope, &object, "use")
+                    })
+                });
+            if allowed {
+                entry.0.models.insert(model.clone());
+            }
+        }
+        keys.insert(entry.0.id.clone(), Arc::new(entry.0));
+    }
+    let made_from = policy.digests();
+    let digests = vec![
+        ("bundle", made_from.bundle.clone()),
+        ("catalog", made_from.database.clone()),
+        ("endpoints", made_from.endpoints.clone()),
+        ("engine", made_from.engine.clone()),
+        ("detectors", sources.detector.digest().to_owned()),
+    ];
+    Ok(Snapshot {
+        policy,
+        places,
+        digests,
+        bundle_digest: sources.bundle.digest.clone(),
+        unusable,
+        decide_at_ms: sources.decide_at_ms,
+        keys,
+    })
+}
+
+async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildError> {
+    let mut scopes = BTreeMap::new();
+    for row in store::scopes::list(store).await? {
+        let declarations = serde_json::from_value(row.settings)
+            .map_err(|error| BuildError::Row(format!("scope `{}`: {error}", row.path)))?;
+        scopes.insert(row.path, declarations);
+    }
+    Ok(scopes)
+}
+
+async fn put_budgets(
+    store: &Store,
+    budgets: &Budgets,
+    now_ms: i64,
+) -> Result<Vec<store::budgets::Budget>, BuildError> {
+    let rows = store::budgets::list(store).await?;
+    for row in &rows {
+        let start = row.window.start_ms(now_ms);
+        let settled = store::budgets::spend_since(store, start)
+            .await?
+            .into_iter()
+            .find(|spend| spend.budget.0 == row.id && spend.window_start_ms == start)
+            .map_or(0, |spend| spend.settled_nano);
+        let name = match (&row.scope, &row.key_id) {
+            (Some(scope), _) => scope.clone(),
+            (None, Some(key)) => format!("key {key}"),
+            (None, None) => format!("budget {}", row.id),
+        };
+        let budget = Budget {
+            id: row.id,
+            name,
+            limit_nano: row.limit_nano,
+            window: row.window,
+            hard: row.hard,
+            lower_output: row.settings.get("lower_output").and_then(serde_json::Value::as_bool).unwrap_or(false),
+        };
+        budgets.put(budget, settled, now_ms);
+    }
+    Ok(rows)
+}
+
+fn place(
+    definition: &EndpointDefinition,
+    sources: &Sources,
+    previous: Option<&Snapshot>,
+    now_ms: i64,
+) -> Result<Place, String> {
+    let credential = definition.read_credential().map_err(|error| error.to_string())?;
+    let own_price = definition.own_price().map_err(|error| error.to_string())?;
+    let mut routes = HashMap::new();
+    for model in &definition.models {
+        let target =
+            definition.target(&model.upstream, credential.as_ref()).map_err(|error| error.to_string())?;
+        let profile = EndpointProfile {
+            name: definition.name.clone(),
+            model: model.upstream.clone(),
+            ..definition.profile.clone()
+        };
+        let info = sources.database.model(&profile.service, &model.upstream);
+        let listed = info.map(|info| {
+            let price = info.price_at(&profile);
+            Price {
+                input: price.input.nano_dollars(),
+                cached_input: price.cached().nano_dollars(),
+                output: price.output.nano_dollars(),
+            }
+        });
+        let route = Route {
+            target,
+            price: own_price.or(listed),
+            max_output_tokens: info.and_then(|info| info.max_output_tokens).map(u64::from),
+        };
+        routes.insert(model.alias.clone(), route);
+    }
+    let countries = countries(definition, sources, now_ms);
+    let health = previous
+        .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
+        .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
+    Ok(Place {
+        name: definition.name.clone(),
+        operator: definition.profile.operator.clone(),
+        region: definition.profile.profile.clone().or_else(|| definition.profile.source_region.clone()),
+        dialect: definition.dialect,
+        simulated: definition.simulated,
+        countries_header: countries.join(","),
+        countries,
+        routes,
+        health,
+    })
+}
+
+/// Where the endpoint processes, for people and headers; rules resolve it for themselves.
+fn countries(definition: &EndpointDefinition, sources: &Sources, now_ms: i64) -> Vec<String> {
+    let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) else { return Vec::new() };
+    let context = Context {
+        now,
+        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
+        attestations: &sources.bundle.attestations,
+        features: FeatureSet::EMPTY,
+    };
+    let profile = EndpointProfile {
+        name: definition.name.clone(),
+        model: definition.models.first().map(|model| model.upstream.clone()).unwrap_or_default(),
+        ..definition.profile.clone()
+    };
+    match sources.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
+        Some(Value::Locations(places)) if !places.worldwide => {
+            places.countries.iter().map(|country| country.code().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The key without its models, and the list that limits them.
+fn key(
+    row: store::keys::VirtualKey,
+    scopes: &BTreeMap<String, Declarations>,
+    budgets: &[store::budgets::Budget],
+    previous: Option<&Arc<KeyEntry>>,
+) -> Result<(KeyEntry, Option<Vec<String>>), BuildError> {
+    let wrong = |what: String| BuildError::Row(format!("key `{}`: {what}", row.id));
+    let settings: KeySettings =
+        serde_json::from_value(row.settings.clone()).map_err(|error| wrong(error.to_string()))?;
+    let digest: [u8; 32] =
+        row.secret_hash.as_slice().try_into().map_err(|_| wrong(String::from("its digest is damaged")))?;
+    let mut declared = Declared::default();
+    let mut chain: Vec<&str> = scope::ancestors(&row.scope).collect();
+    chain.reverse();
+    for declarations in chain.iter().filter_map(|path| scopes.get(*path)) {
+        declared.add(declarations).map_err(&wrong)?;
+    }
+    declared.add(&settings.declarations).map_err(&wrong)?;
+    let line = settings.line.as_ref().unwrap_or(&row.id);
+    let own = budgets.iter().filter(|budget| budget.key_id.as_ref() == Some(line));
+    let above = chain.iter().rev().flat_map(|path| {
+        budgets.iter().filter(move |budget| budget.scope.as_deref() == Some(*path))
+    });
+    let budgets: SmallVec<[i64; 4]> = own.chain(above).map(|budget| budget.id).collect();
+    let rate = settings.requests_per_minute.map(|limit| match previous.map(Arc::as_ref) {
+        Some(KeyEntry { rate: Some(rate), requests_per_minute: Some(before), .. }) if *before == limit => {
+            Arc::clone(rate)
+        }
+        _ => Arc::new(RateLimiter::direct(Quota::per_minute(limit))),
+    });
+    let entry = KeyEntry {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        scope: row.scope.clone(),
+        roles: settings.roles.iter().map(|role| format!("role:{role}")).collect(),
+        models: std::collections::BTreeSet::new(),
+        purposes: settings.purposes,
+        declared,
+        budgets,
+        rate,
+        requests_per_minute: settings.requests_per_minute,
+        digest,
+        expires_ms: row.expires_ms,
+        revoked_ms: row.revoked_ms,
+        overlap_until_ms: row.overlap_until_ms,
+    };
+    Ok((entry, settings.models))
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

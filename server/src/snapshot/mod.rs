@@ -1,0 +1,57 @@
+//! What the hot path decides from: everything configured, compiled, in memory, immutable.
+//!
+//! A request holds one snapshot from its first stage to its last, so that it is decided by one bundle, one catalog and
+//! one set of keys. A change builds a new snapshot beside the old one and swaps it in whole; one that can't be built
+//! leaves the old one in force. Authentication looks here and never at the database.
+
+mod build;
+mod declared;
+mod key;
+mod place;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bailiwick_policy::Compiled;
+
+pub use build::{BuildError, Sources, build};
+pub use declared::Declared;
+pub use key::{KeyEntry, KeyState};
+pub use place::{Place, Route};
+
+/// One consistent configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The compiled bundle over the endpoints.
+    pub policy: Compiled,
+    /// The endpoints, in the order of the compiled policy's indexes.
+    pub places: Vec<Place>,
+    /// What each part of a decision was made from, for the records: `bundle`, `catalog`, `engine`, `detectors`, …
+    pub digests: Vec<(&'static str, String)>,
+    /// The bundle's digest again: the header `x-bailiwick-policy`.
+    pub bundle_digest: String,
+    /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.
+    pub unusable: Vec<String>,
+    /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.
+    pub decide_at_ms: Option<i64>,
+    keys: HashMap<String, Arc<KeyEntry>>,
+}
+
+impl Snapshot {
+    /// The key with this id.
+    #[must_use]
+    pub fn key(&self, id: &str) -> Option<&Arc<KeyEntry>> {
+        self.keys.get(id)
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<KeyEntry>> {
+        self.keys.values()
+    }
+
+    /// The endpoint at an index of the compiled policy.
+    #[must_use]
+    pub fn place(&self, index: usize) -> Option<&Place> {
+        self.places.get(index)
+    }
+}

@@ -1,0 +1,112 @@
+//! Budgets and what was settled on them. Spend is booked by the audit log's group commit, in the same
+//! transaction as the outcome record that explains it.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::ExprTrait,
+};
+
+use super::entities::budget_spend;
+use super::entities::budgets::{Column, Entity};
+pub use super::entities::budgets::{Model as Budget, Window};
+use super::{Store, StoreError};
+
+/// The number of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct BudgetId(pub i64);
+
+/// What was settled on a budget in the window that began at `window_start_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// The budget.
+    pub budget: BudgetId,
+    /// Start of the window, Unix milliseconds.
+    pub window_start_ms: i64,
+    /// Settled spend, nano-dollars.
+    pub settled_nano: i64,
+}
+
+/// Every budget, by number.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list(store: &Store) -> Result<Vec<Budget>, StoreError> {
+    Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
+}
+
+/// Adds a budget; its `id` is ignored and the one that it got is returned.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the scope or key does not exist, or where the budget names both or neither;
+/// [`StoreError::Unavailable`].
+pub async fn create(store: &Store, budget: Budget) -> Result<BudgetId, StoreError> {
+    let transaction = store.begin().await?;
+    let last: Option<i64> = Entity::find()
+        .select_only()
+        .column_as(Column::Id.max(), "id")
+        .into_tuple()
+        .one(&transaction)
+        .await?
+        .flatten();
+    let id = last.unwrap_or(0).saturating_add(1);
+    let mut row = budget.into_active_model().reset_all();
+    row.id = Set(id);
+    Entity::insert(row).exec_without_returning(&transaction).await?;
+    transaction.commit().await?;
+    Ok(BudgetId(id))
+}
+
+/// Replaces the declaration of the budget `budget.id`; what was spent on it stays.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] as in [`create`], [`StoreError::Unavailable`].
+pub async fn update(store: &Store, budget: Budget) -> Result<(), StoreError> {
+    let id = budget.id;
+    match budget.into_active_model().reset_all().update(&store.write).await {
+        Ok(_) => Ok(()),
+        Err(sea_orm::DbErr::RecordNotUpdated) => {
+            tracing::debug!(id, "no such budget");
+            Err(StoreError::NotFound("budget"))
+        }
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Deletes a budget and what was spent on it; the records that explain the spend stay.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn delete(store: &Store, id: BudgetId) -> Result<(), StoreError> {
+    let transaction = store.begin().await?;
+    budget_spend::Entity::delete_many()
+        .filter(budget_spend::Column::BudgetId.eq(id.0))
+        .exec(&transaction)
+        .await?;
+    let deleted = Entity::delete_by_id(id.0).exec(&transaction).await?;
+    if deleted.rows_affected == 0 {
+        return Err(StoreError::NotFound("budget"));
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// The settled spend of every window that began at or after `since_ms` (`total` windows begin at 0 and are
+/// always among them).
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn spend_since(store: &Store, since_ms: i64) -> Result<Vec<Spend>, StoreError> {
+    use budget_spend::Column as C;
+    let rows = budget_spend::Entity::find()
+        .filter(C::WindowStartMs.gte(since_ms).or(C::WindowStartMs.eq(0)))
+        .all(&store.read)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Spend {
+            budget: BudgetId(row.budget_id),
+            window_start_ms: row.window_start_ms,
+            settled_nano: row.settled_nano,
+        })
+        .collect())
+}

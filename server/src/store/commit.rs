@@ -1,0 +1,309 @@
+//! The group commit: everything that one batch of the audit log makes durable, in one transaction.
+//!
+//! This is the one write that every request waits for, so it speaks to the driver directly: sea-orm would copy
+//! every value once more, and statements that differ in their number of rows are kept prepared per number.
+
+use std::sync::{Arc, OnceLock};
+
+use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
+
+use super::budgets::BudgetId;
+use super::decisions::DecisionRow;
+use super::tree::to_i64;
+use super::{Store, StoreError};
+
+/// Most rows of one INSERT: each number of rows is a statement that stays prepared.
+const ROWS: usize = 32;
+
+/// A record in its place.
+#[derive(Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) replica_sequence: u64,
+    pub(crate) leaf: u64,
+    pub(crate) time_ms: i64,
+    pub(crate) kind: &'static str,
+    pub(crate) scope: Option<String>,
+    pub(crate) decision: Option<String>,
+    pub(crate) leaf_bytes: Vec<u8>,
+    pub(crate) leaf_hash: [u8; 32],
+    pub(crate) sections: Vec<u8>,
+    pub(crate) index_update: Option<Vec<u8>>,
+}
+
+/// A tile that became complete.
+#[derive(Debug)]
+pub(crate) struct NewTile {
+    pub(crate) level: u8,
+    pub(crate) position: u64,
+    pub(crate) hashes: Vec<u8>,
+    pub(crate) root: [u8; 32],
+}
+
+/// Spend of one budget in one window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewSpend {
+    pub(crate) budget: BudgetId,
+    pub(crate) window_start_ms: i64,
+    pub(crate) delta_nano: i64,
+}
+
+/// A checkpoint, and the earlier one that it makes superfluous.
+#[derive(Debug, Clone)]
+pub(crate) struct NewCheckpoint {
+    pub(crate) size: u64,
+    pub(crate) note: String,
+    pub(crate) time_ms: i64,
+    pub(crate) replaces: Option<u64>,
+}
+
+/// What one transaction makes durable.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) log: Arc<str>,
+    pub(crate) replica: Arc<str>,
+    /// The head that the batch was built on; the commit fails unless it still stands.
+    pub(crate) old_frontier: Vec<u8>,
+    pub(crate) old_size: u64,
+    pub(crate) new_frontier: Vec<u8>,
+    pub(crate) new_size: u64,
+    pub(crate) time_ms: i64,
+    pub(crate) indexed_to: u64,
+    pub(crate) settled_to: u64,
+    pub(crate) records: Vec<NewRecord>,
+    pub(crate) tiles: Vec<NewTile>,
+    pub(crate) spend: Vec<NewSpend>,
+    pub(crate) decisions: Vec<(u64, DecisionRow)>,
+    pub(crate) checkpoint: Option<NewCheckpoint>,
+}
+
+/// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
+/// then the head tells.
+pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
+    let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
+    // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
+    // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
+    let written = match write(&mut connection, batch).await {
+        Ok(()) => query("COMMIT").execute(&mut *connection).await.map_err(StoreError::from),
+        Err(err) => Err(err),
+    };
+    if let Err(err) = written {
+        if let Err(rollback) = query("ROLLBACK").execute(&mut *connection).await {
+            tracing::debug!(err = %rollback, "there was nothing left to roll back");
+        }
+        return Err(err);
+    }
+    Ok(())
+}
+
+async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
+    let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
+    begin(connection, &batch, first).await?;
+    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
+    insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
+    insert(connection, &TILES, tiles, tile).await?;
+    insert(connection, &SPEND, spend, booking).await?;
+    insert(connection, &DECISIONS, decisions, decision).await?;
+    match checkpoint {
+        Some(checkpoint) => sign(connection, &log, checkpoint).await,
+        None => Ok(()),
+    }
+}
+
+/// Begins, inserts the first records and moves the head, in one exchange with the driver's thread: an exchange
+/// costs more than the statements do. The head is compared and set, so that two sequencers, or a database that
+/// was changed behind our back, can't both go on.
+async fn begin(
+    connection: &mut SqliteConnection,
+    batch: &Batch,
+    records: Vec<NewRecord>,
+) -> Result<(), StoreError> {
+    let sql = BEGIN.get_or_init(|| (0..=ROWS).map(write_begin).collect());
+    let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
+    let mut args = SqliteArguments::default();
+    args.reserve(HEAD + records.len() * RECORDS.columns, 0);
+    add(&mut args, to_i64(batch.new_size)?)?;
+    add(&mut args, batch.new_frontier.clone())?;
+    add(&mut args, batch.time_ms)?;
+    add(&mut args, to_i64(batch.indexed_to)?)?;
+    add(&mut args, to_i64(batch.settled_to)?)?;
+    add(&mut args, batch.log.to_string())?;
+    add(&mut args, to_i64(batch.old_size)?)?;
+    add(&mut args, batch.old_frontier.clone())?;
+    for row in records {
+        record(&mut args, &batch.replica, row)?;
+    }
+    let moved = query_with(sql.as_str(), args).fetch_optional(connection).await?;
+    if moved.is_some() {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(
+        "the head of the audit log is not where this server left it: another server writes to this database, \
+         or it was changed or restored while the server ran"
+            .into(),
+    ))
+}
+
+/// Values of the head that stand before those of the records.
+const HEAD: usize = 8;
+
+/// The statements of [`begin`] for each number of records.
+static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
+
+fn write_begin(rows: usize) -> String {
+    let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows, HEAD)) };
+    format!(
+        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, \
+         settled_to = $5 WHERE log = $6 AND size = $7 AND frontier = $8 RETURNING size"
+    )
+}
+
+async fn sign(
+    connection: &mut SqliteConnection,
+    log: &str,
+    checkpoint: NewCheckpoint,
+) -> Result<(), StoreError> {
+    let mut args = SqliteArguments::default();
+    add(&mut args, log.to_owned())?;
+    add(&mut args, to_i64(checkpoint.size)?)?;
+    add(&mut args, checkpoint.note)?;
+    add(&mut args, checkpoint.time_ms)?;
+    let sql =
+        "INSERT INTO checkpoints (log, size, note, time_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    query_with(sql, args).execute(&mut *connection).await?;
+    if let Some(size) = checkpoint.replaces {
+        let mut args = SqliteArguments::default();
+        add(&mut args, log.to_owned())?;
+        add(&mut args, to_i64(size)?)?;
+        query_with("DELETE FROM checkpoints WHERE log = $1 AND size = $2", args)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+fn record(args: &mut SqliteArguments, replica: &Arc<str>, row: NewRecord) -> Result<(), StoreError> {
+    add(args, Arc::clone(replica))?;
+    add(args, to_i64(row.replica_sequence)?)?;
+    add(args, to_i64(row.leaf)?)?;
+    add(args, row.time_ms)?;
+    add(args, row.kind)?;
+    add(args, row.scope)?;
+    add(args, row.decision)?;
+    add(args, row.leaf_bytes)?;
+    add(args, row.leaf_hash.to_vec())?;
+    add(args, row.sections)?;
+    add(args, row.index_update)
+}
+
+fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
+    add(args, i64::from(row.level))?;
+    add(args, to_i64(row.position)?)?;
+    add(args, row.hashes)?;
+    add(args, row.root.to_vec())
+}
+
+fn booking(args: &mut SqliteArguments, row: NewSpend) -> Result<(), StoreError> {
+    add(args, row.budget.0)?;
+    add(args, row.window_start_ms)?;
+    add(args, row.delta_nano)
+}
+
+fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Result<(), StoreError> {
+    add(args, row.id)?;
+    add(args, to_i64(leaf)?)?;
+    add(args, row.time_ms)?;
+    add(args, row.scope)?;
+    add(args, row.key_id)?;
+    add(args, row.model)?;
+    add(args, row.outcome)?;
+    add(args, row.endpoint)?;
+    add(args, row.redactions)?;
+    add(args, row.classes)?;
+    add(args, row.cost_nano)?;
+    add(args, row.overhead_us)?;
+    add(args, row.status)?;
+    add(args, row.code)
+}
+
+fn add<'t, T>(args: &mut SqliteArguments, value: T) -> Result<(), StoreError>
+where
+    T: sqlx::Encode<'t, Sqlite> + sqlx::Type<Sqlite>,
+{
+    args.add(value).map_err(|err| StoreError::Conflict(err.to_string()))
+}
+
+/// An INSERT of any number of rows.
+struct Insert {
+    into: &'static str,
+    columns: usize,
+    then: &'static str,
+    /// The statement for each number of rows from 1 on.
+    sql: OnceLock<Vec<String>>,
+}
+
+impl Insert {
+    const fn new(into: &'static str, columns: usize, then: &'static str) -> Self {
+        Self { into, columns, then, sql: OnceLock::new() }
+    }
+
+    fn sql(&'static self, rows: usize) -> Option<&'static str> {
+        let all = self.sql.get_or_init(|| (1..=ROWS).map(|rows| self.write(rows, 0)).collect());
+        all.get(rows.checked_sub(1)?).map(String::as_str)
+    }
+
+    /// For `rows` rows, whose values come after `skipped` others.
+    fn write(&self, rows: usize, skipped: usize) -> String {
+        let row = |row: usize| {
+            let marks: Vec<String> = (1..=self.columns)
+                .map(|column| format!("${}", skipped + row * self.columns + column))
+                .collect();
+            format!("({})", marks.join(", "))
+        };
+        let rows: Vec<String> = (0..rows).map(row).collect();
+        format!("INSERT INTO {} VALUES {}{}", self.into, rows.join(", "), self.then)
+    }
+}
+
+static RECORDS: Insert = Insert::new(
+    "records (replica, replica_sequence, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
+     index_update)",
+    11,
+    "",
+);
+static TILES: Insert = Insert::new("tree_tiles (level, position, hashes, root)", 4, "");
+static SPEND: Insert = Insert::new(
+    "budget_spend (budget_id, window_start_ms, settled_nano)",
+    3,
+    " ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
+     budget_spend.settled_nano + excluded.settled_nano",
+);
+static DECISIONS: Insert = Insert::new(
+    "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
+     overhead_us, status, code)",
+    14,
+    " ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
+     key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, endpoint = excluded.endpoint, \
+     redactions = excluded.redactions, classes = excluded.classes, cost_nano = excluded.cost_nano, \
+     overhead_us = excluded.overhead_us, status = excluded.status, \
+     code = excluded.code",
+);
+
+async fn insert<T>(
+    connection: &mut SqliteConnection,
+    into: &'static Insert,
+    rows: Vec<T>,
+    bind: impl Fn(&mut SqliteArguments, T) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut rows = rows.into_iter();
+    loop {
+        let count = rows.len().min(ROWS);
+        let Some(sql) = into.sql(count) else { return Ok(()) };
+        let mut args = SqliteArguments::default();
+        args.reserve(count * into.columns, 0);
+        for row in rows.by_ref().take(count) {
+            bind(&mut args, row)?;
+        }
+        query_with(sql, args).execute(&mut *connection).await?;
+    }
+}

@@ -1,0 +1,156 @@
+//! Opening the database.
+//!
+//! SQLite takes one writer at a time, so writing has a pool of one connection (waiting in order, never meeting
+//! `SQLITE_BUSY` from our own side) and reading a pool of its own, which WAL lets run beside it. Another process
+//! that holds the lock is waited for as long as the busy timeout; then the write fails and may be tried again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sea_orm::sqlx::Connection as _;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::StoreError;
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a caller waits for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections that read.
+const READERS: u32 = 4;
+/// Statements kept prepared on a connection; the group commit alone has a few dozen shapes.
+const STATEMENTS: usize = 256;
+
+/// The database: one writer, several readers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) write: DatabaseConnection,
+    pub(super) read: DatabaseConnection,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:///path/to/bailiwick.db`), creates it where it does not exist, and
+    /// brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where it cannot be opened or migrated.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_at(url, None).await
+    }
+
+    /// Opens the SQLite database in the file `path`; see [`Store::open`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_file(path: &Path) -> Result<Self, StoreError> {
+        Self::open_at("sqlite://", Some(path.to_owned())).await
+    }
+
+    /// A path stands beside the URL, not in it: no character of it then needs escaping.
+    async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::Unavailable("the database URL must begin with `sqlite:`".into()));
+        }
+        let write = connect(url, 1, Role::Write, path.clone()).await?;
+        bailiwick_migrations::up(&write).await?;
+        let read = connect(url, READERS, Role::Read, path).await?;
+        Ok(Self { write, read })
+    }
+
+    /// Ends every connection; what runs is waited for.
+    pub async fn close(&self) {
+        for pool in [&self.read, &self.write] {
+            if let Err(err) = pool.close_by_ref().await {
+                tracing::warn!(%err, "closing the database");
+            }
+        }
+    }
+
+    /// Whether the database answers: for readiness.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.read.ping().await?)
+    }
+
+    /// Runs SQL on the writing connection, to put it into a state that only the world could.
+    #[cfg(test)]
+    pub(crate) async fn sql(&self, statement: &str) {
+        use sea_orm::ConnectionTrait as _;
+        self.write.execute_unprepared(statement).await.unwrap();
+    }
+
+    /// Begins a transaction that holds the write lock from its first statement on.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Write,
+    Read,
+}
+
+async fn connect(
+    url: &str,
+    connections: u32,
+    role: Role,
+    path: Option<PathBuf>,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A pooled SQLite connection does not go stale, and a fresh one would have to prepare everything again.
+        .max_lifetime(None::<Duration>)
+        .idle_timeout(None::<Duration>)
+        .test_before_acquire(false)
+        // A statement's values are what must not reach a log line or a span.
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = match &path {
+                Some(path) => options.filename(path),
+                None => options,
+            };
+            sqlite(options, role)
+        })
+        // A full disk makes SQLite roll back by itself; the driver then counts a transaction that is not there
+        // and would refuse to begin another on this connection for ever.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                let reusable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(reusable) })
+            })
+        });
+    Ok(Database::connect(options).await?)
+}
+
+fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
+    let options = options
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit is on the disk when it returns: the audit log promises nothing less.
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("cache_size", "-16384")
+        .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", "67108864");
+    match role {
+        // A destroyed section must not live on in the file's free space.
+        Role::Write => options.create_if_missing(true).pragma("secure_delete", "on"),
+        Role::Read => options.create_if_missing(false).pragma("query_only", "on"),
+    }
+}

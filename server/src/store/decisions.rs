@@ -1,0 +1,134 @@
+//! The list of decisions that the console shows: one row a decision, behind the log by at most the indexer's
+//! lag, and rebuilt from it where it is missing.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
+use serde::{Deserialize, Serialize};
+
+use super::entities::decisions::{Column, Entity, Model};
+use super::{Store, StoreError};
+
+/// What the list shows of one decision. It holds counts and names, never content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRow {
+    /// The decision. Ids sort by time, so that the list is in their order.
+    pub id: String,
+    /// When it was decided, Unix milliseconds.
+    pub time_ms: i64,
+    /// The scope that asked.
+    pub scope: String,
+    /// The virtual key that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The model that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How it ended so far, such as `forwarding`, `answered`, `denied`, `failed`.
+    pub outcome: String,
+    /// The endpoint that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Redactions by kind, such as `EMAIL=2,IBAN=1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redactions: Option<String>,
+    /// Data classes, comma-separated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<String>,
+    /// Cost, nano-dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nano: Option<i64>,
+    /// The time that the gateway added, microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overhead_us: Option<i64>,
+    /// The HTTP status that the client got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+    /// The code of the error that the client got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Which decisions to list; everything that is set must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecisionFilter {
+    /// Of this scope and those below.
+    pub scope: Option<String>,
+    /// Of this virtual key.
+    pub key_id: Option<String>,
+    /// For this model.
+    pub model: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// Answered by this endpoint.
+    pub endpoint: Option<String>,
+    /// Decided at or after this time, Unix milliseconds.
+    pub from_ms: Option<i64>,
+    /// Decided before this time, Unix milliseconds.
+    pub to_ms: Option<i64>,
+}
+
+/// Up to `limit` decisions, newest first, older than the one with the id `before`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list(
+    store: &Store,
+    filter: &DecisionFilter,
+    before: Option<&str>,
+    limit: u64,
+) -> Result<Vec<DecisionRow>, StoreError> {
+    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
+    if let Some(before) = before {
+        query = query.filter(Column::Id.lt(before));
+    }
+    if let Some(scope) = filter.scope.as_deref().filter(|scope| *scope != "/") {
+        // `/a/` to `/a0`: '0' follows '/' in ASCII, so the range holds exactly what is below `/a`.
+        let below = Column::Scope.gte(format!("{scope}/")).and(Column::Scope.lt(format!("{scope}0")));
+        query = query.filter(Column::Scope.eq(scope).or(below));
+    }
+    let equal = [
+        (Column::KeyId, &filter.key_id),
+        (Column::Model, &filter.model),
+        (Column::Outcome, &filter.outcome),
+        (Column::Endpoint, &filter.endpoint),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            query = query.filter(column.eq(value.as_str()));
+        }
+    }
+    if let Some(from) = filter.from_ms {
+        query = query.filter(Column::TimeMs.gte(from));
+    }
+    if let Some(to) = filter.to_ms {
+        query = query.filter(Column::TimeMs.lt(to));
+    }
+    Ok(query.all(&store.read).await?.into_iter().map(DecisionRow::from).collect())
+}
+
+/// The row of one decision.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn get(store: &Store, id: &str) -> Result<Option<DecisionRow>, StoreError> {
+    Ok(Entity::find_by_id(id.to_owned()).one(&store.read).await?.map(DecisionRow::from))
+}
+
+impl From<Model> for DecisionRow {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            time_ms: row.time_ms,
+            scope: row.scope,
+            key_id: row.key_id,
+            model: row.model,
+            outcome: row.outcome,
+            endpoint: row.endpoint,
+            redactions: row.redactions,
+            classes: row.classes,
+            cost_nano: row.cost_nano,
+            overhead_us: row.overhead_us,
+            status: row.status,
+            code: row.code,
+        }
+    }
+}

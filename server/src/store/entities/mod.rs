@@ -1,0 +1,17 @@
+//! The tables as sea-orm entities, a file each.
+
+pub mod budget_spend;
+pub mod budgets;
+pub mod checkpoints;
+pub mod decisions;
+pub mod endpoints;
+pub mod people;
+pub mod records;
+pub mod scopes;
+pub mod service_tokens;
+pub mod sessions;
+pub mod settings;
+pub mod setup_links;
+pub mod tree_head;
+pub mod tree_tiles;
+pub mod virtual_keys;

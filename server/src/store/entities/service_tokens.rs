@@ -1,0 +1,32 @@
+//! Table `service_tokens`.
+
+use sea_orm::entity::prelude::*;
+
+/// A credential for automation against the control plane.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "service_tokens")]
+pub struct Model {
+    /// The public part of the token.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    /// Hash of the secret part.
+    pub secret_hash: Vec<u8>,
+    /// Its name, for people.
+    pub name: String,
+    /// The scope that its roles hold for.
+    pub scope: String,
+    /// Names of its roles.
+    pub roles: Json,
+    /// When it was created.
+    pub created_ms: i64,
+    /// From when it is refused.
+    pub expires_ms: Option<i64>,
+    /// When it was revoked.
+    pub revoked_ms: Option<i64>,
+}
+
+/// No relation is followed in code.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! The database: sea-orm entities and the queries over them, a file a resource. No other module knows SQL.
+//!
+//! Every function returns [`StoreError`], which says what the caller can do: try again, choose another name,
+//! tell that there is no such thing, or call a person. Reads run on the read pool and may be a moment behind a
+//! write that has not returned yet; writes run one after the other.
+
+pub mod budgets;
+pub(crate) mod commit;
+mod connect;
+pub mod decisions;
+pub mod endpoints;
+pub mod entities;
+mod error;
+pub mod keys;
+pub mod people;
+pub(crate) mod records;
+pub mod scopes;
+pub(crate) mod sections;
+pub mod service_tokens;
+pub mod sessions;
+pub mod settings;
+pub mod setup_links;
+pub(crate) mod tree;
+
+pub use connect::Store;
+pub use error::StoreError;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! People who sign in. Records know a person only by a random id; what names the person stands here and can
+//! be erased.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
+
+pub use super::entities::people::Model as Person;
+use super::entities::people::{ActiveModel, Column, Entity};
+use super::{Store, StoreError, sessions};
+
+/// Every person, by id.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list(store: &Store) -> Result<Vec<Person>, StoreError> {
+    Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
+}
+
+/// The person with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn get(store: &Store, id: &str) -> Result<Person, StoreError> {
+    Entity::find_by_id(id.to_owned()).one(&store.read).await?.ok_or(StoreError::NotFound("person"))
+}
+
+/// The person whom the identity provider calls `subject`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn by_subject(store: &Store, subject: &str) -> Result<Option<Person>, StoreError> {
+    Ok(Entity::find().filter(Column::Subject.eq(subject)).one(&store.read).await?)
+}
+
+/// Adds a person.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the id or the subject is taken, [`StoreError::Unavailable`].
+pub async fn create(store: &Store, person: Person) -> Result<(), StoreError> {
+    Entity::insert(person.into_active_model()).exec_without_returning(&store.write).await?;
+    Ok(())
+}
+
+/// Forbids a person to sign in and ends every session.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn disable(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreError> {
+    let person = get(store, id).await?;
+    let change = ActiveModel {
+        id: Set(id.to_owned()),
+        disabled_ms: Set(Some(person.disabled_ms.unwrap_or(now_ms))),
+        ..Default::default()
+    };
+    change_and_end_sessions(store, change, now_ms).await
+}
+
+/// Erases what names a person, forbids to sign in and ends every session. The id stays, so that records go on
+/// to tell one person from another.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn erase(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreError> {
+    let person = get(store, id).await?;
+    let change = ActiveModel {
+        id: Set(id.to_owned()),
+        subject: Set(None),
+        email: Set(None),
+        display_name: Set(None),
+        disabled_ms: Set(Some(person.disabled_ms.unwrap_or(now_ms))),
+        erased_ms: Set(Some(person.erased_ms.unwrap_or(now_ms))),
+        ..Default::default()
+    };
+    change_and_end_sessions(store, change, now_ms).await
+}
+
+async fn change_and_end_sessions(store: &Store, change: ActiveModel, now_ms: i64) -> Result<(), StoreError> {
+    let transaction = store.begin().await?;
+    let person = change.update(&transaction).await?;
+    sessions::end_all_of(&transaction, &person.id, now_ms).await?;
+    Ok(transaction.commit().await?)
+}

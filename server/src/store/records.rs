@@ -1,0 +1,229 @@
+//! Records as they are read back, and the destruction of their sections.
+
+use bailiwick_ledger::{Hash, Header, Section};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::entities::records::{ActiveModel, Column, Entity, Model};
+use super::tree::{to_i64, to_u64};
+use super::{Store, StoreError, sections};
+
+/// A record as the log holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its place in the tree, from 0.
+    pub leaf: u64,
+    /// Its number among its replica's records.
+    pub replica_sequence: u64,
+    /// The replica that wrote it.
+    pub replica: String,
+    /// Unix milliseconds.
+    pub time_ms: i64,
+    /// What it records.
+    pub kind: String,
+    /// The scope it concerns.
+    pub scope: Option<String>,
+    /// The exact bytes that were hashed.
+    pub leaf_bytes: Vec<u8>,
+    /// Their leaf hash.
+    pub leaf_hash: Hash,
+    /// The sections that still exist.
+    pub sections: Vec<Section>,
+}
+
+impl StoredRecord {
+    /// The header that the leaf bytes spell.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where they spell none.
+    pub fn header(&self) -> Result<Header, StoreError> {
+        Header::parse(&self.leaf_bytes)
+            .map_err(|err| StoreError::Corrupt(format!("the record of leaf {}: {err}", self.leaf)))
+    }
+
+    /// The section called `name`, where it still exists.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+}
+
+impl TryFrom<Model> for StoredRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let leaf = row.leaf.ok_or_else(|| StoreError::Corrupt("a record without a leaf".into()))?;
+        Ok(Self {
+            leaf: to_u64(leaf)?,
+            replica_sequence: to_u64(row.replica_sequence)?,
+            replica: row.replica,
+            time_ms: row.time_ms,
+            kind: row.kind,
+            scope: row.scope,
+            leaf_hash: Hash::try_from(row.leaf_hash.as_slice())
+                .map_err(|err| StoreError::Corrupt(format!("the hash of leaf {leaf}: {err}")))?,
+            leaf_bytes: row.leaf_bytes,
+            sections: sections::unpack(&row.sections)?,
+        })
+    }
+}
+
+/// Up to `limit` records of the leaves `from..to`, in order.
+pub(crate) async fn range(
+    store: &Store,
+    from: u64,
+    to: u64,
+    limit: u64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    in_range(&store.read, from, to, limit).await?.into_iter().map(StoredRecord::try_from).collect()
+}
+
+async fn in_range(
+    db: &impl ConnectionTrait,
+    from: u64,
+    to: u64,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::Leaf.gte(to_i64(from)?))
+        .filter(Column::Leaf.lt(to_i64(to)?))
+        .order_by_asc(Column::Leaf)
+        .limit(limit)
+        .all(db)
+        .await?)
+}
+
+/// Every record of a decision, in order.
+pub(crate) async fn of_decision(store: &Store, decision: &str) -> Result<Vec<StoredRecord>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::Decision.eq(decision))
+        .filter(Column::Leaf.is_not_null())
+        .order_by_asc(Column::Leaf)
+        .all(&store.read)
+        .await?;
+    rows.into_iter().map(StoredRecord::try_from).collect()
+}
+
+/// What a record changes besides the tree.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) leaf: u64,
+    pub(crate) header: Header,
+    pub(crate) index_update: Option<Vec<u8>>,
+}
+
+/// What up to `limit` records from the leaf `from` on change besides the tree, in order.
+pub(crate) async fn updates(store: &Store, from: u64, limit: u64) -> Result<Vec<Update>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = Entity::find()
+        .select_only()
+        .columns([Column::Leaf, Column::LeafBytes, Column::IndexUpdate])
+        .filter(Column::Leaf.gte(to_i64(from)?))
+        .order_by_asc(Column::Leaf)
+        .limit(limit)
+        .into_tuple()
+        .all(&store.read)
+        .await?;
+    let update = |(leaf, bytes, index_update): (i64, Vec<u8>, _)| {
+        let header = Header::parse(&bytes)
+            .map_err(|err| StoreError::Corrupt(format!("the record of leaf {leaf}: {err}")))?;
+        Ok(Update { leaf: to_u64(leaf)?, header, index_update })
+    };
+    rows.into_iter().map(update).collect()
+}
+
+/// The last sequence that `replica` used and the highest time of any record.
+pub(crate) async fn last(store: &Store, replica: &str) -> Result<(Option<u64>, Option<i64>), StoreError> {
+    let sequence: Option<i64> = Entity::find()
+        .select_only()
+        .column(Column::ReplicaSequence)
+        .filter(Column::Replica.eq(replica))
+        .order_by_desc(Column::ReplicaSequence)
+        .into_tuple()
+        .one(&store.read)
+        .await?;
+    let time: Option<i64> = Entity::find()
+        .select_only()
+        .column(Column::TimeMs)
+        .order_by_desc(Column::TimeMs)
+        .into_tuple()
+        .one(&store.read)
+        .await?;
+    Ok((sequence.map(to_u64).transpose()?, time))
+}
+
+/// The highest leaf that any record has.
+pub(crate) async fn last_leaf(store: &Store) -> Result<Option<u64>, StoreError> {
+    let leaf: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .column(Column::Leaf)
+        .filter(Column::Leaf.is_not_null())
+        .order_by_desc(Column::Leaf)
+        .into_tuple()
+        .one(&store.read)
+        .await?;
+    leaf.flatten().map(to_u64).transpose()
+}
+
+/// The first and last leaf with a time in `from_ms..to_ms`.
+pub(crate) async fn leaves_between(
+    store: &Store,
+    from_ms: Option<i64>,
+    to_ms: Option<i64>,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    let mut query = Entity::find()
+        .select_only()
+        .column_as(Column::Leaf.min(), "first")
+        .column_as(Column::Leaf.max(), "last");
+    if let Some(from) = from_ms {
+        query = query.filter(Column::TimeMs.gte(from));
+    }
+    if let Some(to) = to_ms {
+        query = query.filter(Column::TimeMs.lt(to));
+    }
+    let ends: Option<(Option<i64>, Option<i64>)> = query.into_tuple().one(&store.read).await?;
+    match ends {
+        Some((Some(first), Some(last))) => Ok(Some((to_u64(first)?, to_u64(last)?))),
+        _ => Ok(None),
+    }
+}
+
+/// Records whose sections one transaction destroys: the group commit waits meanwhile.
+const DESTROY_PAGE: u64 = 32;
+
+/// Destroys the sections called one of `names` of the leaves `from..to`, except in records of the kind `spare`.
+/// Returns how many there were. The database's own leftovers (free space, write-ahead log) are wiped too.
+pub(crate) async fn destroy_sections(
+    store: &Store,
+    from: u64,
+    to: u64,
+    names: &[String],
+    spare: &str,
+) -> Result<u64, StoreError> {
+    let (mut next, mut destroyed) = (from, 0_u64);
+    while next < to {
+        let transaction = store.begin().await?;
+        let page = in_range(&transaction, next, to, DESTROY_PAGE).await?;
+        let Some(last) = page.last().and_then(|row| row.leaf) else { break };
+        next = to_u64(last)?.saturating_add(1);
+        for row in page.into_iter().filter(|row| row.kind != spare) {
+            let mut kept = sections::unpack(&row.sections)?;
+            let before = kept.len();
+            kept.retain(|section| !names.iter().any(|name| *name == section.name));
+            if kept.len() == before {
+                continue;
+            }
+            destroyed =
+                destroyed.saturating_add(u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0));
+            let change = ActiveModel {
+                replica: Set(row.replica),
+                replica_sequence: Set(row.replica_sequence),
+                sections: Set(sections::pack(&kept)?),
+                ..Default::default()
+            };
+            Entity::update(change).exec_without_returning(&transaction).await?;
+        }
+        transaction.commit().await?;
+    }
+    store.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(destroyed)
+}

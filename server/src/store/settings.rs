@@ -1,0 +1,30 @@
+//! Settings of the control plane: small JSON values by key.
+
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use serde_json::Value;
+
+use super::entities::settings::{ActiveModel, Column, Entity};
+use super::{Store, StoreError};
+
+/// The value of `key`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn get(store: &Store, key: &str) -> Result<Option<Value>, StoreError> {
+    Ok(Entity::find_by_id(key.to_owned()).one(&store.read).await?.map(|row| row.value))
+}
+
+/// Sets `key` to `value`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn put(store: &Store, key: &str, value: Value, now_ms: i64) -> Result<(), StoreError> {
+    let row = ActiveModel { key: Set(key.to_owned()), value: Set(value), updated_ms: Set(now_ms) };
+    Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(Column::Key).update_columns([Column::Value, Column::UpdatedMs]).to_owned(),
+        )
+        .exec_without_returning(&store.write)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! The resources against a real database.
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+async fn store() -> (TempDir, Store) {
+    let folder = TempDir::new().unwrap();
+    // A path with characters that mean something in a URL.
+    let store = Store::open_file(&folder.path().join("a b?c%20#.db")).await.unwrap();
+    assert!(folder.path().join("a b?c%20#.db").exists());
+    for path in ["/", "/acme", "/acme/retail"] {
+        scopes::put(&store, path, json!({"of": path}), 1).await.unwrap();
+    }
+    (folder, store)
+}
+
+fn key(id: &str, scope: &str) -> keys::VirtualKey {
+    keys::VirtualKey {
+        id: id.into(),
+        scope: scope.into(),
+        name: "app".into(),
+        secret_hash: vec![7; 32],
+        settings: json!({"models": ["a"]}),
+        created_ms: 1,
+        expires_ms: Some(1_000),
+        revoked_ms: None,
+        rotated_to: None,
+        overlap_until_ms: None,
+    }
+}
+
+#[tokio::test]
+async fn scopes_form_a_tree() {
+    let (_folder, store) = store().await;
+    let paths: Vec<_> = scopes::list(&store).await.unwrap().into_iter().map(|s| (s.path, s.parent)).collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        paths,
+        [("/".to_owned(), None), ("/acme".to_owned(), some("/")), ("/acme/retail".to_owned(), some("/acme"))]
+    );
+    let orphan = scopes::put(&store, "/nobody/here", json!({}), 1).await;
+    assert!(matches!(orphan, Err(StoreError::Conflict(_))), "{orphan:?}");
+    assert!(matches!(scopes::delete(&store, "/acme").await, Err(StoreError::Conflict(_))), "it has a child");
+    scopes::delete(&store, "/acme/retail").await.unwrap();
+    assert!(matches!(scopes::get(&store, "/acme/retail").await, Err(StoreError::NotFound(_))));
+    scopes::put(&store, "/acme", json!({"new": 1}), 9).await.unwrap();
+    let acme = scopes::get(&store, "/acme").await.unwrap();
+    assert_eq!((acme.settings, acme.created_ms), (json!({"new": 1}), 1));
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_once_and_revoked_for_good() {
+    let (_folder, store) = store().await;
+    keys::create(&store, key("k1", "/acme")).await.unwrap();
+    assert!(matches!(keys::create(&store, key("k1", "/acme")).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(keys::create(&store, key("k9", "/nowhere")).await, Err(StoreError::Conflict(_))));
+    keys::rotate(&store, "k1", key("k2", "/acme"), 500).await.unwrap();
+    let old = keys::get(&store, "k1").await.unwrap();
+    assert_eq!((old.rotated_to.as_deref(), old.overlap_until_ms), (Some("k2"), Some(500)));
+    assert!(matches!(
+        keys::rotate(&store, "k1", key("k3", "/acme"), 500).await,
+        Err(StoreError::Conflict(_))
+    ));
+    assert!(matches!(keys::get(&store, "k3").await, Err(StoreError::NotFound(_))), "nothing is half done");
+    keys::revoke(&store, "k2", 10).await.unwrap();
+    keys::revoke(&store, "k2", 20).await.unwrap();
+    assert_eq!(keys::get(&store, "k2").await.unwrap().revoked_ms, Some(10));
+    assert!(matches!(keys::revoke(&store, "none", 1).await, Err(StoreError::NotFound(_))));
+    assert_eq!(keys::list(&store).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn endpoints_and_settings_are_replaced_in_place() {
+    let (_folder, store) = store().await;
+    endpoints::put(&store, "e", "/acme", json!({"region": "se"}), 5).await.unwrap();
+    endpoints::put(&store, "e", "/", json!({"region": "de"}), 6).await.unwrap();
+    let e = endpoints::get(&store, "e").await.unwrap();
+    assert_eq!((e.scope.as_str(), e.created_ms, e.updated_ms), ("/", 5, 6));
+    assert_eq!(e.definition, json!({"region": "de"}));
+    assert!(matches!(endpoints::put(&store, "f", "/none", json!({}), 1).await, Err(StoreError::Conflict(_))));
+    endpoints::delete(&store, "e").await.unwrap();
+    assert_eq!(endpoints::list(&store).await.unwrap(), []);
+    assert_eq!(settings::get(&store, "x").await.unwrap(), None);
+    settings::put(&store, "x", json!(1), 1).await.unwrap();
+    settings::put(&store, "x", json!([2]), 2).await.unwrap();
+    assert_eq!(settings::get(&store, "x").await.unwrap(), Some(json!([2])));
+}
+
+#[tokio::test]
+async fn a_budget_belongs_to_a_scope_or_to_a_key() {
+    let (_folder, store) = store().await;
+    keys::create(&store, key("k1", "/acme")).await.unwrap();
+    let budget = |scope: Option<&str>, key: Option<&str>| budgets::Budget {
+        id: 99,
+        scope: scope.map(Into::into),
+        key_id: key.map(Into::into),
+        model_group: None,
+        window: budgets::Window::Month,
+        limit_nano: 5,
+        hard: true,
+        thresholds: json!([80]),
+        settings: json!({}),
+        created_ms: 1,
+    };
+    let first = budgets::create(&store, budget(Some("/acme"), None)).await.unwrap();
+    let second = budgets::create(&store, budget(None, Some("k1"))).await.unwrap();
+    assert_eq!((first.0, second.0), (1, 2));
+    for wrong in [budget(None, None), budget(Some("/acme"), Some("k1")), budget(Some("/none"), None)] {
+        let refused = budgets::create(&store, wrong).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    }
+    let mut changed = budget(Some("/acme"), None);
+    (changed.id, changed.limit_nano, changed.window) = (1, i64::MAX, budgets::Window::Lifetime);
+    budgets::update(&store, changed.clone()).await.unwrap();
+    assert_eq!(budgets::list(&store).await.unwrap()[0], changed);
+    changed.id = 77;
+    assert!(matches!(budgets::update(&store, changed).await, Err(StoreError::NotFound(_))));
+    budgets::delete(&store, second).await.unwrap();
+    assert!(matches!(budgets::delete(&store, second).await, Err(StoreError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_setup_link_works_once_and_in_time() {
+    let (_folder, store) = store().await;
+    let link = |hash: u8| setup_links::SetupLink {
+        token_hash: vec![hash; 32],
+        created_ms: 0,
+        expires_ms: 100,
+        used_ms: None,
+    };
+    setup_links::create(&store, link(1)).await.unwrap();
+    setup_links::create(&store, link(2)).await.unwrap();
+    let tries = futures::future::join_all((0..8).map(|_| setup_links::redeem(&store, &[1; 32], 50))).await;
+    assert_eq!(tries.into_iter().filter(|redeemed| *redeemed.as_ref().unwrap()).count(), 1);
+    assert!(!setup_links::redeem(&store, &[2; 32], 100).await.unwrap(), "expired");
+    assert!(!setup_links::redeem(&store, &[3; 32], 1).await.unwrap(), "unknown");
+}
+
+#[tokio::test]
+async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
+    let (_folder, store) = store().await;
+    let person = people::Person {
+        id: "p1".into(),
+        subject: Some("idp|1".into()),
+        email: Some("ada@example.org".into()),
+        display_name: Some("Ada".into()),
+        roles: json!([]),
+        created_ms: 1,
+        disabled_ms: None,
+        erased_ms: None,
+    };
+    people::create(&store, person.clone()).await.unwrap();
+    assert_eq!(people::by_subject(&store, "idp|1").await.unwrap(), Some(person));
+    let session = |hash: u8, expires_ms: i64| sessions::Session {
+        id_hash: vec![hash; 32],
+        person: "p1".into(),
+        method: "setup_link".into(),
+        created_ms: 1,
+        seen_ms: 1,
+        expires_ms,
+        revoked_ms: None,
+    };
+    sessions::create(&store, session(1, 100)).await.unwrap();
+    sessions::create(&store, session(2, 10)).await.unwrap();
+    sessions::touch(&store, &[1; 32], 7).await.unwrap();
+    assert_eq!(sessions::live(&store, &[1; 32], 50).await.unwrap().map(|s| s.seen_ms), Some(7));
+    assert_eq!(sessions::live(&store, &[2; 32], 10).await.unwrap(), None);
+    people::erase(&store, "p1", 60).await.unwrap();
+    assert_eq!(sessions::live(&store, &[1; 32], 60).await.unwrap(), None);
+    let erased = people::get(&store, "p1").await.unwrap();
+    assert_eq!((erased.subject, erased.email, erased.display_name), (None, None, None));
+    assert_eq!((erased.disabled_ms, erased.erased_ms), (Some(60), Some(60)));
+    assert_eq!(sessions::sweep(&store, 50).await.unwrap(), 1);
+    assert!(matches!(people::disable(&store, "none", 1).await, Err(StoreError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_service_token_lives_until_it_expires_or_is_revoked() {
+    let (_folder, store) = store().await;
+    let token = |id: &str, expires_ms| service_tokens::ServiceToken {
+        id: id.into(),
+        secret_hash: vec![1; 32],
+        name: "ci".into(),
+        scope: "/acme".into(),
+        roles: json!(["viewer"]),
+        created_ms: 1,
+        expires_ms,
+        revoked_ms: None,
+    };
+    service_tokens::create(&store, token("t1", Some(10))).await.unwrap();
+    service_tokens::create(&store, token("t2", None)).await.unwrap();
+    assert!(service_tokens::live(&store, "t1", 9).await.unwrap().is_some());
+    assert!(service_tokens::live(&store, "t1", 10).await.unwrap().is_none());
+    service_tokens::revoke(&store, "t2", 5).await.unwrap();
+    assert!(service_tokens::live(&store, "t2", 4).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_full_disk_does_not_poison_the_writing_connection() {
+    let (_folder, store) = store().await;
+    store.sql("PRAGMA max_page_count = 1").await;
+    let big = json!("x".repeat(1_000_000));
+    let full = settings::put(&store, "big", big.clone(), 1).await;
+    assert!(full.as_ref().is_err_and(StoreError::is_transient), "{full:?}");
+    let mut many = key("k1", "/acme");
+    many.settings = big;
+    keys::create(&store, key("k0", "/acme")).await.unwrap();
+    let full = keys::rotate(&store, "k0", many, 1).await;
+    assert!(full.as_ref().is_err_and(StoreError::is_transient), "{full:?}");
+    store.sql("PRAGMA max_page_count = 1000000").await;
+    keys::rotate(&store, "k0", key("k2", "/acme"), 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_not_opened() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.db");
+    std::fs::write(&path, "this is not a database, it is a letter to nobody".repeat(100)).unwrap();
+    let refused = Store::open_file(&path).await.map(|_| ());
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    assert!(Store::open("postgres://localhost/x").await.is_err());
+}
+
+#[tokio::test]
+async fn opening_twice_migrates_once() {
+    let (folder, store) = store().await;
+    store.close().await;
+    let again = Store::open_file(&folder.path().join("a b?c%20#.db")).await.unwrap();
+    again.ping().await.unwrap();
+    assert_eq!(scopes::list(&again).await.unwrap().len(), 3);
+}
