@@ -212,7 +212,7 @@ strings! {
     Verify {
         title, lead, button, again, running, needs_script, tamper, tamper_hint, passed, failed, passed_lead, failed_lead, tampered_note,
         step_fetch, step_parse, step_record, step_section, step_inclusion, step_checkpoint, step_key, step_page, step_skipped, detail_key_pinned,
-        detail_key_embedded, computed, expected, key_hint,
+        detail_key_embedded, computed, expected, key_hint, size,
     }
     functions {
         /// Fetching failed with this HTTP status (0: no connection).

@@ -1,6 +1,6 @@
 //! Serves the console's pages with example data, to look at them: `cargo run -p bailiwick-ui --features ssr --example preview`.
 //!
-//! `--listen ADDR` (default `127.0.0.1:8099`), `--bundle DIR` (a folder that the console bundler made) for the islands. Nothing
+//! `--unused` shows a console that no request has reached yet; `--listen ADDR` (default `127.0.0.1:8099`), `--bundle DIR` (a folder that the console bundler made) for the islands. Nothing
 //! here is measured or real, except the records: they are sealed, hashed, proven and signed by the ledger, so that verification
 //! in the browser has something true to verify.
 #![expect(
@@ -33,11 +33,12 @@ use sample::Sample;
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let (mut listen, mut bundle) = ("127.0.0.1:8099".to_owned(), None);
+    let (mut listen, mut bundle, mut unused) = ("127.0.0.1:8099".to_owned(), None, false);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--listen" => listen = arguments.next().expect("--listen ADDR"),
             "--bundle" => bundle = arguments.next().map(PathBuf::from),
+            "--unused" => unused = true,
             other => panic!("unknown argument {other}"),
         }
     }
@@ -49,7 +50,8 @@ async fn main() {
     });
     let assets =
         Assets { css: "/assets/console.css".to_owned(), icon: Some("/assets/icon.svg".to_owned()), script };
-    let sample = Arc::new(Sample::new(&format!("http://{listen}")));
+    let base_url = format!("http://{listen}");
+    let sample = Arc::new(if unused { Sample::unused(&base_url) } else { Sample::new(&base_url) });
     let app = router(Arc::clone(&sample) as _, assets.clone())
         .route("/assets/{file}", get(move |path| asset(path, bundle.clone())))
         .route(STREAM_PATH, get(live))

@@ -1,8 +1,7 @@
 //! The list of decisions, live.
 //!
 //! The server draws the table. In the browser it follows the stream of decisions: a new one is put on top, one that is shown
-//! already is replaced in place. While it is paused (by the button, by a pointer or the focus on the rows, or because the tab is
-//! hidden) rows wait, so that nothing moves under the reader's hand. At most [`KEPT`] rows are kept.
+//! already is replaced in place. While it is paused (by the button, or by a pointer or the focus on the rows) rows wait, so that nothing moves under the reader's hand. At most [`KEPT`] rows are kept.
 
 #![expect(unreachable_pub, reason = "the island macro makes a public function of its own")]
 #![cfg_attr(
@@ -49,15 +48,24 @@ pub(crate) fn DecisionTable(
         let arrived = std::mem::take(&mut *waiting.write());
         rows.update(|rows| arrived.into_iter().for_each(|row| merge(rows, row)));
     };
+    let go_on = move || {
+        resting.set(false);
+        if !paused.get_untracked() {
+            take();
+        }
+    };
     let filtered = stream.is_none();
     #[cfg(feature = "hydrate")]
     if let Some(url) = stream {
-        follow::start(&url, state, move |row| {
-            if paused.get_untracked() || resting.get_untracked() {
-                waiting.update(|waiting| hold(waiting, row));
-            } else {
-                rows.update(|rows| merge(rows, row));
-            }
+        // An effect runs once what the server drew has been taken over as it stands.
+        Effect::new(move |_| {
+            follow::start(&url, state, move |row| {
+                if paused.get_untracked() || resting.get_untracked() {
+                    waiting.update(|waiting| hold(waiting, row));
+                } else {
+                    rows.update(|rows| merge(rows, row));
+                }
+            });
         });
     }
     #[cfg(not(feature = "hydrate"))]
@@ -107,12 +115,9 @@ pub(crate) fn DecisionTable(
             <table
                 class="decisions"
                 on:pointerenter=move |_| resting.set(true)
-                on:pointerleave=move |_| {
-                    resting.set(false);
-                    if !paused.get_untracked() {
-                        take();
-                    }
-                }
+                on:pointerleave=move |_| go_on()
+                on:focusin=move |_| resting.set(true)
+                on:focusout=move |_| go_on()
             >
                 {row::head(lang)}
                 <tbody>
@@ -201,5 +206,56 @@ mod follow {
         on_open.forget();
         on_error.forget();
         on_message.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Outcome;
+
+    fn row(id: usize, outcome: Outcome) -> DecisionRow {
+        DecisionRow {
+            id: id.to_string(),
+            time_ms: 0,
+            outcome,
+            code: None,
+            dry_run: false,
+            scope: "/a".to_owned(),
+            key: None,
+            model: None,
+            endpoint: None,
+            countries: Vec::new(),
+            simulated: false,
+            redactions: Vec::new(),
+            data_classes: Vec::new(),
+            cost_nanos: None,
+            overhead_micros: None,
+        }
+    }
+
+    #[test]
+    fn a_new_row_goes_on_top_and_a_known_one_stays_where_it_is() {
+        let mut rows = vec![(row(1, Outcome::Allowed), false), (row(0, Outcome::Running), false)];
+        merge(&mut rows, row(0, Outcome::Failed));
+        merge(&mut rows, row(2, Outcome::Running));
+        let seen: Vec<_> = rows.iter().map(|(row, fresh)| (row.id.as_str(), row.outcome, *fresh)).collect();
+        assert_eq!(
+            seen,
+            [("2", Outcome::Running, true), ("1", Outcome::Allowed, false), ("0", Outcome::Failed, false)]
+        );
+    }
+
+    #[test]
+    fn neither_the_table_nor_what_waits_grows_without_end() {
+        let (mut rows, mut waiting) = (Vec::new(), Vec::new());
+        for id in 0..KEPT * 2 {
+            merge(&mut rows, row(id, Outcome::Running));
+            hold(&mut waiting, row(id, Outcome::Running));
+        }
+        hold(&mut waiting, row(KEPT * 2 - 1, Outcome::Denied));
+        assert_eq!((rows.len(), waiting.len()), (KEPT, KEPT));
+        assert_eq!(waiting.last().map(|row| row.outcome), Some(Outcome::Denied));
+        assert_eq!(rows.first().map(|(row, _)| row.id.clone()), Some((KEPT * 2 - 1).to_string()));
     }
 }

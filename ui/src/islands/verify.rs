@@ -56,7 +56,7 @@ pub(crate) fn VerifyReceipt(
     let start = move |tamper: bool| {
         #[cfg(feature = "hydrate")]
         source.with_value(|(url, expected)| {
-            browser::run(url.clone(), expected.clone(), tamper, progress, lang)
+            browser::run(url.clone(), expected.clone(), tamper, progress, lang);
         });
         #[cfg(not(feature = "hydrate"))]
         let _ = (tamper, source);

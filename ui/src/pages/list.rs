@@ -22,6 +22,7 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
     let stream = (!filter.narrows() && filter.before.is_none()).then(|| STREAM_PATH.to_owned());
     let base_url = frame.overview.as_ref().map(|o| o.base_url.clone()).unwrap_or_default();
     let never_used = page.rows.is_empty() && !filter.narrows() && filter.before.is_none();
+    let hint = page.rows.is_empty().then(|| empty(filter, &base_url, lang));
     view! {
         <div class="page-head">
             <div>
@@ -31,11 +32,10 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
             {activity(&page.activity, filter, lang)}
         </div>
         {(!never_used).then(|| filters(filter, &page, lang))}
-        {if page.rows.is_empty() {
-            empty(filter, &base_url, lang).into_any()
-        } else {
-            view! { <DecisionTable rows=page.rows lang=lang stream=stream /> }.into_any()
-        }}
+        // The first row may arrive while the page is open: then the style sheet swaps the hint for the table.
+        {(!page.rows.is_empty() || stream.is_some())
+            .then(|| view! { <DecisionTable rows=page.rows lang=lang stream=stream /> })}
+        {hint}
         {(older.is_some() || newest.is_some())
             .then(|| {
                 view! {

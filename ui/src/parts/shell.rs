@@ -75,7 +75,10 @@ fn loader(script: &Script, nonce: Option<Nonce>) -> impl IntoView + use<> {
         "import({js}).then(async (bundle) => {{ \
            await bundle.default({{ module_or_path: {wasm} }}); \
            bundle.hydrate(); \
-           for (const island of document.querySelectorAll('leptos-island')) bundle[island.dataset.component]?.(island); \
+           for (const island of document.querySelectorAll('leptos-island')) {{ \
+             const wake = bundle[island.dataset.component]; \
+             if (wake) wake(island); else console.error('console bundle: of another build than the server'); \
+           }} \
          }}).catch((error) => console.error('console bundle:', error));"
     );
     view! {

@@ -57,8 +57,8 @@ impl Sample {
 
     /// The row at one step of the live stream: each decision runs for one step and has ended at the next.
     pub(crate) fn live(&self, step: u64) -> DecisionRow {
-        let index = usize::try_from(step / 2).unwrap_or(0) % self.rows.len();
-        let mut row = self.rows.get(index).cloned().expect("an index within the rows");
+        let rows = rows();
+        let mut row = rows[usize::try_from(step / 2).unwrap_or(0) % rows.len()].clone();
         row.id = format!("dec_live{:06}", step / 2);
         row.time_ms = NOW + i64::try_from(step / 2).unwrap_or(0) * 2000;
         if step.is_multiple_of(2) && row.outcome == Outcome::Allowed {
@@ -97,7 +97,7 @@ impl Console for Sample {
             models: ["claude-sonnet-4-5", "gpt-4o", "gpt-4o-mini", "mistral-large"]
                 .map(str::to_owned)
                 .to_vec(),
-            activity: activity(),
+            activity: if self.rows.is_empty() { Vec::new() } else { activity() },
         })
     }
 

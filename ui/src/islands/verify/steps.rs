@@ -157,7 +157,7 @@ fn explain(steps: &mut [Step], receipt: &Receipt, verified: &VerifiedReceipt, le
         let label = format!("{} {}", d.leaf, format::integer(record.index, lang));
         (label, (t.section_counts)(count(shown), count(withheld)))
     });
-    detail(steps, What::Fetch, vec![(d.receipt.to_owned(), size)]);
+    detail(steps, What::Fetch, vec![(t.size.to_owned(), size)]);
     detail(steps, What::Key, vec![(whose.to_owned(), verified.key.to_string())]);
     let head = vec![
         (d.origin.to_owned(), verified.checkpoint.origin.to_string()),

@@ -23,8 +23,11 @@ pub(super) fn section(view: &DecisionView, frame: &Frame) -> impl IntoView + use
             <h2>{t.record}</h2>
             <p class="hint">{t.record_lead}</p>
             <div class="record-grid">
-                <ol class="records">{view.records.iter().map(|each| record(each, lang)).collect_view()}</ol>
-                <div class="proof">{checkpoint} {receipt(view, lang)} {verification(view, frame)}</div>
+                <div class="proof">
+                    <ol class="records">{view.records.iter().map(|each| record(each, lang)).collect_view()}</ol>
+                    {verification(view, frame)}
+                </div>
+                <div class="proof">{checkpoint} {receipt(view, lang)}</div>
             </div>
         </section>
     }
