@@ -88,7 +88,8 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
     let network: NetworkSection = section(first, "network").unwrap_or_default();
     let principal: PrincipalSection = section(first, "principal").unwrap_or_default();
     let refusal: Option<RefusalSection> = section(first, "refusal");
-    let outcomes: Vec<OutcomeSection> = records.iter().filter_map(|record| section(record, "outcome")).collect();
+    let outcomes: Vec<OutcomeSection> =
+        records.iter().filter_map(|record| section(record, "outcome")).collect();
     let marks: Vec<Mark> =
         records.iter().rev().find_map(|record| section(record, "timing")).unwrap_or_default();
     let explained = facts.as_ref().filter(|_| made_by(first, &snapshot)).map(|facts| {
@@ -96,7 +97,8 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
         (snapshot.policy.explain(facts, &decision), decision)
     });
     let total_micros = marks.iter().map(|mark| mark.start_us + mark.us).max();
-    let provider_micros: u64 = marks.iter().filter(|mark| mark.stage == Stage::Forward).map(|mark| mark.us).sum();
+    let provider_micros: u64 =
+        marks.iter().filter(|mark| mark.stage == Stage::Forward).map(|mark| mark.us).sum();
     let attempts = attempts(&records, &outcomes, &marks);
     let checkpoint = checkpoint.unverified();
     Ok(ui::DecisionView {
@@ -173,7 +175,10 @@ fn request(
         body_bytes: network.body_bytes,
         spans: decided.spans,
         findings: facts.map(|facts| counts(&facts.entities)).unwrap_or_default(),
-        response_findings: outcomes.last().map(|outcome| counts(&outcome.response_findings)).unwrap_or_default(),
+        response_findings: outcomes
+            .last()
+            .map(|outcome| counts(&outcome.response_findings))
+            .unwrap_or_default(),
         data_classes,
         sensitivity: facts.map(|facts| facts.sensitivity.to_string()).unwrap_or_default(),
         subject_regions: facts
@@ -211,7 +216,9 @@ fn redactions(
                 .and_then(|(entity, decision)| {
                     let rules = decision.rules.iter().filter_map(|index| snapshot.policy.rule(*index));
                     rules
-                        .filter(|rule| rule.redact.as_ref().is_some_and(|redact| redact.entities.contains(entity)))
+                        .filter(|rule| {
+                            rule.redact.as_ref().is_some_and(|redact| redact.entities.contains(entity))
+                        })
                         .map(|rule| rule.id.clone())
                         .next()
                 })
@@ -222,7 +229,8 @@ fn redactions(
 }
 
 fn obligations(held: &Obligations) -> Vec<ui::ObligationView> {
-    let one = |name: &str, value: String| ui::ObligationView { name: name.to_owned(), value, rule: String::new() };
+    let one =
+        |name: &str, value: String| ui::ObligationView { name: name.to_owned(), value, rule: String::new() };
     [
         held.cache_denied.then(|| one("cache", String::from("deny"))),
         held.log_content_denied.then(|| one("log content", String::from("deny"))),
@@ -371,10 +379,7 @@ fn money(app: &App, records: &[StoredRecord]) -> Option<ui::MoneyView> {
 
 fn inputs(record: &StoredRecord) -> Vec<ui::InputView> {
     let digests = record.header().map(|header| header.digests).unwrap_or_default();
-    digests
-        .into_iter()
-        .map(|(name, value)| ui::InputView { name: name.to_string(), value: value.to_string() })
-        .collect()
+    digests.into_iter().map(|(name, value)| ui::InputView { name, value }).collect()
 }
 
 fn record(record: &StoredRecord) -> ui::RecordView {
