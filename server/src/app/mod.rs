@@ -29,7 +29,7 @@ use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::gateway::{Gateway, RefusedAuthentication, metrics};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, BuildError, Sources};
+use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long a request waits for others' reservations before a budget refuses it.
@@ -224,6 +224,7 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
     Ok(Sources {
         bundle: Arc::new(bundle),
         database: Arc::new(database),
+        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
     })

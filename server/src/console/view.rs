@@ -1,8 +1,7 @@
 //! The decision page's data, put together from the records of a decision and, for the reasons, from deciding again.
 //!
-//! A record holds what was decided; why an endpoint was excluded follows from the facts, the bundle and the catalog
-//! that the record names by digest. Where those are still in force the decision is derived again and explained; where
-//! they are not, the page shows what the record holds and says nothing more.
+//! A record holds what was decided; why an endpoint was excluded follows from the facts, and from the bundle, catalog and
+//! endpoints that the record names by digest and the archive keeps. The decision is derived again from them and explained.
 
 use bailiwick_policy::RequestFacts;
 use bailiwick_ui::view as ui;
@@ -13,7 +12,7 @@ use crate::app::App;
 use crate::audit::StoredRecord;
 use crate::gateway::settle::{OutcomeSection, UsageSection};
 use crate::gateway::timeline::{Mark, Stage};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Archive, Snapshot};
 use crate::store::decisions::DecisionRow as Stored;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -92,9 +91,17 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
         records.iter().filter_map(|record| section(record, "outcome")).collect();
     let marks: Vec<Mark> =
         records.iter().rev().find_map(|record| section(record, "timing")).unwrap_or_default();
-    let explained = facts.as_ref().filter(|_| made_by(first, &snapshot)).map(|facts| {
-        let decision = snapshot.policy.decide(facts);
-        (snapshot.policy.explain(facts, &decision), decision)
+    let recalled = match &facts {
+        Some(facts) if !made_by(first, &snapshot) => {
+            let digests = first.header().map(|header| header.digests).unwrap_or_default();
+            Archive::recall(&app.store, &digests, facts.time_ms).await?
+        }
+        _ => None,
+    };
+    let policy = recalled.as_ref().or_else(|| made_by(first, &snapshot).then_some(&snapshot.policy));
+    let explained = facts.as_ref().zip(policy).map(|(facts, policy)| {
+        let decision = policy.decide(facts);
+        (policy.explain(facts, &decision), decision)
     });
     let total_micros = marks.iter().map(|mark| mark.start_us + mark.us).max();
     let provider_micros: u64 =

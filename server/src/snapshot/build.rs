@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use governor::{Quota, RateLimiter};
 use smallvec::SmallVec;
 
-use super::{Declared, KeyEntry, Place, Route, Snapshot};
+use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
 use crate::budgets::{Budget, Budgets, Price};
 use crate::organisation::{Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
@@ -23,6 +23,8 @@ pub struct Sources {
     pub bundle: Arc<Bundle>,
     /// The compliance database.
     pub database: Arc<Database>,
+    /// The files that both were loaded from, to be kept as long as records name them.
+    pub archive: Arc<Archive>,
     /// The recognizers.
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
@@ -75,6 +77,7 @@ pub async fn build(
     let policy =
         Compiled::new(Arc::clone(&sources.bundle), Arc::clone(&sources.database), endpoints, decide_at_ms)
             .map_err(BuildError::Policy)?;
+    sources.archive.keep(store, &policy, now_ms).await?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
     let mut keys = HashMap::new();
     for row in store::keys::list(store).await? {
