@@ -132,6 +132,9 @@ async fn attempts(
     let order = routed.names();
     let mut number = 0;
     let mut last: Option<Refusal> = None;
+    // The last attempt, settled in the belief that another would follow it.
+    let mut unfinished: Option<Attempted<'_>> = None;
+    let mut spent_nano: Option<i64> = None;
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
@@ -197,11 +200,16 @@ async fn attempts(
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         };
-        settle(gateway, attempted, funded, &ending, &timeline).await;
+        let cost_nano = settle(gateway, attempted, funded, &ending, &timeline).await;
+        if let Some(cost_nano) = cost_nano {
+            *spent_nano.get_or_insert(0) += cost_nano;
+        }
         last = Some(refusal);
         if !more {
+            unfinished = None;
             break;
         }
+        unfinished = Some(attempted);
     }
     let refusal = last.unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
@@ -211,6 +219,14 @@ async fn attempts(
         if let Err(unrecorded) = refuse(gateway, decided, &refusal, network, &timeline).await {
             let _ = reply.send(Err(unrecorded));
             return;
+        }
+    }
+    if let Some(attempted) = unfinished {
+        let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
+        let told = record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms).await;
+        if let Err(error) = told {
+            // Its attempts are recorded and settled; only the list goes on showing it as under way.
+            tracing::error!(decision = decided.id, %error, "the end of a decision could not be recorded");
         }
     }
     let _ = reply.send(Err(refusal));
@@ -294,7 +310,6 @@ impl Attempt<'_> {
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
         let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
-        let begun = std::time::Instant::now();
         let relay = Relay::new(
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
@@ -303,10 +318,7 @@ impl Attempt<'_> {
             frames,
         );
         let (end, frames) = relay.run(first, events).await;
-        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
-        timeline.skip();
-        timeline.add(Stage::Forward, end.waited_us);
-        timeline.add(Stage::Respond, took.saturating_sub(end.waited_us));
+        timeline.end_of_stream(end.waited_us);
         let ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,
@@ -330,7 +342,7 @@ impl Attempt<'_> {
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {
-        settle(self.gateway, self.attempted, self.funded, ending, timeline).await;
+        let _ = settle(self.gateway, self.attempted, self.funded, ending, timeline).await;
     }
 }
 

@@ -113,14 +113,14 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
     section
 }
 
-/// Settles one attempt.
+/// Settles one attempt; tells what it cost, where that is known.
 pub async fn settle(
     gateway: &Gateway,
     attempted: Attempted<'_>,
     mut funded: Funded,
     ending: &Ending,
     timeline: &Timeline,
-) {
+) -> Option<i64> {
     let Attempted { decided, redactions, number, candidate } = attempted;
     let usage = cost(&funded, ending);
     let settled: SmallVec<[Settled; 4]> =
@@ -183,6 +183,7 @@ pub async fn settle(
         Ok(entry)
     };
     append_until_durable(gateway, make).await;
+    usage.cost_nano
 }
 
 /// Tries until the log has it or the server stops. Nothing is lost if it stops: see the module.

@@ -50,7 +50,11 @@ async fn signs_in(server: &Server, page: &Page) {
     page.go(&server.url("/")).await;
     assert_eq!(page.text("location.pathname").await, "/auth/sign-in", "nobody sees anything unsigned");
     page.go(&server.demo.announcement.console).await;
-    assert_eq!(page.text("location.pathname").await, "/", "the link signs in and leaves no token in the address");
+    assert_eq!(
+        page.text("location.pathname").await,
+        "/",
+        "the link signs in and leaves no token in the address"
+    );
     let cookies = page.send("Network.getCookies", json!({ "urls": [server.url("/")] })).await;
     let cookie = &cookies["cookies"][0];
     // Chromium takes a loopback address for a secure place, so the cookie is the same with and without TLS.
@@ -70,18 +74,28 @@ async fn watches(server: &Server, page: &Page) -> String {
 
     let reply = server.chat("support", "assistant", MAIL, &[]).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
-    let row = format!("document.querySelector('a.row-link[href=\"/decisions/{}\"]')?.closest('tr')", reply.decision());
+    let row = format!(
+        "document.querySelector('a.row-link[href=\"/decisions/{}\"]')?.closest('tr')",
+        reply.decision()
+    );
     page.until(&format!("{row}?.querySelector('.outcome-allowed') != null")).await;
     let shown = page.text(&format!("{row}.innerText")).await;
     for text in ["/acme/retail/support", "assistant", reply.header("x-bailiwick-endpoint"), "EMAIL", "IBAN"] {
         assert!(shown.contains(text), "`{text}` is not in the row: {shown}");
     }
-    assert!(page.run("getComputedStyle(document.querySelector('.empty')).display === 'none'").await == json!(true));
+    assert!(
+        page.run("getComputedStyle(document.querySelector('.empty')).display === 'none'").await
+            == json!(true)
+    );
 
     // What a client names can't become markup, on the way through the stream either.
     let hostile = server.chat("support", SCRIPT, "Hello", &[("x-bailiwick-user", SCRIPT)]).await;
     assert_eq!(hostile.status, 404);
-    page.until(&format!("document.querySelector('tr.decision .cell-model').textContent.trim() === {}", json!(SCRIPT))).await;
+    page.until(&format!(
+        "document.querySelector('tr.decision .cell-model').textContent.trim() === {}",
+        json!(SCRIPT)
+    ))
+    .await;
     assert_eq!(page.run("[window.owned === undefined, window.unreloaded]").await, json!([true, true]));
     reply.decision()
 }
@@ -96,7 +110,9 @@ async fn reads(server: &Server, page: &Page, decision: &str) {
     for text in ["2 e-mail addresses", "1 IBAN", "eu-personal-data-is-tokenised", "openai-us", "Excluded"] {
         assert!(said.contains(text), "`{text}` is not on the page:\n{said}");
     }
-    let evidence = page.run("[...document.querySelectorAll('.evidence a')].every(a => a.href.startsWith('https://'))").await;
+    let evidence = page
+        .run("[...document.querySelectorAll('.evidence a')].every(a => a.href.startsWith('https://'))")
+        .await;
     assert_eq!(evidence, json!(true));
     for value in ["anna.schmidt@example.de", "DE89370400440532013000"] {
         let held = page.text("document.documentElement.outerHTML").await.contains(value);
@@ -122,10 +138,13 @@ async fn verifies(server: &Server, page: &Page, decision: &str) {
     let verify = "document.querySelector('.verify-buttons button').click()";
     page.run(verify).await;
     page.until("document.querySelector('.verdict-passed') != null").await;
-    let steps = "[...document.querySelectorAll('.steps .step')].map(step => step.className.split('step-')[1])";
+    let steps =
+        "[...document.querySelectorAll('.steps .step')].map(step => step.className.split('step-')[1])";
     assert_eq!(page.run(steps).await, json!(vec!["passed"; 7]));
     let computed = page.text("document.querySelector('.steps').innerText").await;
-    let shown = page.run("[...document.querySelectorAll('.record > .labelled code')].map(code => code.textContent)").await;
+    let shown = page
+        .run("[...document.querySelectorAll('.record > .labelled code')].map(code => code.textContent)")
+        .await;
     assert_eq!(shown.as_array().map(Vec::len), Some(2), "a decision and its outcome: {shown}");
     for leaf in shown.as_array().into_iter().flatten().filter_map(|leaf| leaf.as_str()) {
         assert!(computed.contains(leaf), "leaf {leaf} was not computed: {computed}");
@@ -134,12 +153,15 @@ async fn verifies(server: &Server, page: &Page, decision: &str) {
     page.run("document.querySelectorAll('.verify-buttons button')[1].click()").await;
     page.until("document.querySelector('.verdict-failed') != null").await;
     let told = page.run(steps).await;
-    assert_eq!(told.as_array().map(|all| all.iter().filter(|step| *step == "failed").count()), Some(1), "{told}");
+    assert_eq!(
+        told.as_array().map(|all| all.iter().filter(|step| *step == "failed").count()),
+        Some(1),
+        "{told}"
+    );
 
     // A server that answers with the receipt of something else: it is in order, and yet not what the page shows.
-    let receipt = server
-        .page(&format!("/v1/decisions/{other}"), http::header::AUTHORIZATION, &token(server))
-        .await;
+    let receipt =
+        server.page(&format!("/v1/decisions/{other}"), http::header::AUTHORIZATION, &token(server)).await;
     assert_eq!(receipt.status, 200, "{}", receipt.body);
     page.send("Fetch.enable", json!({ "patterns": [{ "urlPattern": "*/v1/decisions/*" }] })).await;
     page.run(verify).await;
@@ -151,7 +173,8 @@ async fn verifies(server: &Server, page: &Page, decision: &str) {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::STANDARD.encode(&receipt.body);
     let request = page.events("Fetch.requestPaused")[0]["requestId"].clone();
-    page.send("Fetch.fulfillRequest", json!({ "requestId": request, "responseCode": 200, "body": body })).await;
+    page.send("Fetch.fulfillRequest", json!({ "requestId": request, "responseCode": 200, "body": body }))
+        .await;
     page.send("Fetch.disable", json!({})).await;
     page.until("document.querySelector('.steps .step:last-child.step-failed') != null").await;
     assert_eq!(page.run(&format!("{steps}.slice(0, 6)")).await, json!(vec!["passed"; 6]));
@@ -167,7 +190,9 @@ async fn chooses(server: &Server, page: &Page) {
          document.querySelector('form[action=\"/preferences\"] button').click()",
     )
     .await;
-    let now = page.run("[location.search, document.documentElement.lang, document.documentElement.dataset.theme]").await;
+    let now = page
+        .run("[location.search, document.documentElement.lang, document.documentElement.dataset.theme]")
+        .await;
     assert_eq!(now, json!(["?outcome=denied", "de", "dark"]));
     assert_eq!(page.text("getComputedStyle(document.documentElement).colorScheme").await, "dark");
 }

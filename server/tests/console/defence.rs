@@ -11,7 +11,13 @@ const SCRIPT: &str = "<script>alert(1)</script>";
 /// Whatever the status, a page runs no script but its own, is in no frame and in no cache.
 fn guarded(page: &Reply, what: &str) {
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "script-src 'nonce-", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
+    for part in [
+        "default-src 'none'",
+        "script-src 'nonce-",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    ] {
         assert!(policy.contains(part), "{what}: `{part}` is not in `{policy}`");
     }
     assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{what}: {policy}");
@@ -31,7 +37,8 @@ async fn every_page_is_guarded_and_a_link_works_once() {
     }
     assert!(!set.contains("Domain="), "{set}");
     let denied = server.chat("support", SCRIPT, "Hello", &[("x-bailiwick-user", SCRIPT)]).await.decision();
-    let refused = server.chat("support", "gpt-4.1-mini", "Hello", &[("x-bailiwick-user", SCRIPT)]).await.decision();
+    let refused =
+        server.chat("support", "gpt-4.1-mini", "Hello", &[("x-bailiwick-user", SCRIPT)]).await.decision();
     for (path, status) in [
         ("/", 200),
         ("/decisions", 200),
@@ -49,7 +56,8 @@ async fn every_page_is_guarded_and_a_link_works_once() {
         assert_eq!(page.status, status, "{path}: {}", page.body);
         guarded(&page, path);
     }
-    let again = server.page(server.demo.announcement.console.split_at(server.url("").len()).1, COOKIE, "").await;
+    let again =
+        server.page(server.demo.announcement.console.split_at(server.url("").len()).1, COOKIE, "").await;
     assert_eq!((again.status, again.header("set-cookie")), (403, ""), "a set-up link works once");
     guarded(&again, "a used link");
     let page = server.page(&format!("/decisions/{refused}"), COOKIE, &cookie).await;
@@ -67,7 +75,11 @@ async fn a_session_is_used_by_our_own_pages_only() {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        read(request.header("content-type", "application/json").body("{\"scope\":\"/acme\",\"name\":\"forged\"}"))
+        read(
+            request
+                .header("content-type", "application/json")
+                .body("{\"scope\":\"/acme\",\"name\":\"forged\"}"),
+        )
     };
     for forged in [
         &[("sec-fetch-site", "cross-site"), (ORIGIN.as_str(), "https://evil.example")][..],
@@ -91,7 +103,10 @@ async fn a_session_is_used_by_our_own_pages_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_sees_their_scope_and_no_other() {
     let server = Server::start().await;
-    let own = server.chat("research", "assistant", "Hello", &[("x-bailiwick-data-class", "public")]).await.decision();
+    let own = server
+        .chat("research", "assistant", "Hello", &[("x-bailiwick-data-class", "public")])
+        .await
+        .decision();
     let others = server.chat("support", "assistant", "Hello", &[]).await.decision();
     let app = &server.demo.app;
     let now_ms = app.gateway.clock.now_ms();
@@ -105,16 +120,19 @@ async fn a_viewer_sees_their_scope_and_no_other() {
     assert!(!list.body.contains("/acme/retail"), "nor does a filter name another");
     let json = server.page("/api/v1/decisions", AUTHORIZATION, &auditor).await;
     assert!(json.body.contains(&own) && !json.body.contains(&others), "{}", json.body);
-    for (path, id, status) in [
-        ("/decisions/", &own, 200),
-        ("/decisions/", &others, 404),
-        ("/v1/decisions/", &own, 200),
-    ] {
-        assert_eq!(server.page(&format!("{path}{id}"), AUTHORIZATION, &auditor).await.status, status, "{path}{id}");
+    for (path, id, status) in
+        [("/decisions/", &own, 200), ("/decisions/", &others, 404), ("/v1/decisions/", &own, 200)]
+    {
+        assert_eq!(
+            server.page(&format!("{path}{id}"), AUTHORIZATION, &auditor).await.status,
+            status,
+            "{path}{id}"
+        );
     }
     let receipt = server.page(&format!("/v1/decisions/{others}"), AUTHORIZATION, &auditor).await;
     assert!([403, 404].contains(&receipt.status), "{}: {}", receipt.status, receipt.body);
-    for path in ["/decisions?scope=/acme/retail", "/decisions?scope=/", "/decisions?scope=/acme/researchers"] {
+    for path in ["/decisions?scope=/acme/retail", "/decisions?scope=/", "/decisions?scope=/acme/researchers"]
+    {
         let page = server.page(path, AUTHORIZATION, &auditor).await;
         assert_eq!(page.status, 403, "{path}");
         assert!(!page.body.contains(&others));

@@ -16,4 +16,5 @@
 mod browser;
 mod cdp;
 mod defence;
+mod endings;
 mod server;

@@ -66,7 +66,7 @@ pub(crate) fn sentence(view: &DecisionView, lang: Lang) -> String {
         Outcome::Failed => {
             let ended = view.attempts.last().map_or("", |attempt| attempt.outcome.as_str());
             (t.sentence_failed)(view.attempts.len(), ended)
-        },
+        }
         Outcome::Allowed if view.row.dry_run => (t.sentence_dry_run)(endpoint, &countries, &redacted),
         Outcome::Allowed => (t.sentence_allowed)(endpoint, &countries, &redacted),
         Outcome::Running => (t.sentence_running)(endpoint, &countries, &redacted),
@@ -160,27 +160,29 @@ fn figures(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     let commit = (commit > 0).then(|| format!("{} {}", t.commit, format::duration(commit, lang)));
     let provider = view.provider_micros.filter(|_| !view.attempts.is_empty());
     let figures = [
-        (t.overhead, duration(view.row.overhead_micros), Some("#timing"), commit),
+        (t.overhead, duration(view.row.overhead_micros), Some("#timing"), None),
         (t.provider_wait, duration(provider), Some("#timing"), None),
         (t.total, duration(view.total_micros), Some("#timing"), None),
         (t.cost, view.row.cost_nanos.map_or_else(dash, |cost| format::money(cost, lang)), money, None),
-        (t.tokens, tokens.unwrap_or_else(dash), money, Some(t.tokens_in_out.to_owned())),
+        (t.tokens, tokens.unwrap_or_else(dash), money, Some(t.tokens_in_out)),
         (t.redactions, format::integer(redacted, lang), Some("#done"), None),
     ];
     view! {
         <ul class="figures figures-wide">
             {figures
-                .map(|(label, value, href, unit)| {
+                .into_iter()
+                .zip(std::iter::once(commit).chain(std::iter::repeat(None)))
+                .map(|((label, value, href, unit), note)| {
                     view! {
                         <li>
                             <a class="figure" href=href>
                                 <span>{label} {unit.map(|unit| view! { <small>{unit}</small> })}</span>
                                 <b>{value}</b>
+                                {note.map(|note| view! { <small class="figure-note">{note}</small> })}
                             </a>
                         </li>
                     }
                 })
-                .into_iter()
                 .collect_view()}
         </ul>
     }

@@ -99,7 +99,12 @@ fn scaled(count: u32, most: u32) -> u32 {
 }
 
 /// Why the list is empty, and the next step.
-pub(super) fn empty(filter: &DecisionFilter, base_url: &str, model: &str, lang: Lang) -> impl IntoView + use<> {
+pub(super) fn empty(
+    filter: &DecisionFilter,
+    base_url: &str,
+    model: &str,
+    lang: Lang,
+) -> impl IntoView + use<> {
     let t = &lang.text().list;
     if filter.narrows() || filter.before.is_some() {
         return view! {

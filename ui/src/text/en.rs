@@ -222,7 +222,9 @@ pub(super) const TEXT: Text = Text {
             .to_owned()
         },
         sentence_failed: |attempts, ended| match (attempts, ended) {
-            (_, "client_gone") => "Allowed and sent, but the client left before the answer was complete.".to_owned(),
+            (_, "client_gone") => {
+                "Allowed and sent, but the client left before the answer was complete.".to_owned()
+            }
             (_, "upstream_broke_off") => "Allowed and sent, but the answer broke off.".to_owned(),
             (0, _) => "Allowed, but it could not be sent.".to_owned(),
             (1, _) => "Allowed and sent, but the endpoint failed.".to_owned(),

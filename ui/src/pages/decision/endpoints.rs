@@ -6,12 +6,12 @@ use super::request::rule_link;
 use crate::format;
 use crate::parts::{countries, icons, simulated_mark};
 use crate::text::{self, Lang};
-use crate::view::{Outcome, AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion, RuleView};
+use crate::view::{AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion, Outcome, RuleView};
 
 /// The section.
 pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
-    let eligible = view.endpoints.iter().filter(|endpoint| endpoint.rank.is_some()).count();
+    let eligible = view.endpoints.iter().filter(|endpoint| endpoint.eligible).count();
     let chosen = view.attempts.iter().find(|attempt| attempt.ok).map(|attempt| attempt.endpoint.clone());
     let cards = view
         .endpoints
@@ -29,21 +29,16 @@ pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> 
 
 fn card(endpoint: &EndpointView, chosen: bool, listed: &[RuleView], lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
-    let class = match (endpoint.rank.is_some(), chosen) {
+    let class = match (endpoint.eligible, chosen) {
         (true, true) => "endpoint-card eligible chosen",
         (true, false) => "endpoint-card eligible",
         (false, _) => "endpoint-card excluded",
     };
-    let mark = match endpoint.rank {
-        Some(rank) => view! {
-            <span class="verdict verdict-eligible">
-                {icons::tick()} {t.eligible} <span class="rank" title=t.rank>{rank}</span>
-            </span>
-        }
-        .into_any(),
-        None => {
-            view! { <span class="verdict verdict-excluded">{icons::cross()} {t.excluded}</span> }.into_any()
-        }
+    let mark = if endpoint.eligible {
+        let rank = endpoint.rank.map(|rank| view! { <span class="rank" title=t.rank>{rank}</span> });
+        view! { <span class="verdict verdict-eligible">{icons::tick()} {t.eligible} {rank}</span> }.into_any()
+    } else {
+        view! { <span class="verdict verdict-excluded">{icons::cross()} {t.excluded}</span> }.into_any()
     };
     let place = endpoint.region.clone().map(|region| view! { <span class="code">{region}</span> });
     let mut reasons = endpoint.exclusions.iter().map(|exclusion| reason(exclusion, listed, lang).into_any());
