@@ -131,10 +131,12 @@ async fn attempts(
     let decided = &routed.decided;
     let order = routed.names();
     let mut number = 0;
-    let mut concluded = false;
     let mut last: Option<Refusal> = None;
     // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
     let mut late: Vec<Outcome<'_>> = Vec::new();
+    // The last attempt, settled in the belief that another would follow it.
+    let mut unfinished: Option<Attempted<'_>> = None;
+    let mut spent_nano: Option<i64> = None;
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
@@ -204,10 +206,13 @@ async fn attempts(
             redacted: EntityCounts::default(),
         };
         let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
+        if let Some(cost_nano) = outcome.cost_nano() {
+            *spent_nano.get_or_insert(0) += cost_nano;
+        }
         last = Some(refusal);
+        unfinished = more.then_some(attempted);
         if !more {
             late.push(outcome);
-            concluded = true;
             break;
         }
         if outcome.try_record(&gateway.audit).await.is_err() {
@@ -218,10 +223,21 @@ async fn attempts(
     let refusal = last.unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
-    // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
-    let refused =
-        if concluded { Ok(()) } else { refuse(gateway, decided, &refusal, network, &timeline).await };
-    let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
+    if number == 0 {
+        // Nothing was tried, so nothing is recorded yet.
+        let refused = refuse(gateway, decided, &refusal, network, &timeline).await;
+        let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
+        return;
+    }
+    if let Some(attempted) = unfinished {
+        let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
+        let told = record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms).await;
+        if let Err(error) = told {
+            // Its attempts are recorded and settled; only the list goes on showing it as under way.
+            tracing::error!(decision = decided.id, %error, "the end of a decision could not be recorded");
+        }
+    }
+    let _ = reply.send(Err(refusal));
     for outcome in late {
         outcome.record(gateway).await;
     }
@@ -305,7 +321,6 @@ impl Attempt<'_> {
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
         let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
-        let begun = std::time::Instant::now();
         let relay = Relay::new(
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
@@ -314,10 +329,7 @@ impl Attempt<'_> {
             frames,
         );
         let (end, frames) = relay.run(first, events).await;
-        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
-        timeline.skip();
-        timeline.add(Stage::Forward, end.waited_us);
-        timeline.add(Stage::Respond, took.saturating_sub(end.waited_us));
+        timeline.end_of_stream(end.waited_us);
         let ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,

@@ -178,6 +178,12 @@ pub fn book<'a>(
 }
 
 impl Outcome<'_> {
+    /// What was booked, in nano-dollars; `None` where no price is known.
+    #[must_use]
+    pub fn cost_nano(&self) -> Option<i64> {
+        self.usage.cost_nano
+    }
+
     /// Tries once to make it durable.
     ///
     /// # Errors
