@@ -13,7 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::var("BAILIWICK_CONSOLE_DIR").ok().filter(|folder| !folder.is_empty());
     let text = match folder {
         Some(folder) => bundle(Path::new(&folder))?,
-        None => String::from("pub(super) static MANIFEST: &str = \"\";\npub(super) static FILES: &[(&str, &[u8])] = &[];\n"),
+        None => String::from(
+            "pub(super) static MANIFEST: &str = \"\";\npub(super) static FILES: &[(&str, &[u8])] = &[];\n",
+        ),
     };
     std::fs::write(out, text)?;
     Ok(())
@@ -31,7 +33,7 @@ fn bundle(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name != "manifest.json" && file.is_file() {
-            writeln!(text, "    ({name:?}, include_bytes!({:?})),", file)?;
+            writeln!(text, "    ({name:?}, include_bytes!({file:?})),")?;
         }
     }
     text.push_str("];\n");

@@ -105,7 +105,12 @@ impl Database {
     /// # Errors
     /// Where the files do not load; a test of this crate holds that they do.
     pub fn embedded() -> Result<Self, LoadError> {
-        Self::load(EMBEDDED.map(|(path, text)| (path.to_owned(), text.to_owned())))
+        Self::load(Self::embedded_files())
+    }
+
+    /// The files that [`Database::embedded`] is loaded from, by path: what its digest names.
+    pub fn embedded_files() -> impl Iterator<Item = (String, String)> {
+        EMBEDDED.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned()))
     }
 
     /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, and a file of facts a service.

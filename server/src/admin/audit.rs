@@ -43,7 +43,7 @@ pub(super) async fn export(
         principal: Some(actor.subject),
     };
     // Written to a temporary file first: an export that fails half-way must not look like one that is whole.
-    let file = tokio::task::spawn_blocking(|| tempfile::tempfile())
+    let file = tokio::task::spawn_blocking(tempfile::tempfile)
         .await
         .map_err(|error| fault(&error))?
         .map_err(|error| fault(&error))?;

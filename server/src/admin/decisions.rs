@@ -57,18 +57,16 @@ pub(super) async fn stream(
     let actor = actor(&app, &method, &headers).await?;
     let stopping = app.gateway.stopping_live.clone();
     let changes = BroadcastStream::new(app.gateway.audit.subscribe());
-    let events = changes
-        .take_until(async move { stopping.cancelled().await })
-        .filter_map(move |change| {
-            let event = change.ok().and_then(|row| {
-                if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) {
-                    return None;
-                }
-                let view = rows::view(&row, &app.gateway.snapshot.load());
-                Event::default().json_data(view).ok()
-            });
-            std::future::ready(event.map(Ok))
+    let events = changes.take_until(async move { stopping.cancelled().await }).filter_map(move |change| {
+        let event = change.ok().and_then(|row| {
+            if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) {
+                return None;
+            }
+            let view = rows::view(&row, &app.gateway.snapshot.load());
+            Event::default().json_data(view).ok()
         });
+        std::future::ready(event.map(Ok))
+    });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 

@@ -134,7 +134,8 @@ pub(super) async fn create(
             if let Some(limit_nano) = limit_nano {
                 store::budgets::create(&app.store, own_budget(&created.id, limit_nano, now_ms)).await?;
             }
-            record(&app, &actor, &new.scope, "key_created", &serde_json::json!({ "key": created.id })).await?;
+            record(&app, &actor, &new.scope, "key_created", &serde_json::json!({ "key": created.id }))
+                .await?;
             Ok::<_, Problem>(created)
         })
         .await?;

@@ -64,7 +64,9 @@ pub(super) async fn budgets(
         .standings(app.gateway.clock.now_ms())
         .into_iter()
         .filter(|standing| {
-            owners.get(&standing.budget.id).is_some_and(|scope| bailiwick_policy::scope::covers(&actor.scope, scope))
+            owners
+                .get(&standing.budget.id)
+                .is_some_and(|scope| bailiwick_policy::scope::covers(&actor.scope, scope))
         })
         .map(|standing| {
             serde_json::json!({

@@ -80,23 +80,38 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
-            StoreError::Conflict(what) => Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what),
-            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
-                Self::fault(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer", &error)
+            StoreError::Conflict(what) => {
+                Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what)
             }
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) => Self::fault(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database_unavailable",
+                "The database does not answer",
+                &error,
+            ),
         }
     }
 }
 
 impl From<AuditUnavailable> for Problem {
     fn from(error: AuditUnavailable) -> Self {
-        Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot write", &error)
+        Self::fault(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "audit_unavailable",
+            "The audit log cannot write",
+            &error,
+        )
     }
 }
 
 impl From<RecordError> for Problem {
     fn from(error: RecordError) -> Self {
-        Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot write", &error)
+        Self::fault(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "audit_unavailable",
+            "The audit log cannot write",
+            &error,
+        )
     }
 }
 
@@ -104,7 +119,12 @@ impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::NotFound(_) => Self::not_found("decision"),
-            other => Self::fault(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The audit log cannot be read", &other),
+            other => Self::fault(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "audit_unavailable",
+                "The audit log cannot be read",
+                &other,
+            ),
         }
     }
 }
@@ -114,9 +134,12 @@ impl From<ApplyError> for Problem {
         match error {
             ApplyError::Invalid(_) => Self::invalid(error.to_string()),
             ApplyError::Store(error) => error.into(),
-            ApplyError::NoRandomness(error) => {
-                Self::fault(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", "No secret could be made", &error)
-            }
+            ApplyError::NoRandomness(error) => Self::fault(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_randomness",
+                "No secret could be made",
+                &error,
+            ),
         }
     }
 }
@@ -126,7 +149,8 @@ impl From<BuildError> for Problem {
         match error {
             BuildError::Store(error) => error.into(),
             BuildError::Policy(_) | BuildError::Row(_) => {
-                Self::new(StatusCode::CONFLICT, "not_in_force", "It is stored, but cannot be put in force").detail(error.to_string())
+                Self::new(StatusCode::CONFLICT, "not_in_force", "It is stored, but cannot be put in force")
+                    .detail(error.to_string())
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::gateway::{Gateway, RefusedAuthentication, metrics};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, BuildError, Sources};
+use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long a request waits for others' reservations before a budget refuses it.
@@ -182,7 +182,8 @@ impl App {
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
         let snapshot =
-            snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms).await?;
+            snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms)
+                .await?;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
         Ok(())
@@ -220,7 +221,13 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
         problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
     })?;
     let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
-    Ok(Sources { bundle: Arc::new(bundle), database: Arc::new(database), detector: Arc::new(Detector::new()), decide_at_ms: None })
+    Ok(Sources {
+        bundle: Arc::new(bundle),
+        database: Arc::new(database),
+        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
+        detector: Arc::new(Detector::new()),
+        decide_at_ms: None,
+    })
 }
 
 /// Reads a bundle's folder.
@@ -237,7 +244,8 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
     while let Some(path) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
             let path = entry.map_err(|error| failed(&path, &error))?.path();
-            let hidden = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
+            let hidden =
+                path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
             if hidden {
                 continue;
             }
@@ -279,8 +287,8 @@ fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
     let mut options = ClientOptions::default();
     if let Some(path) = &config.ca_bundle {
         let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
-        let roots =
-            crate::providers::client::read_ca_bundle(&pem).map_err(|error| failed(path, error.to_string()))?;
+        let roots = crate::providers::client::read_ca_bundle(&pem)
+            .map_err(|error| failed(path, error.to_string()))?;
         options.trust = if config.only_ca_bundle { Trust::Only(roots) } else { Trust::PublicRootsAnd(roots) };
     }
     UpstreamClient::new(options).map_err(|error| StartError::System {

@@ -31,7 +31,12 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
         .merge(pages)
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(move || ready(Arc::clone(&health))))
-        .route("/metrics", get(move || std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())))
+        .route(
+            "/metrics",
+            get(move || {
+                std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())
+            }),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
 }
@@ -40,8 +45,8 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
 #[must_use]
 pub fn metrics_recorder() -> Option<PrometheusHandle> {
     const SECONDS: &[f64] = &[
-        0.000_025, 0.000_05, 0.000_075, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25,
-        1.0, 5.0, 30.0,
+        0.000_025, 0.000_05, 0.000_075, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005,
+        0.01, 0.05, 0.25, 1.0, 5.0, 30.0,
     ];
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix(String::from("_seconds")), SECONDS)
@@ -74,7 +79,12 @@ async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if html {
-        return bailiwick_ui::error_page(&headers, &console::assets(), None, bailiwick_ui::PageError::NotFound);
+        return bailiwick_ui::error_page(
+            &headers,
+            &console::assets(),
+            None,
+            bailiwick_ui::PageError::NotFound,
+        );
     }
     (StatusCode::NOT_FOUND, "not found\n").into_response()
 }

@@ -30,8 +30,9 @@ pub(super) fn token_key(data_dir: &Path) -> Result<TokenKey, StartError> {
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let mut key = [0_u8; 32];
-            hex::decode_to_slice(text.trim(), &mut key)
-                .map_err(|_| failed(String::from("it does not hold 64 hex digits: delete it to get a new one")))?;
+            hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
+                failed(String::from("it does not hold 64 hex digits: delete it to get a new one"))
+            })?;
             Ok(TokenKey::new(key))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

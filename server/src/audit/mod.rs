@@ -1,8 +1,8 @@
 //! The audit log: append, prove, export.
 //!
 //! An append returns when its record is on the disk and in the tree, together with the spend that it explains,
-//! or it fails and nothing of it is there. Many appends share one commit ([`committer`]). The list of decisions
-//! trails the log: a row is written with a later commit, by default within a quarter of a second, and whoever
+//! or it fails and nothing of it is there. Many appends share one commit. The list of decisions
+//! trails the log: a row is written with a later commit, by default within half a second, and whoever
 //! reads the list through [`Audit::decisions`] first has it brought up to date.
 
 mod checkpoints;

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::store::decisions::DecisionRow;
 
-/// How long a row waits for a later one of the same decision, so that most decisions are written once.
+/// How long a row waits for a later one of the same decision, so that most decisions are written once. It waits
+/// up to twice as long for company, so that few commits have rows to write.
 pub(super) const INDEX_LAG: Duration = Duration::from_millis(250);
 /// Rows that one commit writes, unless more come in: a commit is what requests wait for.
 pub(super) const INDEX_ROWS: usize = 64;
@@ -43,9 +44,12 @@ impl PendingIndex {
         self.rows.insert(leaf, Pending { since: now, leaf, row });
     }
 
-    /// When the oldest row is due.
+    /// When rows are to be written: when enough are due, or when the oldest has waited twice as long.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.rows.values().next().and_then(|pending| pending.since.checked_add(INDEX_LAG))
+        let since = |pending: &Pending| pending.since.checked_add(INDEX_LAG);
+        let oldest = self.rows.values().next().and_then(since)?.checked_add(INDEX_LAG);
+        let enough = self.rows.values().nth(INDEX_ROWS).and_then(since);
+        [oldest, enough].into_iter().flatten().min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -54,8 +58,11 @@ impl PendingIndex {
 
     /// Takes the rows that are due at `now` (or, with `all`, any), oldest first, `most` of them.
     pub(super) fn take(&mut self, now: Instant, all: bool, most: usize) -> Vec<(u64, Pending)> {
-        let due = |pending: &Pending| all || now.saturating_duration_since(pending.since) >= INDEX_LAG;
         let mut taken = Vec::new();
+        if !all && self.due().is_none_or(|due| due > now) {
+            return taken;
+        }
+        let due = |pending: &Pending| all || now.saturating_duration_since(pending.since) >= INDEX_LAG;
         while taken.len() < most {
             match self.rows.first_entry() {
                 Some(entry) if due(entry.get()) => {

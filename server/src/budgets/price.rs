@@ -32,7 +32,8 @@ impl Price {
         if self.output <= 0 {
             return None;
         }
-        let left = i128::from(nano) * 1_000_000 - i128::from(input) * i128::from(self.input.max(self.cached_input));
+        let left =
+            i128::from(nano) * 1_000_000 - i128::from(input) * i128::from(self.input.max(self.cached_input));
         Some(u64::try_from(left / i128::from(self.output)).unwrap_or(0))
     }
 }
@@ -79,7 +80,8 @@ mod tests {
 
     #[test]
     fn dollars_round_trip() {
-        for (text, nano) in [("0", 0), ("12.5", 12_500_000_000), ("0.000000001", 1), ("250", 250_000_000_000)] {
+        for (text, nano) in [("0", 0), ("12.5", 12_500_000_000), ("0.000000001", 1), ("250", 250_000_000_000)]
+        {
             assert_eq!(parse_usd(text), Ok(nano));
             assert_eq!(format_usd(nano), text);
         }

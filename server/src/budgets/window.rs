@@ -47,7 +47,9 @@ impl std::str::FromStr for Window {
         [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::Total]
             .into_iter()
             .find(|window| window.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is no budget window: hour, day, week, month, quarter, year or total"))
+            .ok_or_else(|| {
+                format!("`{text}` is no budget window: hour, day, week, month, quarter, year or total")
+            })
     }
 }
 

@@ -106,7 +106,10 @@ async fn write(file: &PathBuf, response: reqwest::Response) -> Result<u64, Faile
     let mut whole = if is_standard(file) {
         None
     } else {
-        Some(tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new("."))).map_err(Failed::file(file))?)
+        Some(
+            tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))
+                .map_err(Failed::file(file))?,
+        )
     };
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| Failed::Said(format!("the server's answer broke off: {error}")))?;
@@ -159,7 +162,10 @@ pub(super) fn verify(args: &VerifyArgs, output: Output) -> Result<(), Failed> {
                 let key = if verified.key_expected {
                     String::from("signed with the expected key")
                 } else {
-                    format!("signed with the key inside the file; compare its fingerprint: {}", verified.key.fingerprint())
+                    format!(
+                        "signed with the key inside the file; compare its fingerprint: {}",
+                        verified.key.fingerprint()
+                    )
                 };
                 format!(
                     "verified: {} records of {} are in the log of {size} leaves with root {root}, {key}",

@@ -36,7 +36,12 @@ pub(super) async fn run(args: ApplyArgs, output: Output) -> Result<(), Failed> {
         );
         for key in applied.get("created_keys").and_then(Value::as_array).into_iter().flatten() {
             let field = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
-            text.push_str(&format!("created key {} of {}: {}\n", field("name"), field("scope"), field("key")));
+            text.push_str(&format!(
+                "created key {} of {}: {}\n",
+                field("name"),
+                field("scope"),
+                field("key")
+            ));
         }
         text
     });

@@ -22,7 +22,10 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<(), Failed> {
     let temporary = match &args.data_dir {
         Some(_) => None,
         None => Some(
-            tempfile::Builder::new().prefix("bailiwick-demo-").tempdir().map_err(Failed::io("a temporary folder"))?,
+            tempfile::Builder::new()
+                .prefix("bailiwick-demo-")
+                .tempdir()
+                .map_err(Failed::io("a temporary folder"))?,
         ),
     };
     let folder = match (&args.data_dir, &temporary) {
@@ -43,8 +46,11 @@ fn text(announcement: &Announcement) -> String {
     let key = |name: &str| keys.get(name).map(String::as_str).unwrap_or_default();
     let mut rows = Vec::new();
     for endpoint in endpoints {
-        let countries =
-            if endpoint.countries.is_empty() { String::from("unknown") } else { endpoint.countries.join(" ") };
+        let countries = if endpoint.countries.is_empty() {
+            String::from("unknown")
+        } else {
+            endpoint.countries.join(" ")
+        };
         rows.push(vec![
             endpoint.name.clone(),
             endpoint.model.clone(),

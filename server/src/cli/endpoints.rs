@@ -54,8 +54,11 @@ fn list(listed: &Listed) -> String {
         .endpoints
         .iter()
         .map(|endpoint| {
-            let countries =
-                if endpoint.countries.is_empty() { String::from("unknown") } else { endpoint.countries.join(" ") };
+            let countries = if endpoint.countries.is_empty() {
+                String::from("unknown")
+            } else {
+                endpoint.countries.join(" ")
+            };
             let state = match (endpoint.resting, endpoint.simulated) {
                 (true, _) => "resting after failures",
                 (false, true) => "simulated",
@@ -71,7 +74,8 @@ fn list(listed: &Listed) -> String {
             ]
         })
         .collect();
-    let mut text = super::output::table(&["endpoint", "scope", "operator", "processes in", "models", ""], &rows);
+    let mut text =
+        super::output::table(&["endpoint", "scope", "operator", "processes in", "models", ""], &rows);
     for problem in &listed.unusable {
         text.push_str(&format!("not in use: {problem}\n"));
     }

@@ -59,7 +59,8 @@ pub(super) async fn run(command: KeysCommand, output: Output) -> Result<(), Fail
             let body = json!({
                 "scope": scope, "name": name, "budget_usd": budget_usd, "models": models, "expires": expires,
             });
-            let created: Value = Api::new(&remote).json(Method::POST, "/api/v1/keys", &[], Some(&body)).await?;
+            let created: Value =
+                Api::new(&remote).json(Method::POST, "/api/v1/keys", &[], Some(&body)).await?;
             output.result(&created, || shown(&created));
         }
         KeysCommand::List { remote } => {

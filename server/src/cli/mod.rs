@@ -13,7 +13,7 @@ mod policy;
 mod remote;
 mod serve;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -78,10 +78,7 @@ enum Failed {
     Start(#[from] crate::app::StartError),
     /// Reading or writing.
     #[error("{what}: {why}")]
-    Io {
-        what: String,
-        why: std::io::Error,
-    },
+    Io { what: String, why: std::io::Error },
     /// The server refused.
     #[error(transparent)]
     Remote(#[from] remote::RemoteError),
@@ -148,7 +145,7 @@ fn logging() {
 }
 
 /// A path that stands for standard input or output where it is `-`.
-fn is_standard(path: &PathBuf) -> bool {
+fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -1,6 +1,6 @@
 //! `bailiwick policy check` and `bailiwick policy test`: a bundle without a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
@@ -77,7 +77,8 @@ pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> 
             let mut written = Vec::new();
             for (name, schema) in bailiwick_policy::schemas() {
                 let path = dir.join(format!("{name}.schema.json"));
-                let text = serde_json::to_string_pretty(&schema).map_err(|error| Failed::Said(error.to_string()))?;
+                let text =
+                    serde_json::to_string_pretty(&schema).map_err(|error| Failed::Said(error.to_string()))?;
                 std::fs::write(&path, text).map_err(Failed::file(&path))?;
                 written.push(path.display().to_string());
             }
@@ -87,7 +88,7 @@ pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> 
     }
 }
 
-fn load(dir: &PathBuf, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
+fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
     let source = read_bundle(dir)?;
     let database = Database::embedded().map_err(|error| Failed::Said(error.to_string()))?;
     match Bundle::load(&source) {

@@ -43,7 +43,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
 
 /// A server that nobody can administer yet makes a way in: a one-time link for a person, a token for automation.
 async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
-    let said = |error: &dyn std::fmt::Display| Failed::Said(format!("the first run cannot be set up: {error}"));
+    let said =
+        |error: &dyn std::fmt::Display| Failed::Said(format!("the first run cannot be set up: {error}"));
     let nobody = store::people::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
     let no_token = store::service_tokens::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
     let now_ms = app.gateway.clock.now_ms();
@@ -56,8 +57,9 @@ async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
             ..Default::default()
         };
         crate::organisation::apply(&app.store, &root, now_ms).await.map_err(|error| said(&error))?;
-        let token =
-            create_token(&app.store, "first run", "/", &["owner"], now_ms).await.map_err(|error| said(&error))?;
+        let token = create_token(&app.store, "first run", "/", &["owner"], now_ms)
+            .await
+            .map_err(|error| said(&error))?;
         let path = app.config.data_dir.join("admin.token");
         write_private(&path, &token.reveal()).map_err(Failed::file(&path))?;
         output.note(&format!("a service token with every right is in {}", path.display()));

@@ -53,9 +53,8 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
             .flat_map(|value| value.split(','))
             .any(|accepted| accepted.split(';').next().is_some_and(|accepted| accepted.trim() == coding))
     };
-    let embedded = |name: &str| {
-        embedded::FILES.iter().find(|(file, _)| *file == name).map(|(_, content)| *content)
-    };
+    let embedded =
+        |name: &str| embedded::FILES.iter().find(|(file, _)| *file == name).map(|(_, content)| *content);
     let (content, coding): (&'static [u8], Option<&'static str>) = if name == css {
         (CSS.as_bytes(), None)
     } else if name == icon {

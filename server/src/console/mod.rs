@@ -69,7 +69,11 @@ impl Console for ServerConsole {
         })
     }
 
-    async fn decisions(&self, viewer: &Viewer, filter: &DecisionFilter) -> Result<DecisionPage, ConsoleError> {
+    async fn decisions(
+        &self,
+        viewer: &Viewer,
+        filter: &DecisionFilter,
+    ) -> Result<DecisionPage, ConsoleError> {
         let snapshot = self.app.gateway.snapshot.load_full();
         let wanted = filter.scope.as_deref().unwrap_or(&viewer.scope);
         if !scope::covers(&viewer.scope, wanted) {

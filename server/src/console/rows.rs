@@ -8,7 +8,8 @@ use crate::store::decisions::DecisionRow as Stored;
 /// A stored row with the names that the configuration in force gives to its ids.
 #[must_use]
 pub fn view(row: &Stored, snapshot: &Snapshot) -> DecisionRow {
-    let place = row.endpoint.as_deref().and_then(|name| snapshot.places.iter().find(|place| place.name == name));
+    let place =
+        row.endpoint.as_deref().and_then(|name| snapshot.places.iter().find(|place| place.name == name));
     DecisionRow {
         id: row.id.clone(),
         time_ms: row.time_ms,

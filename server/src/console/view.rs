@@ -1,8 +1,7 @@
 //! The decision page's data, put together from the records of a decision and, for the reasons, from deciding again.
 //!
-//! A record holds what was decided; why an endpoint was excluded follows from the facts, the bundle and the catalog
-//! that the record names by digest. Where those are still in force the decision is derived again and explained; where
-//! they are not, the page shows what the record holds and says nothing more.
+//! A record holds what was decided; why an endpoint was excluded follows from the facts, and from the bundle, catalog and
+//! endpoints that the record names by digest and the archive keeps. The decision is derived again from them and explained.
 
 use bailiwick_policy::RequestFacts;
 use bailiwick_ui::view as ui;
@@ -13,7 +12,7 @@ use crate::app::App;
 use crate::audit::StoredRecord;
 use crate::gateway::settle::{OutcomeSection, UsageSection};
 use crate::gateway::timeline::{Mark, Stage};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Archive, Snapshot};
 use crate::store::decisions::DecisionRow as Stored;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -88,15 +87,25 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
     let network: NetworkSection = section(first, "network").unwrap_or_default();
     let principal: PrincipalSection = section(first, "principal").unwrap_or_default();
     let refusal: Option<RefusalSection> = section(first, "refusal");
-    let outcomes: Vec<OutcomeSection> = records.iter().filter_map(|record| section(record, "outcome")).collect();
+    let outcomes: Vec<OutcomeSection> =
+        records.iter().filter_map(|record| section(record, "outcome")).collect();
     let marks: Vec<Mark> =
         records.iter().rev().find_map(|record| section(record, "timing")).unwrap_or_default();
-    let explained = facts.as_ref().filter(|_| made_by(first, &snapshot)).map(|facts| {
-        let decision = snapshot.policy.decide(facts);
-        (snapshot.policy.explain(facts, &decision), decision)
+    let recalled = match &facts {
+        Some(facts) if !made_by(first, &snapshot) => {
+            let digests = first.header().map(|header| header.digests).unwrap_or_default();
+            Archive::recall(&app.store, &digests, facts.time_ms).await?
+        }
+        _ => None,
+    };
+    let policy = recalled.as_ref().or_else(|| made_by(first, &snapshot).then_some(&snapshot.policy));
+    let explained = facts.as_ref().zip(policy).map(|(facts, policy)| {
+        let decision = policy.decide(facts);
+        (policy.explain(facts, &decision), decision)
     });
     let total_micros = marks.iter().map(|mark| mark.start_us + mark.us).max();
-    let provider_micros: u64 = marks.iter().filter(|mark| mark.stage == Stage::Forward).map(|mark| mark.us).sum();
+    let provider_micros: u64 =
+        marks.iter().filter(|mark| mark.stage == Stage::Forward).map(|mark| mark.us).sum();
     let attempts = attempts(&records, &outcomes, &marks);
     let checkpoint = checkpoint.unverified();
     Ok(ui::DecisionView {
@@ -173,7 +182,10 @@ fn request(
         body_bytes: network.body_bytes,
         spans: decided.spans,
         findings: facts.map(|facts| counts(&facts.entities)).unwrap_or_default(),
-        response_findings: outcomes.last().map(|outcome| counts(&outcome.response_findings)).unwrap_or_default(),
+        response_findings: outcomes
+            .last()
+            .map(|outcome| counts(&outcome.response_findings))
+            .unwrap_or_default(),
         data_classes,
         sensitivity: facts.map(|facts| facts.sensitivity.to_string()).unwrap_or_default(),
         subject_regions: facts
@@ -211,7 +223,9 @@ fn redactions(
                 .and_then(|(entity, decision)| {
                     let rules = decision.rules.iter().filter_map(|index| snapshot.policy.rule(*index));
                     rules
-                        .filter(|rule| rule.redact.as_ref().is_some_and(|redact| redact.entities.contains(entity)))
+                        .filter(|rule| {
+                            rule.redact.as_ref().is_some_and(|redact| redact.entities.contains(entity))
+                        })
                         .map(|rule| rule.id.clone())
                         .next()
                 })
@@ -222,7 +236,8 @@ fn redactions(
 }
 
 fn obligations(held: &Obligations) -> Vec<ui::ObligationView> {
-    let one = |name: &str, value: String| ui::ObligationView { name: name.to_owned(), value, rule: String::new() };
+    let one =
+        |name: &str, value: String| ui::ObligationView { name: name.to_owned(), value, rule: String::new() };
     [
         held.cache_denied.then(|| one("cache", String::from("deny"))),
         held.log_content_denied.then(|| one("log content", String::from("deny"))),
@@ -371,10 +386,7 @@ fn money(app: &App, records: &[StoredRecord]) -> Option<ui::MoneyView> {
 
 fn inputs(record: &StoredRecord) -> Vec<ui::InputView> {
     let digests = record.header().map(|header| header.digests).unwrap_or_default();
-    digests
-        .into_iter()
-        .map(|(name, value)| ui::InputView { name: name.to_string(), value: value.to_string() })
-        .collect()
+    digests.into_iter().map(|(name, value)| ui::InputView { name, value }).collect()
 }
 
 fn record(record: &StoredRecord) -> ui::RecordView {

@@ -18,7 +18,7 @@ use crate::organisation::apply;
 use crate::store;
 use simulator::SimulatorHandle;
 
-pub use organisation::{ENDPOINTS, KEYS};
+pub use organisation::{DemoEndpoint, ENDPOINTS, EVERYWHERE, EVERYWHERE_EMBEDDING, KEYS};
 
 /// The day as of which the demo decides, 2026-11-22 at noon UTC: evidence grows old, and a demo must not.
 pub const DECIDE_AT_MS: i64 = 1_795_348_800_000;
@@ -104,12 +104,15 @@ impl Demo {
             store::keys::revoke(&app.store, &key.id, now_ms).await?;
         }
         let seed = organisation::organisation(&simulators, &credential_file);
-        let applied = apply(&app.store, &seed, now_ms).await.map_err(|error| failed("the sample organisation", &error))?;
+        let applied = apply(&app.store, &seed, now_ms)
+            .await
+            .map_err(|error| failed("the sample organisation", &error))?;
         app.reload().await?;
         let token = create_token(&app.store, "demo", "/", &["owner"], now_ms)
             .await
             .map_err(|error| failed("the admin token", &error))?;
-        let link = new_setup_link(&app.store, now_ms).await.map_err(|error| failed("the sign-in link", &error))?;
+        let link =
+            new_setup_link(&app.store, now_ms).await.map_err(|error| failed("the sign-in link", &error))?;
         let socket = std::net::TcpListener::bind(address)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         let bound = socket.local_addr().map_err(|error| failed("the socket has no address", &error))?;

@@ -9,8 +9,8 @@ use bailiwick_policy::{ModelAlias, Operation};
 use super::simulator::{Simulator, SimulatorConfig, SimulatorHandle};
 use crate::budgets::Window;
 use crate::organisation::{
-    BudgetDefinition, CredentialRef, Declarations, EndpointDefinition, KeyDefinition, KeySettings, OpaqueContent,
-    Organisation, Scope,
+    BudgetDefinition, CredentialRef, Declarations, EndpointDefinition, KeyDefinition, KeySettings,
+    OpaqueContent, Organisation, Scope,
 };
 use crate::providers::Dialect;
 
@@ -186,26 +186,35 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
             .zip(simulators)
             .map(|(endpoint, simulator)| definition(endpoint, simulator, credential_file))
             .collect(),
-        budgets: [("/acme", "5000"), ("/acme/retail/support", "250"), ("/acme/clinic", "500"), ("/acme/research", "100")]
-            .into_iter()
-            .map(|(scope, limit)| BudgetDefinition {
-                scope: Some(scope.to_owned()),
-                key: None,
-                window: Window::Month,
-                limit_usd: limit.to_owned(),
-                hard: true,
-                lower_output: false,
-            })
-            .collect(),
-        keys: [("/acme/retail/support", "support"), ("/acme/clinic", "clinic"), ("/acme/research", "research")]
-            .into_iter()
-            .map(|(scope, name)| KeyDefinition {
-                scope: scope.to_owned(),
-                name: name.to_owned(),
-                expires: None,
-                settings: KeySettings::default(),
-            })
-            .collect(),
+        budgets: [
+            ("/acme", "5000"),
+            ("/acme/retail/support", "250"),
+            ("/acme/clinic", "500"),
+            ("/acme/research", "100"),
+        ]
+        .into_iter()
+        .map(|(scope, limit)| BudgetDefinition {
+            scope: Some(scope.to_owned()),
+            key: None,
+            window: Window::Month,
+            limit_usd: limit.to_owned(),
+            hard: true,
+            lower_output: false,
+        })
+        .collect(),
+        keys: [
+            ("/acme/retail/support", "support"),
+            ("/acme/clinic", "clinic"),
+            ("/acme/research", "research"),
+        ]
+        .into_iter()
+        .map(|(scope, name)| KeyDefinition {
+            scope: scope.to_owned(),
+            name: name.to_owned(),
+            expires: None,
+            settings: KeySettings::default(),
+        })
+        .collect(),
     }
 }
 
@@ -214,7 +223,8 @@ fn definition(
     simulator: &SimulatorHandle,
     credential_file: &Path,
 ) -> EndpointDefinition {
-    let alias = |alias: &str, upstream: &str| ModelAlias { alias: alias.to_owned(), upstream: upstream.to_owned() };
+    let alias =
+        |alias: &str, upstream: &str| ModelAlias { alias: alias.to_owned(), upstream: upstream.to_owned() };
     let mut models = vec![alias(EVERYWHERE, endpoint.model), alias(endpoint.model, endpoint.model)];
     let mut operations = vec![Operation::ChatCompletions];
     if let Some(embedding) = endpoint.embedding {

@@ -45,7 +45,16 @@ pub const ROUTES: &[(&str, &str, &[&str])] = &[
 ];
 
 const ALL_STAGES: &[&str] = &[
-    "authenticate", "read", "classify", "decide", "route", "fund", "record", "forward", "respond", "settle",
+    "authenticate",
+    "read",
+    "classify",
+    "decide",
+    "route",
+    "fund",
+    "record",
+    "forward",
+    "respond",
+    "settle",
 ];
 
 /// The routes under `/v1` that models are behind.

@@ -83,7 +83,9 @@ pub fn classify(read: Read, hints: Hints, detector: &Detector) -> Result<Classif
         ClassSet::EMPTY
     };
     let mut class_sources = Vec::new();
-    for (classes, source) in [(declared.classes, "declared"), (hints.classes, "header"), (detected, "detected")] {
+    for (classes, source) in
+        [(declared.classes, "declared"), (hints.classes, "header"), (detected, "detected")]
+    {
         class_sources.extend(classes.iter().map(|class| Said { value: class.to_string(), source }));
     }
     if let Some(purpose) = &hints.purpose
@@ -97,7 +99,8 @@ pub fn classify(read: Read, hints: Hints, detector: &Detector) -> Result<Classif
         (one, other) => one.or(other),
     };
     // Undeclared is internal. Only a key or scope can declare less; a header can only raise it.
-    let sensitivity = declared.sensitivity.unwrap_or_default().max(hints.sensitivity.unwrap_or(Sensitivity::Public));
+    let sensitivity =
+        declared.sensitivity.unwrap_or_default().max(hints.sensitivity.unwrap_or(Sensitivity::Public));
     Ok(Classified {
         findings,
         entities,
@@ -146,14 +149,9 @@ impl Hints {
             if !name.starts_with("x-bailiwick-") {
                 continue;
             }
-            let text = value
-                .to_str()
-                .ok()
-                .map(str::trim)
-                .filter(|text| text.len() <= MAX_HINT)
-                .ok_or_else(|| {
-                    Refusal::invalid(name, format!("`{name}` must be at most {MAX_HINT} characters of ASCII"))
-                })?;
+            let text = value.to_str().ok().map(str::trim).filter(|text| text.len() <= MAX_HINT).ok_or_else(
+                || Refusal::invalid(name, format!("`{name}` must be at most {MAX_HINT} characters of ASCII")),
+            )?;
             match name {
                 "x-bailiwick-data-class" => hints.data_classes(text)?,
                 "x-bailiwick-subject-region" => hints.regions(text)?,
@@ -164,7 +162,9 @@ impl Hints {
                 "x-bailiwick-dry-run" => hints.dry_run = flag(name, text)?,
                 _ => {
                     return Err(Refusal::invalid(name, format!("`{name}` is not a header of this gateway"))
-                        .fix("check its spelling: a hint that is not understood would not protect anything"));
+                        .fix(
+                            "check its spelling: a hint that is not understood would not protect anything",
+                        ));
                 }
             }
         }
@@ -178,8 +178,11 @@ impl Hints {
             } else if let Ok(level) = word.parse::<Sensitivity>() {
                 self.sensitivity = self.sensitivity.max(Some(level));
             } else {
-                let known: Vec<&str> =
-                    DataClass::ALL.map(DataClass::as_str).into_iter().chain(Sensitivity::ALL.map(Sensitivity::as_str)).collect();
+                let known: Vec<&str> = DataClass::ALL
+                    .map(DataClass::as_str)
+                    .into_iter()
+                    .chain(Sensitivity::ALL.map(Sensitivity::as_str))
+                    .collect();
                 return Err(Refusal::invalid(
                     "x-bailiwick-data-class",
                     format!("a data class is one of {}", known.join(", ")),

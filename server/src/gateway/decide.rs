@@ -75,7 +75,9 @@ impl Decided {
         }
         let explanation = self.classified.read.auth.snapshot.policy.explain(&self.facts, &self.decision);
         let code = match self.decision.outcome {
-            bailiwick_policy::Outcome::Deny { code: bailiwick_policy::DenyCode::PolicyDenied } => Code::PolicyDenied,
+            bailiwick_policy::Outcome::Deny { code: bailiwick_policy::DenyCode::PolicyDenied } => {
+                Code::PolicyDenied
+            }
             _ => Code::NoEligibleEndpoint,
         };
         let mut refusal = Refusal::new(code, explanation.summary).decision(&self.id);
@@ -109,7 +111,10 @@ impl Decided {
         )
         .decision(&self.id)
         .fix(if key.models.is_empty() {
-            format!("no endpoint of {} serves a model that this key may use: an operator declares endpoints", key.scope)
+            format!(
+                "no endpoint of {} serves a model that this key may use: an operator declares endpoints",
+                key.scope
+            )
         } else {
             let models: Vec<&str> = key.models.iter().take(8).map(String::as_str).collect();
             format!("`GET /v1/models` lists what this key may use: {}", models.join(", "))

@@ -14,22 +14,22 @@ use crate::providers::Operation;
 
 /// A decision with all its reasons.
 #[derive(Debug, Serialize)]
-pub struct Explained {
+pub(super) struct Explained {
     /// Nothing came of it.
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// The endpoints that would be tried, in order.
-    pub order: Vec<String>,
+    pub(super) order: Vec<String>,
     /// What would be redacted, by kind.
-    pub redactions: bailiwick_pii::EntityCounts,
+    pub(super) redactions: bailiwick_pii::EntityCounts,
     /// The facts that it was decided on.
-    pub facts: bailiwick_policy::RequestFacts,
+    pub(super) facts: bailiwick_policy::RequestFacts,
     /// Why.
-    pub explanation: bailiwick_policy::Explanation,
+    pub(super) explanation: bailiwick_policy::Explanation,
 }
 
 /// The explanation of a decision.
 #[must_use]
-pub fn explain(decided: &Decided, order: Vec<String>, redacted: &Redacted) -> Explained {
+pub(super) fn explain(decided: &Decided, order: Vec<String>, redacted: &Redacted) -> Explained {
     Explained {
         dry_run: true,
         order,
@@ -41,7 +41,7 @@ pub fn explain(decided: &Decided, order: Vec<String>, redacted: &Redacted) -> Ex
 
 /// The answer of a dry run that would be allowed.
 #[must_use]
-pub fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
+pub(super) fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
     let decided = &routed.decided;
     let explained = explain(decided, routed.names(), redacted);
     let first = routed.candidates().next();

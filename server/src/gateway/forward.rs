@@ -9,8 +9,8 @@ use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
 use crate::providers::{
-    BodyEdit, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure, Wire,
-    WireError, sse,
+    BodyEdit, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure,
+    Wire, WireError, sse,
 };
 use crate::router::Candidate;
 
@@ -30,7 +30,7 @@ pub enum Answer {
         /// The first event and what it is.
         first: (sse::Event, StreamEvent),
         /// The rest.
-        events: UpstreamEvents,
+        events: Box<UpstreamEvents>,
     },
 }
 
@@ -62,7 +62,7 @@ pub async fn forward(
     if stream {
         let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
-        return Ok(Answer::Stream { first, events });
+        return Ok(Answer::Stream { first, events: Box::new(events) });
     }
     let whole = response.body.collect().await?;
     if target.credential().is_some_and(|credential| credential.occurs_in(&whole)) {

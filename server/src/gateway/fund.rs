@@ -81,7 +81,10 @@ pub async fn fund(
     let Some(price) = price else {
         return Err(Refusal::new(
             Code::BudgetExceeded,
-            format!("nobody knows what {} costs at {}, so no budget can hold it", read.model, candidate.place.name),
+            format!(
+                "nobody knows what {} costs at {}, so no budget can hold it",
+                read.model, candidate.place.name
+            ),
         )
         .decision(&decided.id)
         .fix(format!("declare `price` for the endpoint {}", candidate.place.name)));
@@ -128,7 +131,8 @@ pub async fn fund(
 }
 
 fn cost(price: Price, input: u64, output: Option<u64>, answers: u64) -> i64 {
-    price.cost_nano(input, 0, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers))
+    price
+        .cost_nano(input, 0, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers))
         // A provider may charge cached input more than fresh input (a cache write); the worst case is the dearer one.
         .max(price.cost_nano(input, input, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers)))
 }

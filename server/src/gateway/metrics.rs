@@ -1,7 +1,7 @@
 //! What the server measures of itself. Labels are closed sets and names that operators chose, never anything of a
 //! request.
 
-use metrics::{counter, describe_counter, describe_histogram, histogram, Unit};
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::refusal::Code;
 use super::timeline::{Stage, Timeline};
@@ -52,7 +52,7 @@ pub fn refused(code: Code) {
     counter!("bailiwick_refusals_total", "code" => code.as_str()).increment(1);
 }
 
-#[expect(clippy::float_arithmetic, reason = "Prometheus measures in seconds as floats")]
+/// Prometheus measures in seconds.
 fn seconds(us: u64) -> f64 {
     std::time::Duration::from_micros(us).as_secs_f64()
 }

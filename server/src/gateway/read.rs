@@ -159,7 +159,10 @@ fn input_tokens(document: &Document, text: &Text, media: u64) -> u64 {
     let readable = u64::try_from(text.buffer.len()).unwrap_or(u64::MAX);
     let values = u64::try_from(text.spans.len()).unwrap_or(u64::MAX);
     let inline = if text.opaque { 0 } else { bytes };
-    readable.max(inline).saturating_add(values.saturating_mul(AROUND)).saturating_add(media.saturating_mul(MEDIA_TOKENS))
+    readable
+        .max(inline)
+        .saturating_add(values.saturating_mul(AROUND))
+        .saturating_add(media.saturating_mul(MEDIA_TOKENS))
 }
 
 fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
@@ -186,7 +189,9 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
         tool_features(document, tool, content, &mut tools);
     }
     content.tools = tools.into_iter().collect();
-    let set = |key: &str| member(document, key).is_some_and(|id| !matches!(document.kind(id), Kind::Null | Kind::False));
+    let set = |key: &str| {
+        member(document, key).is_some_and(|id| !matches!(document.kind(id), Kind::Null | Kind::False))
+    };
     for (key, feature) in [
         ("web_search_options", Feature::WebSearch),
         ("store", Feature::StoredState),
@@ -199,7 +204,10 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
             content.features.insert(feature);
         }
     }
-    if member(document, "prompt_cache_retention").and_then(|id| document.string(id)).is_some_and(|v| v != "in_memory") {
+    if member(document, "prompt_cache_retention")
+        .and_then(|id| document.string(id))
+        .is_some_and(|v| v != "in_memory")
+    {
         content.features.insert(Feature::PromptCacheExtended);
     }
     Ok(())
@@ -212,7 +220,8 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
         Some("image_url") => content.features.insert(Feature::ImageInput),
         Some("input_audio") => content.features.insert(Feature::Audio),
         Some("file") => {
-            let uploaded = document.get(part, "file").and_then(|file| document.get(file, "file_id")).is_some();
+            let uploaded =
+                document.get(part, "file").and_then(|file| document.get(file, "file_id")).is_some();
             content.features.insert(if uploaded { Feature::Files } else { Feature::FileInput });
         }
         // A part of a kind that is not known here may hold anything.
@@ -268,7 +277,12 @@ fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refu
     let stream = match member(document, "stream").map(|id| document.kind(id)) {
         None | Some(Kind::Null | Kind::False) => false,
         Some(Kind::True) if operation == Operation::ChatCompletions => true,
-        Some(_) => return Err(Refusal::invalid("stream", "`stream` must be true or false, and embeddings are not streamed")),
+        Some(_) => {
+            return Err(Refusal::invalid(
+                "stream",
+                "`stream` must be true or false, and embeddings are not streamed",
+            ));
+        }
     };
     Ok(RequestShape {
         stream,

@@ -31,10 +31,22 @@ pub struct Network {
     pub body_bytes: usize,
 }
 
+/// One try at one endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempted<'a> {
+    /// The decision.
+    pub decided: &'a Decided,
+    /// What was redacted, by kind.
+    pub redactions: &'a EntityCounts,
+    /// From 1.
+    pub number: u32,
+    /// The endpoint.
+    pub candidate: Candidate<'a>,
+}
+
 /// An attempt that the audit log knows of: the only thing that `forward` takes.
 #[derive(Debug)]
 pub struct Recorded {
-    pub(super) number: u32,
     _sealed: (),
 }
 
@@ -113,15 +125,13 @@ pub enum RecordError {
 /// [`RecordError`]; nothing may leave then.
 pub async fn attempt(
     audit: &Audit,
-    decided: &Decided,
-    order: &[String],
-    redactions: &EntityCounts,
-    network: &Network,
-    number: u32,
-    candidate: &Candidate<'_>,
+    attempted: Attempted<'_>,
     funded: &Funded,
+    order: &[String],
+    network: &Network,
     now_ms: i64,
 ) -> Result<Recorded, RecordError> {
+    let Attempted { decided, redactions, number, candidate } = attempted;
     let kind = if number == 1 { Kind::Decision } else { Kind::Attempt };
     let mut draft = head(kind, decided, now_ms).id("attempt", number.to_string());
     let mut salts = Salts::new(5)?;
@@ -157,7 +167,7 @@ pub async fn attempt(
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
     audit.append(entry).await?;
-    Ok(Recorded { number, _sealed: () })
+    Ok(Recorded { _sealed: () })
 }
 
 /// Makes a refusal durable.
@@ -254,7 +264,8 @@ fn decision<'a>(
     let names = |set: &bailiwick_policy::EndpointSet| -> Vec<&'a str> {
         set.iter().filter_map(|index| snapshot.place(index)).map(|place| place.name.as_str()).collect()
     };
-    let rule = |index: bailiwick_policy::RuleIndex| snapshot.policy.rule(index).map_or("", |rule| rule.id.as_str());
+    let rule =
+        |index: bailiwick_policy::RuleIndex| snapshot.policy.rule(index).map_or("", |rule| rule.id.as_str());
     DecisionSection {
         outcome,
         candidates: names(candidates),

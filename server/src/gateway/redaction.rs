@@ -23,12 +23,8 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     let classified = &decided.classified;
     let plan = &decided.decision.request_redactions;
     let key = token_key(decided, root);
-    let mut redacted = Redacted {
-        edits: Edits::new(),
-        vault: Arc::default(),
-        counts: EntityCounts::default(),
-        key,
-    };
+    let mut redacted =
+        Redacted { edits: Edits::new(), vault: Arc::default(), counts: EntityCounts::default(), key };
     if plan.is_empty() {
         return redacted;
     }
@@ -44,8 +40,7 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         }
         let Some(span) = classified.read.text.spans.get(first.span) else { continue };
         let text = classified.read.text.span_text(span);
-        let Some(clean) =
-            redact(text, &findings, plan, &redacted.key, &mut vault, &mut redacted.counts)
+        let Some(clean) = redact(text, &findings, plan, &redacted.key, &mut vault, &mut redacted.counts)
         else {
             continue;
         };

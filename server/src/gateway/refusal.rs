@@ -108,9 +108,13 @@ pub struct Excluded {
     pub reason: String,
 }
 
-/// Why a request was not served.
+/// Why a request was not served. Small, because every stage may return it; [`Details`] are behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Refusal(Box<Details>);
+
+/// What a refusal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
     /// Which kind.
     pub code: Code,
     /// For the person who reads the client's log.
@@ -129,10 +133,24 @@ pub struct Refusal {
     pub retry_after_s: Option<u64>,
 }
 
+impl std::ops::Deref for Refusal {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Refusal {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
 impl Refusal {
     /// A refusal with only a message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             code,
             message: message.into(),
             param: None,
@@ -141,12 +159,14 @@ impl Refusal {
             excluded: Vec::new(),
             fix: None,
             retry_after_s: None,
-        }
+        }))
     }
 
     /// A body or header that is not what the API says.
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: Some(param.into()), ..Self::new(Code::InvalidRequest, message) }
+        let mut refusal = Self::new(Code::InvalidRequest, message);
+        refusal.param = Some(param.into());
+        refusal
     }
 
     /// Names what to change.

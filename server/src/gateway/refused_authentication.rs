@@ -36,8 +36,11 @@ impl RefusedAuthentication {
         }
         let write = async {
             let mut salts = Salts::new(1)?;
-            let draft = Draft::new(Kind::RefusedAuthentication, now_ms)
-                .section(section("refused", &Refused { count }, &mut salts)?);
+            let draft = Draft::new(Kind::RefusedAuthentication, now_ms).section(section(
+                "refused",
+                &Refused { count },
+                &mut salts,
+            )?);
             audit.append(Entry::new(draft)).await?;
             Ok(())
         };

@@ -91,7 +91,11 @@ impl<'a> Relay<'a> {
     }
 
     /// Passes the stream on to its end, from its first event on.
-    pub async fn run(mut self, first: (sse::Event, StreamEvent), events: UpstreamEvents) -> (StreamEnd, Frames) {
+    pub async fn run(
+        mut self,
+        first: (sse::Event, StreamEvent),
+        events: UpstreamEvents,
+    ) -> (StreamEnd, Frames) {
         if let Err(failure) = self.pass(first, events).await {
             self.end.failure = Some(failure);
         }
@@ -132,7 +136,8 @@ impl<'a> Relay<'a> {
     }
 
     async fn event(&mut self, event: &sse::Event, kind: StreamEvent) -> Result<(), UpstreamFailure> {
-        if self.candidate.route.target.credential().is_some_and(|credential| credential.occurs_in(&event.raw)) {
+        if self.candidate.route.target.credential().is_some_and(|credential| credential.occurs_in(&event.raw))
+        {
             return Err(UpstreamFailure::CredentialEcho);
         }
         match kind {

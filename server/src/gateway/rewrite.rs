@@ -14,8 +14,8 @@ use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault
 use bytes::Bytes;
 
 use super::document::{Document, Edits, Kind, Limits, NodeId};
-use crate::providers::failure::Malformed;
 use crate::providers::UpstreamFailure;
+use crate::providers::failure::Malformed;
 
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
@@ -180,8 +180,9 @@ impl Rewriter {
         if !calls.is_empty() {
             delta.insert(String::from("tool_calls"), calls.into());
         }
-        (!delta.is_empty())
-            .then(|| serde_json::json!({ "index": choice, "delta": delta, "finish_reason": null }).to_string())
+        (!delta.is_empty()).then(|| {
+            serde_json::json!({ "index": choice, "delta": delta, "finish_reason": null }).to_string()
+        })
     }
 
     fn guard(&self, place: Place) -> Guard {
@@ -190,7 +191,7 @@ impl Rewriter {
             Place::Arguments => (&*self.vault, Mode::JsonString),
             Place::Other => (&self.nothing, Mode::Text),
         };
-        Guard::new(Arc::clone(&self.detector), self.plan.clone(), self.key.clone(), vault, mode)
+        Guard::new(Arc::clone(&self.detector), self.plan, self.key.clone(), vault, mode)
     }
 
     fn stream(&mut self, position: Position, place: Place) -> &mut Guard {

@@ -14,7 +14,7 @@ use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
 use super::forward::{Answer, forward, wire_of};
 use super::fund::{self, Funded};
-use super::record::{self, Network};
+use super::record::{self, Attempted, Network};
 use super::redaction::{Redacted, redact_body};
 use super::refusal::{Code, Refusal};
 use super::respond::{self, Relay};
@@ -145,10 +145,8 @@ async fn attempts(
         timeline.end(Stage::Fund);
         number += 1;
         let now_ms = gateway.clock.now_ms();
-        let recorded = record::attempt(
-            &gateway.audit, decided, &order, &redacted.counts, network, number, &candidate, &funded, now_ms,
-        )
-        .await;
+        let attempted = Attempted { decided, redactions: &redacted.counts, number, candidate };
+        let recorded = record::attempt(&gateway.audit, attempted, &funded, &order, network, now_ms).await;
         timeline.end(Stage::Record);
         let recorded = match recorded {
             Ok(recorded) => recorded,
@@ -166,9 +164,14 @@ async fn attempts(
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
                 let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
-                match respond::whole(wire_of(&candidate), decided.classified.read.operation, body, &mut rewriter) {
+                match respond::whole(
+                    wire_of(&candidate),
+                    decided.classified.read.operation,
+                    body,
+                    &mut rewriter,
+                ) {
                     Ok(whole) => {
-                        let attempt = Attempt { gateway, decided, candidate, number, funded, redactions: redacted.counts };
+                        let attempt = Attempt { gateway, attempted, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
                         return;
                     }
@@ -177,8 +180,8 @@ async fn attempts(
             }
             Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
-                let attempt = Attempt { gateway, decided, candidate, number, funded, redactions: redacted.counts };
-                attempt.stream(first, events, &mut rewriter, timeline, reply).await;
+                let attempt = Attempt { gateway, attempted, funded };
+                attempt.stream(first, *events, &mut rewriter, timeline, reply).await;
                 return;
             }
             Err(failure) => Err(failure),
@@ -194,7 +197,7 @@ async fn attempts(
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         };
-        settle(gateway, decided, &redacted.counts, number, &candidate, funded, &ending, &timeline).await;
+        settle(gateway, attempted, funded, &ending, &timeline).await;
         last = Some(refusal);
         if !more {
             break;
@@ -221,7 +224,7 @@ fn rewriter(
 ) -> Rewriter {
     Rewriter::new(
         Arc::clone(&gateway.detector),
-        decided.decision.response_redactions.clone(),
+        decided.decision.response_redactions,
         key,
         Arc::clone(&redacted.vault),
     )
@@ -230,11 +233,8 @@ fn rewriter(
 /// One attempt that is being answered.
 struct Attempt<'a> {
     gateway: &'a Gateway,
-    decided: &'a Decided,
-    candidate: Candidate<'a>,
-    number: u32,
+    attempted: Attempted<'a>,
     funded: Funded,
-    redactions: EntityCounts,
 }
 
 impl Attempt<'_> {
@@ -248,7 +248,12 @@ impl Attempt<'_> {
             redacted: rewriter.redacted(),
         };
         let mut response = Response::new(full(whole.body));
-        head(response.headers_mut(), self.decided, Some(&self.candidate), &self.redactions);
+        head(
+            response.headers_mut(),
+            self.attempted.decided,
+            Some(&self.attempted.candidate),
+            self.attempted.redactions,
+        );
         let cost = settle::cost(&self.funded, &ending).cost_nano.map(format_usd);
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
@@ -261,7 +266,7 @@ impl Attempt<'_> {
         timeline.end(Stage::Respond);
         if reply.send(Ok(response)).is_err() {
             // It was answered in full and the usage is known; only nobody waited for it.
-            tracing::debug!(decision = self.decided.id, "the client left before the answer");
+            tracing::debug!(decision = self.attempted.decided.id, "the client left before the answer");
             ending.status = Some(499);
         }
         self.settle(&ending, &timeline).await;
@@ -277,15 +282,26 @@ impl Attempt<'_> {
     ) {
         let (frames, receiver) = mpsc::channel(respond::QUEUE);
         let mut response = Response::new(stream_body(receiver));
-        head(response.headers_mut(), self.decided, Some(&self.candidate), &self.redactions);
+        head(
+            response.headers_mut(),
+            self.attempted.decided,
+            Some(&self.attempted.candidate),
+            self.attempted.redactions,
+        );
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
-        let hide_usage = !self.decided.classified.read.shape.client_wants_usage;
+        let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
         let begun = std::time::Instant::now();
-        let relay = Relay::new(wire_of(&self.candidate), self.candidate, rewriter, hide_usage, frames);
+        let relay = Relay::new(
+            wire_of(&self.attempted.candidate),
+            self.attempted.candidate,
+            rewriter,
+            hide_usage,
+            frames,
+        );
         let (end, frames) = relay.run(first, events).await;
         let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
         timeline.skip();
@@ -301,7 +317,7 @@ impl Attempt<'_> {
         };
         if let Some(failure) = &ending.failure {
             // Too late for a status: the client's library finds the error in the stream.
-            let refusal = upstream(self.decided, &self.candidate, failure);
+            let refusal = upstream(self.attempted.decided, &self.attempted.candidate, failure);
             let body = super::api::openai_error(&refusal);
             let _ = frames.send(Ok(http_body::Frame::data(respond::data(body.to_string().as_bytes())))).await;
         }
@@ -314,17 +330,7 @@ impl Attempt<'_> {
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {
-        settle(
-            self.gateway,
-            self.decided,
-            &self.redactions,
-            self.number,
-            &self.candidate,
-            self.funded,
-            ending,
-            timeline,
-        )
-        .await;
+        settle(self.gateway, self.attempted, self.funded, ending, timeline).await;
     }
 }
 

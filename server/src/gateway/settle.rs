@@ -13,15 +13,13 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Gateway;
-use super::decide::Decided;
 use super::fund::Funded;
 use super::metrics;
-use super::record::{self, Salts, section};
+use super::record::{self, Attempted, Salts, section};
 use super::timeline::Timeline;
 use crate::audit::{Booking, BudgetId, Entry};
 use crate::budgets::Settled;
-use crate::providers::{Usage, UpstreamFailure};
-use crate::router::Candidate;
+use crate::providers::{UpstreamFailure, Usage};
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -118,20 +116,15 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
 /// Settles one attempt.
 pub async fn settle(
     gateway: &Gateway,
-    decided: &Decided,
-    redactions: &EntityCounts,
-    number: u32,
-    candidate: &Candidate<'_>,
+    attempted: Attempted<'_>,
     mut funded: Funded,
     ending: &Ending,
     timeline: &Timeline,
 ) {
+    let Attempted { decided, redactions, number, candidate } = attempted;
     let usage = cost(&funded, ending);
-    let settled: SmallVec<[Settled; 4]> = funded
-        .reservation
-        .take()
-        .map(|held| held.settle(usage.cost_nano.unwrap_or(0)))
-        .unwrap_or_default();
+    let settled: SmallVec<[Settled; 4]> =
+        funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0))).unwrap_or_default();
     let now_ms = gateway.clock.now_ms();
     match &ending.failure {
         None => candidate.place.health.succeeded(),

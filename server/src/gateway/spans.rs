@@ -47,8 +47,7 @@ impl Text {
     /// Collects the spans of a body.
     #[must_use]
     pub fn of(document: &Document) -> Self {
-        let mut text =
-            Self { buffer: String::with_capacity(document.bytes().len() + 64), ..Self::default() };
+        let mut text = Self { buffer: String::with_capacity(document.bytes().len() + 64), ..Self::default() };
         for id in document.ids() {
             if let Some(key) = document.key(id)
                 && !is_schema_name(&key)
@@ -234,7 +233,9 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
             "encoding_format" => top && matches!(value, "float" | "base64"),
             "tool_choice" => top && matches!(value, "none" | "auto" | "required"),
             "service_tier" => top && matches!(value, "auto" | "default" | "flex" | "scale" | "priority"),
-            "reasoning_effort" => top && matches!(value, "none" | "minimal" | "low" | "medium" | "high" | "xhigh"),
+            "reasoning_effort" => {
+                top && matches!(value, "none" | "minimal" | "low" | "medium" | "high" | "xhigh")
+            }
             _ => false,
         },
         _ => false,
@@ -275,7 +276,21 @@ mod tests {
         assert!(!opaque);
         assert_eq!(
             texts,
-            ["hello", "Ann", "part", "te xt", "4111", "f", "iban", "default", "7", "x-unknown", "deep", "1", "leaf"]
+            [
+                "hello",
+                "Ann",
+                "part",
+                "te xt",
+                "4111",
+                "f",
+                "iban",
+                "default",
+                "7",
+                "x-unknown",
+                "deep",
+                "1",
+                "leaf"
+            ]
         );
     }
 

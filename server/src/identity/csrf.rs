@@ -14,7 +14,9 @@ pub fn same_origin(method: &Method, headers: &HeaderMap) -> bool {
         Some(site) => matches!(site, "same-origin" | "none"),
         None => {
             let host = text(header::HOST.as_str());
-            let origin = text(header::ORIGIN.as_str()).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+            let origin = text(header::ORIGIN.as_str())
+                .and_then(|origin| origin.split_once("://"))
+                .map(|(_, host)| host);
             host.is_some() && origin == host
         }
     }
@@ -25,7 +27,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]

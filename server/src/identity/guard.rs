@@ -102,11 +102,17 @@ pub async fn require(
     // A token is sent on purpose; a cookie is sent by any page that makes the browser do so.
     let by_cookie = !headers.contains_key(header::AUTHORIZATION);
     if by_cookie && !same_origin(method, headers) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_origin", "The request did not come from the console"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "cross_origin",
+            "The request did not come from the console",
+        ));
     }
     if !actor.may(app, scope, object, action) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
-            .detail(format!("`{action}` on `{object}` in {scope} needs a role that {} does not hold there", actor.subject)));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed").detail(format!(
+            "`{action}` on `{object}` in {scope} needs a role that {} does not hold there",
+            actor.subject
+        )));
     }
     Ok(actor)
 }

@@ -56,7 +56,10 @@ async fn setup(State(auth): State<Auth>, headers: HeaderMap, Query(query): Query
     }
 }
 
-async fn redeem(app: &App, token: &str) -> Result<Option<SessionCookie>, Box<dyn std::error::Error + Send + Sync>> {
+async fn redeem(
+    app: &App,
+    token: &str,
+) -> Result<Option<SessionCookie>, Box<dyn std::error::Error + Send + Sync>> {
     let now_ms = app.gateway.clock.now_ms();
     if token.is_empty() || !store::setup_links::redeem(&app.store, &secret::digest(token), now_ms).await? {
         return Ok(None);
@@ -91,9 +94,11 @@ async fn signed(
         method: &'a str,
     }
     let mut salts = Salts::new(1)?;
-    let draft = Draft::new(kind, now_ms)
-        .id("principal", person)
-        .section(section("sign_in", &Section { method }, &mut salts)?);
+    let draft = Draft::new(kind, now_ms).id("principal", person).section(section(
+        "sign_in",
+        &Section { method },
+        &mut salts,
+    )?);
     app.gateway.audit.append(Entry::new(draft)).await?;
     Ok(())
 }

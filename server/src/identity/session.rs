@@ -40,12 +40,7 @@ impl SessionCookie {
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn begin(
-        store: &Store,
-        person: &str,
-        method: &str,
-        now_ms: i64,
-    ) -> Result<Self, SessionError> {
+    pub async fn begin(store: &Store, person: &str, method: &str, now_ms: i64) -> Result<Self, SessionError> {
         let cookie = Self(secret::base62(&secret::random::<32>()?, 43));
         let row = store::sessions::Session {
             id_hash: secret::digest(&cookie.0).to_vec(),
@@ -71,7 +66,11 @@ impl SessionCookie {
     #[must_use]
     pub fn set(&self) -> Option<HeaderValue> {
         let age = SESSION_HOURS * 3600;
-        HeaderValue::from_str(&format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}", self.0)).ok()
+        HeaderValue::from_str(&format!(
+            "{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}",
+            self.0
+        ))
+        .ok()
     }
 
     /// `set-cookie` that takes it away.

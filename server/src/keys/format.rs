@@ -121,7 +121,7 @@ mod tests {
             changed[at] = if changed[at] == b'x' { b'y' } else { b'x' };
             assert!(VirtualKey::parse(std::str::from_utf8(&changed).unwrap()).is_err(), "position {at}");
         }
-        assert_eq!(VirtualKey::parse(&written[..40]), Err(KeyError::Shape));
+        assert_eq!(VirtualKey::parse(written.get(..40).unwrap()), Err(KeyError::Shape));
         assert_eq!(VirtualKey::parse("sk-proj-abc"), Err(KeyError::OtherKind));
         assert_eq!(VirtualKey::parse("bwk_ü_ü"), Err(KeyError::Shape));
     }

@@ -160,10 +160,7 @@ async fn budget(
     ids: &HashMap<&str, String>,
     now_ms: i64,
 ) -> Result<(), ApplyError> {
-    let key_id = definition
-        .key
-        .as_deref()
-        .map(|key| ids.get(key).cloned().unwrap_or_else(|| key.to_owned()));
+    let key_id = definition.key.as_deref().map(|key| ids.get(key).cloned().unwrap_or_else(|| key.to_owned()));
     let limit_nano = parse_usd(&definition.limit_usd).map_err(|error| ApplyError::Invalid(vec![error]))?;
     let mut row = store::budgets::Budget {
         id: 0,
@@ -179,7 +176,10 @@ async fn budget(
     };
     let existing = store::budgets::list(store).await?;
     match existing.iter().find(|old| {
-        old.scope == row.scope && old.key_id == row.key_id && old.window == row.window && old.model_group.is_none()
+        old.scope == row.scope
+            && old.key_id == row.key_id
+            && old.window == row.window
+            && old.model_group.is_none()
     }) {
         Some(old) => {
             row.id = old.id;
@@ -249,13 +249,17 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
     }
     problems.extend(endpoint.own_price().err().map(|error| error.to_string()));
     // The credential is read where the endpoint is used; here only its address is checked.
-    let placeholder = endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
+    let placeholder =
+        endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
     for model in &endpoint.models {
-        problems.extend(endpoint.target(&model.upstream, placeholder.as_ref()).err().map(|error| error.to_string()));
+        problems.extend(
+            endpoint.target(&model.upstream, placeholder.as_ref()).err().map(|error| error.to_string()),
+        );
     }
     problems
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
 fn not_json(error: serde_json::Error) -> ApplyError {
     ApplyError::Invalid(vec![error.to_string()])
 }

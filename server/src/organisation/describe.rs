@@ -1,6 +1,6 @@
 //! An endpoint in words: what is known of it, and on which evidence. For the command line and the API alike.
 
-use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, FactId};
+use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FactId, FeatureSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,11 @@ fn one(
         attribute: attribute.to_string(),
         value: resolved.value.as_ref().map_or_else(|| String::from("unknown"), ToString::to_string),
         facts: resolved.facts.iter().map(fact).collect(),
-        conflicts: resolved.conflicts.iter().map(|(one, other)| (one.to_string(), other.to_string())).collect(),
+        conflicts: resolved
+            .conflicts
+            .iter()
+            .map(|(one, other)| (one.to_string(), other.to_string()))
+            .collect(),
         missing: resolved.missing.iter().map(ToString::to_string).collect(),
         valid_until: resolved.valid_until,
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use governor::{Quota, RateLimiter};
 use smallvec::SmallVec;
 
-use super::{Declared, KeyEntry, Place, Route, Snapshot};
+use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
 use crate::budgets::{Budget, Budgets, Price};
 use crate::organisation::{Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
@@ -23,6 +23,8 @@ pub struct Sources {
     pub bundle: Arc<Bundle>,
     /// The compliance database.
     pub database: Arc<Database>,
+    /// The files that both were loaded from, to be kept as long as records name them.
+    pub archive: Arc<Archive>,
     /// The recognizers.
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
@@ -72,21 +74,19 @@ pub async fn build(
             Err(problem) => unusable.push(problem),
         }
     }
-    let policy = Compiled::new(
-        Arc::clone(&sources.bundle),
-        Arc::clone(&sources.database),
-        endpoints,
-        decide_at_ms,
-    )
-    .map_err(BuildError::Policy)?;
+    let policy =
+        Compiled::new(Arc::clone(&sources.bundle), Arc::clone(&sources.database), endpoints, decide_at_ms)
+            .map_err(BuildError::Policy)?;
+    sources.archive.keep(store, &policy, now_ms).await?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
     let mut keys = HashMap::new();
     for row in store::keys::list(store).await? {
         let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
-        let mut entry = key(row, &scopes, &budget_rows, previous)?;
-        let served = places.iter().zip(policy.endpoints()).filter(|(_, endpoint)| {
-            scope::covers(&endpoint.scope, &entry.0.scope)
-        });
+        let mut entry = key(&row, &scopes, &budget_rows, previous)?;
+        let served = places
+            .iter()
+            .zip(policy.endpoints())
+            .filter(|(_, endpoint)| scope::covers(&endpoint.scope, &entry.0.scope));
         for model in served.flat_map(|(place, _)| place.routes.keys()) {
             if entry.1.as_ref().is_some_and(|only| !only.contains(model)) {
                 continue;
@@ -95,9 +95,11 @@ pub async fn build(
                 .entry((entry.0.roles.clone(), entry.0.scope.clone(), model.clone()))
                 .or_insert_with(|| {
                     let object = format!("model:{model}");
-                    entry.0.roles.iter().any(|role| {
-                        sources.bundle.rbac.allowed(role, &entry.0.scope, &object, "use")
-                    })
+                    entry
+                        .0
+                        .roles
+                        .iter()
+                        .any(|role| sources.bundle.rbac.allowed(role, &entry.0.scope, &object, "use"))
                 });
             if allowed {
                 entry.0.models.insert(model.clone());
@@ -158,7 +160,11 @@ async fn put_budgets(
             limit_nano: row.limit_nano,
             window: row.window,
             hard: row.hard,
-            lower_output: row.settings.get("lower_output").and_then(serde_json::Value::as_bool).unwrap_or(false),
+            lower_output: row
+                .settings
+                .get("lower_output")
+                .and_then(serde_json::Value::as_bool)
+                .unwrap_or(false),
         };
         budgets.put(budget, settled, now_ms);
     }
@@ -239,7 +245,7 @@ fn countries(definition: &EndpointDefinition, sources: &Sources, now_ms: i64) ->
 
 /// The key without its models, and the list that limits them.
 fn key(
-    row: store::keys::VirtualKey,
+    row: &store::keys::VirtualKey,
     scopes: &BTreeMap<String, Declarations>,
     budgets: &[store::budgets::Budget],
     previous: Option<&Arc<KeyEntry>>,
@@ -258,9 +264,10 @@ fn key(
     declared.add(&settings.declarations).map_err(&wrong)?;
     let line = settings.line.as_ref().unwrap_or(&row.id);
     let own = budgets.iter().filter(|budget| budget.key_id.as_ref() == Some(line));
-    let above = chain.iter().rev().flat_map(|path| {
-        budgets.iter().filter(move |budget| budget.scope.as_deref() == Some(*path))
-    });
+    let above = chain
+        .iter()
+        .rev()
+        .flat_map(|path| budgets.iter().filter(move |budget| budget.scope.as_deref() == Some(*path)));
     let budgets: SmallVec<[i64; 4]> = own.chain(above).map(|budget| budget.id).collect();
     let rate = settings.requests_per_minute.map(|limit| match previous.map(Arc::as_ref) {
         Some(KeyEntry { rate: Some(rate), requests_per_minute: Some(before), .. }) if *before == limit => {

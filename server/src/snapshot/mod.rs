@@ -4,6 +4,7 @@
 //! one set of keys. A change builds a new snapshot beside the old one and swaps it in whole; one that can't be built
 //! leaves the old one in force. Authentication looks here and never at the database.
 
+mod archive;
 mod build;
 mod declared;
 mod key;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use bailiwick_policy::Compiled;
 
+pub use archive::Archive;
 pub use build::{BuildError, Sources, build};
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};

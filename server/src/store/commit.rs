@@ -102,12 +102,11 @@ async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<()
     let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
     insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
     insert(connection, &TILES, tiles, tile).await?;
-    insert(connection, &SPEND, spend, booking).await?;
     insert(connection, &DECISIONS, decisions, decision).await?;
-    match checkpoint {
-        Some(checkpoint) => sign(connection, &log, checkpoint).await,
-        None => Ok(()),
+    if let Some(checkpoint) = checkpoint {
+        sign(connection, &log, checkpoint).await?;
     }
+    insert(connection, &SPEND, spend, booking).await
 }
 
 /// Begins, inserts the first records and moves the head, in one exchange with the driver's thread: an exchange
@@ -121,18 +120,18 @@ async fn begin(
     let sql = BEGIN.get_or_init(|| (0..=ROWS).map(write_begin).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
-    args.reserve(HEAD + records.len() * RECORDS.columns, 0);
+    args.reserve(records.len() * RECORDS.columns + 8, 0);
+    for row in records {
+        record(&mut args, &batch.replica, row)?;
+    }
     add(&mut args, to_i64(batch.new_size)?)?;
     add(&mut args, batch.new_frontier.clone())?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
-    add(&mut args, batch.log.to_string())?;
+    add(&mut args, Arc::clone(&batch.log))?;
     add(&mut args, to_i64(batch.old_size)?)?;
     add(&mut args, batch.old_frontier.clone())?;
-    for row in records {
-        record(&mut args, &batch.replica, row)?;
-    }
     let moved = query_with(sql.as_str(), args).fetch_optional(connection).await?;
     if moved.is_some() {
         return Ok(());
@@ -144,17 +143,14 @@ async fn begin(
     ))
 }
 
-/// Values of the head that stand before those of the records.
-const HEAD: usize = 8;
-
 /// The statements of [`begin`] for each number of records.
 static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
 
 fn write_begin(rows: usize) -> String {
-    let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows, HEAD)) };
+    let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
     format!(
-        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, \
-         settled_to = $5 WHERE log = $6 AND size = $7 AND frontier = $8 RETURNING size"
+        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = ?, frontier = ?, time_ms = ?, indexed_to = ?, \
+         settled_to = ? WHERE log = ? AND size = ? AND frontier = ? RETURNING size"
     )
 }
 
@@ -168,14 +164,13 @@ async fn sign(
     add(&mut args, to_i64(checkpoint.size)?)?;
     add(&mut args, checkpoint.note)?;
     add(&mut args, checkpoint.time_ms)?;
-    let sql =
-        "INSERT INTO checkpoints (log, size, note, time_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO checkpoints (log, size, note, time_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
     query_with(sql, args).execute(&mut *connection).await?;
     if let Some(size) = checkpoint.replaces {
         let mut args = SqliteArguments::default();
         add(&mut args, log.to_owned())?;
         add(&mut args, to_i64(size)?)?;
-        query_with("DELETE FROM checkpoints WHERE log = $1 AND size = $2", args)
+        query_with("DELETE FROM checkpoints WHERE log = ? AND size = ?", args)
             .execute(&mut *connection)
             .await?;
     }
@@ -248,19 +243,15 @@ impl Insert {
     }
 
     fn sql(&'static self, rows: usize) -> Option<&'static str> {
-        let all = self.sql.get_or_init(|| (1..=ROWS).map(|rows| self.write(rows, 0)).collect());
+        let all = self.sql.get_or_init(|| (1..=ROWS).map(|rows| self.write(rows)).collect());
         all.get(rows.checked_sub(1)?).map(String::as_str)
     }
 
-    /// For `rows` rows, whose values come after `skipped` others.
-    fn write(&self, rows: usize, skipped: usize) -> String {
-        let row = |row: usize| {
-            let marks: Vec<String> = (1..=self.columns)
-                .map(|column| format!("${}", skipped + row * self.columns + column))
-                .collect();
-            format!("({})", marks.join(", "))
-        };
-        let rows: Vec<String> = (0..rows).map(row).collect();
+    /// For `rows` rows. The marks have no numbers: SQLite looks up the name of a numbered one by walking through
+    /// all of them, for each of them.
+    fn write(&self, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns].join(", "));
+        let rows = vec![row; rows];
         format!("INSERT INTO {} VALUES {}{}", self.into, rows.join(", "), self.then)
     }
 }

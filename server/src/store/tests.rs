@@ -112,7 +112,7 @@ async fn a_budget_belongs_to_a_scope_or_to_a_key() {
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
     let mut changed = budget(Some("/acme"), None);
-    (changed.id, changed.limit_nano, changed.window) = (1, i64::MAX, budgets::Window::Lifetime);
+    (changed.id, changed.limit_nano, changed.window) = (1, i64::MAX, budgets::Window::Total);
     budgets::update(&store, changed.clone()).await.unwrap();
     assert_eq!(budgets::list(&store).await.unwrap()[0], changed);
     changed.id = 77;

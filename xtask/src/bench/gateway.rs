@@ -16,7 +16,7 @@ pub(super) struct Gateway {
     pub(super) key: String,
 }
 
-/// The administrator's token of a gateway that lives as long as the run, on the loopback.
+/// The variable that commands take a service token from.
 const TOKEN_VARIABLE: &str = "BAILIWICK_TOKEN";
 
 impl Gateway {
@@ -41,9 +41,13 @@ impl Gateway {
 
         let declared = folder.join("bench.yaml");
         write(&declared, &declaration(upstream).to_string())?;
+        // A first start leaves a token with every right beside its data.
+        let token_file = folder.join("data/admin.token");
+        let token = std::fs::read_to_string(&token_file)
+            .map_err(|e| format!("cannot read {}: {e}", token_file.display()))?;
         let call = |arguments: &[&str]| {
             let mut command = Command::new(binary);
-            command.args(arguments).args(["--server", &url, "--json"]);
+            command.args(arguments).args(["--server", &url, "--json"]).env(TOKEN_VARIABLE, token.trim());
             cargo::output(&mut command)
         };
         call(&["apply", "-f", &declared.display().to_string()])?;

@@ -101,6 +101,7 @@ fn row(decision: &str, outcome: &str) -> IndexUpdate {
         cost_nano: None,
         overhead_us: None,
         status: None,
+        code: None,
     }
 }
 

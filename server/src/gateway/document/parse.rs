@@ -239,6 +239,7 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
 fn not_json(error: JiterError) -> Malformed {
     // jiter's messages name types and positions, never the text.
     Malformed::NotJson { at: error.index, what: error.error_type.to_string() }

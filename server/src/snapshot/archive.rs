@@ -1,0 +1,135 @@
+//! What records name by digest, kept as long as they may: a decision can be derived again long after the bundle, the
+//! catalog or the endpoints that it was made from have changed.
+//!
+//! Files are kept in the database under their digest, written before a snapshot that uses them is in force. They are
+//! small (a bundle, a few hundred facts, the endpoints) and change seldom.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bailiwick_compliance_db::Database;
+use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::{self, Store, StoreError};
+
+/// The files of the bundle and of the compliance database in force, by path.
+#[derive(Debug, Clone, Default)]
+pub struct Archive {
+    bundle: BTreeMap<String, String>,
+    catalog: BTreeMap<String, String>,
+}
+
+impl Archive {
+    /// The files as loaded.
+    #[must_use]
+    pub fn new(bundle: BTreeMap<String, String>, catalog: BTreeMap<String, String>) -> Self {
+        Self { bundle, catalog }
+    }
+
+    /// Keeps what `policy` was compiled from. Does nothing for what is kept already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep(&self, store: &Store, policy: &Compiled, now_ms: i64) -> Result<(), StoreError> {
+        let digests = policy.digests();
+        keep(store, "bundle", &digests.bundle, &self.bundle, now_ms).await?;
+        keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
+        keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await
+    }
+
+    /// The policy that records with these digests were decided by, compiled for `at_ms`; `None` where something of it is
+    /// not kept or does not load any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recall(
+        store: &Store,
+        digests: &BTreeMap<String, String>,
+        at_ms: i64,
+    ) -> Result<Option<Compiled>, StoreError> {
+        let (Some(bundle), Some(catalog), Some(endpoints)) =
+            (digests.get("bundle"), digests.get("catalog"), digests.get("endpoints"))
+        else {
+            return Ok(None);
+        };
+        let files: Option<BTreeMap<String, String>> = recall(store, "bundle", bundle).await?;
+        let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
+        let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
+        let (Some(files), Some(facts), Some(endpoints)) = (files, facts, endpoints) else { return Ok(None) };
+        let (Ok(bundle), Ok(database)) = (Bundle::load(&BundleSource { files }), Database::load(facts))
+        else {
+            return Ok(None);
+        };
+        Ok(Compiled::new(Arc::new(bundle), Arc::new(database), endpoints, at_ms).ok())
+    }
+}
+
+fn name(kind: &str, digest: &str) -> String {
+    format!("archive/{kind}/{digest}")
+}
+
+async fn keep(
+    store: &Store,
+    kind: &str,
+    digest: &str,
+    value: &impl Serialize,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let name = name(kind, digest);
+    if store::settings::get(store, &name).await?.is_some() {
+        return Ok(());
+    }
+    let value = serde_json::to_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    store::settings::put(store, &name, value, now_ms).await
+}
+
+async fn recall<T: DeserializeOwned>(
+    store: &Store,
+    kind: &str,
+    digest: &str,
+) -> Result<Option<T>, StoreError> {
+    let kept = store::settings::get(store, &name(kind, digest)).await?;
+    Ok(kept.and_then(|value| serde_json::from_value(value).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bailiwick_policy::{Operation, RequestFacts};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_digest_names_decides_the_same_when_recalled() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("db")).await.unwrap();
+        let source = BundleSource::starter();
+        let bundle = Arc::new(Bundle::load(&source).unwrap());
+        let endpoints = bundle.test_endpoints.clone();
+        let database = Arc::new(Database::embedded().unwrap());
+        let at_ms = crate::demo::DECIDE_AT_MS;
+        let policy = Compiled::new(bundle, database, endpoints, at_ms).unwrap();
+        let archive = Archive::new(source.files, Database::embedded_files().collect());
+        archive.keep(&store, &policy, at_ms).await.unwrap();
+        archive.keep(&store, &policy, at_ms).await.unwrap();
+
+        let digests = policy.digests();
+        let named = BTreeMap::from([
+            ("bundle".to_owned(), digests.bundle.clone()),
+            ("catalog".to_owned(), digests.database.clone()),
+            ("endpoints".to_owned(), digests.endpoints.clone()),
+        ]);
+        let recalled = Archive::recall(&store, &named, at_ms).await.unwrap().unwrap();
+        assert_eq!(recalled.digests(), digests);
+        let facts: RequestFacts = serde_json::from_value(serde_json::json!({
+            "time_ms": at_ms, "scope": "/acme", "operation": Operation::ChatCompletions, "model": "assistant",
+        }))
+        .unwrap();
+        assert_eq!(recalled.decide(&facts), policy.decide(&facts));
+
+        let mut unknown = named;
+        unknown.insert("bundle".to_owned(), "sha256:0".to_owned());
+        assert!(Archive::recall(&store, &unknown, at_ms).await.unwrap().is_none());
+    }
+}
