@@ -110,6 +110,7 @@ async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Resp
         .key
         .models
         .iter()
+        .filter(|model| super::decide::usable(&auth, model))
         .map(|model| serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" }))
         .collect();
     json(StatusCode::OK, &serde_json::json!({ "object": "list", "data": data }))
