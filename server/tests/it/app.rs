@@ -246,6 +246,12 @@ impl TestApp {
         self.url().split_once("://").unwrap().1.parse().unwrap()
     }
 
+    /// Every endpoint: its name and its own model.
+    pub(crate) fn endpoints(&self) -> Vec<(String, String)> {
+        let endpoints = &self.demo().announcement.endpoints;
+        endpoints.iter().map(|endpoint| (endpoint.name.clone(), endpoint.model.clone())).collect()
+    }
+
     pub(crate) fn token(&self) -> &str {
         &self.demo().announcement.admin_token
     }

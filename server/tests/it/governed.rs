@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bailiwick::demo::simulator::Behaviour;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, message};
@@ -122,15 +121,8 @@ async fn health_data_falls_back_only_to_the_other_endpoint_with_a_baa() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn research_may_use_every_endpoint() {
     let app = TestApp::start().await;
-    let endpoints = app.admin(Method::GET, "/api/v1/endpoints", None).await.is(200).json();
-    for endpoint in endpoints["endpoints"].as_array().unwrap() {
-        let name = endpoint["name"].as_str().unwrap();
-        let model = endpoint["models"].as_array().unwrap().iter().find_map(|model| {
-            let model = model.as_str().unwrap();
-            let config = app.simulator(name).config();
-            config.chat_models.iter().any(|own| own == model).then(|| model.to_owned())
-        });
-        let reply = app.ask("research", &model.unwrap(), "Public knowledge").await.is(200);
+    for (name, model) in app.endpoints() {
+        let reply = app.ask("research", &model, "Public knowledge").await.is(200);
         assert_eq!(reply.endpoint(), name);
     }
     assert_eq!(app.received().len(), app.simulators().count());

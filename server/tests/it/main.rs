@@ -14,3 +14,7 @@
 
 mod app;
 mod governed;
+mod hostile;
+mod input;
+mod streaming;
+mod tokens;
