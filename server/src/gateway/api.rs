@@ -41,6 +41,7 @@ pub const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/chat/completions", ALL_STAGES),
     ("POST", "/v1/embeddings", ALL_STAGES),
     ("GET", "/v1/models", &["authenticate"]),
+    ("GET", "/v1/decisions/{id}", &["authenticate"]),
     ("POST", "/v1/decisions:explain", &["authenticate", "read", "classify", "decide", "route"]),
 ];
 

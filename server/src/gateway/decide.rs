@@ -48,10 +48,7 @@ fn facts(classified: &Classified) -> RequestFacts {
         stream: read.shape.stream,
         input_tokens: u32::try_from(read.input_tokens).unwrap_or(u32::MAX),
         max_output_tokens: asked.map(|asked| u32::try_from(asked).unwrap_or(u32::MAX)),
-        principal: PrincipalFacts {
-            id: format!("key:{}", key.id),
-            roles: key.roles.clone(),
-        },
+        principal: PrincipalFacts { id: format!("key:{}", key.id), roles: key.roles.clone() },
         allowed_endpoint_names: None,
     }
 }

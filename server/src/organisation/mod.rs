@@ -97,9 +97,8 @@ pub struct BudgetDefinition {
     pub lower_output: bool,
 }
 
-/// A virtual key.
+/// A virtual key. That no field is unknown is checked by [`KeySettings`], which gets what is left of the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct KeyDefinition {
     /// The scope that it belongs to.
     pub scope: String,
@@ -115,7 +114,7 @@ pub struct KeyDefinition {
 
 /// What a key may do, beyond what its scope and roles allow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct KeySettings {
     /// Only these models; all that its roles and scope reach where absent.
     #[serde(skip_serializing_if = "Option::is_none")]

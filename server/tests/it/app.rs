@@ -131,10 +131,12 @@ impl Reply {
     pub(crate) fn events(&self) -> Vec<Value> {
         self.text()
             .split("\n\n")
-            .filter(|event| !event.trim().is_empty())
+            .filter(|event| !event.trim().is_empty() && *event != ":")
             .map(|event| {
-                let data: Vec<&str> =
-                    event.lines().map(|line| line.strip_prefix("data: ").unwrap_or_else(|| panic!("{line}"))).collect();
+                let data: Vec<&str> = event
+                    .lines()
+                    .map(|line| line.strip_prefix("data: ").unwrap_or_else(|| panic!("{line}")))
+                    .collect();
                 let data = data.join("\n");
                 if data == "[DONE]" { json!("[DONE]") } else { serde_json::from_str(&data).expect(&data) }
             })
@@ -143,7 +145,10 @@ impl Reply {
 
     /// The text of a stream's first choice, joined.
     pub(crate) fn streamed(&self) -> String {
-        self.events().iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+        self.events()
+            .iter()
+            .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+            .collect()
     }
 }
 
@@ -191,7 +196,8 @@ pub(crate) fn check_books(records: &[Record], spend: &HashMap<i64, i64>) {
                 assert!(open.insert(attempt, holds).is_none(), "{attempt:?} twice");
             }
             "outcome" => {
-                let holds = open.remove(&attempt).unwrap_or_else(|| panic!("an outcome of nothing: {attempt:?}"));
+                let holds =
+                    open.remove(&attempt).unwrap_or_else(|| panic!("an outcome of nothing: {attempt:?}"));
                 let cost = record.sections["usage"]["cost_nano"].as_i64();
                 for hold in holds.as_array().unwrap() {
                     *expected.entry(hold["budget"].as_i64().unwrap()).or_default() += cost.unwrap();
@@ -226,7 +232,11 @@ impl TestApp {
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
         change(&mut config);
         let demo = Demo::start_with(config).await.unwrap();
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { demo: Some(demo), folder: Some(folder), client }
     }
 
@@ -292,7 +302,13 @@ impl TestApp {
     }
 
     /// Sends bytes with a key (one of the demo's names, or a key itself).
-    pub(crate) async fn post(&self, key: &str, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
+    pub(crate) async fn post(
+        &self,
+        key: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
         let mut request = self
             .client
             .post(format!("{}{path}", self.url()))
@@ -322,7 +338,8 @@ impl TestApp {
 
     /// The control plane, as an owner.
     pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
-        let mut request = self.client.request(method, format!("{}{path}", self.url())).bearer_auth(self.token());
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url())).bearer_auth(self.token());
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -344,7 +361,9 @@ impl TestApp {
         let store = &self.app().store;
         let mut row = store::endpoints::get(store, name).await.unwrap();
         change(&mut row.definition);
-        store::endpoints::put(store, name, &row.scope, row.definition, self.app().gateway.clock.now_ms()).await.unwrap();
+        store::endpoints::put(store, name, &row.scope, row.definition, self.app().gateway.clock.now_ms())
+            .await
+            .unwrap();
         self.app().reload().await.unwrap();
     }
 
@@ -364,7 +383,11 @@ impl TestApp {
     pub(crate) async fn settled(&self) {
         let began = Instant::now();
         while !self.app().gateway.attempts.is_empty() {
-            assert!(began.elapsed() < PATIENCE, "{} attempts are still open", self.app().gateway.attempts.len());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} attempts are still open",
+                self.app().gateway.attempts.len()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -418,13 +441,24 @@ impl TestApp {
     }
 
     /// Checks that no work is loose and ends the server. Gives the folder for who wants to look at the files.
-    pub(crate) async fn finish(mut self) -> tempfile::TempDir {
+    pub(crate) async fn finish(self) -> tempfile::TempDir {
+        let client = self.client.clone();
+        self.finish_with(&client).await
+    }
+
+    /// As [`finish`](Self::finish), with a client that can speak to the server.
+    pub(crate) async fn finish_with(mut self, client: &reqwest::Client) -> tempfile::TempDir {
+        self.client = client.clone();
         let records = self.records().await;
         let spend = self.spend().await;
         check_books(&records, &spend);
         for standing in self.app().gateway.budgets.standings(self.app().gateway.clock.now_ms()) {
             assert_eq!(standing.reserved_nano, 0, "{standing:?}");
-            assert_eq!(standing.settled_nano, spend.get(&standing.budget.id).copied().unwrap_or(0), "{standing:?}");
+            assert_eq!(
+                standing.settled_nano,
+                spend.get(&standing.budget.id).copied().unwrap_or(0),
+                "{standing:?}"
+            );
         }
         let panics = PANICS.lock().unwrap().clone();
         assert!(panics.is_empty(), "{panics:?}");

@@ -101,7 +101,12 @@ async fn health_data_falls_back_only_to_the_other_endpoint_with_a_baa() {
     let records = app.records_of(&reply.decision()).await;
     let told: Vec<(String, Value)> = records
         .iter()
-        .map(|record| (record.header.kind.clone(), record.sections.get("attempt").map_or(Value::Null, |a| a["endpoint"].clone())))
+        .map(|record| {
+            (
+                record.header.kind.clone(),
+                record.sections.get("attempt").map_or(Value::Null, |a| a["endpoint"].clone()),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -141,7 +146,10 @@ async fn what_only_an_ineligible_endpoint_serves_is_refused_with_reasons() {
     let excluded = ours["excluded"].as_array().unwrap();
     assert!(!excluded.is_empty());
     for reason in excluded {
-        assert_eq!((&reason["endpoint"], &reason["rule"]), (&json!("openai-us"), &json!("eu-personal-data-stays-in-the-eu")));
+        assert_eq!(
+            (&reason["endpoint"], &reason["rule"]),
+            (&json!("openai-us"), &json!("eu-personal-data-stays-in-the-eu"))
+        );
         assert!(reason["reason"].as_str().unwrap().contains("US"), "{reason}");
     }
     let fix = ours["fix"].as_str().unwrap();
@@ -211,13 +219,20 @@ async fn models_are_those_that_the_key_may_use() {
     let list = |key| app.get("/v1/models", key);
     let support = list("support").await.is(200).json();
     assert_eq!(support["object"], "list");
-    assert_eq!(ids(&support), ["anthropic.claude-haiku-4-5", "assistant", "bge-m3", "embedder", "gpt-oss-120b"]);
+    assert_eq!(
+        ids(&support),
+        ["anthropic.claude-haiku-4-5", "assistant", "bge-m3", "embedder", "gpt-oss-120b"]
+    );
     assert_eq!(
         ids(&list("clinic").await.json()),
         ["anthropic.claude-sonnet-4-5", "assistant", "embedder", "gpt-4.1", "text-embedding-3-small"]
     );
     assert_eq!(ids(&list("research").await.json()).len(), 12);
-    let (_, key) = app.create_key(json!({ "scope": "/acme/research", "name": "narrow", "models": ["gpt-4.1", "none-such"] })).await;
+    let (_, key) = app
+        .create_key(
+            json!({ "scope": "/acme/research", "name": "narrow", "models": ["gpt-4.1", "none-such"] }),
+        )
+        .await;
     assert_eq!(ids(&list(&key).await.json()), ["gpt-4.1"]);
     app.ask(&key, "assistant", "Hello").await.is_error(404, "model_not_found");
     list("").await.is_error(401, "invalid_api_key");
@@ -243,7 +258,9 @@ async fn a_dry_run_decides_and_sends_nothing() {
     let embed = json!({ "model": "embedder", "input": "x" }).to_string();
     app.post("support", "/v1/embeddings", dry, embed).await.is(200);
     let refused = message("gpt-4.1-mini", "Hello").to_string();
-    app.post("support", "/v1/chat/completions", dry, refused.clone()).await.is_error(403, "no_eligible_endpoint");
+    app.post("support", "/v1/chat/completions", dry, refused.clone())
+        .await
+        .is_error(403, "no_eligible_endpoint");
 
     let explain = |body: String| app.post("support", "/v1/decisions:explain", &[], body);
     let allowed = explain(body.to_string()).await.is(200).json();
@@ -266,7 +283,10 @@ async fn a_dry_run_decides_and_sends_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_tells_what_was_done() {
     let app = TestApp::start().await;
-    let reply = app.ask("support", "assistant", "Mail a@kunde.example and b@kunde.example, IBAN DE89370400440532013000").await.is(200);
+    let reply = app
+        .ask("support", "assistant", "Mail a@kunde.example and b@kunde.example, IBAN DE89370400440532013000")
+        .await
+        .is(200);
     assert_eq!(reply.endpoint(), "vllm-germany");
     assert_eq!(reply.header("x-bailiwick-countries"), Some("DE"));
     assert_eq!(reply.header("x-bailiwick-redactions"), Some("EMAIL=2,IBAN=1"));
@@ -279,7 +299,10 @@ async fn an_answer_tells_what_was_done() {
     let outcome = app.outcome(&dear.decision()).await;
     let booked = &outcome.sections["usage"];
     assert_eq!(booked["cost_nano"].as_i64().map(bailiwick::budgets::format_usd).as_deref(), Some(cost));
-    assert_eq!((&booked["input_tokens"], &booked["output_tokens"]), (&usage["prompt_tokens"], &usage["completion_tokens"]));
+    assert_eq!(
+        (&booked["input_tokens"], &booked["output_tokens"]),
+        (&usage["prompt_tokens"], &usage["completion_tokens"])
+    );
     for name in ["set-cookie", "openai-organization", "apim-request-id", "x-simulated", "x-ms-region"] {
         assert_eq!(dear.header(name), None);
     }

@@ -13,8 +13,15 @@
 )]
 
 mod app;
+mod audit;
+mod cli;
+mod crash;
 mod governed;
 mod hostile;
 mod input;
+mod invariants;
+mod process;
+mod sdk;
 mod streaming;
+mod tls;
 mod tokens;
