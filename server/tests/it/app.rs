@@ -107,7 +107,7 @@ impl Reply {
 
     /// An error in OpenAI's shape with this code.
     #[track_caller]
-    pub(crate) fn is_error(self, status: u16, code: &str) -> Self {
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
         let reply = self.is(status);
         let body = reply.json();
         assert_eq!(body["error"]["code"], code, "{body}");

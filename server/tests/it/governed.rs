@@ -58,7 +58,7 @@ async fn an_eu_prompt_stays_in_the_eu_when_its_endpoints_fail() {
         app.simulator(name).set_behaviour(Behaviour::Status { code: 500, retry_after: None });
     }
     for _ in 0..6 {
-        let reply = app.ask("support", "assistant", "Hello").await.is_error(502, "upstream_failed");
+        let reply = app.ask("support", "assistant", "Hello").await.refused(502, "upstream_failed");
         assert_eq!(reply.header("x-should-retry"), Some("true"));
     }
     assert_eq!(only(&app, &IN_THE_EU).len(), 2);
@@ -137,7 +137,7 @@ async fn research_may_use_every_endpoint() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_only_an_ineligible_endpoint_serves_is_refused_with_reasons() {
     let app = TestApp::start().await;
-    let reply = app.ask("support", "gpt-4.1-mini", "Hello").await.is_error(403, "no_eligible_endpoint");
+    let reply = app.ask("support", "gpt-4.1-mini", "Hello").await.refused(403, "no_eligible_endpoint");
     assert_eq!(reply.header("x-should-retry"), Some("false"));
     let body = reply.json();
     let ours = &body["bailiwick"];
@@ -154,7 +154,7 @@ async fn what_only_an_ineligible_endpoint_serves_is_refused_with_reasons() {
     }
     let fix = ours["fix"].as_str().unwrap();
     assert!(fix.contains("openai-us") && fix.contains("anthropic.claude-haiku-4-5"), "{fix}");
-    let fix = app.ask("clinic", "gpt-4.1-mini", "A cough").await.is_error(403, "no_eligible_endpoint").json();
+    let fix = app.ask("clinic", "gpt-4.1-mini", "A cough").await.refused(403, "no_eligible_endpoint").json();
     assert!(fix["bailiwick"]["fix"].as_str().unwrap().contains("baa"), "{fix}");
     assert!(app.received().is_empty());
     let records = app.records_of(&reply.decision()).await;
@@ -234,8 +234,8 @@ async fn models_are_those_that_the_key_may_use() {
         )
         .await;
     assert_eq!(ids(&list(&key).await.json()), ["gpt-4.1"]);
-    app.ask(&key, "assistant", "Hello").await.is_error(404, "model_not_found");
-    list("").await.is_error(401, "invalid_api_key");
+    app.ask(&key, "assistant", "Hello").await.refused(404, "model_not_found");
+    list("").await.refused(401, "invalid_api_key");
     assert!(app.received().is_empty());
     app.finish().await;
 }
@@ -260,7 +260,7 @@ async fn a_dry_run_decides_and_sends_nothing() {
     let refused = message("gpt-4.1-mini", "Hello").to_string();
     app.post("support", "/v1/chat/completions", dry, refused.clone())
         .await
-        .is_error(403, "no_eligible_endpoint");
+        .refused(403, "no_eligible_endpoint");
 
     let explain = |body: String| app.post("support", "/v1/decisions:explain", &[], body);
     let allowed = explain(body.to_string()).await.is(200).json();

@@ -71,7 +71,7 @@ async fn a_failure_before_the_first_byte_is_a_clear_error() {
         let reply = asked(&app, stream).await;
         let told = format!("{behaviour:?} {stream}: {}", reply.text());
         assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (status, Some(code)), "{told}");
-        let reply = reply.is_error(status, code);
+        let reply = reply.refused(status, code);
         assert!(reply.text().contains(ENDPOINT), "{told}");
         if status == 429 {
             assert_eq!(
@@ -208,14 +208,14 @@ async fn another_endpoint_is_tried_only_before_the_first_byte() {
     body["stream"] = json!(true);
     let reply = app.chat("support", &body).await.is(200);
     broken_off(&reply, "upstream_broke_off");
-    assert_eq!(app.received().into_keys().collect::<Vec<_>>(), [first.clone()]);
+    assert_eq!(app.received().into_keys().collect::<Vec<_>>(), std::slice::from_ref(&first));
     app.forget();
     // What the provider finds wrong with the request itself, another would too.
     app.simulator(&first).set_behaviour(status(400));
     while app.received().is_empty() {
         let reply = app.ask("support", "assistant", "Hello").await;
         if reply.status == 400 {
-            assert_eq!(app.received().into_keys().collect::<Vec<_>>(), [first.clone()]);
+            assert_eq!(app.received().into_keys().collect::<Vec<_>>(), std::slice::from_ref(&first));
         }
     }
     app.finish().await;
@@ -233,7 +233,7 @@ async fn embeddings_of_a_broken_provider_are_refused_likewise() {
     ] {
         app.simulator("vllm-germany").set_behaviour(behaviour.clone());
         let body: Value = json!({ "model": "bge-m3", "input": "x" });
-        app.post("support", "/v1/embeddings", &[], body.to_string()).await.is_error(502, code);
+        app.post("support", "/v1/embeddings", &[], body.to_string()).await.refused(502, code);
     }
     app.finish().await;
 }

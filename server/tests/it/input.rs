@@ -62,7 +62,7 @@ async fn bodies_that_are_no_requests() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
         let reply = app.post("support", "/v1/chat/completions", &[], body).await;
         assert_eq!(reply.status, 400, "{shown}: {}", reply.text());
-        let reply = reply.is_error(400, "invalid_request");
+        let reply = reply.refused(400, "invalid_request");
         assert_eq!(reply.json()["error"]["param"], json!(param), "{shown}");
         assert_eq!(reply.header("x-should-retry"), Some("false"));
     }
@@ -73,15 +73,15 @@ async fn bodies_that_are_no_requests() {
         r#"{"model":"embedder","input":[[1,2],[3]]}"#,
         r#"{"model":"embedder","input":{"text":"x"}}"#,
     ] {
-        let reply = app.post("support", "/v1/embeddings", &[], body).await.is_error(400, "invalid_request");
+        let reply = app.post("support", "/v1/embeddings", &[], body).await.refused(400, "invalid_request");
         assert_eq!(reply.json()["error"]["param"], "input", "{body}");
     }
     app.post("support", "/v1/embeddings", &[], r#"{"model":"embedder","input":"x","stream":true}"#)
         .await
-        .is_error(400, "invalid_request");
+        .refused(400, "invalid_request");
     app.post("support", "/v1/chat/completions", &[], nested(40)).await.is(200);
     app.forget();
-    app.ask("support", "no-such-model", "x").await.is_error(404, "model_not_found");
+    app.ask("support", "no-such-model", "x").await.refused(404, "model_not_found");
     assert!(app.received().is_empty(), "{:?}", app.received());
     app.finish().await;
 }
@@ -104,7 +104,7 @@ async fn headers_that_would_not_protect_anything() {
         let reply = app
             .post("support", "/v1/chat/completions", &[(name, value)], body)
             .await
-            .is_error(400, "invalid_request");
+            .refused(400, "invalid_request");
         assert_eq!(reply.json()["error"]["param"], name, "{value}");
     }
     assert!(app.received().is_empty());
@@ -115,7 +115,7 @@ async fn headers_that_would_not_protect_anything() {
 async fn paths_that_are_not_served() {
     let app = TestApp::start().await;
     for path in ["/v1/chat/completion", "/v1/completions", "/v1/", "/v1/chat/completions"] {
-        app.get(path, "support").await.is_error(404, "not_found");
+        app.get(path, "support").await.refused(404, "not_found");
     }
     app.get("/api/v1/nothing", "").await.is(404);
     app.get("/livez", "").await.is(200);
@@ -131,12 +131,12 @@ async fn a_body_that_is_too_large_or_too_slow() {
     })
     .await;
     let large = message("assistant", &"x".repeat(20_000)).to_string();
-    app.post("support", "/v1/chat/completions", &[], large.clone()).await.is_error(413, "request_too_large");
+    app.post("support", "/v1/chat/completions", &[], large.clone()).await.refused(413, "request_too_large");
     // Without a stated length.
     let pieces: Vec<Result<String, std::io::Error>> =
         large.as_bytes().chunks(1_000).map(|piece| Ok(String::from_utf8(piece.to_vec()).unwrap())).collect();
     let body = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
-    app.post("support", "/v1/chat/completions", &[], body).await.is_error(413, "request_too_large");
+    app.post("support", "/v1/chat/completions", &[], body).await.refused(413, "request_too_large");
 
     let mut socket = tokio::net::TcpStream::connect(app.address()).await.unwrap();
     let head = format!(
@@ -185,7 +185,7 @@ async fn keys_that_do_not_work() {
     let good = app.key("support");
     let other = app.key("research");
     let bearer = |key: &str| format!("Bearer {key}");
-    let reply = send(&[]).await.is_error(401, "invalid_api_key");
+    let reply = send(&[]).await.refused(401, "invalid_api_key");
     assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
     // The id of one key with the secret of another; its checksum is made right again by nobody.
     let mut wrong_check = good.clone();
@@ -199,10 +199,10 @@ async fn keys_that_do_not_work() {
         &good,
         &bearer(&format!("{good} x")),
     ] {
-        let reply = send(&[("authorization", authorization)]).await.is_error(401, "invalid_api_key");
+        let reply = send(&[("authorization", authorization)]).await.refused(401, "invalid_api_key");
         assert!(!reply.text().contains(&good[8..]), "{}", reply.text());
     }
-    send(&[("authorization", &bearer(&good)), ("x-api-key", &other)]).await.is_error(401, "invalid_api_key");
+    send(&[("authorization", &bearer(&good)), ("x-api-key", &other)]).await.refused(401, "invalid_api_key");
     assert!(app.received().is_empty());
     send(&[("x-api-key", &good)]).await.is(200);
     send(&[("authorization", &format!("bearer {good}")), ("x-api-key", &good)]).await.is(200);
@@ -211,14 +211,14 @@ async fn keys_that_do_not_work() {
     // A key that was never issued here and one of here with another secret are told in the same words.
     let elsewhere = TestApp::start().await;
     let unknown =
-        send(&[("authorization", &bearer(&elsewhere.key("support")))]).await.is_error(401, "invalid_api_key");
+        send(&[("authorization", &bearer(&elsewhere.key("support")))]).await.refused(401, "invalid_api_key");
     assert!(unknown.text().contains("not known here"), "{}", unknown.text());
     elsewhere.finish().await;
 
     let (id, key) = app.create_key(json!({ "scope": "/acme/retail/support", "name": "revoked" })).await;
     app.ask(&key, "assistant", "x").await.is(200);
     app.admin(reqwest::Method::POST, &format!("/api/v1/keys/{id}/revoke"), None).await.is(200);
-    let reply = app.ask(&key, "assistant", "x").await.is_error(401, "invalid_api_key");
+    let reply = app.ask(&key, "assistant", "x").await.refused(401, "invalid_api_key");
     assert!(reply.text().contains("revoked"));
 
     let soon = chrono::Utc::now() + chrono::Duration::milliseconds(1_200);
@@ -227,7 +227,7 @@ async fn keys_that_do_not_work() {
         .await;
     app.ask(&key, "assistant", "x").await.is(200);
     tokio::time::sleep(Duration::from_millis(1_300)).await;
-    let reply = app.ask(&key, "assistant", "x").await.is_error(401, "invalid_api_key");
+    let reply = app.ask(&key, "assistant", "x").await.refused(401, "invalid_api_key");
     assert!(reply.text().contains("expired"));
 
     for (overlap, works) in [(0, false), (1, true)] {
@@ -244,7 +244,7 @@ async fn keys_that_do_not_work() {
         if works {
             reply.is(200);
         } else {
-            assert!(reply.is_error(401, "invalid_api_key").text().contains("replaced"));
+            assert!(reply.refused(401, "invalid_api_key").text().contains("replaced"));
         }
     }
     app.finish().await;
@@ -258,7 +258,7 @@ async fn a_rate_limit_says_when_to_come_back() {
         .await;
     app.ask(&key, "assistant", "x").await.is(200);
     app.ask(&key, "assistant", "x").await.is(200);
-    let reply = app.ask(&key, "assistant", "x").await.is_error(429, "rate_limited");
+    let reply = app.ask(&key, "assistant", "x").await.refused(429, "rate_limited");
     let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=31).contains(&wait), "{wait}");
     assert_eq!(reply.header("x-should-retry"), Some("true"));

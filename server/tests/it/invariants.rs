@@ -162,13 +162,13 @@ async fn nothing_leaves_before_its_record_is_durable() {
         app.ask("support", "gpt-4.1-mini", "x"),
     ];
     for reply in futures::future::join_all(asked).await {
-        let reply = reply.is_error(503, "audit_unavailable");
+        let reply = reply.refused(503, "audit_unavailable");
         assert_eq!(reply.header("x-should-retry"), Some("true"));
     }
     assert!(app.received().is_empty(), "{:?}", app.received());
     other.execute_unprepared("ROLLBACK").await.unwrap();
     app.ask("support", "assistant", "x").await.is(200);
-    app.ask("support", "gpt-4.1-mini", "x").await.is_error(403, "no_eligible_endpoint");
+    app.ask("support", "gpt-4.1-mini", "x").await.refused(403, "no_eligible_endpoint");
     app.finish().await;
 }
 
@@ -217,7 +217,7 @@ async fn budgets_hold_under_concurrent_requests() {
         if reply.status == 200 {
             answered += 1;
         } else {
-            let reply = reply.is_error(429, "budget_exceeded");
+            let reply = reply.refused(429, "budget_exceeded");
             assert_eq!(reply.header("x-should-retry"), Some("false"));
             refused += 1;
         }
@@ -308,7 +308,7 @@ async fn a_recorded_decision_can_be_decided_again() {
 async fn unknown_means_no() {
     let app = TestApp::start().await;
     for key in ["support", "clinic"] {
-        let refused = app.ask(key, "nimbus-1", "x").await.is_error(403, "no_eligible_endpoint").json();
+        let refused = app.ask(key, "nimbus-1", "x").await.refused(403, "no_eligible_endpoint").json();
         assert!(
             refused["bailiwick"]["excluded"]
                 .as_array()
@@ -322,7 +322,7 @@ async fn unknown_means_no() {
     app.ask(&plain, "gpt-oss-120b", "x").await.is(200);
     let parts = json!([{ "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } }]);
     let body = json!({ "model": "gpt-oss-120b", "messages": [{ "role": "user", "content": parts }] });
-    app.chat(&plain, &body).await.is_error(403, "no_eligible_endpoint");
+    app.chat(&plain, &body).await.refused(403, "no_eligible_endpoint");
     assert_eq!(app.received().values().sum::<u64>(), 1);
     app.finish().await;
 

@@ -75,10 +75,6 @@ impl DemoProcess {
         self.told["url"].as_str().unwrap()
     }
 
-    pub(crate) fn token(&self) -> &str {
-        self.told["admin_token"].as_str().unwrap()
-    }
-
     pub(crate) fn key(&self, name: &str) -> &str {
         self.told["keys"][name].as_str().unwrap()
     }
