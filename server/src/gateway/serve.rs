@@ -20,7 +20,7 @@ use super::refusal::{Code, Refusal};
 use super::respond::{self, Relay};
 use super::rewrite::Rewriter;
 use super::route::{Routed, route};
-use super::settle::{self, Ending, settle};
+use super::settle::{self, Ending, Outcome};
 use super::timeline::{Stage, Timeline};
 use super::{Gateway, authenticate, dry_run, read};
 use crate::budgets::format_usd;
@@ -131,7 +131,10 @@ async fn attempts(
     let decided = &routed.decided;
     let order = routed.names();
     let mut number = 0;
+    let mut concluded = false;
     let mut last: Option<Refusal> = None;
+    // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
+    let mut late: Vec<Outcome<'_>> = Vec::new();
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
@@ -152,6 +155,9 @@ async fn attempts(
             Ok(recorded) => recorded,
             Err(error) => {
                 let _ = reply.send(Err(unrecorded(decided, &error)));
+                for outcome in late {
+                    outcome.record(gateway).await;
+                }
                 return;
             }
         };
@@ -187,8 +193,8 @@ async fn attempts(
             Err(failure) => Err(failure),
         };
         let Err(failure): Result<(), UpstreamFailure> = answer else { continue };
-        let more = failure.may_fall_back(false) && candidates.peek().is_some();
         let refusal = upstream(decided, &candidate, &failure);
+        let more = failure.may_fall_back(false) && candidates.peek().is_some();
         let ending = Ending {
             status: (!more).then(|| refusal.code.status().as_u16()),
             failure: Some(failure),
@@ -197,23 +203,28 @@ async fn attempts(
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         };
-        settle(gateway, attempted, funded, &ending, &timeline).await;
+        let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
         last = Some(refusal);
         if !more {
+            late.push(outcome);
+            concluded = true;
             break;
         }
+        if outcome.try_record(&gateway.audit).await.is_err() {
+            late.push(outcome);
+        }
+        timeline.skip();
     }
     let refusal = last.unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
-    if number == 0 {
-        // Nothing was tried, so nothing is recorded yet.
-        if let Err(unrecorded) = refuse(gateway, decided, &refusal, network, &timeline).await {
-            let _ = reply.send(Err(unrecorded));
-            return;
-        }
+    // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
+    let refused =
+        if concluded { Ok(()) } else { refuse(gateway, decided, &refusal, network, &timeline).await };
+    let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
+    for outcome in late {
+        outcome.record(gateway).await;
     }
-    let _ = reply.send(Err(refusal));
 }
 
 fn rewriter(
@@ -331,7 +342,7 @@ impl Attempt<'_> {
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {
-        settle(self.gateway, self.attempted, self.funded, ending, timeline).await;
+        settle::book(self.gateway, self.attempted, self.funded, ending, timeline).record(self.gateway).await;
     }
 }
 

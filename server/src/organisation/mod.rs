@@ -6,6 +6,7 @@
 mod apply;
 pub mod describe;
 mod endpoint;
+mod written_key;
 
 use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
@@ -97,8 +98,9 @@ pub struct BudgetDefinition {
     pub lower_output: bool,
 }
 
-/// A virtual key. That no field is unknown is checked by [`KeySettings`], which gets what is left of the fields.
+/// A virtual key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "written_key::WrittenKey")]
 pub struct KeyDefinition {
     /// The scope that it belongs to.
     pub scope: String,
@@ -114,7 +116,7 @@ pub struct KeyDefinition {
 
 /// What a key may do, beyond what its scope and roles allow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct KeySettings {
     /// Only these models; all that its roles and scope reach where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
