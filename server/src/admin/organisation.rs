@@ -12,7 +12,7 @@ use super::recorded::record;
 use crate::app::App;
 use crate::budgets::format_usd;
 use crate::identity::{Actor, require};
-use crate::organisation::{Applied, Organisation, apply as apply_to};
+use crate::organisation::{Applied, EndpointDefinition, Organisation, apply as apply_to};
 
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
 pub(super) async fn apply(
@@ -25,6 +25,7 @@ pub(super) async fn apply(
     let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let applied = app
         .change(async {
+            compiles(&app, &organisation).await?;
             let applied = apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?;
             let what = serde_json::json!({
                 "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
@@ -37,6 +38,26 @@ pub(super) async fn apply(
         })
         .await?;
     Ok(Json(applied))
+}
+
+/// Whether the bundle in force compiles over the endpoints as they would be: what is stored must be able to be put in
+/// force, now and at the next start.
+async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem> {
+    let mut endpoints: Vec<_> = Vec::new();
+    for row in crate::store::endpoints::list(&app.store).await? {
+        let kept = organisation.endpoints.iter().all(|new| new.name != row.name);
+        if kept && let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition) {
+            endpoints.push(definition.for_policy());
+        }
+    }
+    endpoints.extend(organisation.endpoints.iter().map(EndpointDefinition::for_policy));
+    let (bundle, database) = (Arc::clone(&app.sources.bundle), Arc::clone(&app.sources.database));
+    bailiwick_policy::Compiled::new(bundle, database, endpoints, app.gateway.clock.now_ms())
+        .map(drop)
+        .map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Problem::invalid(format!("nothing was changed: {}", problems.join("; ")))
+        })
 }
 
 /// `GET /api/v1/budgets`.

@@ -27,7 +27,7 @@ pub(crate) use secrets::write_private;
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
 use crate::budgets::Budgets;
 use crate::clock::Clock;
-use crate::gateway::{Gateway, RefusedAuthentication, metrics};
+use crate::gateway::{Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -141,7 +141,6 @@ impl App {
             stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
         });
-        metrics::describe();
         let app = Arc::new(Self {
             gateway,
             store,

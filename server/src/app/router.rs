@@ -52,6 +52,8 @@ pub fn metrics_recorder() -> Option<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Suffix(String::from("_seconds")), SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .ok()
+        // Descriptions go to the recorder that is installed, so not before.
+        .inspect(|_| gateway::metrics::describe())
 }
 
 /// Ready means that a request could be served: the database answers and there is something to decide with.

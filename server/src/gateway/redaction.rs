@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use bailiwick_pii::{EntityCounts, TokenKey, Vault, redact};
+use bailiwick_pii::{EntityCounts, Mode, TokenKey, Vault, redact_as};
 
 use super::classify::Classified;
 use super::decide::Decided;
-use super::document::{Edits, Kind};
+use super::document::{Document, Edits, Kind, NodeId};
 
 /// The edits that redact a body, with what is needed on the way back.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         }
         let Some(span) = classified.read.text.spans.get(first.span) else { continue };
         let text = classified.read.text.span_text(span);
-        let Some(clean) = redact(text, &findings, plan, &redacted.key, &mut vault, &mut redacted.counts)
+        let mode = if is_arguments(document, span.node) { Mode::JsonString } else { Mode::Text };
+        let key = &redacted.key;
+        let Some(clean) = redact_as(mode, text, &findings, plan, key, &mut vault, &mut redacted.counts)
         else {
             continue;
         };
@@ -64,4 +66,10 @@ fn token_key(decided: &Decided, root: &TokenKey) -> TokenKey {
         None => format!("request\u{0}{}", decided.id),
     };
     root.derive(label.as_bytes())
+}
+
+/// Whether a string is the arguments of a tool call, which are JSON themselves and must stay JSON.
+fn is_arguments(document: &Document, id: NodeId) -> bool {
+    document.key(id).is_some_and(|key| key == "arguments")
+        && document.parent(id).and_then(|parent| document.key(parent)).is_some_and(|key| key == "function")
 }

@@ -19,6 +19,9 @@ use crate::router::Candidate;
 /// Chunks that may wait for a slow client.
 pub const QUEUE: usize = 32;
 
+/// How long a client may take nothing of a stream.
+const CLIENT_STALL: Duration = Duration::from_secs(60);
+
 /// How long a stream is read on for its usage after the client has left.
 const AFTERLIFE: Duration = Duration::from_secs(5);
 
@@ -167,10 +170,13 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
+    /// A client that takes nothing for [`CLIENT_STALL`] counts as gone: it must not hold a reservation for ever.
     async fn send(&mut self, bytes: Bytes) {
-        if !self.end.client_gone && self.client.send(Ok(Frame::data(bytes))).await.is_err() {
-            self.end.client_gone = true;
+        if self.end.client_gone {
+            return;
         }
+        let sent = tokio::time::timeout(CLIENT_STALL, self.client.send(Ok(Frame::data(bytes)))).await;
+        self.end.client_gone = !matches!(sent, Ok(Ok(())));
     }
 }
 

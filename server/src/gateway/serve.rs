@@ -20,7 +20,7 @@ use super::refusal::{Code, Refusal};
 use super::respond::{self, Relay};
 use super::rewrite::Rewriter;
 use super::route::{Routed, route};
-use super::settle::{self, Ending, settle};
+use super::settle::{self, Ending, Outcome};
 use super::timeline::{Stage, Timeline};
 use super::{Gateway, authenticate, dry_run, read};
 use crate::budgets::format_usd;
@@ -131,10 +131,12 @@ async fn attempts(
     let decided = &routed.decided;
     let order = routed.names();
     let mut number = 0;
-    let mut last: Option<Refusal> = None;
-    // The last attempt, settled in the belief that another would follow it.
-    let mut unfinished: Option<Attempted<'_>> = None;
+    let mut concluded = false;
+    let mut tried: Option<Attempted<'_>> = None;
     let mut spent_nano: Option<i64> = None;
+    let mut last: Option<Refusal> = None;
+    // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
+    let mut late: Vec<Outcome<'_>> = Vec::new();
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
@@ -155,6 +157,9 @@ async fn attempts(
             Ok(recorded) => recorded,
             Err(error) => {
                 let _ = reply.send(Err(unrecorded(decided, &error)));
+                for outcome in late {
+                    outcome.record(gateway).await;
+                }
                 return;
             }
         };
@@ -190,8 +195,8 @@ async fn attempts(
             Err(failure) => Err(failure),
         };
         let Err(failure): Result<(), UpstreamFailure> = answer else { continue };
-        let more = failure.may_fall_back(false) && candidates.peek().is_some();
         let refusal = upstream(decided, &candidate, &failure);
+        let more = failure.may_fall_back(false) && candidates.peek().is_some();
         let ending = Ending {
             status: (!more).then(|| refusal.code.status().as_u16()),
             failure: Some(failure),
@@ -200,36 +205,40 @@ async fn attempts(
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         };
-        let cost_nano = settle(gateway, attempted, funded, &ending, &timeline).await;
-        if let Some(cost_nano) = cost_nano {
+        let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
+        if let Some(cost_nano) = outcome.cost_nano() {
             *spent_nano.get_or_insert(0) += cost_nano;
         }
+        tried = Some(attempted);
         last = Some(refusal);
         if !more {
-            unfinished = None;
+            late.push(outcome);
+            concluded = true;
             break;
         }
-        unfinished = Some(attempted);
+        if outcome.try_record(&gateway.audit).await.is_err() {
+            late.push(outcome);
+        }
+        timeline.skip();
     }
     let refusal = last.unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
-    if number == 0 {
-        // Nothing was tried, so nothing is recorded yet.
-        if let Err(unrecorded) = refuse(gateway, decided, &refusal, network, &timeline).await {
-            let _ = reply.send(Err(unrecorded));
-            return;
+    // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
+    let refused = match tried {
+        _ if concluded => Ok(()),
+        None => refuse(gateway, decided, &refusal, network, &timeline).await,
+        Some(attempted) => {
+            let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
+            record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms)
+                .await
+                .map_err(|error| unrecorded(decided, &error))
         }
+    };
+    let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
+    for outcome in late {
+        outcome.record(gateway).await;
     }
-    if let Some(attempted) = unfinished {
-        let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
-        let told = record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms).await;
-        if let Err(error) = told {
-            // Its attempts are recorded and settled; only the list goes on showing it as under way.
-            tracing::error!(decision = decided.id, %error, "the end of a decision could not be recorded");
-        }
-    }
-    let _ = reply.send(Err(refusal));
 }
 
 fn rewriter(
@@ -342,7 +351,7 @@ impl Attempt<'_> {
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {
-        let _ = settle(self.gateway, self.attempted, self.funded, ending, timeline).await;
+        settle::book(self.gateway, self.attempted, self.funded, ending, timeline).record(self.gateway).await;
     }
 }
 

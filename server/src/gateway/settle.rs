@@ -15,9 +15,9 @@ use smallvec::SmallVec;
 use super::Gateway;
 use super::fund::Funded;
 use super::metrics;
-use super::record::{self, Attempted, Salts, section};
-use super::timeline::Timeline;
-use crate::audit::{Booking, BudgetId, Entry};
+use super::record::{self, Attempted, RecordError, Salts, section};
+use super::timeline::{Mark, Timeline};
+use crate::audit::{Audit, Booking, BudgetId, Entry};
 use crate::budgets::Settled;
 use crate::providers::{UpstreamFailure, Usage};
 
@@ -113,28 +113,42 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
     section
 }
 
-/// Settles one attempt; tells what it cost, where that is known.
-pub async fn settle(
+/// The end of an attempt, booked in memory and not yet in the log.
+#[derive(Debug)]
+#[must_use = "an outcome has to be recorded"]
+pub struct Outcome<'a> {
+    attempted: Attempted<'a>,
+    outcome: OutcomeSection,
+    usage: UsageSection,
+    marks: SmallVec<[Mark; 10]>,
+    overhead_us: u64,
+    settled: SmallVec<[Settled; 4]>,
+    code: Option<&'static str>,
+    now_ms: i64,
+}
+
+/// Books the true cost in memory and tells health and metrics.
+pub fn book<'a>(
     gateway: &Gateway,
-    attempted: Attempted<'_>,
+    attempted: Attempted<'a>,
     mut funded: Funded,
     ending: &Ending,
     timeline: &Timeline,
-) -> Option<i64> {
-    let Attempted { decided, redactions, number, candidate } = attempted;
+) -> Outcome<'a> {
     let usage = cost(&funded, ending);
-    let settled: SmallVec<[Settled; 4]> =
+    let settled =
         funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0))).unwrap_or_default();
     let now_ms = gateway.clock.now_ms();
+    let place = attempted.candidate.place;
     match &ending.failure {
-        None => candidate.place.health.succeeded(),
+        None => place.health.succeeded(),
         Some(failure) if failure.blames_endpoint() => {
             let asked = failure.retry_after().map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-            candidate.place.health.failed(now_ms, asked);
+            place.health.failed(now_ms, asked);
         }
         Some(_) => {}
     }
-    metrics::attempt(&candidate.place.name, ending.failure.as_ref());
+    metrics::attempt(&place.name, ending.failure.as_ref());
     if ending.status.is_some() {
         metrics::served(timeline);
     }
@@ -147,19 +161,62 @@ pub async fn settle(
         result: result.to_owned(),
         ok: ending.failure.is_none() && !ending.client_gone,
         status: ending.status,
-        endpoint: candidate.place.name.clone(),
+        endpoint: place.name.clone(),
         response_findings: ending.found,
         response_redactions: ending.redacted,
     };
-    let make = || -> Result<Entry, record::RecordError> {
+    Outcome {
+        attempted,
+        outcome,
+        usage,
+        marks: SmallVec::from_slice(timeline.marks()),
+        overhead_us: timeline.overhead_us(),
+        settled,
+        code: ending.failure.as_ref().map(UpstreamFailure::code),
+        now_ms,
+    }
+}
+
+impl Outcome<'_> {
+    /// What it cost, where that is known.
+    #[must_use]
+    pub const fn cost_nano(&self) -> Option<i64> {
+        self.usage.cost_nano
+    }
+
+    /// Tries once to make it durable.
+    ///
+    /// # Errors
+    /// [`RecordError`]; it can be tried again.
+    pub async fn try_record(&self, audit: &Audit) -> Result<(), RecordError> {
+        audit.append(self.entry()?).await?;
+        Ok(())
+    }
+
+    /// Tries until the log has it or the server stops. Nothing is lost if it stops: see the module.
+    pub async fn record(&self, gateway: &Gateway) {
+        let mut wait = Duration::from_millis(50);
+        while let Err(error) = self.try_record(&gateway.audit).await {
+            tracing::warn!(decision = self.attempted.decided.id, %error, "an outcome waits for the audit log");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = gateway.stopping.cancelled() => return,
+            }
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    fn entry(&self) -> Result<Entry, RecordError> {
+        let Attempted { decided, redactions, number, candidate } = self.attempted;
         let mut salts = Salts::new(3)?;
-        let draft = record::head(Kind::Outcome, decided, now_ms)
+        let draft = record::head(Kind::Outcome, decided, self.now_ms)
             .id("attempt", number.to_string())
-            .section(section("outcome", &outcome, &mut salts)?)
-            .section(section("usage", &usage, &mut salts)?)
-            .section(section("timing", &timeline.marks(), &mut salts)?);
+            .section(section("outcome", &self.outcome, &mut salts)?)
+            .section(section("usage", &self.usage, &mut salts)?)
+            .section(section("timing", &self.marks.as_slice(), &mut salts)?);
         let mut entry = Entry::new(draft);
-        entry.bookings = settled
+        entry.bookings = self
+            .settled
             .iter()
             .map(|booked| Booking {
                 budget: BudgetId(booked.budget),
@@ -167,49 +224,19 @@ pub async fn settle(
                 delta_nano: booked.cost_nano,
             })
             .collect();
-        let state = match (outcome.ok, ending.status) {
+        let state = match (self.outcome.ok, self.outcome.status) {
             (true, _) => "allowed",
             (false, Some(_)) => "failed",
-            (false, None) if ending.client_gone => "failed",
+            // Another endpoint is tried after it.
             (false, None) => "running",
         };
         let mut row = record::row(decided, state, redactions);
         row.endpoint = Some(candidate.place.name.clone());
-        row.cost_nano = usage.cost_nano;
-        row.overhead_us = i64::try_from(timeline.overhead_us()).ok();
-        row.status = ending.status.map(i64::from);
-        row.code = ending.failure.as_ref().map(|failure| failure.code().to_owned());
+        row.cost_nano = self.usage.cost_nano;
+        row.overhead_us = i64::try_from(self.overhead_us).ok();
+        row.status = self.outcome.status.map(i64::from);
+        row.code = self.code.map(str::to_owned);
         entry.index = Some(row);
         Ok(entry)
-    };
-    append_until_durable(gateway, make).await;
-    usage.cost_nano
-}
-
-/// Tries until the log has it or the server stops. Nothing is lost if it stops: see the module.
-async fn append_until_durable(
-    gateway: &Gateway,
-    make: impl Fn() -> Result<Entry, record::RecordError> + Send,
-) {
-    let mut wait = Duration::from_millis(50);
-    loop {
-        let entry = match make() {
-            Ok(entry) => entry,
-            Err(error) => {
-                tracing::error!(%error, "an outcome could not be recorded");
-                return;
-            }
-        };
-        match gateway.audit.append(entry).await {
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(%error, "an outcome waits for the audit log");
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = gateway.stopping.cancelled() => return,
-                }
-                wait = (wait * 2).min(Duration::from_secs(5));
-            }
-        }
     }
 }

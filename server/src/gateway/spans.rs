@@ -7,8 +7,9 @@
 //!
 //! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
-//! the border and counts for both. Blind spot: a value that the client splits over several spans, two content parts for
-//! example, is seen as its pieces.
+//! the border and counts for both. Blind spots: a value that the client splits over several spans, two content parts for
+//! example, is seen as its pieces; a value written with JSON escapes inside JSON that is itself in a string (the
+//! arguments of a tool call) is seen with its escapes.
 
 use std::ops::Range;
 

@@ -82,6 +82,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
                 && key.rotated_to.is_none()
         });
         if let Some(known) = known {
+            change_key(store, known, definition).await?;
             ids.insert(definition.name.as_str(), known.id.clone());
             continue;
         }
@@ -125,6 +126,23 @@ pub async fn create_key(
         name: definition.name.clone(),
         key: key.reveal(),
     })
+}
+
+/// Makes a key that exists what is declared. It keeps its secret and its place in a line of rotations.
+async fn change_key(
+    store: &Store,
+    known: &store::keys::VirtualKey,
+    definition: &KeyDefinition,
+) -> Result<(), ApplyError> {
+    let mut settings = serde_json::to_value(&definition.settings).map_err(not_json)?;
+    if let (Some(settings), Some(line)) = (settings.as_object_mut(), known.settings.get("line")) {
+        settings.insert(String::from("line"), line.clone());
+    }
+    let expires_ms = definition.expires.map(|at| at.timestamp_millis());
+    if known.settings != settings || known.expires_ms != expires_ms {
+        store::keys::change(store, &known.id, settings, expires_ms).await?;
+    }
+    Ok(())
 }
 
 async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<usize, ApplyError> {
@@ -262,4 +280,32 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
 #[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
 fn not_json(error: serde_json::Error) -> ApplyError {
     ApplyError::Invalid(vec![error.to_string()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_that_exists_keeps_its_secret_and_gets_the_rest_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("bailiwick.db")).await.unwrap();
+        let organisation = |key: &str| -> Organisation {
+            serde_json::from_str(&format!(r#"{{"keys": [{{"scope": "/acme", "name": "app", {key}}}]}}"#))
+                .unwrap()
+        };
+        let applied = apply(&store, &organisation(r#""models": ["a"]"#), 1).await.unwrap();
+        let [created] = &applied.created_keys[..] else { panic!("{applied:?}") };
+        let before = store::keys::get(&store, &created.id).await.unwrap();
+
+        let changed = organisation(r#""models": ["b"], "expires": "2027-01-01T00:00:00Z""#);
+        for _ in 0..2 {
+            assert!(apply(&store, &changed, 2).await.unwrap().created_keys.is_empty());
+        }
+        let after = store::keys::get(&store, &created.id).await.unwrap();
+        assert_eq!(after.secret_hash, before.secret_hash);
+        assert_eq!(after.settings["models"], serde_json::json!(["b"]));
+        assert_eq!(after.expires_ms, Some(1_798_761_600_000));
+        store.close().await;
+    }
 }

@@ -48,12 +48,34 @@ pub struct EndpointDefinition {
 
 /// Where a credential is to be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", try_from = "WrittenCredential")]
 pub enum CredentialRef {
     /// An environment variable of the server.
     Env(String),
     /// A file that the server can read; its trailing line break is cut off.
     File(std::path::PathBuf),
+}
+
+/// As it is written, in YAML too, where an enum would ask for a tag: `{ env: NAME }` or `{ file: PATH }`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCredential {
+    #[serde(default)]
+    env: Option<String>,
+    #[serde(default)]
+    file: Option<std::path::PathBuf>,
+}
+
+impl TryFrom<WrittenCredential> for CredentialRef {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenCredential) -> Result<Self, Self::Error> {
+        match (written.env, written.file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path)),
+            _ => Err("a credential is `{ env: NAME }` or `{ file: PATH }`"),
+        }
+    }
 }
 
 /// Prices in US dollars a million tokens, as text.
@@ -181,4 +203,25 @@ impl EndpointDefinition {
 
 fn chat() -> Vec<Operation> {
     vec![Operation::ChatCompletions]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_reads_alike_from_yaml_and_json_and_from_what_is_stored() {
+        let written = [
+            ("{ env: KEY }", CredentialRef::Env("KEY".into())),
+            ("{ file: /k }", CredentialRef::File("/k".into())),
+        ];
+        for (yaml, expected) in written {
+            assert_eq!(serde_norway::from_str::<CredentialRef>(yaml).unwrap(), expected);
+            let stored = serde_json::to_value(&expected).unwrap();
+            assert_eq!(serde_json::from_value::<CredentialRef>(stored).unwrap(), expected);
+        }
+        for wrong in ["{ env: KEY, file: /k }", "{ value: s3cret }", "{}"] {
+            assert!(serde_norway::from_str::<CredentialRef>(wrong).is_err(), "{wrong}");
+        }
+    }
 }

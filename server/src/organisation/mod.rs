@@ -6,6 +6,7 @@
 mod apply;
 pub mod describe;
 mod endpoint;
+mod written_key;
 
 use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
@@ -99,7 +100,7 @@ pub struct BudgetDefinition {
 
 /// A virtual key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "written_key::WrittenKey")]
 pub struct KeyDefinition {
     /// The scope that it belongs to.
     pub scope: String,

@@ -36,6 +36,25 @@ pub async fn create(store: &Store, key: VirtualKey) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Gives a key other settings and another expiry; its secret stays.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn change(
+    store: &Store,
+    id: &str,
+    settings: serde_json::Value,
+    expires_ms: Option<i64>,
+) -> Result<(), StoreError> {
+    let updated = Entity::update_many()
+        .col_expr(Column::Settings, Expr::value(settings))
+        .col_expr(Column::ExpiresMs, Expr::value(expires_ms))
+        .filter(Column::Id.eq(id))
+        .exec(&store.write)
+        .await?;
+    if updated.rows_affected == 0 { Err(StoreError::NotFound("virtual key")) } else { Ok(()) }
+}
+
 /// Revokes a key from `now_ms` on; an earlier revocation stands.
 ///
 /// # Errors

@@ -1,0 +1,83 @@
+//! A key as a file writes it: flat, so that an unknown field is found. serde cannot tell one through two levels of
+//! `flatten`.
+
+use std::num::NonZeroU32;
+
+use bailiwick_compliance_db::Country;
+use bailiwick_pii::{ClassSet, Sensitivity};
+use serde::Deserialize;
+
+use super::{Declarations, KeyDefinition, KeySettings, OpaqueContent};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenKey {
+    scope: String,
+    name: String,
+    #[serde(default)]
+    expires: Option<chrono::DateTime<chrono::Utc>>,
+    #[serde(default)]
+    models: Option<Vec<String>>,
+    #[serde(default)]
+    purposes: Vec<String>,
+    #[serde(default)]
+    roles: Option<Vec<String>>,
+    #[serde(default)]
+    requests_per_minute: Option<NonZeroU32>,
+    #[serde(default)]
+    controller: Option<Country>,
+    #[serde(default)]
+    subject_regions: Vec<String>,
+    #[serde(default)]
+    data_classes: ClassSet,
+    #[serde(default)]
+    sensitivity: Option<Sensitivity>,
+    #[serde(default)]
+    opaque_content: Option<OpaqueContent>,
+}
+
+impl From<WrittenKey> for KeyDefinition {
+    fn from(written: WrittenKey) -> Self {
+        let usual = KeySettings::default();
+        Self {
+            scope: written.scope,
+            name: written.name,
+            expires: written.expires,
+            settings: KeySettings {
+                models: written.models,
+                purposes: written.purposes,
+                roles: written.roles.unwrap_or(usual.roles),
+                requests_per_minute: written.requests_per_minute,
+                declarations: Declarations {
+                    controller: written.controller,
+                    subject_regions: written.subject_regions,
+                    data_classes: written.data_classes,
+                    sensitivity: written.sensitivity,
+                    opaque_content: written.opaque_content,
+                },
+                line: None,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_being_sent_and_a_typo_does_not() {
+        let written = r#"{"scope": "/acme", "name": "app", "models": ["m"], "roles": ["lead"], "purposes": ["support"],
+            "requests_per_minute": 5, "subject_regions": ["EU"], "data_classes": ["phi"], "sensitivity": "restricted",
+            "controller": "DE", "opaque_content": "as_declared", "expires": "2027-01-01T00:00:00Z"}"#;
+        let key: KeyDefinition = serde_json::from_str(written).unwrap();
+        assert_eq!(key.settings.declarations.sensitivity, Some(Sensitivity::Restricted));
+        let sent = serde_json::to_string(&key).unwrap();
+        assert_eq!(serde_json::from_str::<KeyDefinition>(&sent).unwrap(), key);
+
+        let plain: KeyDefinition = serde_json::from_str(r#"{"scope": "/acme", "name": "app"}"#).unwrap();
+        assert_eq!(plain.settings, KeySettings::default());
+        let typo = r#"{"scope": "/acme", "name": "app", "model": ["m"]}"#;
+        assert!(serde_json::from_str::<KeyDefinition>(typo).unwrap_err().to_string().contains("`model`"));
+    }
+}
