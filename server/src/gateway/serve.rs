@@ -131,12 +131,12 @@ async fn attempts(
     let decided = &routed.decided;
     let order = routed.names();
     let mut number = 0;
+    let mut concluded = false;
+    let mut tried: Option<Attempted<'_>> = None;
+    let mut spent_nano: Option<i64> = None;
     let mut last: Option<Refusal> = None;
     // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
     let mut late: Vec<Outcome<'_>> = Vec::new();
-    // The last attempt, settled in the belief that another would follow it.
-    let mut unfinished: Option<Attempted<'_>> = None;
-    let mut spent_nano: Option<i64> = None;
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
@@ -209,10 +209,11 @@ async fn attempts(
         if let Some(cost_nano) = outcome.cost_nano() {
             *spent_nano.get_or_insert(0) += cost_nano;
         }
+        tried = Some(attempted);
         last = Some(refusal);
-        unfinished = more.then_some(attempted);
         if !more {
             late.push(outcome);
+            concluded = true;
             break;
         }
         if outcome.try_record(&gateway.audit).await.is_err() {
@@ -223,21 +224,18 @@ async fn attempts(
     let refusal = last.unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
-    if number == 0 {
-        // Nothing was tried, so nothing is recorded yet.
-        let refused = refuse(gateway, decided, &refusal, network, &timeline).await;
-        let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
-        return;
-    }
-    if let Some(attempted) = unfinished {
-        let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
-        let told = record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms).await;
-        if let Err(error) = told {
-            // Its attempts are recorded and settled; only the list goes on showing it as under way.
-            tracing::error!(decision = decided.id, %error, "the end of a decision could not be recorded");
+    // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
+    let refused = match tried {
+        _ if concluded => Ok(()),
+        None => refuse(gateway, decided, &refusal, network, &timeline).await,
+        Some(attempted) => {
+            let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
+            record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms)
+                .await
+                .map_err(|error| unrecorded(decided, &error))
         }
-    }
-    let _ = reply.send(Err(refusal));
+    };
+    let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
     for outcome in late {
         outcome.record(gateway).await;
     }

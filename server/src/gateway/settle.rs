@@ -178,9 +178,9 @@ pub fn book<'a>(
 }
 
 impl Outcome<'_> {
-    /// What was booked, in nano-dollars; `None` where no price is known.
+    /// What it cost, where that is known.
     #[must_use]
-    pub fn cost_nano(&self) -> Option<i64> {
+    pub const fn cost_nano(&self) -> Option<i64> {
         self.usage.cost_nano
     }
 

@@ -1,18 +1,28 @@
 //! What the list says of a decision, however it ends.
 
+use std::time::{Duration, Instant};
+
 use bailiwick::demo::simulator::Behaviour;
 use serde_json::{Value, json};
 
 use super::server::{Reply, Server};
 
-/// The decision's row.
+/// The decision's row, once it is not under way any more: the outcome is recorded after the client has its answer.
 async fn row(server: &Server, reply: &Reply) -> Value {
     let token = format!("Bearer {}", server.demo.announcement.admin_token);
-    let list = server.page("/api/v1/decisions", http::header::AUTHORIZATION, &token).await;
-    let list: Value = serde_json::from_str(&list.body).unwrap();
     let id = reply.decision();
-    let mut rows = list["decisions"].as_array().into_iter().flatten();
-    rows.find(|row| row["id"] == id.as_str()).cloned().unwrap_or_else(|| panic!("no row of {id}: {list}"))
+    let began = Instant::now();
+    loop {
+        let list = server.page("/api/v1/decisions", http::header::AUTHORIZATION, &token).await;
+        let list: Value = serde_json::from_str(&list.body).unwrap();
+        let mut rows = list["decisions"].as_array().into_iter().flatten();
+        let row = rows.find(|row| row["id"] == id.as_str()).cloned();
+        match row {
+            Some(row) if row["outcome"] != "running" => return row,
+            _ => assert!(began.elapsed() < Duration::from_secs(10), "{id} goes on and on: {list}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
