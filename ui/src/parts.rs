@@ -23,14 +23,14 @@ pub(crate) fn outcome_badge(outcome: Outcome, lang: Lang) -> impl IntoView {
     view! { <span class=format!("outcome outcome-{}", outcome.name())>{icons::outcome(outcome)} {word}</span> }
 }
 
-/// Country codes, each with its name; the word for "unknown" where there is none.
+/// Countries by the fewest regions that stand for them, each with its name; the word for "unknown" where there is none.
 pub(crate) fn countries(codes: &[String], lang: Lang) -> AnyView {
     if codes.is_empty() {
         return view! { <span class="quiet">{lang.text().decision.unknown}</span> }.into_any();
     }
-    codes
-        .iter()
-        .map(|code| view! { <abbr class="country" title=lang.country(code)>{code.clone()}</abbr> })
+    text::regions(codes, lang)
+        .into_iter()
+        .map(|region| view! { <abbr class="country" title=region.name>{region.code}</abbr> })
         .collect_view()
         .into_any()
 }

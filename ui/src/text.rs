@@ -6,10 +6,12 @@
 mod countries;
 mod de;
 mod en;
+mod regions;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub use regions::{Region, regions, with_regions};
 pub use words::{Word, class, entity, sensitivity, stage};
 
 /// A language of the console.
@@ -178,12 +180,13 @@ strings! {
     Decision {
         crumbs, on_page, id, at, scope, key, route, model, stream, dry_run, way_out, code, status, cost, overhead, total, provider_wait,
         tokens, tokens_in_out, estimated, timing, timing_lead, stage, took, starts, waiting_provider, no_timing, request, request_lead,
-        body, spans, findings, no_findings, response_findings, classes, no_classes, sensitivity, regions, no_regions, purpose, user,
+        body, span, spans, findings, no_findings, response_findings, classes, no_classes, sensitivity, regions, no_regions, purpose, user,
         user_hint, none, done, redactions, no_redactions, obligations, rules, no_rules, because, shadow, endpoints, endpoints_lead,
         eligible, excluded, rank, provider, processing_in, unknown, requires, has, evidence, observed, fix, by_rule, attempts,
         no_attempts, attempt, first_byte, duration, status_column, result, money, reserved, settled, not_settled, budgets, spent,
         inputs, inputs_lead, record, record_lead, leaf, not_integrated, leaf_hash, sections, disclosed, withheld, checkpoint,
         no_checkpoint, tree_size, root, origin, signed, receipt, receipt_hint, verifier_key, simulated, countries,
+        eu, eea, own, commit, status_hint,
     }
     functions {
         /// The page's first sentence for a request that was answered: endpoint, countries, what was redacted (may be empty).
@@ -194,8 +197,8 @@ strings! {
         sentence_running: fn(&str, &str, &str) -> String,
         /// Refused because of rules.
         sentence_denied: fn(&str) -> String,
-        /// Failed after some attempts.
-        sentence_failed: fn(usize) -> String,
+        /// Failed after some attempts, and how the last one ended.
+        sentence_failed: fn(usize, &str) -> String,
         /// How many candidates were eligible: eligible, all.
         eligible_of: fn(usize, usize) -> String,
         /// How many more reasons.

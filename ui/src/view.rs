@@ -37,6 +37,8 @@ pub struct Overview {
     pub simulated: bool,
     /// The server's own base URL without a trailing slash, for example `http://127.0.0.1:8080`.
     pub base_url: String,
+    /// A model for a first request: the one that most endpoints serve; none where there is no endpoint.
+    pub example_model: Option<String>,
 }
 
 /// How many of one kind.

@@ -125,6 +125,16 @@ impl Audit {
         self.ask(Command::Checkpoint).await
     }
 
+    /// When the last stored checkpoint was signed, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn checkpoint_ms(&self) -> Result<Option<i64>, AuditError> {
+        let log = self.inner.signer.public().name().as_str();
+        let stored = crate::store::tree::last_checkpoint(&self.inner.store, log).await?;
+        Ok(stored.map(|stored| stored.time_ms))
+    }
+
     /// The log's public key; its text form is what an auditor is given.
     pub fn public_key(&self) -> &PublicKey {
         self.inner.signer.public()

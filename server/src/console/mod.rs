@@ -66,6 +66,7 @@ impl Console for ServerConsole {
             bundle_digest: self.app.gateway.snapshot.load().bundle_digest.clone(),
             simulated: self.app.simulated,
             base_url: self.base_url.clone(),
+            example_model: self.example_model(),
         })
     }
 
@@ -143,6 +144,17 @@ impl Console for ServerConsole {
 }
 
 impl ServerConsole {
+    /// The model that most endpoints serve.
+    fn example_model(&self) -> Option<String> {
+        let snapshot = self.app.gateway.snapshot.load();
+        let mut served = std::collections::BTreeMap::<&str, usize>::new();
+        for model in snapshot.places.iter().flat_map(|place| place.routes.keys()) {
+            *served.entry(model).or_default() += 1;
+        }
+        // Of two as common, the first by name.
+        served.into_iter().rev().max_by_key(|(_, count)| *count).map(|(model, _)| model.to_owned())
+    }
+
     /// The scope right below the root, where there is only one.
     fn top_scope(&self) -> String {
         let snapshot = self.app.gateway.snapshot.load();

@@ -3,7 +3,8 @@
 //! A record holds what was decided; why an endpoint was excluded follows from the facts, and from the bundle, catalog and
 //! endpoints that the record names by digest and the archive keeps. The decision is derived again from them and explained.
 
-use bailiwick_policy::RequestFacts;
+use bailiwick_compliance_db::CountrySet;
+use bailiwick_policy::{RequestFacts, Rule};
 use bailiwick_ui::view as ui;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -86,7 +87,7 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
     let decided: DecisionSection = section(first, "decision").unwrap_or_default();
     let network: NetworkSection = section(first, "network").unwrap_or_default();
     let principal: PrincipalSection = section(first, "principal").unwrap_or_default();
-    let refusal: Option<RefusalSection> = section(first, "refusal");
+    let refusal: Option<RefusalSection> = records.iter().find_map(|record| section(record, "refusal"));
     let outcomes: Vec<OutcomeSection> =
         records.iter().filter_map(|record| section(record, "outcome")).collect();
     let marks: Vec<Mark> =
@@ -106,12 +107,14 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
     let total_micros = marks.iter().map(|mark| mark.start_us + mark.us).max();
     let provider_micros: u64 =
         marks.iter().filter(|mark| mark.stage == Stage::Forward).map(|mark| mark.us).sum();
-    let attempts = attempts(&records, &outcomes, &marks);
+    let stream = facts.as_ref().is_some_and(|facts| facts.stream);
+    let attempts = attempts(&records, &outcomes, &marks, stream);
     let checkpoint = checkpoint.unverified();
+    let signed_ms = app.gateway.audit.checkpoint_ms().await?;
     Ok(ui::DecisionView {
         row: super::rows::view(row, &snapshot),
         route: network.route.clone(),
-        stream: facts.as_ref().is_some_and(|facts| facts.stream),
+        stream,
         refusal: refusal.map(|refusal| ui::Refusal {
             code: refusal.code,
             status: refusal.status,
@@ -131,9 +134,14 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
         provider_micros: (!marks.is_empty()).then_some(provider_micros),
         request: request(facts.as_ref(), &decided, &network, &principal, &outcomes),
         redactions: redactions(row, &snapshot, explained.as_ref().map(|(_, decision)| decision)),
-        obligations: obligations(&decided.obligations),
+        obligations: obligations(&decided, &snapshot),
         rules: rules(&decided, &snapshot),
-        endpoints: endpoints(&decided, &snapshot, explained.as_ref().map(|(explanation, _)| explanation)),
+        endpoints: endpoints(
+            &decided,
+            row.model.as_deref(),
+            &snapshot,
+            explained.as_ref().map(|(explanation, _)| explanation),
+        ),
         attempts,
         money: money(app, &records),
         inputs: inputs(first),
@@ -142,7 +150,7 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
             origin: checkpoint.origin.to_string(),
             size: checkpoint.size,
             root: checkpoint.root.to_string(),
-            time_ms: records.last().map_or(row.time_ms, |record| record.time_ms),
+            time_ms: signed_ms.unwrap_or(row.time_ms),
         }),
         receipt_url: Some(format!("/v1/decisions/{}", row.id)),
         verifier_key: Some(app.gateway.audit.public_key().to_string()),
@@ -177,7 +185,11 @@ fn request(
         .map(|said| ui::Declared { value: said.value.clone(), source: source(&said.source) })
         .collect();
     data_classes.dedup();
-    let region_source = if decided.region_names.is_empty() { "scope" } else { "header" };
+    // A header adds regions to those that key and scope declare.
+    let by_header =
+        CountrySet::from_names(decided.region_names.iter().map(String::as_str)).unwrap_or_default();
+    let by_scope = facts.and_then(|facts| facts.subject_regions).unwrap_or_default().difference(by_header);
+    let declared = |value: String, source: &str| ui::Declared { value, source: source.to_owned() };
     ui::RequestView {
         body_bytes: network.body_bytes,
         spans: decided.spans,
@@ -188,12 +200,10 @@ fn request(
             .unwrap_or_default(),
         data_classes,
         sensitivity: facts.map(|facts| facts.sensitivity.to_string()).unwrap_or_default(),
-        subject_regions: facts
-            .and_then(|facts| facts.subject_regions)
-            .map(|regions| regions.to_string())
-            .into_iter()
-            .flat_map(|text| text.split(", ").map(str::to_owned).collect::<Vec<_>>())
-            .map(|value| ui::Declared { value, source: region_source.to_owned() })
+        subject_regions: by_scope
+            .iter()
+            .map(|country| declared(country.code().to_owned(), "scope"))
+            .chain(decided.region_names.iter().map(|name| declared(name.clone(), "header")))
             .collect(),
         purpose: facts.and_then(|facts| facts.purpose.clone()),
         user: principal.user.clone(),
@@ -224,7 +234,9 @@ fn redactions(
                     let rules = decision.rules.iter().filter_map(|index| snapshot.policy.rule(*index));
                     rules
                         .filter(|rule| {
-                            rule.redact.as_ref().is_some_and(|redact| redact.entities.contains(entity))
+                            rule.redact.as_ref().is_some_and(|redact| {
+                                redact.entities.contains(entity) && redact.how.as_str() == how
+                            })
                         })
                         .map(|rule| rule.id.clone())
                         .next()
@@ -235,14 +247,25 @@ fn redactions(
         .collect()
 }
 
-fn obligations(held: &Obligations) -> Vec<ui::ObligationView> {
+fn obligations(decided: &DecisionSection, snapshot: &Snapshot) -> Vec<ui::ObligationView> {
+    let held = &decided.obligations;
+    // The first of the rules that applied and asks for it, as the bundle in force has them.
+    let by = |asks: fn(&Rule) -> bool| {
+        let rules = decided.rules.iter().filter_map(|id| snapshot.policy.bundle().rule(id));
+        rules.filter(|rule| asks(rule)).map(|rule| rule.id.clone()).next().unwrap_or_default()
+    };
     let one =
-        |name: &str, value: String| ui::ObligationView { name: name.to_owned(), value, rule: String::new() };
+        |name: &str, value: String, asks| ui::ObligationView { name: name.to_owned(), value, rule: by(asks) };
     [
-        held.cache_denied.then(|| one("cache", String::from("deny"))),
-        held.log_content_denied.then(|| one("log content", String::from("deny"))),
-        held.max_output_tokens.map(|tokens| one("output tokens", format!("at most {tokens}"))),
-        held.retain_days.map(|days| one("retain", format!("{days} days"))),
+        held.cache_denied
+            .then(|| one("cache", String::from("deny"), |rule| rule.obligations.cache.is_some())),
+        held.log_content_denied
+            .then(|| one("log content", String::from("deny"), |rule| rule.obligations.log_content.is_some())),
+        held.max_output_tokens.map(|tokens| {
+            one("output tokens", format!("at most {tokens}"), |rule| rule.limit_output_tokens.is_some())
+        }),
+        held.retain_days
+            .map(|days| one("retain", format!("{days} days"), |rule| rule.obligations.retain_days.is_some())),
     ]
     .into_iter()
     .flatten()
@@ -278,6 +301,7 @@ fn rules(decided: &DecisionSection, snapshot: &Snapshot) -> Vec<ui::RuleView> {
 
 fn endpoints(
     decided: &DecisionSection,
+    asked: Option<&str>,
     snapshot: &Snapshot,
     explanation: Option<&bailiwick_policy::Explanation>,
 ) -> Vec<ui::EndpointView> {
@@ -289,7 +313,10 @@ fn endpoints(
             let place = at.and_then(|at| snapshot.places.get(at));
             let model = at
                 .and_then(|at| snapshot.policy.endpoints().get(at))
-                .and_then(|endpoint| endpoint.models.first())
+                .and_then(|endpoint| {
+                    let named = endpoint.models.iter().find(|model| asked == Some(model.alias.as_str()));
+                    named.or_else(|| endpoint.models.first())
+                })
                 .map(|model| model.upstream.clone());
             let rank = decided
                 .order
@@ -309,12 +336,13 @@ fn endpoints(
                 region: place.and_then(|place| place.region.clone()),
                 countries: place.map(|place| place.countries.clone()).unwrap_or_default(),
                 simulated: place.is_some_and(|place| place.simulated),
-                rank: rank.or_else(|| eligible.then_some(u32::MAX)),
+                eligible,
+                rank,
                 exclusions: reasons,
             }
         })
         .collect();
-    views.sort_by_key(|view| view.rank.unwrap_or(u32::MAX));
+    views.sort_by_key(|view| (!view.eligible, view.rank.unwrap_or(u32::MAX)));
     views
 }
 
@@ -338,7 +366,13 @@ fn exclusion(reason: &bailiwick_policy::Reason) -> ui::Exclusion {
     }
 }
 
-fn attempts(records: &[StoredRecord], outcomes: &[OutcomeSection], marks: &[Mark]) -> Vec<ui::AttemptView> {
+fn attempts(
+    records: &[StoredRecord],
+    outcomes: &[OutcomeSection],
+    marks: &[Mark],
+    stream: bool,
+) -> Vec<ui::AttemptView> {
+    let end_us = marks.iter().map(|mark| mark.start_us + mark.us).max().unwrap_or(0);
     let forwards: Vec<&Mark> = marks.iter().filter(|mark| mark.stage == Stage::Forward).collect();
     records
         .iter()
@@ -346,14 +380,21 @@ fn attempts(records: &[StoredRecord], outcomes: &[OutcomeSection], marks: &[Mark
         .enumerate()
         .map(|(at, attempt)| {
             let outcome = outcomes.get(at);
+            let forward = forwards.get(at);
+            // Of a stream the first stretch of waiting ends with its first event, and others follow; a whole answer
+            // is waited for as a whole, and nobody saw its first byte.
+            let streamed = forward.filter(|_| stream && forwards.len() > at + 1 && outcomes.len() == at + 1);
             ui::AttemptView {
                 number: attempt.number,
                 endpoint: attempt.endpoint,
                 outcome: outcome.map_or_else(|| String::from("running"), |outcome| outcome.result.clone()),
                 ok: outcome.is_some_and(|outcome| outcome.ok),
                 status: outcome.and_then(|outcome| outcome.status),
-                first_byte_micros: forwards.get(at).map(|mark| mark.us),
-                micros: forwards.get(at).map(|mark| mark.us),
+                first_byte_micros: streamed.map(|mark| mark.us),
+                micros: match streamed {
+                    Some(mark) => Some(end_us.saturating_sub(mark.start_us)),
+                    None => forward.map(|mark| mark.us),
+                },
             }
         })
         .collect()

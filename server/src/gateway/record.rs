@@ -14,7 +14,7 @@ use super::classify::Said;
 use super::decide::Decided;
 use super::fund::Funded;
 use super::refusal::Refusal;
-use super::timeline::Mark;
+use super::timeline::{Mark, Stage};
 use crate::audit::{Audit, AuditUnavailable, Entry, IndexUpdate};
 use crate::keys::secret;
 use crate::router::Candidate;
@@ -182,23 +182,8 @@ pub async fn refusal(
     marks: &[Mark],
     now_ms: i64,
 ) -> Result<(), RecordError> {
-    #[derive(Serialize)]
-    struct RefusalSection<'a> {
-        code: &'a str,
-        status: u16,
-        message: &'a str,
-        rules: &'a [String],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        fix: Option<&'a str>,
-    }
     let mut salts = Salts::new(6)?;
-    let body = RefusalSection {
-        code: refusal.code.as_str(),
-        status: refusal.code.status().as_u16(),
-        message: &refusal.message,
-        rules: &refusal.rules,
-        fix: refusal.fix.as_deref(),
-    };
+    let body = RefusalSection::of(refusal);
     let none = EntityCounts::default();
     let draft = head(Kind::Refusal, decided, now_ms)
         .section(section("facts", &decided.facts, &mut salts)?)
@@ -207,13 +192,68 @@ pub async fn refusal(
         .section(section("network", network, &mut salts)?)
         .section(section("refusal", &body, &mut salts)?)
         .section(section("timing", &marks, &mut salts)?);
-    let mut row = row(decided, "denied", &none);
-    row.status = Some(i64::from(refusal.code.status().as_u16()));
-    row.code = Some(refusal.code.as_str().to_owned());
+    let row = refused_row(row(decided, "denied", &none), refusal, marks);
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
     audit.append(entry).await?;
     Ok(())
+}
+
+/// Makes it durable that no endpoint is left to try after attempts that were settled as to be followed by another: the
+/// last word on a decision whose outcome nothing else tells. `spent_nano` is what its attempts cost.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn gave_up(
+    audit: &Audit,
+    last: Attempted<'_>,
+    refusal: &Refusal,
+    marks: &[Mark],
+    spent_nano: Option<i64>,
+    now_ms: i64,
+) -> Result<(), RecordError> {
+    let mut salts = Salts::new(2)?;
+    let draft = head(Kind::Refusal, last.decided, now_ms)
+        .section(section("refusal", &RefusalSection::of(refusal), &mut salts)?)
+        .section(section("timing", &marks, &mut salts)?);
+    let mut row = refused_row(row(last.decided, "failed", last.redactions), refusal, marks);
+    row.endpoint = Some(last.candidate.place.name.clone());
+    row.cost_nano = spent_nano;
+    let mut entry = Entry::new(draft);
+    entry.index = Some(row);
+    audit.append(entry).await?;
+    Ok(())
+}
+
+/// The section `refusal`.
+#[derive(Serialize)]
+struct RefusalSection<'a> {
+    code: &'a str,
+    status: u16,
+    message: &'a str,
+    rules: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'a str>,
+}
+
+impl<'a> RefusalSection<'a> {
+    fn of(refusal: &'a Refusal) -> Self {
+        Self {
+            code: refusal.code.as_str(),
+            status: refusal.code.status().as_u16(),
+            message: &refusal.message,
+            rules: &refusal.rules,
+            fix: refusal.fix.as_deref(),
+        }
+    }
+}
+
+fn refused_row(mut row: IndexUpdate, refusal: &Refusal, marks: &[Mark]) -> IndexUpdate {
+    let own = marks.iter().filter(|mark| mark.stage != Stage::Forward).map(|mark| mark.us);
+    row.overhead_us = i64::try_from(own.sum::<u64>()).ok();
+    row.status = Some(i64::from(refusal.code.status().as_u16()));
+    row.code = Some(refusal.code.as_str().to_owned());
+    row
 }
 
 /// A draft with what every record of a request says in the open.

@@ -132,6 +132,8 @@ async fn attempts(
     let order = routed.names();
     let mut number = 0;
     let mut concluded = false;
+    let mut tried: Option<Attempted<'_>> = None;
+    let mut spent_nano: Option<i64> = None;
     let mut last: Option<Refusal> = None;
     // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
     let mut late: Vec<Outcome<'_>> = Vec::new();
@@ -169,7 +171,7 @@ async fn attempts(
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
-                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 match respond::whole(
                     wire_of(&candidate),
                     decided.classified.read.operation,
@@ -185,7 +187,7 @@ async fn attempts(
                 }
             }
             Ok(Answer::Stream { first, events }) => {
-                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 let attempt = Attempt { gateway, attempted, funded };
                 attempt.stream(first, *events, &mut rewriter, timeline, reply).await;
                 return;
@@ -204,6 +206,10 @@ async fn attempts(
             redacted: EntityCounts::default(),
         };
         let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
+        if let Some(cost_nano) = outcome.cost_nano() {
+            *spent_nano.get_or_insert(0) += cost_nano;
+        }
+        tried = Some(attempted);
         last = Some(refusal);
         if !more {
             late.push(outcome);
@@ -219,8 +225,16 @@ async fn attempts(
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
     // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
-    let refused =
-        if concluded { Ok(()) } else { refuse(gateway, decided, &refusal, network, &timeline).await };
+    let refused = match tried {
+        _ if concluded => Ok(()),
+        None => refuse(gateway, decided, &refusal, network, &timeline).await,
+        Some(attempted) => {
+            let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
+            record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms)
+                .await
+                .map_err(|error| unrecorded(decided, &error))
+        }
+    };
     let _ = reply.send(Err(refused.err().unwrap_or(refusal)));
     for outcome in late {
         outcome.record(gateway).await;
@@ -230,14 +244,15 @@ async fn attempts(
 fn rewriter(
     gateway: &Gateway,
     decided: &Decided,
-    key: bailiwick_pii::TokenKey,
+    candidate: &Candidate<'_>,
     redacted: &Redacted,
 ) -> Rewriter {
     Rewriter::new(
         Arc::clone(&gateway.detector),
         decided.decision.response_redactions,
-        key,
+        redacted.key.clone(),
         Arc::clone(&redacted.vault),
+        candidate.route.target.credential().cloned(),
     )
 }
 
@@ -305,7 +320,6 @@ impl Attempt<'_> {
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
         let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
-        let begun = std::time::Instant::now();
         let relay = Relay::new(
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
@@ -314,10 +328,7 @@ impl Attempt<'_> {
             frames,
         );
         let (end, frames) = relay.run(first, events).await;
-        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(0);
-        timeline.skip();
-        timeline.add(Stage::Forward, end.waited_us);
-        timeline.add(Stage::Respond, took.saturating_sub(end.waited_us));
+        timeline.end_of_stream(end.waited_us);
         let ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,

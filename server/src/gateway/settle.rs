@@ -178,6 +178,12 @@ pub fn book<'a>(
 }
 
 impl Outcome<'_> {
+    /// What it cost, where that is known.
+    #[must_use]
+    pub const fn cost_nano(&self) -> Option<i64> {
+        self.usage.cost_nano
+    }
+
     /// Tries once to make it durable.
     ///
     /// # Errors

@@ -103,10 +103,20 @@ impl Timeline {
         self.last = Instant::now();
     }
 
-    /// Adds a stretch that was measured elsewhere.
-    pub fn add(&mut self, stage: Stage, us: u64) {
+    /// A stream has ended now, since the last mark partly waiting for the provider, partly passing its events on. The
+    /// two alternate; they are told as one stretch of each, one after the other.
+    pub fn end_of_stream(&mut self, waited_us: u64) {
+        let now = Instant::now();
         let start_us = micros(self.last - self.begun);
-        self.marks.push(Mark { stage, start_us, us });
+        let took_us = micros(now - self.last);
+        let waited_us = waited_us.min(took_us);
+        self.marks.push(Mark { stage: Stage::Forward, start_us, us: waited_us });
+        self.marks.push(Mark {
+            stage: Stage::Respond,
+            start_us: start_us + waited_us,
+            us: took_us - waited_us,
+        });
+        self.last = now;
     }
 
     fn push(&mut self, stage: Stage, from: Instant, to: Instant) {
@@ -140,4 +150,32 @@ impl Timeline {
 
 fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_adds_up_to_the_time_that_it_took() {
+        let mut timeline = Timeline::begin();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        timeline.end(Stage::Forward);
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        timeline.end_of_stream(1_000);
+        let marks = timeline.marks();
+        let end = |mark: &Mark| mark.start_us + mark.us;
+        for pair in marks.windows(2) {
+            assert_eq!(end(&pair[0]), pair[1].start_us, "one follows on the other: {marks:?}");
+        }
+        assert_eq!(marks[1].us, 1_000);
+        let last = marks.last().map(end).unwrap();
+        assert!((5_000..=timeline.total_us()).contains(&last), "{marks:?}");
+        timeline.end_of_stream(u64::MAX);
+        assert!(marks_end(&timeline) <= timeline.total_us(), "no more is waited for than went by");
+    }
+
+    fn marks_end(timeline: &Timeline) -> u64 {
+        timeline.marks().iter().map(|mark| mark.start_us + mark.us).max().unwrap()
+    }
 }

@@ -63,7 +63,10 @@ pub(crate) fn sentence(view: &DecisionView, lang: Lang) -> String {
     let redacted = lang.list(&redacted);
     match view.row.outcome {
         Outcome::Denied => (t.sentence_denied)(view.row.code.as_deref().unwrap_or_default()),
-        Outcome::Failed => (t.sentence_failed)(view.attempts.len()),
+        Outcome::Failed => {
+            let ended = view.attempts.last().map_or("", |attempt| attempt.outcome.as_str());
+            (t.sentence_failed)(view.attempts.len(), ended)
+        }
         Outcome::Allowed if view.row.dry_run => (t.sentence_dry_run)(endpoint, &countries, &redacted),
         Outcome::Allowed => (t.sentence_allowed)(endpoint, &countries, &redacted),
         Outcome::Running => (t.sentence_running)(endpoint, &countries, &redacted),
@@ -152,9 +155,13 @@ fn figures(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     });
     let money = view.money.as_ref().map(|_| "#money");
     let redacted: u64 = view.row.redactions.iter().map(|count| u64::from(count.count)).sum();
+    let commit: u64 =
+        view.stages.iter().filter(|stage| stage.stage == "record").map(|stage| stage.micros).sum();
+    let commit = (commit > 0).then(|| format!("{} {}", t.commit, format::duration(commit, lang)));
+    let provider = view.provider_micros.filter(|_| !view.attempts.is_empty());
     let figures = [
         (t.overhead, duration(view.row.overhead_micros), Some("#timing"), None),
-        (t.provider_wait, duration(view.provider_micros), Some("#timing"), None),
+        (t.provider_wait, duration(provider), Some("#timing"), None),
         (t.total, duration(view.total_micros), Some("#timing"), None),
         (t.cost, view.row.cost_nanos.map_or_else(dash, |cost| format::money(cost, lang)), money, None),
         (t.tokens, tokens.unwrap_or_else(dash), money, Some(t.tokens_in_out)),
@@ -163,17 +170,19 @@ fn figures(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     view! {
         <ul class="figures figures-wide">
             {figures
-                .map(|(label, value, href, unit)| {
+                .into_iter()
+                .zip(std::iter::once(commit).chain(std::iter::repeat(None)))
+                .map(|((label, value, href, unit), note)| {
                     view! {
                         <li>
                             <a class="figure" href=href>
                                 <span>{label} {unit.map(|unit| view! { <small>{unit}</small> })}</span>
                                 <b>{value}</b>
+                                {note.map(|note| view! { <small class="figure-note">{note}</small> })}
                             </a>
                         </li>
                     }
                 })
-                .into_iter()
                 .collect_view()}
         </ul>
     }

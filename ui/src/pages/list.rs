@@ -22,7 +22,9 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
     let stream = (!filter.narrows() && filter.before.is_none()).then(|| STREAM_PATH.to_owned());
     let base_url = frame.overview.as_ref().map(|o| o.base_url.clone()).unwrap_or_default();
     let never_used = page.rows.is_empty() && !filter.narrows() && filter.before.is_none();
-    let hint = page.rows.is_empty().then(|| empty(filter, &base_url, lang));
+    let model = frame.overview.as_ref().and_then(|o| o.example_model.clone());
+    let model = model.unwrap_or_else(|| "MODEL".to_owned());
+    let hint = page.rows.is_empty().then(|| empty(filter, &base_url, &model, lang));
     view! {
         <div class="page-head">
             <div>

@@ -99,7 +99,12 @@ fn scaled(count: u32, most: u32) -> u32 {
 }
 
 /// Why the list is empty, and the next step.
-pub(super) fn empty(filter: &DecisionFilter, base_url: &str, lang: Lang) -> impl IntoView + use<> {
+pub(super) fn empty(
+    filter: &DecisionFilter,
+    base_url: &str,
+    model: &str,
+    lang: Lang,
+) -> impl IntoView + use<> {
     let t = &lang.text().list;
     if filter.narrows() || filter.before.is_some() {
         return view! {
@@ -116,7 +121,7 @@ pub(super) fn empty(filter: &DecisionFilter, base_url: &str, lang: Lang) -> impl
         .into_any();
     }
     let curl = format!(
-        "curl {base_url}/v1/chat/completions \\\n  -H \"Authorization: Bearer $BAILIWICK_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"model\": \"gpt-4o-mini\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
+        "curl {base_url}/v1/chat/completions \\\n  -H \"Authorization: Bearer $BAILIWICK_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
     );
     view! {
         <section class="empty">

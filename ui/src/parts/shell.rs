@@ -101,7 +101,7 @@ fn top_bar(frame: &Frame) -> impl IntoView + use<> {
                 {icons::mark()}
                 <span>{t.product}</span>
             </a>
-            {frame.viewer.as_ref().map(|viewer| view! { <span class="where path">{viewer.scope.clone()}</span> })}
+            {place(frame).map(|place| view! { <span class="where path">{place}</span> })}
             {signed_in
                 .then(|| {
                     view! {
@@ -120,6 +120,15 @@ fn top_bar(frame: &Frame) -> impl IntoView + use<> {
                 .map(|_| view! { <span class="chip chip-simulated" title=t.simulated_hint>{t.simulated}</span> })}
             {menu(frame)}
         </header>
+    }
+}
+
+/// The scope that the viewer sees; the organisation's where that is all of it.
+fn place(frame: &Frame) -> Option<String> {
+    let viewer = frame.viewer.as_ref()?;
+    match &frame.overview {
+        Some(overview) if viewer.scope == "/" => Some(overview.organisation.clone()),
+        _ => Some(viewer.scope.clone()),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) const TEXT: Text = Text {
         copy: "Kopieren",
         copied: "Kopiert",
         footer: "Zeiten in UTC.",
-        records: |count| format!("{count} Einträge"),
+        records: |count| if count == "1" { "1 Eintrag".to_owned() } else { format!("{count} Einträge") },
     },
     list: List {
         title: "Entscheidungen",
@@ -123,6 +123,7 @@ pub(super) const TEXT: Text = Text {
         request: "Was die Anfrage enthielt",
         request_lead: "Nur Arten und Anzahlen: Werte werden nie gespeichert.",
         body: "Umfang",
+        span: "Textstelle geprüft",
         spans: "Textstellen geprüft",
         findings: "Funde",
         no_findings: "Keine personenbezogenen Daten, Kartennummern oder Zugangsdaten gefunden.",
@@ -192,6 +193,11 @@ pub(super) const TEXT: Text = Text {
         verifier_key: "Öffentlicher Schlüssel des Protokolls",
         simulated: "simuliert",
         countries: "Länder",
+        eu: "Europäische Union: ihre 27 Mitgliedstaaten",
+        eea: "Europäischer Wirtschaftsraum: die EU mit Island, Liechtenstein und Norwegen",
+        own: "eigener Server",
+        commit: "inkl. dauerhafter Eintrag",
+        status_hint: "Was der Client bekam; nichts, wo danach ein anderer Endpunkt versucht wurde",
         sentence_allowed: |endpoint, countries, redacted| {
             went("Beantwortet von", endpoint, countries, redacted)
         },
@@ -217,10 +223,14 @@ pub(super) const TEXT: Text = Text {
             }
             .to_owned()
         },
-        sentence_failed: |attempts| match attempts {
-            0 => "Erlaubt, konnte aber nicht gesendet werden.".to_owned(),
-            1 => "Erlaubt, aber der Endpunkt antwortete nicht.".to_owned(),
-            more => format!("Erlaubt, aber keiner von {more} Versuchen wurde beantwortet."),
+        sentence_failed: |attempts, ended| match (attempts, ended) {
+            (_, "client_gone") => {
+                "Erlaubt und gesendet, aber der Client ging, bevor die Antwort vollständig war.".to_owned()
+            }
+            (_, "upstream_broke_off") => "Erlaubt und gesendet, aber die Antwort brach ab.".to_owned(),
+            (0, _) => "Erlaubt, konnte aber nicht gesendet werden.".to_owned(),
+            (1, _) => "Erlaubt und gesendet, aber der Endpunkt scheiterte.".to_owned(),
+            (more, _) => format!("Erlaubt, aber keiner von {more} Versuchen wurde beantwortet."),
         },
         eligible_of: |eligible, all| format!("{eligible} von {all} zulässig"),
         more_reasons: |count| plural(count, "weiterer Grund", "weitere Gründe"),

@@ -41,7 +41,7 @@ pub(super) const TEXT: Text = Text {
         copy: "Copy",
         copied: "Copied",
         footer: "Times are UTC.",
-        records: |count| format!("{count} records"),
+        records: |count| if count == "1" { "1 record".to_owned() } else { format!("{count} records") },
     },
     list: List {
         title: "Decisions",
@@ -123,6 +123,7 @@ pub(super) const TEXT: Text = Text {
         request: "What the request held",
         request_lead: "Kinds and counts only: values are never kept.",
         body: "Body",
+        span: "text span scanned",
         spans: "text spans scanned",
         findings: "Findings",
         no_findings: "No personal data, card numbers or credentials found.",
@@ -192,6 +193,11 @@ pub(super) const TEXT: Text = Text {
         verifier_key: "The log's public key",
         simulated: "simulated",
         countries: "Countries",
+        eu: "European Union: its 27 member states",
+        eea: "European Economic Area: the EU with Iceland, Liechtenstein and Norway",
+        own: "own server",
+        commit: "incl. durable record",
+        status_hint: "What the client got; none where another endpoint was tried next",
         sentence_allowed: |endpoint, countries, redacted| went("Answered by", endpoint, countries, redacted),
         sentence_dry_run: |endpoint, countries, redacted| {
             format!(
@@ -215,10 +221,14 @@ pub(super) const TEXT: Text = Text {
             }
             .to_owned()
         },
-        sentence_failed: |attempts| match attempts {
-            0 => "Allowed, but it could not be sent.".to_owned(),
-            1 => "Allowed, but the endpoint did not answer.".to_owned(),
-            more => format!("Allowed, but none of {more} attempts was answered."),
+        sentence_failed: |attempts, ended| match (attempts, ended) {
+            (_, "client_gone") => {
+                "Allowed and sent, but the client left before the answer was complete.".to_owned()
+            }
+            (_, "upstream_broke_off") => "Allowed and sent, but the answer broke off.".to_owned(),
+            (0, _) => "Allowed, but it could not be sent.".to_owned(),
+            (1, _) => "Allowed and sent, but the endpoint failed.".to_owned(),
+            (more, _) => format!("Allowed, but none of {more} attempts was answered."),
         },
         eligible_of: |eligible, all| format!("{eligible} of {all} eligible"),
         more_reasons: |count| plural(count, "more reason", "more reasons"),

@@ -63,7 +63,7 @@ const STAGES: &[(&str, &str, &str)] = &[
     ("decide", "Decide", "Entscheiden"),
     ("route", "Route", "Auswählen"),
     ("fund", "Fund", "Reservieren"),
-    ("record", "Record", "Aufzeichnen"),
+    ("record", "Record, durable", "Dauerhaft aufzeichnen"),
     ("forward", "Forward", "Weiterleiten"),
     ("respond", "Respond", "Antworten"),
     ("settle", "Settle", "Abrechnen"),

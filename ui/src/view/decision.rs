@@ -159,9 +159,11 @@ pub struct EndpointView {
     pub countries: Vec<String>,
     /// True for a simulator.
     pub simulated: bool,
-    /// Its place in the route's order from 1; none if it is excluded.
+    /// Whether the decision lets the request go there.
+    pub eligible: bool,
+    /// Its place in the route's order from 1; none if it is not in it.
     pub rank: Option<u32>,
-    /// Why it is excluded; empty if it is eligible.
+    /// Why it is excluded; empty if it is eligible, or if what it was decided from is not at hand any more.
     pub exclusions: Vec<Exclusion>,
 }
 

@@ -78,7 +78,7 @@ async fn an_allowed_decision_is_explained() {
     for words in [
         "Answered by azure-sweden (Sweden) after redacting 2 e-mail addresses, 1 IBAN and 1 card number.",
         "4 of 7 eligible",
-        "It processes outside of the EU/EEA.",
+        "within EU, EEA",
         "Without a regional project, requests are processed in the United States.",
         "a project with EU data residency, attested in the bundle",
         "Waiting for the provider",

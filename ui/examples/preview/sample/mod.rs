@@ -42,6 +42,7 @@ impl Sample {
             bundle_digest: DIGEST.to_owned(),
             simulated: true,
             base_url: base_url.to_owned(),
+            example_model: Some("gpt-4o-mini".to_owned()),
         };
         Self { overview, rows, log }
     }

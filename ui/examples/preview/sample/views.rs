@@ -231,6 +231,7 @@ fn endpoints(row: &DecisionRow) -> Vec<EndpointView> {
             region: region.map(s),
             countries: countries.iter().map(|code| s(code)).collect(),
             simulated: true,
+            eligible: false,
             rank: None,
             exclusions,
         };
@@ -238,8 +239,11 @@ fn endpoints(row: &DecisionRow) -> Vec<EndpointView> {
     }
     // The chosen one stands first.
     eligible.sort_by_key(|endpoint| Some(&endpoint.name) != row.endpoint.as_ref());
-    let ranked =
-        eligible.into_iter().zip(1..).map(|(endpoint, rank)| EndpointView { rank: Some(rank), ..endpoint });
+    let ranked = eligible.into_iter().zip(1..).map(|(endpoint, rank)| EndpointView {
+        eligible: true,
+        rank: Some(rank),
+        ..endpoint
+    });
     ranked.chain(excluded).collect()
 }
 

@@ -5,13 +5,13 @@ use leptos::prelude::*;
 use super::request::rule_link;
 use crate::format;
 use crate::parts::{countries, icons, simulated_mark};
-use crate::text::Lang;
-use crate::view::{AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion, RuleView};
+use crate::text::{self, Lang};
+use crate::view::{AttemptView, DecisionView, EndpointView, EvidenceView, Exclusion, Outcome, RuleView};
 
 /// The section.
 pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
-    let eligible = view.endpoints.iter().filter(|endpoint| endpoint.rank.is_some()).count();
+    let eligible = view.endpoints.iter().filter(|endpoint| endpoint.eligible).count();
     let chosen = view.attempts.iter().find(|attempt| attempt.ok).map(|attempt| attempt.endpoint.clone());
     let cards = view
         .endpoints
@@ -29,21 +29,16 @@ pub(super) fn section(view: &DecisionView, lang: Lang) -> impl IntoView + use<> 
 
 fn card(endpoint: &EndpointView, chosen: bool, listed: &[RuleView], lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
-    let class = match (endpoint.rank.is_some(), chosen) {
+    let class = match (endpoint.eligible, chosen) {
         (true, true) => "endpoint-card eligible chosen",
         (true, false) => "endpoint-card eligible",
         (false, _) => "endpoint-card excluded",
     };
-    let mark = match endpoint.rank {
-        Some(rank) => view! {
-            <span class="verdict verdict-eligible">
-                {icons::tick()} {t.eligible} <span class="rank" title=t.rank>{rank}</span>
-            </span>
-        }
-        .into_any(),
-        None => {
-            view! { <span class="verdict verdict-excluded">{icons::cross()} {t.excluded}</span> }.into_any()
-        }
+    let mark = if endpoint.eligible {
+        let rank = endpoint.rank.map(|rank| view! { <span class="rank" title=t.rank>{rank}</span> });
+        view! { <span class="verdict verdict-eligible">{icons::tick()} {t.eligible} {rank}</span> }.into_any()
+    } else {
+        view! { <span class="verdict verdict-excluded">{icons::cross()} {t.excluded}</span> }.into_any()
     };
     let place = endpoint.region.clone().map(|region| view! { <span class="code">{region}</span> });
     let mut reasons = endpoint.exclusions.iter().map(|exclusion| reason(exclusion, listed, lang).into_any());
@@ -55,7 +50,7 @@ fn card(endpoint: &EndpointView, chosen: bool, listed: &[RuleView], lang: Lang) 
                 <h3>{endpoint.name.clone()}</h3>
                 {mark}
                 <p class="endpoint-facts">
-                    <span>{endpoint.provider.clone()}</span>
+                    <span>{if endpoint.provider == "self" { t.own.to_owned() } else { endpoint.provider.clone() }}</span>
                     <span class="code">{endpoint.model.clone()}</span>
                     {place}
                     <span title=t.processing_in>{countries(&endpoint.countries, lang)}</span>
@@ -80,7 +75,10 @@ fn card(endpoint: &EndpointView, chosen: bool, listed: &[RuleView], lang: Lang) 
 fn reason(exclusion: &Exclusion, listed: &[RuleView], lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().decision;
     let comparison = exclusion.attribute.clone().map(|attribute| {
-        let actual = exclusion.actual.clone().unwrap_or_else(|| t.unknown.to_owned());
+        let actual = exclusion
+            .actual
+            .as_ref()
+            .map_or_else(|| t.unknown.to_owned(), |actual| text::with_regions(actual, lang));
         view! {
             <p class="comparison">
                 <code>{attribute}</code>
@@ -95,7 +93,7 @@ fn reason(exclusion: &Exclusion, listed: &[RuleView], lang: Lang) -> impl IntoVi
     });
     view! {
         <div class="reason">
-            <p>{exclusion.reason.clone()}</p>
+            {comparison.is_none().then(|| view! { <p>{exclusion.reason.clone()}</p> })}
             {comparison}
             {exclusion
                 .rule
@@ -166,7 +164,7 @@ pub(super) fn attempts(view: &DecisionView, lang: Lang) -> impl IntoView + use<>
                         <th scope="col">{lang.text().list.went_to}</th>
                         <th scope="col">{t.result}</th>
                         <th scope="col" class="number">
-                            {t.status_column}
+                            <abbr title=t.status_hint>{t.status_column}</abbr>
                         </th>
                         <th scope="col" class="number first-byte">
                             {t.first_byte}
@@ -191,8 +189,11 @@ pub(super) fn attempts(view: &DecisionView, lang: Lang) -> impl IntoView + use<>
 
 fn attempt(attempt: &AttemptView, lang: Lang) -> impl IntoView + use<> {
     let duration = |micros: Option<u64>| micros.map_or_else(|| "–".to_owned(), |v| format::duration(v, lang));
-    let class = if attempt.ok { "result result-ok" } else { "result result-failed" };
-    let icon = if attempt.ok { icons::tick().into_any() } else { icons::cross().into_any() };
+    let (class, icon) = match (attempt.ok, attempt.outcome.as_str()) {
+        (true, _) => ("result result-ok", icons::tick().into_any()),
+        (false, "running") => ("result", icons::outcome(Outcome::Running).into_any()),
+        (false, _) => ("result result-failed", icons::cross().into_any()),
+    };
     view! {
         <tr>
             <td class="number">{attempt.number}</td>

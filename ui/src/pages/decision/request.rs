@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::format;
 use crate::pages::digest;
-use crate::parts::{class_chip, counts, slug};
+use crate::parts::{class_chip, countries, counts, slug};
 use crate::text::{self, Lang};
 use crate::view::{BudgetView, Count, DecisionView, Declared, MoneyView, RuleView};
 
@@ -25,23 +25,48 @@ fn found(counted: &[Count], lang: Lang) -> AnyView {
     view! { <span class="counts">{counts(counted, lang)}</span> }.into_any()
 }
 
-fn declared(values: &[Declared], none: &'static str, lang: Lang, chip: fn(&str, Lang) -> AnyView) -> AnyView {
+fn declared(
+    values: &[Declared],
+    none: &'static str,
+    lang: Lang,
+    chips: fn(&[String], Lang) -> AnyView,
+) -> AnyView {
     if values.is_empty() {
         return view! { <span class="quiet">{none}</span> }.into_any();
     }
-    values
+    let mut origins: Vec<(&str, Vec<String>)> = Vec::new();
+    for each in values {
+        let origin = (lang.text().decision.source)(&each.source);
+        match origins.iter_mut().find(|(value, _)| *value == each.value) {
+            Some((_, known)) if known.contains(&origin) => {}
+            Some((_, known)) => known.push(origin),
+            None => origins.push((&each.value, vec![origin])),
+        }
+    }
+    // Values of the same origin share its mention.
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for (value, origin) in origins {
+        match groups.iter_mut().find(|(_, known)| *known == origin) {
+            Some((values, _)) => values.push(value.to_owned()),
+            None => groups.push((vec![value.to_owned()], origin)),
+        }
+    }
+    groups
         .iter()
-        .map(|each| {
-            let origin = (lang.text().decision.source)(&each.source);
+        .map(|(values, origin)| {
             view! {
                 <span class="declared">
-                    {chip(&each.value, lang)}
-                    <small>{origin}</small>
+                    {chips(values, lang)}
+                    <small>{origin.join(", ")}</small>
                 </span>
             }
         })
         .collect_view()
         .into_any()
+}
+
+fn classes(values: &[String], lang: Lang) -> AnyView {
+    values.iter().map(|class| class_chip(class, lang)).collect_view().into_any()
 }
 
 /// What the request held.
@@ -52,7 +77,7 @@ pub(super) fn held(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
         "{} · {} {}",
         format::bytes(request.body_bytes, lang),
         format::integer(u64::from(request.spans), lang),
-        t.spans
+        if request.spans == 1 { t.span } else { t.spans }
     );
     view! {
         <section class="panel" id="request">
@@ -64,7 +89,7 @@ pub(super) fn held(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
                     .then(|| fact(t.response_findings, found(&request.response_findings, lang)))}
                 {fact(
                     t.classes,
-                    declared(&request.data_classes, t.no_classes, lang, |v, l| class_chip(v, l).into_any()),
+                    declared(&request.data_classes, t.no_classes, lang, classes),
                 )}
                 {fact(
                     t.sensitivity,
@@ -77,12 +102,7 @@ pub(super) fn held(view: &DecisionView, lang: Lang) -> impl IntoView + use<> {
                 )}
                 {fact(
                     t.regions,
-                    declared(
-                        &request.subject_regions,
-                        t.no_regions,
-                        lang,
-                        |v, l| view! { <abbr class="country" title=l.country(v)>{v.to_owned()}</abbr> }.into_any(),
-                    ),
+                    declared(&request.subject_regions, t.no_regions, lang, countries),
                 )}
                 {request.purpose.clone().map(|purpose| fact(t.purpose, purpose))}
                 {request

@@ -107,7 +107,12 @@ fn row(stage: &StageTiming, bar: Bar, lang: Lang) -> impl IntoView + use<> {
     let name = if stage.provider { t.waiting_provider.to_owned() } else { text::stage(&stage.stage, lang) };
     let starts = format!("{} {}", t.starts, format::duration(stage.start_micros, lang));
     let label = starts.clone();
-    let class = if stage.provider { "bar bar-provider" } else { "bar" };
+    let class = match (stage.provider, stage.stage.as_str()) {
+        (true, _) => "bar bar-provider",
+        // The disk's time, not the processor's.
+        (false, "record") => "bar bar-commit",
+        (false, _) => "bar",
+    };
     view! {
         <tr class:wait=stage.provider>
             <th scope="row">{name}</th>
