@@ -25,13 +25,13 @@ fn script(name: &str) -> PathBuf {
 async fn passes(mut command: Command) {
     let app = TestApp::start().await;
     let (id, broke) =
-        app.create_key(json!({ "scope": "/acme/retail/support", "name": "broke", "budget_usd": "0" })).await;
+        app.create_key(json!({ "scope": "/acme/clinic", "name": "broke", "budget_usd": "0" })).await;
     assert!(!id.is_empty());
     command
         .env("SDK_BASE_URL", format!("{}/v1", app.url()))
-        .env("SDK_API_KEY", app.key("support"))
-        .env("SDK_CHAT_MODEL", "anthropic.claude-haiku-4-5")
-        .env("SDK_EMBEDDING_MODEL", "bge-m3")
+        .env("SDK_API_KEY", app.key("clinic"))
+        .env("SDK_CHAT_MODEL", "assistant")
+        .env("SDK_EMBEDDING_MODEL", "text-embedding-3-small")
         .env("SDK_DENIED_MODEL", "gpt-4.1-mini")
         .env("SDK_BROKE_KEY", broke)
         .env("SDK_GATEWAY", "1");
