@@ -17,7 +17,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A chat whose body is about two kilobytes.
 fn chat() -> Bytes {
-    let paragraph = "The committee met on Tuesday and looked at the figures of the last quarter, which had risen. ";
+    let paragraph =
+        "The committee met on Tuesday and looked at the figures of the last quarter, which had risen. ";
     let body = serde_json::json!({
         "model": "assistant",
         "temperature": 0.2,
