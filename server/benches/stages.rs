@@ -65,6 +65,7 @@ fn stages(criterion: &mut Criterion) {
                 RedactionPlan::empty(),
                 TokenKey::new([7; 32]),
                 Arc::new(Vault::new()),
+                None,
             );
             rewriter.whole(black_box(answer.clone()))
         });

@@ -33,9 +33,10 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<(), Failed> {
         (None, Some(temporary)) => temporary.path().to_path_buf(),
         (None, None) => PathBuf::from("bailiwick-demo"),
     };
+    let end = asked_to_end()?;
     let demo = Demo::start(args.listen, &folder).await?;
     output.result(&demo.announcement, || text(&demo.announcement));
-    asked_to_end().await;
+    end.await;
     output.note("stopping: open requests are finished and the audit log is signed");
     demo.stop().await;
     Ok(())

@@ -18,6 +18,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
+    let end = asked_to_end()?;
     let config = match &args.config {
         Some(path) => Config::read(path).map_err(StartError::from)?,
         None => Config::default(),
@@ -33,7 +34,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     first_run(&app, &url, output).await?;
     let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics_recorder()))?;
     output.note(&format!("bailiwick serves {url}"));
-    asked_to_end().await;
+    end.await;
     output.note("stopping: open requests are finished and the audit log is signed");
     app.gateway.stopping_live.cancel();
     listening.stop(grace).await;

@@ -69,12 +69,20 @@ impl Demo {
     /// # Errors
     /// [`StartError`].
     pub async fn start(address: SocketAddr, data_dir: &Path) -> Result<Self, StartError> {
+        Self::start_with(Config::at(address, data_dir.to_path_buf())).await
+    }
+
+    /// Starts everything with other limits, or with TLS: see [`Config`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(config: Config) -> Result<Self, StartError> {
         let failed = |what: &str, why: &dyn std::fmt::Display| StartError::System {
             what: what.to_owned(),
             why: why.to_string(),
         };
-        let config = Config::at(address, data_dir.to_path_buf());
-        std::fs::create_dir_all(data_dir).map_err(|error| failed("the data directory", &error))?;
+        let (address, data_dir, tls) = (config.listen, config.data_dir.clone(), config.tls.clone());
+        std::fs::create_dir_all(&data_dir).map_err(|error| failed("the data directory", &error))?;
         let credential = secret::base62(
             &secret::random::<32>().map_err(|error| failed("the simulators' credential", &error))?,
             43,
@@ -108,8 +116,9 @@ impl Demo {
         let socket = std::net::TcpListener::bind(address)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         let bound = socket.local_addr().map_err(|error| failed("the socket has no address", &error))?;
-        let url = format!("http://{bound}");
-        let listening = serve_on(socket, None, router(&app, &url, metrics_recorder()))?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{bound}");
+        let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics_recorder()))?;
         let announcement = Announcement {
             console: format!("{url}{link}"),
             url,

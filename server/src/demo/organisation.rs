@@ -27,8 +27,10 @@ pub const KEYS: [&str; 3] = ["support", "clinic", "research"];
 pub struct DemoEndpoint {
     /// Its name.
     pub name: &'static str,
-    /// Its own model, as the provider calls it and as clients may.
+    /// Its own model, as clients call it.
     pub model: &'static str,
+    /// The model as the provider calls it, where that is another name.
+    upstream: Option<&'static str>,
     /// Its embedding model.
     pub embedding: Option<&'static str>,
     dialect: Dialect,
@@ -44,6 +46,7 @@ pub struct DemoEndpoint {
 const BLANK: DemoEndpoint = DemoEndpoint {
     name: "",
     model: "",
+    upstream: None,
     embedding: None,
     dialect: Dialect::OpenAi,
     developer: None,
@@ -82,6 +85,7 @@ pub const ENDPOINTS: &[DemoEndpoint] = &[
     DemoEndpoint {
         name: "bedrock-us-east-1",
         model: "anthropic.claude-sonnet-4-5",
+        upstream: Some("anthropic.claude-sonnet-4-5-20250929-v1:0"),
         dialect: Dialect::Bedrock,
         developer: Some("anthropic"),
         operator: "aws",
@@ -92,6 +96,7 @@ pub const ENDPOINTS: &[DemoEndpoint] = &[
     DemoEndpoint {
         name: "bedrock-eu",
         model: "anthropic.claude-haiku-4-5",
+        upstream: Some("anthropic.claude-haiku-4-5-20251001-v1:0"),
         dialect: Dialect::Bedrock,
         developer: Some("anthropic"),
         operator: "aws",
@@ -103,6 +108,7 @@ pub const ENDPOINTS: &[DemoEndpoint] = &[
     DemoEndpoint {
         name: "mistral-eu",
         model: "mistral-large",
+        upstream: Some("mistral-large-2512"),
         embedding: Some("mistral-embed"),
         dialect: Dialect::Mistral,
         developer: Some("mistral"),
@@ -133,7 +139,7 @@ pub const ENDPOINTS: &[DemoEndpoint] = &[
 
 /// Starts the simulator of an endpoint. The own server asks for no credential, as such servers do.
 pub(super) async fn simulator(endpoint: &DemoEndpoint, credential: &str) -> std::io::Result<SimulatorHandle> {
-    let mut config = SimulatorConfig::new(endpoint.name, endpoint.dialect).chat_model(endpoint.model);
+    let mut config = SimulatorConfig::new(endpoint.name, endpoint.dialect).chat_model(upstream(endpoint));
     if let Some(model) = endpoint.embedding {
         config = config.embedding_model(model);
     }
@@ -141,6 +147,10 @@ pub(super) async fn simulator(endpoint: &DemoEndpoint, credential: &str) -> std:
         config = config.credential(credential);
     }
     Simulator::start(config).await
+}
+
+fn upstream(endpoint: &DemoEndpoint) -> &'static str {
+    endpoint.upstream.unwrap_or(endpoint.model)
 }
 
 fn needs_credential(endpoint: &DemoEndpoint) -> bool {
@@ -225,7 +235,7 @@ fn definition(
 ) -> EndpointDefinition {
     let alias =
         |alias: &str, upstream: &str| ModelAlias { alias: alias.to_owned(), upstream: upstream.to_owned() };
-    let mut models = vec![alias(EVERYWHERE, endpoint.model), alias(endpoint.model, endpoint.model)];
+    let mut models = vec![alias(EVERYWHERE, upstream(endpoint)), alias(endpoint.model, upstream(endpoint))];
     let mut operations = vec![Operation::ChatCompletions];
     if let Some(embedding) = endpoint.embedding {
         models.extend([alias(EVERYWHERE_EMBEDDING, embedding), alias(embedding, embedding)]);
@@ -248,7 +258,7 @@ fn definition(
             operator: endpoint.operator.to_owned(),
             service: endpoint.service.to_owned(),
             hosting_option: text(endpoint.hosting_option),
-            model: endpoint.model.to_owned(),
+            model: upstream(endpoint).to_owned(),
             version: None,
             profile: text(endpoint.profile),
             source_region: text(endpoint.source_region),

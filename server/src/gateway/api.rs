@@ -41,6 +41,7 @@ pub const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/chat/completions", ALL_STAGES),
     ("POST", "/v1/embeddings", ALL_STAGES),
     ("GET", "/v1/models", &["authenticate"]),
+    ("GET", "/v1/decisions/{id}", &["authenticate"]),
     ("POST", "/v1/decisions:explain", &["authenticate", "read", "classify", "decide", "route"]),
 ];
 
@@ -110,6 +111,7 @@ async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Resp
         .key
         .models
         .iter()
+        .filter(|model| super::decide::usable(&auth, model))
         .map(|model| serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" }))
         .collect();
     json(StatusCode::OK, &serde_json::json!({ "object": "list", "data": data }))

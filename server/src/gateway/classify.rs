@@ -70,10 +70,11 @@ pub struct Classified {
 ///
 /// # Errors
 /// `invalid_request` where a purpose is declared that the key may not declare.
-pub fn classify(read: Read, hints: Hints, detector: &Detector) -> Result<Classified, Refusal> {
+pub fn classify(mut read: Read, hints: Hints, detector: &Detector) -> Result<Classified, Refusal> {
     let mut found = Vec::new();
     detector.scan(&read.text.buffer, &mut found);
     let (findings, entities) = distribute(&read, &found);
+    withhold(&mut read, detector);
     let declared = &read.auth.key.declared;
     let detected = entities.entities().data_classes();
     let yes = declared.classes.union(hints.classes).union(detected);
@@ -113,6 +114,25 @@ pub fn classify(read: Read, hints: Hints, detector: &Detector) -> Result<Classif
         read,
         _sealed: (),
     })
+}
+
+/// Stands for a name that holds a finding: names are recorded and told in errors, values of findings are not.
+const WITHHELD: &str = "[withheld]";
+
+/// Names that a client chose freely: of its tools, and of a model that nobody here knows.
+fn withhold(read: &mut Read, detector: &Detector) {
+    let mut found = Vec::new();
+    let mut holds = |name: &str| {
+        found.clear();
+        detector.scan(name, &mut found);
+        !found.is_empty()
+    };
+    for tool in read.tools.iter_mut().filter(|tool| holds(tool)) {
+        *tool = String::from(WITHHELD);
+    }
+    if !read.auth.key.models.contains(&read.model) && holds(&read.model) {
+        read.model = String::from(WITHHELD);
+    }
 }
 
 /// Gives each finding to its span; one that crosses a border counts, cut, for every span that it touches.

@@ -1,7 +1,10 @@
 //! The decision over every candidate endpoint.
 
-use bailiwick_policy::{Decision, RequestFacts};
+use bailiwick_compliance_db::FeatureSet;
+use bailiwick_pii::{ClassSet, EntityCounts};
+use bailiwick_policy::{ClassKnowledge, Decision, PrincipalFacts, RequestFacts};
 
+use super::authenticate::Authenticated;
 use super::classify::Classified;
 use super::refusal::{Code, Excluded, Refusal};
 use crate::providers::Operation;
@@ -45,12 +48,39 @@ fn facts(classified: &Classified) -> RequestFacts {
         stream: read.shape.stream,
         input_tokens: u32::try_from(read.input_tokens).unwrap_or(u32::MAX),
         max_output_tokens: asked.map(|asked| u32::try_from(asked).unwrap_or(u32::MAX)),
-        principal: bailiwick_policy::PrincipalFacts {
-            id: format!("key:{}", key.id),
-            roles: key.roles.clone(),
-        },
+        principal: PrincipalFacts { id: format!("key:{}", key.id), roles: key.roles.clone() },
         allowed_endpoint_names: None,
     }
+}
+
+/// Whether any request with this key can be served by `model`: one that holds no more than what is declared for all of
+/// the key's requests, with a purpose that the key may declare or without. More data only ever takes endpoints away.
+pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
+    let key = &auth.key;
+    let purposes = std::iter::once(None).chain(key.purposes.iter().cloned().map(Some));
+    let operations = [Operation::ChatCompletions, Operation::Embeddings];
+    purposes.flat_map(|purpose| operations.map(|asked| (purpose.clone(), asked))).any(|(purpose, asked)| {
+        let facts = RequestFacts {
+            time_ms: auth.snapshot.decide_at_ms.unwrap_or(auth.now_ms),
+            scope: key.scope.clone(),
+            operation: operation(asked),
+            model: model.to_owned(),
+            classes: ClassKnowledge { yes: key.declared.classes, unknown: ClassSet::EMPTY },
+            sensitivity: key.declared.sensitivity.unwrap_or_default(),
+            subject_regions: key.declared.subject_regions,
+            controller: key.declared.controller,
+            purpose,
+            entities: EntityCounts::default(),
+            features: FeatureSet::EMPTY,
+            tools: Vec::new(),
+            stream: false,
+            input_tokens: 0,
+            max_output_tokens: None,
+            principal: PrincipalFacts { id: format!("key:{}", key.id), roles: key.roles.clone() },
+            allowed_endpoint_names: None,
+        };
+        auth.snapshot.policy.decide(&facts).is_allowed()
+    })
 }
 
 /// The engine's word for what is served.

@@ -144,9 +144,10 @@ impl<'a> Relay<'a> {
             return Err(UpstreamFailure::CredentialEcho);
         }
         match kind {
-            StreamEvent::Quiet => self.send(event.raw.clone()).await,
+            // Comments keep a connection alive. What they say is not for the client, and nobody has scanned it.
+            StreamEvent::Quiet => self.send(Bytes::from_static(b":\n\n")).await,
             StreamEvent::Done => {
-                for held in self.rewriter.finish() {
+                for held in self.rewriter.finish()? {
                     self.send(data(held.as_bytes())).await;
                 }
                 self.send(event.raw.clone()).await;
@@ -163,7 +164,11 @@ impl<'a> Relay<'a> {
                 for held in &chunk.before {
                     self.send(data(held.as_bytes())).await;
                 }
-                let bytes = if chunk.changed { data(&chunk.data) } else { event.raw.clone() };
+                let bytes = if chunk.changed || !only_data(&event.raw) {
+                    data(&chunk.data)
+                } else {
+                    event.raw.clone()
+                };
                 self.send(bytes).await;
             }
         }
@@ -178,6 +183,11 @@ impl<'a> Relay<'a> {
         let sent = tokio::time::timeout(CLIENT_STALL, self.client.send(Ok(Frame::data(bytes)))).await;
         self.end.client_gone = !matches!(sent, Ok(Ok(())));
     }
+}
+
+/// Whether an event has no line but its data: nothing that was not scanned.
+fn only_data(raw: &[u8]) -> bool {
+    raw.split(|byte| matches!(byte, b'\n' | b'\r')).all(|line| line.is_empty() || line.starts_with(b"data:"))
 }
 
 /// One event with `json` as its data. JSON on one line: the rewriter keeps the provider's, which SSE has joined, so a

@@ -5,6 +5,9 @@
 //! annotation) is scanned and redacted and keeps its placeholders; nothing outside the messages is touched. Signed
 //! reasoning blocks do not occur in this API.
 //!
+//! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
+//! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
+//!
 //! On a stream each string has a guard of its own, which holds back no more than its window. What a guard still holds
 //! when its choice ends goes out in a chunk of its own before the one that ends the choice.
 
@@ -14,8 +17,8 @@ use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault
 use bytes::Bytes;
 
 use super::document::{Document, Edits, Kind, Limits, NodeId};
-use crate::providers::UpstreamFailure;
 use crate::providers::failure::Malformed;
+use crate::providers::{Echo, EchoScan, Secret, UpstreamFailure};
 
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
@@ -28,9 +31,53 @@ pub struct Rewriter {
     key: TokenKey,
     vault: Arc<Vault>,
     nothing: Vault,
-    streams: Vec<(Position, Guard)>,
+    streams: Vec<Strand>,
+    credential: Option<Secret>,
     found: EntityCounts,
     redacted: EntityCounts,
+}
+
+/// One string of a stream.
+#[derive(Debug)]
+struct Strand {
+    position: Position,
+    guard: Guard,
+    echo: Option<EchoScan>,
+    /// Cleared by the guard; could be the beginning of the credential.
+    held: String,
+}
+
+impl Strand {
+    /// What may go out after one more piece.
+    fn push(&mut self, text: &str) -> Result<String, UpstreamFailure> {
+        let mut out = String::with_capacity(text.len());
+        self.guard.push(text, &mut out);
+        let Some(echo) = &mut self.echo else { return Ok(out) };
+        let Echo::Held(count) = echo.push(out.as_bytes()) else {
+            return Err(UpstreamFailure::CredentialEcho);
+        };
+        self.held.push_str(&out);
+        // A beginning of the credential begins where a character does; were it otherwise, all is held.
+        let at = self.held.len().saturating_sub(count);
+        let keep = if self.held.is_char_boundary(at) {
+            self.held.split_off(at)
+        } else {
+            std::mem::take(&mut self.held)
+        };
+        let clear = std::mem::replace(&mut self.held, keep);
+        Ok(clear)
+    }
+
+    /// What is left at the end.
+    fn finish(&mut self) -> Result<String, UpstreamFailure> {
+        let mut out = String::new();
+        self.guard.finish(&mut out);
+        if self.echo.as_mut().is_some_and(|echo| echo.push(out.as_bytes()) == Echo::Found) {
+            return Err(UpstreamFailure::CredentialEcho);
+        }
+        self.held.push_str(&out);
+        Ok(std::mem::take(&mut self.held))
+    }
 }
 
 /// Which string of a stream.
@@ -58,7 +105,13 @@ enum Place {
 impl Rewriter {
     /// A rewriter for one answer.
     #[must_use]
-    pub fn new(detector: Arc<Detector>, plan: RedactionPlan, key: TokenKey, vault: Arc<Vault>) -> Self {
+    pub fn new(
+        detector: Arc<Detector>,
+        plan: RedactionPlan,
+        key: TokenKey,
+        vault: Arc<Vault>,
+        credential: Option<Secret>,
+    ) -> Self {
         Self {
             detector,
             plan,
@@ -66,6 +119,7 @@ impl Rewriter {
             vault,
             nothing: Vault::new(),
             streams: Vec::new(),
+            credential,
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         }
@@ -75,7 +129,7 @@ impl Rewriter {
     #[must_use]
     pub fn found(&self) -> EntityCounts {
         let mut found = self.found;
-        self.streams.iter().for_each(|(_, guard)| found.merge(guard.found()));
+        self.streams.iter().for_each(|strand| found.merge(strand.guard.found()));
         found
     }
 
@@ -83,7 +137,7 @@ impl Rewriter {
     #[must_use]
     pub fn redacted(&self) -> EntityCounts {
         let mut redacted = self.redacted;
-        self.streams.iter().for_each(|(_, guard)| redacted.merge(guard.redacted()));
+        self.streams.iter().for_each(|strand| redacted.merge(strand.guard.redacted()));
         redacted
     }
 
@@ -100,6 +154,9 @@ impl Rewriter {
             let mut out = String::with_capacity(text.len());
             guard.push(&text, &mut out);
             guard.finish(&mut out);
+            if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
+                return Err(UpstreamFailure::CredentialEcho);
+            }
             self.found.merge(guard.found());
             self.redacted.merge(guard.redacted());
             if out != *text {
@@ -119,8 +176,7 @@ impl Rewriter {
         let mut held = Vec::new();
         for (id, place, position) in strings(&document, "delta") {
             let Some(text) = document.string(id) else { continue };
-            let mut out = String::with_capacity(text.len());
-            self.stream(position, place).push(&text, &mut out);
+            let out = self.stream(position, place).push(&text)?;
             if out != *text {
                 edits.set_string(&document, id, &out);
             }
@@ -129,7 +185,7 @@ impl Rewriter {
             let ended = document
                 .get(choice, "finish_reason")
                 .is_some_and(|reason| document.kind(reason) == Kind::String);
-            if ended && let Some(rest) = self.flush(index(&document, choice)) {
+            if ended && let Some(rest) = self.flush(index(&document, choice))? {
                 held.push(template(&document, &rest));
             }
         }
@@ -141,30 +197,35 @@ impl Rewriter {
     }
 
     /// What is still held when a stream ends without saying so: one chunk's data for each choice.
-    pub fn finish(&mut self) -> Vec<String> {
-        let mut open: Vec<u64> = self.streams.iter().map(|(position, _)| position.choice).collect();
+    ///
+    /// # Errors
+    /// [`UpstreamFailure::CredentialEcho`].
+    pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
+        let mut open: Vec<u64> = self.streams.iter().map(|strand| strand.position.choice).collect();
         open.sort_unstable();
         open.dedup();
-        open.into_iter()
-            .filter_map(|choice| self.flush(choice))
-            .map(|rest| format!("{{\"object\":\"chat.completion.chunk\",\"choices\":[{rest}]}}"))
-            .collect()
+        let mut held = Vec::new();
+        for choice in open {
+            if let Some(rest) = self.flush(choice)? {
+                held.push(format!("{{\"object\":\"chat.completion.chunk\",\"choices\":[{rest}]}}"));
+            }
+        }
+        Ok(held)
     }
 
     /// The choice object that carries what the choice's guards hold, if they hold anything.
-    fn flush(&mut self, choice: u64) -> Option<String> {
+    fn flush(&mut self, choice: u64) -> Result<Option<String>, UpstreamFailure> {
         let mut delta = serde_json::Map::new();
         let mut calls = Vec::new();
-        let (ended, open) = std::mem::take(&mut self.streams)
+        let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams)
             .into_iter()
-            .partition(|(position, _)| position.choice == choice);
+            .partition(|strand| strand.position.choice == choice);
         self.streams = open;
-        let ended: Vec<(Position, Guard)> = ended;
-        for (position, mut guard) in ended {
-            let mut rest = String::new();
-            guard.finish(&mut rest);
-            self.found.merge(guard.found());
-            self.redacted.merge(guard.redacted());
+        for mut strand in ended {
+            let rest = strand.finish();
+            self.found.merge(strand.guard.found());
+            self.redacted.merge(strand.guard.redacted());
+            let (position, rest) = (strand.position, rest?);
             if rest.is_empty() {
                 continue;
             }
@@ -180,9 +241,10 @@ impl Rewriter {
         if !calls.is_empty() {
             delta.insert(String::from("tool_calls"), calls.into());
         }
-        (!delta.is_empty()).then(|| {
+        let rest = (!delta.is_empty()).then(|| {
             serde_json::json!({ "index": choice, "delta": delta, "finish_reason": null }).to_string()
-        })
+        });
+        Ok(rest)
     }
 
     fn guard(&self, place: Place) -> Guard {
@@ -194,17 +256,17 @@ impl Rewriter {
         Guard::new(Arc::clone(&self.detector), self.plan, self.key.clone(), vault, mode)
     }
 
-    fn stream(&mut self, position: Position, place: Place) -> &mut Guard {
-        let at = match self.streams.iter().position(|(known, _)| *known == position) {
+    fn stream(&mut self, position: Position, place: Place) -> &mut Strand {
+        let at = match self.streams.iter().position(|strand| strand.position == position) {
             Some(at) => at,
             None => {
-                let guard = self.guard(place);
-                self.streams.push((position, guard));
+                let (guard, echo) = (self.guard(place), self.credential.clone().map(EchoScan::new));
+                self.streams.push(Strand { position, guard, echo, held: String::new() });
                 self.streams.len() - 1
             }
         };
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
-        &mut self.streams[at].1
+        &mut self.streams[at]
     }
 }
 

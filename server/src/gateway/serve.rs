@@ -171,7 +171,7 @@ async fn attempts(
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
-                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 match respond::whole(
                     wire_of(&candidate),
                     decided.classified.read.operation,
@@ -187,7 +187,7 @@ async fn attempts(
                 }
             }
             Ok(Answer::Stream { first, events }) => {
-                let mut rewriter = rewriter(gateway, decided, redacted.key.clone(), &redacted);
+                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 let attempt = Attempt { gateway, attempted, funded };
                 attempt.stream(first, *events, &mut rewriter, timeline, reply).await;
                 return;
@@ -244,14 +244,15 @@ async fn attempts(
 fn rewriter(
     gateway: &Gateway,
     decided: &Decided,
-    key: bailiwick_pii::TokenKey,
+    candidate: &Candidate<'_>,
     redacted: &Redacted,
 ) -> Rewriter {
     Rewriter::new(
         Arc::clone(&gateway.detector),
         decided.decision.response_redactions,
-        key,
+        redacted.key.clone(),
         Arc::clone(&redacted.vault),
+        candidate.route.target.credential().cloned(),
     )
 }
 

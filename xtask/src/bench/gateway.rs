@@ -38,6 +38,7 @@ impl Gateway {
         serve.args(["serve", "--config"]).arg(&config).env_remove(TOKEN_VARIABLE);
         let mut server = Server::start(&mut serve, &log)?;
         server.accepts(&address, &log)?;
+        ready(&url)?;
 
         let declared = folder.join("bench.yaml");
         write(&declared, &declaration(upstream).to_string())?;
@@ -90,6 +91,17 @@ fn declaration(upstream: &str) -> Value {
         }],
         "budgets": [{ "scope": "/bench", "window": "day", "limit_usd": "1000000" }],
     })
+}
+
+/// Waits until it serves: the socket is bound before everything behind it is open.
+fn ready(url: &str) -> Result<()> {
+    for _ in 0..200 {
+        if http::ask("GET", url, "/readyz", "", "").is_ok_and(|answer| answer.status == 200) {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    Err(format!("{url} does not become ready"))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -1,0 +1,501 @@
+//! A server in this process with its simulated providers, and what every test of it must leave behind: no open
+//! reservation, no attempt without an outcome, budgets that the log explains, a log that verifies, no panic.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once, OnceLock};
+use std::time::{Duration, Instant};
+
+use bailiwick::app::{App, Config, metrics_recorder};
+use bailiwick::demo::Demo;
+use bailiwick::demo::simulator::SimulatorHandle;
+use bailiwick::store;
+use bailiwick_ledger::disclosure::SectionState;
+use bailiwick_ledger::verify::verify_export_with;
+use bailiwick_ledger::{Header, PublicKey, Report};
+use bytes::Bytes;
+use http::HeaderMap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// How long anything that settles by itself may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static LOGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGS.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Logs, metrics and panics are the process's, so they are collected once for every test.
+fn prepare() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().unwrap();
+        let filter = tracing_subscriber::EnvFilter::new("debug,bailiwick=trace");
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Log).init();
+        METRICS.get_or_init(metrics_recorder);
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            if place.contains("src/") && !place.contains("tests/it") {
+                PANICS.lock().unwrap().push(place);
+            }
+            usual(panic);
+        }));
+    });
+}
+
+/// Everything that was logged so far, by every test.
+pub(crate) fn logs() -> String {
+    String::from_utf8_lossy(&LOGS.lock().unwrap()).into_owned()
+}
+
+/// What `/metrics` would say.
+pub(crate) fn metrics() -> String {
+    METRICS.get().and_then(Option::as_ref).expect("the recorder is installed").render()
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn decision(&self) -> String {
+        self.header("x-bailiwick-decision").expect("a decision").to_owned()
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        self.header("x-bailiwick-endpoint").expect("an endpoint")
+    }
+
+    /// Panics unless it is this.
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+
+    /// An error in OpenAI's shape with this code.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
+        let reply = self.is(status);
+        let body = reply.json();
+        assert_eq!(body["error"]["code"], code, "{body}");
+        assert!(body["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        assert!(body["error"]["type"].is_string(), "{body}");
+        assert!(body["error"].as_object().unwrap().contains_key("param"), "{body}");
+        let ours = body["bailiwick"].as_object().expect("`bailiwick`");
+        for name in ["decision", "rules", "excluded", "fix"] {
+            assert!(ours.contains_key(name), "{name}: {body}");
+        }
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        reply
+    }
+
+    /// The text of the first choice.
+    pub(crate) fn said(&self) -> String {
+        self.json()["choices"][0]["message"]["content"].as_str().expect("content").to_owned()
+    }
+
+    /// The data of a stream's events; `[DONE]` is the string.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.text()
+            .split("\n\n")
+            .filter(|event| !event.trim().is_empty() && *event != ":")
+            .map(|event| {
+                let data: Vec<&str> = event
+                    .lines()
+                    .map(|line| line.strip_prefix("data: ").unwrap_or_else(|| panic!("{line}")))
+                    .collect();
+                let data = data.join("\n");
+                if data == "[DONE]" { json!("[DONE]") } else { serde_json::from_str(&data).expect(&data) }
+            })
+            .collect()
+    }
+
+    /// The text of a stream's first choice, joined.
+    pub(crate) fn streamed(&self) -> String {
+        self.events()
+            .iter()
+            .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+/// One record of the log, with its sections.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) header: Header,
+    pub(crate) sections: HashMap<String, Value>,
+}
+
+impl Record {
+    pub(crate) fn id(&self, name: &str) -> Option<&str> {
+        self.header.ids.get(name).map(String::as_str)
+    }
+}
+
+/// Reads an export; panics unless it verifies.
+pub(crate) fn read_export(bytes: &[u8], key: Option<&PublicKey>) -> (Report, Vec<Record>) {
+    let mut records = Vec::new();
+    let report = verify_export_with(bytes, key, |record| {
+        let sections = record
+            .sections
+            .iter()
+            .filter_map(|(name, state)| match state {
+                SectionState::Disclosed(bytes) => Some((name.clone(), serde_json::from_str(bytes).unwrap())),
+                SectionState::Withheld => None,
+            })
+            .collect();
+        records.push(Record { header: record.header, sections });
+    })
+    .unwrap();
+    assert!(report.verified(), "{report}");
+    (report, records)
+}
+
+/// Panics where an attempt has no outcome, or two, or where a budget is not the sum of the outcomes.
+pub(crate) fn check_books(records: &[Record], spend: &HashMap<i64, i64>) {
+    let mut open = BTreeMap::new();
+    let mut expected: HashMap<i64, i64> = HashMap::new();
+    for record in records {
+        let attempt = (record.id("decision").unwrap_or_default(), record.id("attempt").unwrap_or_default());
+        match record.header.kind.as_str() {
+            "decision" | "attempt" => {
+                let holds = record.sections["attempt"]["holds"].clone();
+                assert!(open.insert(attempt, holds).is_none(), "{attempt:?} twice");
+            }
+            "outcome" => {
+                let holds =
+                    open.remove(&attempt).unwrap_or_else(|| panic!("an outcome of nothing: {attempt:?}"));
+                let cost = record.sections["usage"]["cost_nano"].as_i64();
+                for hold in holds.as_array().unwrap() {
+                    *expected.entry(hold["budget"].as_i64().unwrap()).or_default() += cost.unwrap();
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(open.is_empty(), "attempts without an outcome: {open:?}");
+    expected.retain(|_, nano| *nano != 0);
+    let mut spend = spend.clone();
+    spend.retain(|_, nano| *nano != 0);
+    assert_eq!(spend, expected, "budgets (nano-dollars) and the outcomes that explain them");
+}
+
+/// A running server.
+pub(crate) struct TestApp {
+    demo: Option<Demo>,
+    folder: Option<tempfile::TempDir>,
+    pub(crate) client: reqwest::Client,
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// Starts with another configuration.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        prepare();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
+        change(&mut config);
+        let demo = Demo::start_with(config).await.unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self { demo: Some(demo), folder: Some(folder), client }
+    }
+
+    fn demo(&self) -> &Demo {
+        self.demo.as_ref().unwrap()
+    }
+
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.demo().app
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.demo().announcement.url
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.url().split_once("://").unwrap().1.parse().unwrap()
+    }
+
+    /// Every endpoint: its name and its own model.
+    pub(crate) fn endpoints(&self) -> Vec<(String, String)> {
+        let endpoints = &self.demo().announcement.endpoints;
+        endpoints.iter().map(|endpoint| (endpoint.name.clone(), endpoint.model.clone())).collect()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.demo().announcement.admin_token
+    }
+
+    pub(crate) fn key(&self, name: &str) -> String {
+        self.demo().announcement.keys.get(name).cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("data")
+    }
+
+    pub(crate) fn simulator(&self, name: &str) -> &SimulatorHandle {
+        self.simulators().find(|simulator| simulator.config().name == name).unwrap()
+    }
+
+    pub(crate) fn simulators(&self) -> impl Iterator<Item = &SimulatorHandle> {
+        self.demo().simulators.iter()
+    }
+
+    /// What each simulator got, by name, those left out that got nothing.
+    pub(crate) fn received(&self) -> BTreeMap<String, u64> {
+        self.simulators()
+            .map(|simulator| (simulator.config().name.clone(), simulator.received_count()))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
+    /// The one body that one simulator got.
+    pub(crate) fn only_body(&self, name: &str) -> String {
+        let received = self.simulator(name).received();
+        assert_eq!(received.len(), 1, "{:?}", self.received());
+        String::from_utf8(received[0].body.to_vec()).unwrap()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.simulators().for_each(SimulatorHandle::clear);
+    }
+
+    /// Sends bytes with a key (one of the demo's names, or a key itself).
+    pub(crate) async fn post(
+        &self,
+        key: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
+        let mut request = self
+            .client
+            .post(format!("{}{path}", self.url()))
+            .bearer_auth(self.key(key))
+            .header("content-type", "application/json")
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn chat(&self, key: &str, body: &Value) -> Reply {
+        self.post(key, "/v1/chat/completions", &[], body.to_string()).await
+    }
+
+    /// One user message to a model.
+    pub(crate) async fn ask(&self, key: &str, model: &str, text: &str) -> Reply {
+        self.chat(key, &message(model, text)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
+        let request = self.client.get(format!("{}{path}", self.url()));
+        let request = if token.is_empty() { request } else { request.bearer_auth(self.key(token)) };
+        read(request.send().await.unwrap()).await
+    }
+
+    /// The control plane, as an owner.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url())).bearer_auth(self.token());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        read(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn apply(&self, declaration: Value) -> Value {
+        self.admin(Method::POST, "/api/v1/apply", Some(&declaration)).await.is(200).json()
+    }
+
+    /// A new key of a scope.
+    pub(crate) async fn create_key(&self, body: Value) -> (String, String) {
+        let created = self.admin(Method::POST, "/api/v1/keys", Some(&body)).await.is(201).json();
+        (created["id"].as_str().unwrap().to_owned(), created["key"].as_str().unwrap().to_owned())
+    }
+
+    /// Changes an endpoint's definition.
+    pub(crate) async fn edit_endpoint(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let store = &self.app().store;
+        let mut row = store::endpoints::get(store, name).await.unwrap();
+        change(&mut row.definition);
+        store::endpoints::put(store, name, &row.scope, row.definition, self.app().gateway.clock.now_ms())
+            .await
+            .unwrap();
+        self.app().reload().await.unwrap();
+    }
+
+    /// Every endpoint gives up soon.
+    pub(crate) async fn impatient(&self) {
+        let names: Vec<String> = self.simulators().map(|simulator| simulator.config().name.clone()).collect();
+        for name in names {
+            self.edit_endpoint(&name, |definition| {
+                definition["first_byte_timeout_s"] = json!(1);
+                definition["idle_timeout_s"] = json!(1);
+            })
+            .await;
+        }
+    }
+
+    /// Waits until every attempt is settled.
+    pub(crate) async fn settled(&self) {
+        let began = Instant::now();
+        while !self.app().gateway.attempts.is_empty() {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} attempts are still open",
+                self.app().gateway.attempts.len()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub(crate) fn public_key(&self) -> PublicKey {
+        self.app().gateway.audit.public_key().clone()
+    }
+
+    /// The whole log, exported over HTTP.
+    pub(crate) async fn export(&self) -> Bytes {
+        self.settled().await;
+        self.admin(Method::GET, "/api/v1/audit/export", None).await.is(200).body
+    }
+
+    /// Every record, from an export that verifies.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        let export = self.export().await;
+        read_export(&export, Some(&self.public_key())).1
+    }
+
+    /// The records of one decision.
+    pub(crate) async fn records_of(&self, decision: &str) -> Vec<Record> {
+        self.records().await.into_iter().filter(|record| record.id("decision") == Some(decision)).collect()
+    }
+
+    /// The outcome of a decision's last attempt.
+    pub(crate) async fn outcome(&self, decision: &str) -> Record {
+        let records = self.records_of(decision).await;
+        records.into_iter().rfind(|record| record.header.kind == "outcome").expect("an outcome")
+    }
+
+    /// What is settled on each budget, as the database says it.
+    pub(crate) async fn spend(&self) -> HashMap<i64, i64> {
+        let mut spend = HashMap::new();
+        for row in store::budgets::spend_since(&self.app().store, 0).await.unwrap() {
+            *spend.entry(row.budget.0).or_default() += row.settled_nano;
+        }
+        spend
+    }
+
+    /// What the database settled on the budget with this name.
+    pub(crate) async fn spent_on(&self, name: &str) -> i64 {
+        self.settled().await;
+        let now_ms = self.app().gateway.clock.now_ms();
+        let standings = self.app().gateway.budgets.standings(now_ms);
+        let standing = standings.iter().find(|standing| standing.budget.name == name);
+        let standing = standing.unwrap_or_else(|| panic!("{name}: {standings:?}"));
+        let booked = self.spend().await.get(&standing.budget.id).copied().unwrap_or(0);
+        assert_eq!(standing.settled_nano, booked, "memory and database agree on {name}");
+        booked
+    }
+
+    /// Checks that no work is loose and ends the server. Gives the folder for who wants to look at the files.
+    pub(crate) async fn finish(self) -> tempfile::TempDir {
+        let client = self.client.clone();
+        self.finish_with(&client).await
+    }
+
+    /// As [`finish`](Self::finish), with a client that can speak to the server.
+    pub(crate) async fn finish_with(mut self, client: &reqwest::Client) -> tempfile::TempDir {
+        self.client = client.clone();
+        let records = self.records().await;
+        let spend = self.spend().await;
+        check_books(&records, &spend);
+        for standing in self.app().gateway.budgets.standings(self.app().gateway.clock.now_ms()) {
+            assert_eq!(standing.reserved_nano, 0, "{standing:?}");
+            assert_eq!(
+                standing.settled_nano,
+                spend.get(&standing.budget.id).copied().unwrap_or(0),
+                "{standing:?}"
+            );
+        }
+        let panics = PANICS.lock().unwrap().clone();
+        assert!(panics.is_empty(), "{panics:?}");
+        self.demo.take().unwrap().stop().await;
+        self.folder.take().unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if self.demo.is_some() && !std::thread::panicking() {
+            panic!("end the test with `finish`: it looks for loose work");
+        }
+    }
+}
+
+/// Reads an answer to its end; panics if it breaks off.
+pub(crate) async fn read(response: reqwest::Response) -> Reply {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Reply { status, headers, body: response.bytes().await.unwrap() }
+}
+
+/// A chat request with one user message.
+pub(crate) fn message(model: &str, text: &str) -> Value {
+    json!({ "model": model, "messages": [{ "role": "user", "content": text }] })
+}
+
+/// Whether a file below a folder holds these bytes, and which.
+pub(crate) fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, needle));
+        } else if memchr::memmem::find(&std::fs::read(&path).unwrap(), needle.as_bytes()).is_some() {
+            found.push(path);
+        }
+    }
+    found
+}

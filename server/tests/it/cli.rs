@@ -1,0 +1,199 @@
+//! The command line against a running server: what it prints, and its exit codes.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::process::{Ended, run};
+
+const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/starter");
+
+/// Runs a command beside the server of this process.
+async fn against(app: &TestApp, words: &[&str]) -> Ended {
+    let (url, token) = (app.url().to_owned(), app.token().to_owned());
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    tokio::task::spawn_blocking(move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        run(&words, Some((&url, &token)), "")
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_created_listed_rotated_and_revoked() {
+    let app = TestApp::start().await;
+    let create = [
+        "keys",
+        "create",
+        "--scope",
+        "/acme/research",
+        "--name",
+        "cli",
+        "--budget-usd",
+        "5",
+        "--models",
+        "gpt-4.1,nimbus-1",
+        "--expires",
+        "2099-01-01T00:00:00Z",
+        "--json",
+    ];
+    let created = against(&app, &create).await.is(0).json();
+    let fields: Vec<&String> = created.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["id", "key"], "the shape is a contract");
+    let (id, key) = (created["id"].as_str().unwrap(), created["key"].as_str().unwrap());
+    assert!(key.starts_with("bwk_"));
+    app.ask(key, "gpt-4.1", "x").await.is(200);
+    app.ask(key, "assistant", "x").await.is(404);
+    let listed = against(&app, &["keys", "list", "--json"]).await.is(0);
+    assert!(
+        !listed.out.contains(key)
+            && listed.json()["keys"].as_array().unwrap().iter().any(|one| one["id"] == id)
+    );
+    assert!(against(&app, &["keys", "list"]).await.is(0).out.contains("/acme/research"));
+    let rotated = against(&app, &["keys", "rotate", id, "--overlap-hours", "0", "--json"]).await.is(0).json();
+    let new = rotated["key"].as_str().unwrap();
+    app.ask(new, "gpt-4.1", "x").await.is(200);
+    app.ask(key, "gpt-4.1", "x").await.is(401);
+    against(&app, &["keys", "revoke", rotated["id"].as_str().unwrap()]).await.is(0);
+    app.ask(new, "gpt-4.1", "x").await.is(401);
+    let failed = against(&app, &["keys", "revoke", "none"]).await.is(1);
+    assert!(failed.err.contains("key") && failed.out.is_empty(), "{failed:?}");
+    let failed =
+        against(&app, &["keys", "create", "--scope", "/nowhere", "--name", "x", "--json"]).await.is(1);
+    assert!(serde_json::from_str::<Value>(failed.err.trim()).unwrap()["error"].is_string());
+    against(&app, &["keys", "create", "--name", "x"]).await.is(2);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn declarations_are_applied_or_refused_whole() {
+    let app = TestApp::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("org.yaml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "scopes: [{ path: /acme/lab, subject_regions: [EU] }]\nkeys: [{ scope: /acme/lab, name: lab }]\nbudgets: [{ scope: /acme/lab, window: day, limit_usd: '1.50' }]\n").unwrap();
+    let applied = against(&app, &["apply", "-f", path, "--json"]).await.is(0).json();
+    let key = applied["created_keys"][0]["key"].as_str().unwrap();
+    app.ask(key, "assistant", "x").await.is(200);
+    let again = against(&app, &["apply", "-f", path, "--json"]).await.is(0).json();
+    assert_eq!(again["created_keys"], json!([]));
+    for (text, told) in [
+        ("scopes: [{ path: /acme/lab, subject_region: [EU] }]\n", "subject_region"),
+        ("scopes: [{ path: acme }]\nbudgets: [{ scope: /acme/lab, window: day, limit_usd: lots }]\n", "lots"),
+        ("keys: [{ scope: /acme/lab }]\n", "name"),
+        ("keys: [{ scope: /acme/lab, name: x, sensitivty: public }]\n", "sensitivty"),
+        ("scopes: [\n", "org.yaml"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let failed = against(&app, &["apply", "-f", path]).await.is(1);
+        assert!(failed.err.contains(told), "{failed:?}");
+    }
+    let missing = against(&app, &["apply", "-f", "/nowhere/org.yaml"]).await.is(1);
+    assert!(missing.err.contains("/nowhere/org.yaml"));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_are_listed_and_explained() {
+    let app = TestApp::start().await;
+    let listed = against(&app, &["endpoints", "list", "--json"]).await.is(0).json();
+    assert_eq!(listed["endpoints"].as_array().unwrap().len(), 7);
+    assert_eq!(listed["unusable"], json!([]));
+    assert!(against(&app, &["endpoints", "list"]).await.is(0).out.contains("vllm-germany"));
+    let words = ["endpoints", "explain", "azure-sweden", "--scope", "/acme/clinic"];
+    let explained = against(&app, &words).await.is(0).out;
+    assert!(explained.contains("hipaa_eligible") && explained.contains("https://"), "{explained}");
+    against(&app, &["endpoints", "explain", "none"]).await.is(1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_exported_verified_and_proved() {
+    let app = TestApp::start().await;
+    let decision = app.ask("support", "assistant", "x").await.is(200).decision();
+    app.settled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (export, receipt, key) = (path("export.jsonl"), path("receipt.json"), path("key"));
+    std::fs::write(&key, app.public_key().to_string()).unwrap();
+    against(&app, &["audit", "export", "-o", &export]).await.is(0);
+    against(&app, &["audit", "receipt", &decision, "-o", &receipt]).await.is(0);
+    let verify = |file: &str| run(&["audit", "verify", file, "--public-key", &key, "--json"], None, "");
+    assert_eq!(verify(&export).is(0).json()["key_expected"], true);
+    let told = verify(&receipt).is(0).json();
+    assert_eq!((&told["verified"], &told["decision"]), (&json!(true), &json!(decision)));
+    let mut bytes = std::fs::read(&export).unwrap();
+    bytes.pop();
+    std::fs::write(&export, bytes).unwrap();
+    let broken = verify(&export).is(1).json();
+    assert!(!broken["problems"].as_array().unwrap().is_empty());
+    verify("/nowhere").is(1);
+    let checkpoint = against(&app, &["audit", "checkpoint", "--json"]).await.is(0).json();
+    assert!(checkpoint["checkpoint"].as_str().unwrap().starts_with("bailiwick/"), "{checkpoint}");
+    against(&app, &["audit", "receipt", "dec_none"]).await.is(1);
+    app.finish().await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn bundles_are_checked_and_tested() {
+    let checked = run(&["policy", "check", STARTER, "--json"], None, "").is(0).json();
+    assert!(checked.as_array().unwrap().iter().all(|problem| problem["severity"] != "error"), "{checked}");
+    let tested = run(&["policy", "test", STARTER], None, "").is(0);
+    assert!(tested.out.contains("passed, 0 failed") && !tested.out.starts_with("0 passed"), "{}", tested.out);
+
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    let path = dir.to_str().unwrap();
+    copy(Path::new(STARTER), &dir);
+    // A rule that is off fails the tests that hold to it.
+    let rule = std::fs::read_to_string(dir.join("rules/phi.yaml")).unwrap();
+    std::fs::write(dir.join("rules/phi.yaml"), rule.replacen("scope: /", "mode: off\nscope: /", 1)).unwrap();
+    let failed = run(&["policy", "test", path], None, "").is(1);
+    assert!(failed.out.contains("FAILED"), "{failed:?}");
+    std::fs::write(dir.join("rules/broken.yaml"), "id: broken\nscope: /\nrequire: { colour: blue }\n")
+        .unwrap();
+    let failed = run(&["policy", "check", path], None, "").is(1);
+    assert!(failed.out.contains("broken.yaml") && failed.out.contains("colour"), "{failed:?}");
+    run(&["policy", "check", "/nowhere"], None, "").is(1);
+    run(&["policy", "check"], None, "").is(2);
+}
+
+#[test]
+fn text_is_scanned_for_personal_data() {
+    let text = "Grüße an ida@kunde.example\n";
+    let scanned = run(&["pii", "scan"], None, text).is(0);
+    let found: Value = serde_json::from_str(scanned.out.trim()).unwrap();
+    let fields: Vec<&String> = found.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["end", "entity_type", "score", "start"]);
+    let (start, end) = (found["start"].as_u64().unwrap() as usize, found["end"].as_u64().unwrap() as usize);
+    assert_eq!((&text[start..end], &found["entity_type"]), ("ida@kunde.example", &json!("EMAIL")));
+    let score = found["score"].as_f64().unwrap();
+    assert!(score > 0.0 && score <= 1.0);
+    assert_eq!(run(&["pii", "scan", "-"], None, "nothing here").is(0).out, "");
+    run(&["pii", "scan", "/nowhere"], None, "").is(1);
+}
+
+#[test]
+fn what_is_not_a_command_is_bad_usage() {
+    run(&["frobnicate"], None, "").is(2);
+    run(&[], None, "").is(2);
+    assert!(run(&["--help"], None, "").is(0).out.contains("audit"));
+    assert!(run(&["--version"], None, "").is(0).out.starts_with("bailiwick "));
+    let unreachable = run(&["keys", "list"], Some(("http://127.0.0.1:1", "bwt_x")), "").is(1);
+    assert!(unreachable.err.contains("127.0.0.1:1"), "{unreachable:?}");
+}

@@ -1,0 +1,108 @@
+//! The server dies under load, or is asked to end under load; what is in its folder afterwards is right either way.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bailiwick::app::{App, Config};
+use bailiwick::audit::ExportRequest;
+use bailiwick::store;
+use serde_json::json;
+
+use crate::app::{check_books, message, read_export};
+use crate::process::DemoProcess;
+
+/// Eight clients that ask without a pause until the server is gone; how many were answered.
+async fn load(demo: &DemoProcess, answered: &Arc<AtomicU64>) -> Vec<tokio::task::JoinHandle<()>> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    (0..8)
+        .map(|worker| {
+            let (client, url, answered) =
+                (client.clone(), format!("{}/v1/chat/completions", demo.url()), Arc::clone(answered));
+            let key = demo.key(["research", "clinic", "support"][worker % 3]).to_owned();
+            tokio::spawn(async move {
+                loop {
+                    let mut body = message("assistant", "How are you, a@kunde.example? Tell me at length.");
+                    body["stream"] = json!(worker % 2 == 0);
+                    let Ok(response) = client.post(&url).bearer_auth(&key).json(&body).send().await else {
+                        return;
+                    };
+                    assert!(response.status() == 200 || response.status() == 503, "{response:?}");
+                    if response.bytes().await.is_err() {
+                        return;
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect()
+}
+
+async fn under_load(demo: &DemoProcess, least: u64) -> Vec<tokio::task::JoinHandle<()>> {
+    let answered = Arc::new(AtomicU64::new(0));
+    let workers = load(demo, &answered).await;
+    while answered.load(Ordering::Relaxed) < least {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    workers
+}
+
+/// Opens the folder as the next start would and looks at everything; how many attempts had no outcome before that.
+async fn inspect(data: &Path) -> usize {
+    let config = Config::at("127.0.0.1:0".parse().unwrap(), data.to_path_buf());
+    let app = App::open(config, None).await.unwrap();
+    let mut export = Vec::new();
+    let audit = &app.gateway.audit;
+    let (written, _) = audit.export(ExportRequest::default(), std::mem::take(&mut export)).await.unwrap();
+    let (_, records) = read_export(&written, Some(audit.public_key()));
+    let mut spend = std::collections::HashMap::new();
+    for row in store::budgets::spend_since(&app.store, 0).await.unwrap() {
+        *spend.entry(row.budget.0).or_default() += row.settled_nano;
+    }
+    check_books(&records, &spend);
+    let stopped = records
+        .iter()
+        .filter(|record| {
+            record.header.kind == "outcome" && record.sections["outcome"]["result"] == "server_stopped"
+        })
+        .count();
+    app.close(Duration::from_secs(5)).await;
+    stopped
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_under_load_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut booked = 0;
+    for round in 0..3 {
+        let demo = DemoProcess::start(&data);
+        let workers = under_load(&demo, 40 + 30 * round).await;
+        demo.kill();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        let stopped = inspect(&data).await;
+        assert!(stopped >= booked);
+        booked = stopped;
+    }
+    assert!(booked > 0, "three kills under load and no attempt was under way");
+    // And the demo itself starts on it again.
+    let demo = DemoProcess::start(&data);
+    assert_eq!(demo.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asked_to_end_under_load_it_settles_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = DemoProcess::start(&data);
+    let workers = under_load(&demo, 40).await;
+    let code = tokio::task::spawn_blocking(move || demo.terminate()).await.unwrap();
+    assert_eq!(code, Some(0));
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    assert_eq!(inspect(&data).await, 0, "nothing was left to book");
+}

@@ -1,0 +1,310 @@
+//! The three keys of the sample organisation behave as their scopes demand.
+
+use std::collections::BTreeMap;
+
+use bailiwick::demo::simulator::Behaviour;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, message};
+
+const IN_THE_EU: [&str; 2] = ["vllm-germany", "bedrock-eu"];
+const WITH_A_BAA: [&str; 2] = ["azure-sweden", "bedrock-us-east-1"];
+
+fn only(app: &TestApp, allowed: &[&str]) -> BTreeMap<String, u64> {
+    let received = app.received();
+    let others: Vec<&String> = received.keys().filter(|name| !allowed.contains(&name.as_str())).collect();
+    assert!(others.is_empty(), "{received:?}");
+    received
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_eu_prompt_never_leaves_the_eu() {
+    let app = TestApp::start().await;
+    let models: Vec<String> = ids(&app.get("/v1/models", "research").await.json());
+    assert!(models.len() > 8, "{models:?}");
+    let games: &[&[(&str, &str)]] = &[
+        &[],
+        &[("x-bailiwick-subject-region", "US")],
+        &[("x-bailiwick-data-class", "public")],
+        &[("x-bailiwick-data-class", "phi,restricted"), ("x-bailiwick-subject-region", "BR")],
+        &[("x-bailiwick-purpose", "research")],
+        &[("x-bailiwick-user", "root"), ("x-bailiwick-session", "s")],
+        &[("x-forwarded-for", "8.8.8.8"), ("x-bailiwick-subject", "p-1")],
+    ];
+    let mut answered = 0;
+    for model in &models {
+        for game in games {
+            for stream in [false, true] {
+                let mut body = message(model, "Write to zoe.quill@kunde.example, +49 30 901820 about it.");
+                body["stream"] = json!(stream);
+                let reply = app.post("support", "/v1/chat/completions", game, body.to_string()).await;
+                answered += u32::from(reply.status == 200);
+            }
+            let body = json!({ "model": model, "input": ["zoe.quill@kunde.example", "plain"] });
+            let reply = app.post("support", "/v1/embeddings", game, body.to_string()).await;
+            answered += u32::from(reply.status == 200);
+        }
+    }
+    assert!(answered > 20, "{answered}");
+    let received = only(&app, &IN_THE_EU);
+    assert!(received.values().sum::<u64>() >= u64::from(answered), "{received:?}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_eu_prompt_stays_in_the_eu_when_its_endpoints_fail() {
+    let app = TestApp::start().await;
+    for name in IN_THE_EU {
+        app.simulator(name).set_behaviour(Behaviour::Status { code: 500, retry_after: None });
+    }
+    for _ in 0..6 {
+        let reply = app.ask("support", "assistant", "Hello").await.refused(502, "upstream_failed");
+        assert_eq!(reply.header("x-should-retry"), Some("true"));
+    }
+    assert_eq!(only(&app, &IN_THE_EU).len(), 2);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_data_reaches_only_endpoints_with_a_baa() {
+    let app = TestApp::start().await;
+    let models = ids(&app.get("/v1/models", "research").await.json());
+    for model in &models {
+        for stream in [false, true] {
+            let mut body = message(model, "Patient Jane Roe, SSN 536-90-4399, has a cough.");
+            body["stream"] = json!(stream);
+            app.chat("clinic", &body).await;
+        }
+        let body = json!({ "model": model, "input": "Patient Jane Roe has a cough." });
+        app.post("clinic", "/v1/embeddings", &[], body.to_string()).await;
+    }
+    let received = only(&app, &WITH_A_BAA);
+    assert_eq!(received.len(), 2, "{received:?}");
+    for simulator in app.simulators() {
+        for request in simulator.received() {
+            assert!(!request.contains("536-90-4399"), "{request:?}");
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_data_falls_back_only_to_the_other_endpoint_with_a_baa() {
+    let app = TestApp::start().await;
+    let first = app.ask("clinic", "assistant", "A cough").await.is(200).endpoint().to_owned();
+    let second = WITH_A_BAA.into_iter().find(|name| *name != first).unwrap();
+    app.forget();
+    app.simulator(&first).set_behaviour(Behaviour::Close);
+    let reply = app.ask("clinic", "assistant", "A cough").await.is(200);
+    assert_eq!(reply.endpoint(), second);
+    assert_eq!(only(&app, &WITH_A_BAA).len(), 2);
+    let records = app.records_of(&reply.decision()).await;
+    let told: Vec<(String, Value)> = records
+        .iter()
+        .map(|record| {
+            (
+                record.header.kind.clone(),
+                record.sections.get("attempt").map_or(Value::Null, |a| a["endpoint"].clone()),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("decision".to_owned(), json!(first)),
+            ("outcome".to_owned(), Value::Null),
+            ("attempt".to_owned(), json!(second)),
+            ("outcome".to_owned(), Value::Null)
+        ]
+    );
+    app.simulator(second).set_behaviour(Behaviour::Status { code: 503, retry_after: None });
+    app.ask("clinic", "assistant", "A cough").await.is(502);
+    only(&app, &WITH_A_BAA);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn research_may_use_every_endpoint() {
+    let app = TestApp::start().await;
+    for (name, model) in app.endpoints() {
+        let reply = app.ask("research", &model, "Public knowledge").await.is(200);
+        assert_eq!(reply.endpoint(), name);
+    }
+    assert_eq!(app.received().len(), app.simulators().count());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_an_ineligible_endpoint_serves_is_refused_with_reasons() {
+    let app = TestApp::start().await;
+    let reply = app.ask("support", "gpt-4.1-mini", "Hello").await.refused(403, "no_eligible_endpoint");
+    assert_eq!(reply.header("x-should-retry"), Some("false"));
+    let body = reply.json();
+    let ours = &body["bailiwick"];
+    assert_eq!(ours["decision"], reply.decision());
+    assert!(ours["rules"].as_array().unwrap().contains(&json!("eu-personal-data-stays-in-the-eu")), "{ours}");
+    let excluded = ours["excluded"].as_array().unwrap();
+    assert!(!excluded.is_empty());
+    for reason in excluded {
+        assert_eq!(
+            (&reason["endpoint"], &reason["rule"]),
+            (&json!("openai-us"), &json!("eu-personal-data-stays-in-the-eu"))
+        );
+        assert!(reason["reason"].as_str().unwrap().contains("US"), "{reason}");
+    }
+    let fix = ours["fix"].as_str().unwrap();
+    assert!(fix.contains("openai-us") && fix.contains("anthropic.claude-haiku-4-5"), "{fix}");
+    let fix = app.ask("clinic", "gpt-4.1-mini", "A cough").await.refused(403, "no_eligible_endpoint").json();
+    assert!(fix["bailiwick"]["fix"].as_str().unwrap().contains("baa"), "{fix}");
+    assert!(app.received().is_empty());
+    let records = app.records_of(&reply.decision()).await;
+    assert_eq!((records.len(), records[0].header.kind.as_str()), (1, "refusal"));
+    assert_eq!(records[0].sections["refusal"]["code"], "no_eligible_endpoint");
+    app.finish().await;
+}
+
+/// The edits that the gateway makes are these and no others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_provider_receives_differs_only_by_the_stated_edits() {
+    let app = TestApp::start().await;
+    let sent = concat!(
+        "{ \"zzz\":1.0e+2, \"model\" : \"assistant\",\n\t\"messages\":[{\"content\":\"caf\\u00e9 caf\u{e9} \\/ \\ud83d\\ude00\", \"role\":\"user\",\"x\":null}],",
+        "\"temperature\":0.70, \"max_tokens\": 17,\"seed\":-0, \"big\":12345678901234567890123,\"metadata\":{\"b\":\"1\",\"a\":\"2\"} }\r\n"
+    );
+    let reply = app.post("clinic", "/v1/chat/completions", &[], sent).await.is(200);
+    assert_eq!(reply.endpoint(), "azure-sweden");
+    assert_eq!(app.only_body("azure-sweden"), sent.replace("assistant", "gpt-4.1"));
+    let request = &app.simulator("azure-sweden").received()[0];
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/openai/v1/chat/completions"));
+    app.forget();
+
+    // A card number is masked, an address replaced; nothing around them changes.
+    let sent = r#"{"model":"assistant", "messages":[{"role":"user","content":"Pay 4111 1111 1111 1111 of max@kunde.example  now"}],"max_completion_tokens":9, "extra":{"k\u0065y": [1,2.50]}}"#;
+    app.post("support", "/v1/chat/completions", &[], sent).await.is(200);
+    let got = app.only_body("vllm-germany");
+    let start = got.find("<EMAIL_").unwrap();
+    let end = start + got[start..].find('>').unwrap() + 1;
+    let expected = sent
+        .replace("\"assistant\"", "\"gpt-oss-120b\"")
+        .replace("4111 1111 1111 1111", "****")
+        .replace("max@kunde.example", &got[start..end]);
+    assert_eq!(got, expected);
+    app.forget();
+
+    // A stream gets usage, and a limit where nobody set one.
+    let sent = r#"{"model":"assistant","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
+    app.post("support", "/v1/chat/completions", &[], sent).await.is(200);
+    assert_eq!(
+        app.only_body("vllm-germany"),
+        r#"{"model":"gpt-oss-120b","stream":true,"messages":[{"role":"user","content":"x"}],"max_completion_tokens":16384,"stream_options":{"include_usage":true}}"#
+    );
+    app.forget();
+
+    // Embeddings.
+    let sent = r#"{"input":["one","two"],"model":"text-embedding-3-small","encoding_format":"float","dimensions":8}"#;
+    let reply = app.post("clinic", "/v1/embeddings", &[], sent).await.is(200);
+    assert_eq!(app.only_body("azure-sweden"), sent);
+    let body = reply.json();
+    assert_eq!((body["data"].as_array().unwrap().len(), body["object"].as_str()), (2, Some("list")));
+    app.finish().await;
+}
+
+fn ids(models: &Value) -> Vec<String> {
+    models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_are_those_that_the_key_may_use() {
+    let app = TestApp::start().await;
+    let list = |key| app.get("/v1/models", key);
+    let support = list("support").await.is(200).json();
+    assert_eq!(support["object"], "list");
+    assert_eq!(
+        ids(&support),
+        ["anthropic.claude-haiku-4-5", "assistant", "bge-m3", "embedder", "gpt-oss-120b"]
+    );
+    assert_eq!(
+        ids(&list("clinic").await.json()),
+        ["anthropic.claude-sonnet-4-5", "assistant", "embedder", "gpt-4.1", "text-embedding-3-small"]
+    );
+    assert_eq!(ids(&list("research").await.json()).len(), 12);
+    let (_, key) = app
+        .create_key(
+            json!({ "scope": "/acme/research", "name": "narrow", "models": ["gpt-4.1", "none-such"] }),
+        )
+        .await;
+    assert_eq!(ids(&list(&key).await.json()), ["gpt-4.1"]);
+    app.ask(&key, "assistant", "Hello").await.refused(404, "model_not_found");
+    list("").await.refused(401, "invalid_api_key");
+    assert!(app.received().is_empty());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_decides_and_sends_nothing() {
+    let app = TestApp::start().await;
+    let dry = &[("x-bailiwick-dry-run", "1")];
+    let body = message("assistant", "Write to zoe@kunde.example");
+    let before = app.records().await.len();
+    let reply = app.post("support", "/v1/chat/completions", dry, body.to_string()).await.is(200);
+    let told = reply.json();
+    assert_eq!(told["bailiwick"]["order"], json!(IN_THE_EU));
+    assert_eq!(told["bailiwick"]["redactions"], json!({ "EMAIL": 1 }));
+    assert!(told["choices"][0]["message"]["content"].as_str().unwrap().contains("Dry run"));
+    let mut streamed = body.clone();
+    streamed["stream"] = json!(true);
+    let reply = app.post("support", "/v1/chat/completions", dry, streamed.to_string()).await.is(200);
+    assert!(reply.streamed().contains("Dry run") && reply.events().last() == Some(&json!("[DONE]")));
+    let embed = json!({ "model": "embedder", "input": "x" }).to_string();
+    app.post("support", "/v1/embeddings", dry, embed).await.is(200);
+    let refused = message("gpt-4.1-mini", "Hello").to_string();
+    app.post("support", "/v1/chat/completions", dry, refused.clone())
+        .await
+        .refused(403, "no_eligible_endpoint");
+
+    let explain = |body: String| app.post("support", "/v1/decisions:explain", &[], body);
+    let allowed = explain(body.to_string()).await.is(200).json();
+    assert_eq!((&allowed["allowed"], &allowed["decision"]["order"]), (&json!(true), &json!(IN_THE_EU)));
+    let denied = explain(refused).await.is(200).json();
+    assert_eq!((&denied["allowed"], &denied["decision"]["order"]), (&json!(false), &json!([])));
+    let endpoints = denied["decision"]["explanation"]["endpoints"].as_array().unwrap();
+    assert_eq!((&endpoints[0]["name"], &endpoints[0]["eligible"]), (&json!("openai-us"), &json!(false)));
+    assert!(denied["decision"]["explanation"]["fix"].is_string());
+    let embeddings = explain(json!({ "model": "embedder", "input": "x" }).to_string()).await.is(200).json();
+    assert_eq!(embeddings["decision"]["facts"]["operation"], "embeddings");
+
+    assert!(app.received().is_empty());
+    assert_eq!(app.spend().await.values().sum::<i64>(), 0);
+    // The two exports themselves are records.
+    assert_eq!(app.records().await.len(), before + 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_tells_what_was_done() {
+    let app = TestApp::start().await;
+    let reply = app
+        .ask("support", "assistant", "Mail a@kunde.example and b@kunde.example, IBAN DE89370400440532013000")
+        .await
+        .is(200);
+    assert_eq!(reply.endpoint(), "vllm-germany");
+    assert_eq!(reply.header("x-bailiwick-countries"), Some("DE"));
+    assert_eq!(reply.header("x-bailiwick-redactions"), Some("EMAIL=2,IBAN=1"));
+    assert!(reply.header("x-bailiwick-policy").unwrap().starts_with("sha256:"));
+    assert_eq!(reply.header("x-bailiwick-cost"), Some("0"));
+    let dear = app.ask("research", "gpt-4.1", "Hello").await.is(200);
+    let usage = dear.json()["usage"].clone();
+    let cost = dear.header("x-bailiwick-cost").unwrap();
+    assert!(cost.starts_with("0.0") && cost.len() > 4, "{cost}");
+    let outcome = app.outcome(&dear.decision()).await;
+    let booked = &outcome.sections["usage"];
+    assert_eq!(booked["cost_nano"].as_i64().map(bailiwick::budgets::format_usd).as_deref(), Some(cost));
+    assert_eq!(
+        (&booked["input_tokens"], &booked["output_tokens"]),
+        (&usage["prompt_tokens"], &usage["completion_tokens"])
+    );
+    for name in ["set-cookie", "openai-organization", "apim-request-id", "x-simulated", "x-ms-region"] {
+        assert_eq!(dear.header(name), None);
+    }
+    app.finish().await;
+}

@@ -1,0 +1,27 @@
+//! The whole server from outside: a real port, a real database, simulated providers that keep every byte they get.
+#![allow(missing_docs, reason = "tests name themselves")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::float_arithmetic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking"
+)]
+
+mod app;
+mod audit;
+mod cli;
+mod crash;
+mod governed;
+mod hostile;
+mod input;
+mod invariants;
+mod process;
+mod sdk;
+mod streaming;
+mod tls;
+mod tokens;
