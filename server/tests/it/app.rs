@@ -11,14 +11,14 @@ use bailiwick::app::{App, Config, metrics_recorder};
 use bailiwick::demo::Demo;
 use bailiwick::demo::simulator::SimulatorHandle;
 use bailiwick::store;
-use bailiwick_ledger::disclosure::SectionState;
-use bailiwick_ledger::verify::verify_export_with;
-use bailiwick_ledger::{Header, PublicKey, Report};
+use bailiwick_ledger::PublicKey;
 use bytes::Bytes;
-use http::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::books::{Record, check_books, read_export};
+use crate::reply::{Reply, read};
 
 /// How long anything that settles by itself may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,150 +67,6 @@ pub(crate) fn logs() -> String {
 /// What `/metrics` would say.
 pub(crate) fn metrics() -> String {
     METRICS.get().and_then(Option::as_ref).expect("the recorder is installed").render()
-}
-
-/// An answer, read to its end.
-#[derive(Debug, Clone)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Reply {
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("UTF-8")
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn decision(&self) -> String {
-        self.header("x-bailiwick-decision").expect("a decision").to_owned()
-    }
-
-    pub(crate) fn endpoint(&self) -> &str {
-        self.header("x-bailiwick-endpoint").expect("an endpoint")
-    }
-
-    /// Panics unless it is this.
-    #[track_caller]
-    pub(crate) fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        self
-    }
-
-    /// An error in OpenAI's shape with this code.
-    #[track_caller]
-    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
-        let reply = self.is(status);
-        let body = reply.json();
-        assert_eq!(body["error"]["code"], code, "{body}");
-        assert!(body["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
-        assert!(body["error"]["type"].is_string(), "{body}");
-        assert!(body["error"].as_object().unwrap().contains_key("param"), "{body}");
-        let ours = body["bailiwick"].as_object().expect("`bailiwick`");
-        for name in ["decision", "rules", "excluded", "fix"] {
-            assert!(ours.contains_key(name), "{name}: {body}");
-        }
-        assert_eq!(reply.header("content-type"), Some("application/json"));
-        reply
-    }
-
-    /// The text of the first choice.
-    pub(crate) fn said(&self) -> String {
-        self.json()["choices"][0]["message"]["content"].as_str().expect("content").to_owned()
-    }
-
-    /// The data of a stream's events; `[DONE]` is the string.
-    pub(crate) fn events(&self) -> Vec<Value> {
-        self.text()
-            .split("\n\n")
-            .filter(|event| !event.trim().is_empty() && *event != ":")
-            .map(|event| {
-                let data: Vec<&str> = event
-                    .lines()
-                    .map(|line| line.strip_prefix("data: ").unwrap_or_else(|| panic!("{line}")))
-                    .collect();
-                let data = data.join("\n");
-                if data == "[DONE]" { json!("[DONE]") } else { serde_json::from_str(&data).expect(&data) }
-            })
-            .collect()
-    }
-
-    /// The text of a stream's first choice, joined.
-    pub(crate) fn streamed(&self) -> String {
-        self.events()
-            .iter()
-            .filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
-            .collect()
-    }
-}
-
-/// One record of the log, with its sections.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    pub(crate) header: Header,
-    pub(crate) sections: HashMap<String, Value>,
-}
-
-impl Record {
-    pub(crate) fn id(&self, name: &str) -> Option<&str> {
-        self.header.ids.get(name).map(String::as_str)
-    }
-}
-
-/// Reads an export; panics unless it verifies.
-pub(crate) fn read_export(bytes: &[u8], key: Option<&PublicKey>) -> (Report, Vec<Record>) {
-    let mut records = Vec::new();
-    let report = verify_export_with(bytes, key, |record| {
-        let sections = record
-            .sections
-            .iter()
-            .filter_map(|(name, state)| match state {
-                SectionState::Disclosed(bytes) => Some((name.clone(), serde_json::from_str(bytes).unwrap())),
-                SectionState::Withheld => None,
-            })
-            .collect();
-        records.push(Record { header: record.header, sections });
-    })
-    .unwrap();
-    assert!(report.verified(), "{report}");
-    (report, records)
-}
-
-/// Panics where an attempt has no outcome, or two, or where a budget is not the sum of the outcomes.
-pub(crate) fn check_books(records: &[Record], spend: &HashMap<i64, i64>) {
-    let mut open = BTreeMap::new();
-    let mut expected: HashMap<i64, i64> = HashMap::new();
-    for record in records {
-        let attempt = (record.id("decision").unwrap_or_default(), record.id("attempt").unwrap_or_default());
-        match record.header.kind.as_str() {
-            "decision" | "attempt" => {
-                let holds = record.sections["attempt"]["holds"].clone();
-                assert!(open.insert(attempt, holds).is_none(), "{attempt:?} twice");
-            }
-            "outcome" => {
-                let holds =
-                    open.remove(&attempt).unwrap_or_else(|| panic!("an outcome of nothing: {attempt:?}"));
-                let cost = record.sections["usage"]["cost_nano"].as_i64();
-                for hold in holds.as_array().unwrap() {
-                    *expected.entry(hold["budget"].as_i64().unwrap()).or_default() += cost.unwrap();
-                }
-            }
-            _ => {}
-        }
-    }
-    assert!(open.is_empty(), "attempts without an outcome: {open:?}");
-    expected.retain(|_, nano| *nano != 0);
-    let mut spend = spend.clone();
-    spend.retain(|_, nano| *nano != 0);
-    assert_eq!(spend, expected, "budgets (nano-dollars) and the outcomes that explain them");
 }
 
 /// A running server.
@@ -473,12 +329,6 @@ impl Drop for TestApp {
             panic!("end the test with `finish`: it looks for loose work");
         }
     }
-}
-
-/// Reads an answer to its end; panics if it breaks off.
-pub(crate) async fn read(response: reqwest::Response) -> Reply {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Reply { status, headers, body: response.bytes().await.unwrap() }
 }
 
 /// A chat request with one user message.

@@ -143,7 +143,7 @@ async fn an_export_of_one_scope_shows_the_others_as_hashes() {
     app.settled().await;
     let export =
         app.admin(reqwest::Method::GET, "/api/v1/audit/export?scope=/acme/clinic", None).await.is(200).body;
-    let (report, records) = crate::app::read_export(&export, Some(&app.public_key()));
+    let (report, records) = crate::books::read_export(&export, Some(&app.public_key()));
     assert!(report.counts.stubs > 0 && !records.is_empty());
     assert!(
         records.iter().all(|record| record.header.scope.as_deref() == Some("/acme/clinic")),

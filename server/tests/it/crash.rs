@@ -10,7 +10,8 @@ use bailiwick::audit::ExportRequest;
 use bailiwick::store;
 use serde_json::json;
 
-use crate::app::{check_books, message, read_export};
+use crate::app::message;
+use crate::books::{check_books, read_export};
 use crate::process::DemoProcess;
 
 /// Eight clients that ask without a pause until the server is gone; how many were answered.
@@ -99,6 +100,11 @@ async fn asked_to_end_under_load_it_settles_everything() {
     let data = folder.path().join("data");
     let demo = DemoProcess::start(&data);
     let workers = under_load(&demo, 40).await;
+    let metrics = reqwest::get(format!("{}/metrics", demo.url())).await.unwrap().text().await.unwrap();
+    for name in ["bailiwick_overhead_seconds", "bailiwick_commit_wait_seconds", "bailiwick_attempts_total"] {
+        assert!(metrics.contains(name), "{metrics}");
+    }
+    assert!(!metrics.contains("kunde.example") && !metrics.contains("bwk_"), "{metrics}");
     let code = tokio::task::spawn_blocking(move || demo.terminate()).await.unwrap();
     assert_eq!(code, Some(0));
     for worker in workers {

@@ -4,7 +4,8 @@
 use bailiwick::demo::simulator::{Behaviour, BrokenSse};
 use serde_json::{Value, json};
 
-use crate::app::{Reply, TestApp, message};
+use crate::app::{TestApp, message};
+use crate::reply::Reply;
 
 /// Served by one endpoint only.
 const MODEL: &str = "gpt-4.1-mini";

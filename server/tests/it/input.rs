@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::app::{TestApp, message, read};
+use crate::app::{TestApp, message};
+use crate::reply::read;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_are_no_requests() {

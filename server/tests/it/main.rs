@@ -14,6 +14,7 @@
 
 mod app;
 mod audit;
+mod books;
 mod cli;
 mod crash;
 mod governed;
@@ -21,6 +22,7 @@ mod hostile;
 mod input;
 mod invariants;
 mod process;
+mod reply;
 mod sdk;
 mod streaming;
 mod tls;

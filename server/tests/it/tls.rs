@@ -4,7 +4,8 @@ use bailiwick::app::TlsConfig;
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
-use crate::app::{TestApp, message, read};
+use crate::app::{TestApp, message};
+use crate::reply::read;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn https_speaks_both_versions() {
@@ -49,7 +50,7 @@ async fn https_speaks_both_versions() {
         .send()
         .await
         .unwrap();
-    let (_, records) = crate::app::read_export(&read(export).await.body, Some(&app.public_key()));
+    let (_, records) = crate::books::read_export(&read(export).await.body, Some(&app.public_key()));
     assert!(records.iter().filter(|record| record.header.kind == "outcome").count() == 4);
     app.finish_with(&client(false)).await;
 }
