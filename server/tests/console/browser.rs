@@ -39,6 +39,7 @@ async fn a_person_signs_in_watches_verifies_and_leaves() {
     reads(&server, &page, &decision).await;
     verifies(&server, &page, &decision).await;
     chooses(&server, &page).await;
+    fits(&server, &page, &decision).await;
     assert_eq!(page.problems(), Vec::<String>::new());
     without_script(&server, &browser, &decision).await;
     leaves(&server, &page).await;
@@ -179,6 +180,27 @@ async fn verifies(server: &Server, page: &Page, decision: &str) {
     page.until("document.querySelector('.steps .step:last-child.step-failed') != null").await;
     assert_eq!(page.run(&format!("{steps}.slice(0, 6)")).await, json!(vec!["passed"; 6]));
     assert_eq!(page.run("document.querySelector('.verdict-passed') === null").await, json!(true));
+}
+
+/// No page is wider than the screen, from a phone to a wall. In German, whose words are longer.
+async fn fits(server: &Server, page: &Page, decision: &str) {
+    for width in [360, 390, 768, 1440, 1920] {
+        let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
+        page.send("Emulation.setDeviceMetricsOverride", metrics).await;
+        for path in ["/decisions", "/decisions?q=nowhere", &format!("/decisions/{decision}"), "/nowhere"] {
+            page.go(&server.url(path)).await;
+            let wide = page
+                .run(&format!(
+                    "[...document.querySelectorAll('body *')] \
+                       .filter(part => part.getBoundingClientRect().right > {width} + 1) \
+                       .map(part => part.tagName + '.' + part.getAttribute('class'))"
+                ))
+                .await;
+            let scrolls = page.run(&format!("document.documentElement.scrollWidth > {width}")).await;
+            assert_eq!(scrolls, json!(false), "{path} at {width}: {wide}");
+        }
+    }
+    page.send("Emulation.clearDeviceMetricsOverride", json!({})).await;
 }
 
 /// Theme and language, kept by a plain form.

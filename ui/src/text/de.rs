@@ -300,7 +300,7 @@ pub(super) const TEXT: Text = Text {
         token: "Einrichtungscode",
         token_hint: "Der Teil des Links nach token=",
         submit: "Anmelden",
-        used: "Dieser Link wurde schon benutzt. Einen neuen gibt, wer den Server betreibt.",
+        used: "Dieser Link wurde schon benutzt oder ist nicht gültig. Einen neuen gibt, wer den Server betreibt.",
         expired: "Dieser Link ist abgelaufen oder ungültig. Einen neuen gibt, wer den Server betreibt.",
         signed_out: "Sie sind abgemeldet.",
         lost: "Bitte melden Sie sich neu an: Ihre Sitzung ist beendet.",

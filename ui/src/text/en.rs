@@ -298,7 +298,7 @@ pub(super) const TEXT: Text = Text {
         token: "Set-up token",
         token_hint: "The part of the link after token=",
         submit: "Sign in",
-        used: "This link has been used already. Ask whoever runs the server for a new one.",
+        used: "This link has been used already, or it is not valid. Ask whoever runs the server for a new one.",
         expired: "This link has expired or is not valid. Ask whoever runs the server for a new one.",
         signed_out: "You are signed out.",
         lost: "Please sign in again: your session has ended.",

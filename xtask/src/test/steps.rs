@@ -49,6 +49,8 @@ pub(super) fn tools(context: &Context, report: &mut Report, found: &mut Found) {
 
 pub(super) fn bundle(context: &Context, _: &Args, found: &mut Found) -> Outcome {
     if let Err(missing) = browser::ensure_target() {
+        // The console's test in a browser has nothing to try then, and says so.
+        found.incomplete = true;
         return Outcome::Skipped { reason: missing.reason, fix: missing.fix };
     }
     match browser::build(context) {
