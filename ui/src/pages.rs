@@ -52,3 +52,45 @@ pub(crate) fn digest(value: &str, lang: Lang) -> impl IntoView + use<> {
         </span>
     }
 }
+
+/// A text whose web addresses are links, each shown as its host.
+pub(crate) fn linked(text: &str) -> Vec<AnyView> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("https://") {
+        let (before, from) = rest.split_at(at);
+        let ends = |c: char| c.is_whitespace() || matches!(c, ')' | ',' | ';' | '"' | '<' | '>');
+        let (url, after) = from.split_at(from.find(ends).unwrap_or(from.len()));
+        let host = url.split('/').nth(2).unwrap_or(url).to_owned();
+        parts.push(before.to_owned().into_any());
+        parts.push(
+            view! {
+                <a href=url.to_owned() rel="noopener noreferrer external" target="_blank">
+                    {host}
+                    {icons::external()}
+                </a>
+            }
+            .into_any(),
+        );
+        rest = after;
+    }
+    parts.push(rest.to_owned().into_any());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_links_and_nothing_else_does() {
+        let html = |text: &str| {
+            Owner::new().with(|| linked(text).into_iter().map(RenderHtml::to_html).collect::<String>())
+        };
+        let one = html("GDPR (https://eur-lex.europa.eu/eli/reg/2016/679/oj), Art. 44");
+        assert!(one.contains("href=\"https://eur-lex.europa.eu/eli/reg/2016/679/oj\""), "{one}");
+        assert!(one.contains("GDPR (") && one.contains("), Art. 44"), "{one}");
+        assert!(!html("javascript:alert(1) http://a <b>").contains("<a"));
+        assert!(!html("javascript:alert(1) <b>").contains("<b>"));
+    }
+}

@@ -65,6 +65,8 @@ pub struct StreamEnd {
     pub usage: Option<Usage>,
     /// Whether the client left first.
     pub client_gone: bool,
+    /// Whether the provider's own end was seen, be it after the client had left.
+    pub complete: bool,
     /// Microseconds of waiting for the provider between its chunks.
     pub waited_us: u64,
 }
@@ -116,6 +118,7 @@ impl<'a> Relay<'a> {
             let done = kind == StreamEvent::Done;
             self.event(&event, kind).await?;
             if done {
+                self.end.complete = true;
                 events.close().await;
                 return Ok(());
             }

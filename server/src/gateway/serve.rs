@@ -202,6 +202,7 @@ async fn attempts(
             failure: Some(failure),
             usage: None,
             client_gone: false,
+            complete: true,
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         };
@@ -269,6 +270,7 @@ impl Attempt<'_> {
             failure: None,
             usage: whole.usage,
             client_gone: false,
+            complete: true,
             status: Some(200),
             found: rewriter.found(),
             redacted: rewriter.redacted(),
@@ -332,6 +334,7 @@ impl Attempt<'_> {
         let ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,
+            complete: end.complete,
             status: Some(200),
             found: rewriter.found(),
             redacted: rewriter.redacted(),

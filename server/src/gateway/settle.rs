@@ -30,6 +30,8 @@ pub struct Ending {
     pub usage: Option<Usage>,
     /// Whether the client left before the end.
     pub client_gone: bool,
+    /// Whether the answer was seen to its end, so that the usage is the whole usage.
+    pub complete: bool,
     /// The status that the client got for it; `None` where another endpoint was tried after it.
     pub status: Option<u16>,
     /// Findings of the answer.
@@ -99,7 +101,7 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
             .price
             .map(|price| price.cost_nano(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens));
         // A usage that contradicts itself is a lower bound, and so is one of a stream that went on unseen.
-        let whole = usage.exact && !ending.client_gone && ending.failure.is_none();
+        let whole = usage.exact && ending.complete && ending.failure.is_none();
         section.cost_nano = if whole { priced } else { priced.max(held) };
         section.source = String::from(if whole { "reported" } else { "reservation" });
         section.input_tokens = usage.input_tokens;

@@ -246,6 +246,8 @@ async fn leaves(server: &Server, page: &Page) {
     assert!(page.run("document.querySelector('.notice') != null").await == json!(true), "a link works once");
 
     page.go(&server.url("/decisions")).await;
+    // Who leaves before the stream is open would have it refused, which the browser logs.
+    page.until("document.querySelector('.live')?.dataset.state === 'open'").await;
     page.leave_by("document.querySelector('form[action=\"/auth/sign-out\"] button').click()").await;
     assert_eq!(page.text("location.pathname").await, "/auth/sign-in");
     page.go(&server.url("/decisions")).await;

@@ -124,13 +124,29 @@ async fn a_client_that_leaves_is_settled() {
     chunks.next().await.unwrap().unwrap();
     drop(chunks);
     app.settled().await;
+    // The provider ends within what a stream is read on for, so that its usage is known and is what is booked.
     let records = app.records_of(&decision).await;
     let outcome = records.last().unwrap();
     assert_eq!(outcome.sections["outcome"]["result"], "client_gone");
     let usage = &outcome.sections["usage"];
     let held = records[0].sections["attempt"]["reserved_nano"].as_i64().unwrap();
-    assert!(usage["cost_nano"].as_i64().unwrap() >= held, "{usage}");
+    assert_eq!(usage["source"], "reported", "{usage}");
+    assert!((1..held).contains(&usage["cost_nano"].as_i64().unwrap()), "{usage} of {held}");
     assert_eq!(app.spent_on("/acme/research").await, usage["cost_nano"].as_i64().unwrap());
+
+    // One whose end is not seen costs what was held.
+    app.simulator("openai-us").set_behaviour(Behaviour::HangMidStream { after: 2 });
+    let url = format!("{}/v1/chat/completions", app.url());
+    let response = app.client.post(url).bearer_auth(app.key("research")).json(&body).send().await.unwrap();
+    let decision = response.headers()["x-bailiwick-decision"].to_str().unwrap().to_owned();
+    drop(response);
+    app.settled().await;
+    let records = app.records_of(&decision).await;
+    let usage = &records.last().unwrap().sections["usage"];
+    assert_eq!(
+        (&usage["cost_nano"], &usage["source"]),
+        (&records[0].sections["attempt"]["reserved_nano"], &json!("reservation"))
+    );
 
     // One that leaves before anything came.
     app.simulator("openai-us").set_behaviour(Behaviour::SlowTokens { delay: Duration::from_millis(300) });
@@ -144,7 +160,7 @@ async fn a_client_that_leaves_is_settled() {
     app.settled().await;
     let outcomes: Vec<_> =
         app.records().await.into_iter().filter(|record| record.header.kind == "outcome").collect();
-    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
     app.finish().await;
 }
 

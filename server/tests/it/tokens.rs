@@ -174,3 +174,32 @@ async fn a_card_number_in_an_answer_is_masked() {
     }
     app.finish().await;
 }
+
+/// Every answer of several is restored on its own, however their pieces come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_several_answers_is_restored() {
+    let app = TestApp::start().await;
+    let text = format!(
+        "{PERSON} wrote; answer {PERSON} or ines.kohl@kunde.example, not <EMAIL_AAAAAAAA> {}",
+        "again ".repeat(60)
+    );
+    for stream in [false, true] {
+        let mut body = message("assistant", &text);
+        body["n"] = json!(3);
+        body["stream"] = json!(stream);
+        let reply = app.chat("support", &body).await.is(200);
+        let mut said = vec![String::new(); 3];
+        let bodies = if stream { reply.events() } else { vec![reply.json()] };
+        for choice in bodies.iter().filter_map(|body| body["choices"].as_array()).flatten() {
+            let part = if stream { &choice["delta"]["content"] } else { &choice["message"]["content"] };
+            said[choice["index"].as_u64().unwrap() as usize].push_str(part.as_str().unwrap_or_default());
+        }
+        for said in said {
+            assert!(said.contains(text.trim_end()), "{said}");
+        }
+        assert_eq!(reply.header("x-bailiwick-redactions"), Some("EMAIL=3"));
+    }
+    let sent = upstream(&app);
+    assert!(!sent.contains("kunde.example"), "{sent}");
+    app.finish().await;
+}

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::format;
-use crate::pages::digest;
+use crate::pages::{digest, linked};
 use crate::parts::{class_chip, countries, counts, slug};
 use crate::text::{self, Lang};
 use crate::view::{BudgetView, Count, DecisionView, Declared, MoneyView, RuleView};
@@ -201,7 +201,7 @@ fn rule(rule: &RuleView, lang: Lang) -> impl IntoView + use<> {
                     view! {
                         <p class="quiet">
                             <span class="label">{t.because}</span>
-                            {rule.because.join("; ")}
+                            {linked(&rule.because.join("; "))}
                         </p>
                     }
                 })}
