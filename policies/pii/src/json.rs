@@ -6,6 +6,8 @@
 pub(crate) struct StringTracker {
     in_string: bool,
     escaped: bool,
+    /// Hex digits of a `\u` escape that are still to come.
+    hex_left: u8,
 }
 
 impl StringTracker {
@@ -13,11 +15,25 @@ impl StringTracker {
     pub(crate) fn advance(&mut self, piece: &str) {
         for byte in piece.bytes() {
             match byte {
-                _ if self.escaped => self.escaped = false,
+                _ if self.escaped => {
+                    self.escaped = false;
+                    self.hex_left = if byte == b'u' { 4 } else { 0 };
+                }
+                _ if self.hex_left > 0 => self.hex_left -= 1,
                 b'\\' if self.in_string => self.escaped = true,
                 b'"' => self.in_string = !self.in_string,
                 _ => {}
             }
+        }
+    }
+
+    /// How many of the next bytes, which are `rest`, belong to an escape that has begun: a value can't begin there, and
+    /// what is written in place of one must not cut the escape in two.
+    pub(crate) fn escape_left(self, rest: &str) -> usize {
+        match (self.escaped, rest.as_bytes().first()) {
+            (true, Some(b'u')) => 5,
+            (true, _) => 1,
+            (false, _) => usize::from(self.hex_left),
         }
     }
 

@@ -63,11 +63,19 @@ pub fn redact_as(
     let mut strings = StringTracker::default();
     for finding in findings {
         let Some(redaction) = plan.applies_to(finding) else { continue };
-        let (Some(value), true) = (finding.value(text), finding.start >= done) else { continue };
+        if finding.start < done {
+            continue;
+        }
         let (mut start, mut end, mut quote) = (finding.start, finding.end, "");
         if mode == Mode::JsonString {
             strings.advance(text.get(tracked..start).unwrap_or_default());
             tracked = start;
+            if strings.in_string() {
+                start += strings.escape_left(text.get(start..).unwrap_or_default());
+            }
+        }
+        let Some(value) = text.get(start..end).filter(|value| !value.is_empty()) else { continue };
+        if mode == Mode::JsonString {
             if !strings.in_string() {
                 (start, end) = crate::json::number_around(text, start.max(done), end, done);
                 quote = "\"";

@@ -163,15 +163,21 @@ impl Guard {
         if self.mode == Mode::JsonString {
             let mut strings = self.strings;
             strings.advance(self.buffer.get(self.decided..start).unwrap_or_default());
-            if !strings.in_string() {
+            if strings.in_string() {
+                start += strings.escape_left(self.buffer.get(start..).unwrap_or_default());
+                if start >= end {
+                    return;
+                }
+            } else {
                 (start, end) = number_around(&self.buffer, start, end, self.decided);
                 quote = "\"";
             }
         }
+        let held = start.max(finding.start)..finding.end;
         self.emit(start, out);
         // A placeholder cannot begin before a redacted value and end after it.
         self.restorer.finish(out);
-        let value = finding.value(&self.buffer).unwrap_or_default();
+        let value = self.buffer.get(held).unwrap_or_default();
         // Judged by the value alone, so that it does not depend on where the text was cut.
         let stand_in = replacement(finding, value, redaction, &self.key, &mut self.vault, "");
         for part in [quote, &stand_in, quote] {

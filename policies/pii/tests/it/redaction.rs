@@ -63,6 +63,19 @@ proptest! {
     }
 
     #[test]
+    fn an_escape_before_a_value_stays_whole(
+        escape in proptest::sample::select(&["\n", "\t", "\"", "\\", "\u{1}", "\u{1f}"][..]),
+        how in proptest::sample::select(&How::ALL[..]),
+    ) {
+        let text = format!("password is {escape}@IBAN and mail to {escape}anna@example.org");
+        let json = serde_json::json!({ "text": text }).to_string();
+        let (mut vault, mut counts) = (Vault::new(), EntityCounts::default());
+        let sent = redact_as(Mode::JsonString, &json, &scan(&json), &plan(how), &KEY, &mut vault, &mut counts).unwrap();
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&sent).is_ok(), "{:?}", sent);
+        prop_assert!(!sent.contains("anna@example.org"), "{:?}", sent);
+    }
+
+    #[test]
     fn json_stays_json(text in mixture(), number in 4_000_000_000_000_000u64..5_000_000_000_000_000, how in proptest::sample::select(&How::ALL[..])) {
         let json = serde_json::json!({ "card": 4_111_111_111_111_111u64, "n": number, "text": text, "more": [text, -4_111_111_111_111_111i64] }).to_string();
         let mut vault = Vault::new();
