@@ -7,7 +7,7 @@
 //!
 //! What a replica may spend is here, in memory, and what it has spent is in the database, moved there by the same
 //! transaction that makes the outcome's record durable. With one replica its slice of every budget is the whole
-//! remainder; a [`Slice`](slice::Slice) is what several replicas would lease.
+//! remainder; a `Slice` (`slice.rs`) is what several replicas would lease.
 
 mod ledger;
 mod price;

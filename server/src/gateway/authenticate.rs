@@ -51,6 +51,11 @@ pub fn authenticate(
 
 /// `Authorization: Bearer …` or `x-api-key: …`.
 fn presented(headers: &HeaderMap) -> Result<&str, Refusal> {
+    for name in [header::AUTHORIZATION.as_str(), "x-api-key"] {
+        if headers.get_all(name).iter().count() > 1 {
+            return Err(refused("the key was presented more than once").fix("send one header with one key"));
+        }
+    }
     let bearer = headers.get(header::AUTHORIZATION).map(|value| {
         let text = value.to_str().unwrap_or_default();
         match text.split_once(' ') {

@@ -169,6 +169,13 @@ impl Hints {
             if !name.starts_with("x-bailiwick-") {
                 continue;
             }
+            let adds_up = matches!(name, "x-bailiwick-data-class" | "x-bailiwick-subject-region");
+            if !adds_up && headers.get_all(name).iter().count() > 1 {
+                return Err(Refusal::invalid(
+                    name,
+                    format!("`{name}` was sent more than once: which one counts?"),
+                ));
+            }
             let text = value.to_str().ok().map(str::trim).filter(|text| text.len() <= MAX_HINT).ok_or_else(
                 || Refusal::invalid(name, format!("`{name}` must be at most {MAX_HINT} characters of ASCII")),
             )?;

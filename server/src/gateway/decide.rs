@@ -31,7 +31,7 @@ pub fn decide(classified: Classified, id: String) -> Decided {
 fn facts(classified: &Classified) -> RequestFacts {
     let read = &classified.read;
     let key = &read.auth.key;
-    let asked = read.shape.max_completion_tokens.or(read.shape.max_tokens);
+    let asked = read.asked_output();
     RequestFacts {
         time_ms: read.auth.snapshot.decide_at_ms.unwrap_or(read.auth.now_ms),
         scope: key.scope.clone(),

@@ -61,7 +61,7 @@ pub async fn fund(
     let read = &decided.classified.read;
     let key = &read.auth.key;
     let price = candidate.route.price;
-    let asked = read.shape.max_completion_tokens.or(read.shape.max_tokens);
+    let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
     let mut output = match read.operation {
         Operation::ChatCompletions => smallest([asked, ruled, candidate.route.max_output_tokens]),

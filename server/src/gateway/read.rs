@@ -147,22 +147,18 @@ struct Content {
     media: u64,
 }
 
-/// Tokens that one image, audio clip or file is taken for at most. Providers resize images to a bounded number of
-/// tiles; none of the published schemes charges more than this for one.
-const MEDIA_TOKENS: u64 = 20_000;
+/// Tokens that one image is taken for at most. Providers resize images to a bounded number of tiles; none of the published
+/// schemes charges more than this for one. Files and audio are not bounded so: they count by their bytes.
+const IMAGE_TOKENS: u64 = 20_000;
 
 /// An upper bound: every tokenizer in use makes at most one token of a byte of text (byte-level BPE), and a chat format
 /// adds a few around each value.
 fn input_tokens(document: &Document, text: &Text, media: u64) -> u64 {
     const AROUND: u64 = 8;
-    let bytes = u64::try_from(document.bytes().len()).unwrap_or(u64::MAX);
-    let readable = u64::try_from(text.buffer.len()).unwrap_or(u64::MAX);
+    let bytes = document.bytes().len().saturating_sub(text.image_bytes).max(text.buffer.len());
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     let values = u64::try_from(text.spans.len()).unwrap_or(u64::MAX);
-    let inline = if text.opaque { 0 } else { bytes };
-    readable
-        .max(inline)
-        .saturating_add(values.saturating_mul(AROUND))
-        .saturating_add(media.saturating_mul(MEDIA_TOKENS))
+    bytes.saturating_add(values.saturating_mul(AROUND)).saturating_add(media.saturating_mul(IMAGE_TOKENS))
 }
 
 fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
@@ -187,6 +183,14 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
     let mut tools = BTreeSet::new();
     for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
         tool_features(document, tool, content, &mut tools);
+    }
+    // What came before `tools`, and is still understood.
+    for function in
+        member(document, "functions").into_iter().flat_map(|functions| document.children(functions))
+    {
+        if let Some(name) = document.get(function, "name").and_then(|id| document.string(id)) {
+            tools.insert(name.into_owned());
+        }
     }
     content.tools = tools.into_iter().collect();
     let set = |key: &str| {
@@ -233,17 +237,24 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
 
 fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names: &mut BTreeSet<String>) {
     let kind = document.get(tool, "type").and_then(|id| document.string(id)).unwrap_or_default();
-    let feature = match &*kind {
-        "function" | "custom" => None,
-        kind if kind.starts_with("web_search") => Some(Feature::WebSearch),
-        "code_interpreter" | "local_shell" | "shell" | "computer_use_preview" => Some(Feature::CodeExecution),
-        "file_search" => Some(Feature::Files),
-        "image_generation" => Some(Feature::ImageGeneration),
-        "mcp" => Some(Feature::RemoteMcp),
-        _ => None,
+    let features: &[Feature] = match &*kind {
+        "function" | "custom" => &[],
+        kind if kind.starts_with("web_search") => &[Feature::WebSearch],
+        "code_interpreter" | "local_shell" | "shell" | "computer_use_preview" => &[Feature::CodeExecution],
+        "file_search" => &[Feature::Files],
+        "image_generation" => &[Feature::ImageGeneration],
+        "mcp" => &[Feature::RemoteMcp],
+        // A tool of a kind that is not known here may do anything that a provider's tool can.
+        _ => &[
+            Feature::WebSearch,
+            Feature::CodeExecution,
+            Feature::Files,
+            Feature::ImageGeneration,
+            Feature::RemoteMcp,
+        ],
     };
-    if let Some(feature) = feature {
-        content.features.insert(feature);
+    for feature in features {
+        content.features.insert(*feature);
     }
     let name = ["function", "custom"]
         .iter()
@@ -269,6 +280,14 @@ fn embeddings(document: &Document) -> Result<(), Refusal> {
             Ok(())
         }
         _ => Err(wrong()),
+    }
+}
+
+impl Read {
+    /// The most output tokens that the client asks for. Of two limits the larger counts: which one a service heeds is
+    /// its own affair.
+    pub(super) fn asked_output(&self) -> Option<u64> {
+        self.shape.max_completion_tokens.max(self.shape.max_tokens)
     }
 }
 

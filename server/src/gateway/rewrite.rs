@@ -163,7 +163,23 @@ impl Rewriter {
                 edits.set_string(&document, id, &out);
             }
         }
+        self.hide_logprobs(&document, &mut edits);
         Ok(edits.apply(&document))
+    }
+
+    /// Token probabilities tell the text once more, token by token, where no recognizer can see it whole. They are left out
+    /// wherever a rule redacts answers.
+    fn hide_logprobs(&self, document: &Document, edits: &mut Edits) {
+        if self.plan.is_empty() {
+            return;
+        }
+        for choice in choices(document) {
+            if let Some(logprobs) =
+                document.get(choice, "logprobs").filter(|id| document.kind(*id) != Kind::Null)
+            {
+                edits.set_raw(document, logprobs, String::from("null"));
+            }
+        }
     }
 
     /// Rewrites one chunk of a stream. Gives out the chunk's data, and before it, where a choice ends, what was held.
@@ -192,6 +208,7 @@ impl Rewriter {
         if hide_usage && let Some(usage) = document.member("usage") {
             edits.remove(&document, usage);
         }
+        self.hide_logprobs(&document, &mut edits);
         let changed = !edits.is_empty();
         Ok(Chunk { before: held, data: edits.apply(&document), changed })
     }

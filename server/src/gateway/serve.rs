@@ -51,13 +51,17 @@ where
 {
     let mut timeline = Timeline::begin();
     let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+    authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     let hints = Hints::read(&incoming.headers)?;
     timeline.end(Stage::Authenticate);
     let bytes = read::collect(&incoming.headers, body, gateway.limits).await?;
-    // Waiting for the client's bytes is nobody's work.
+    // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
+    // came into force meanwhile is in force.
     timeline.skip();
+    let now_ms = gateway.clock.now_ms();
+    let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+        .inspect_err(|_| gateway.refused.add())?;
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
     let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
     timeline.end(Stage::Read);

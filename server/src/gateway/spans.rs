@@ -11,6 +11,7 @@
 //! example, is seen as its pieces; a value written with JSON escapes inside JSON that is itself in a string (the
 //! arguments of a tool call) is seen with its escapes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::document::{Document, Kind, NodeId};
@@ -42,6 +43,8 @@ pub struct Text {
     pub spans: Vec<Span>,
     /// Whether the body holds media or parts that could not be read.
     pub opaque: bool,
+    /// Bytes of the body that are images, which are charged by the image.
+    pub image_bytes: usize,
 }
 
 impl Text {
@@ -56,7 +59,12 @@ impl Text {
                 text.push(id, true, &key);
             }
             match media(document, id) {
-                Media::Inline => {
+                Media::Image => {
+                    text.opaque = true;
+                    text.image_bytes = text.image_bytes.saturating_add(document.raw(id).len());
+                    continue;
+                }
+                Media::Bytes => {
                     text.opaque = true;
                     continue;
                 }
@@ -158,30 +166,76 @@ fn is_schema_name(key: &str) -> bool {
 }
 
 enum Media {
-    /// Bytes in the body itself: not text, not scanned.
-    Inline,
-    /// An address whose content the provider would fetch: the address is text, the content is unknown.
+    /// An image in the body itself: not text, not scanned, and charged by the image rather than by its bytes.
+    Image,
+    /// Other bytes in the body itself: not text, not scanned.
+    Bytes,
+    /// Something that is text to us and more to the provider, such as an address to fetch: scanned, and opaque as well.
     Remote,
     None,
 }
 
-/// Whether a leaf is media: only at the positions where the API puts them.
+/// Whether a leaf is media: only in a part of a message's content whose `type` says so, and only where it is not text. An
+/// image is bytes only as a base64 `data:` URL of an image type; audio and files only as base64.
 fn media(document: &Document, id: NodeId) -> Media {
-    if document.kind(id) != Kind::String {
-        return Media::None;
-    }
-    let (Some(key), Some(parent)) =
-        (document.key(id), document.parent(id).and_then(|parent| document.key(parent)))
-    else {
-        return Media::None;
-    };
-    match (&*key, &*parent) {
-        ("url", "image_url") if document.raw(id).starts_with("\"data:") => Media::Inline,
-        ("url", "image_url") => Media::Remote,
-        ("data", "input_audio") | ("file_data", "file") => Media::Inline,
-        ("file_id", "file") => Media::Remote,
+    let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
+    let kind = document.get(part, "type").and_then(|kind| document.string(kind));
+    match (kind.as_deref(), &*holder, &*key) {
+        (Some("image_url"), "image_url", "url") if is_image(document.raw(id)) => Media::Image,
+        (Some("image_url"), "image_url", "url") => Media::Remote,
+        (Some("input_audio"), "input_audio", "data") if is_base64(document.raw(id)) => Media::Bytes,
+        (Some("file"), "file", "file_data") if is_document(document.raw(id)) => Media::Bytes,
+        (Some("input_audio"), "input_audio", "data") | (Some("file"), "file", "file_data" | "file_id") => {
+            Media::Remote
+        }
         _ => Media::None,
     }
+}
+
+/// The key of a string, the key of the object that holds it, and the content part that holds that object:
+/// `/messages/*/content/*/<holder>/<key>`.
+fn part_of(document: &Document, id: NodeId) -> Option<(Cow<'_, str>, Cow<'_, str>, NodeId)> {
+    if document.kind(id) != Kind::String {
+        return None;
+    }
+    let object = document.parent(id)?;
+    let part = document.parent(object)?;
+    let content = document.parent(part)?;
+    let message = document.parent(content)?;
+    let positions = document.key(content)? == "content" && within(document, message, "messages");
+    positions.then_some((document.key(id)?, document.key(object)?, part))
+}
+
+/// A quoted base64 `data:` URL of an image type.
+fn is_image(raw: &str) -> bool {
+    let Some((head, body)) = raw.strip_prefix("\"data:image/").and_then(|rest| rest.split_once(',')) else {
+        return false;
+    };
+    // An SVG is text.
+    head.ends_with(";base64") && !head.starts_with("svg") && is_base64_text(body.trim_end_matches('"'))
+}
+
+/// A quoted base64 `data:` URL of something that is not text.
+fn is_document(raw: &str) -> bool {
+    let Some((head, body)) = raw.strip_prefix("\"data:").and_then(|rest| rest.split_once(',')) else {
+        return is_base64(raw);
+    };
+    head.ends_with(";base64") && is_base64_text(body.trim_end_matches('"'))
+}
+
+fn is_base64(raw: &str) -> bool {
+    is_base64_text(raw.trim_matches('"'))
+}
+
+/// The alphabet of RFC 4648, section 4, in a run that is longer than anything that a recognizer looks for: sixteen digits
+/// are base64 too.
+fn is_base64_text(text: &str) -> bool {
+    text.len() >= 128
+        && text.len().is_multiple_of(4)
+        && text
+            .trim_end_matches('=')
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
 /// Whether the position and the value together are on the allow-list.
@@ -314,9 +368,21 @@ mod tests {
                 r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{url}","detail":"low"}}}}]}}]}}"#
             ))
         };
-        assert_eq!(image("data:image/png;base64,AAAA"), (vec![], true));
+        let pixels = "AAAA".repeat(40);
+        assert_eq!(image(&format!("data:image/png;base64,{pixels}")), (vec![], true));
+        assert_eq!(image("data:image/png;base64,4111111111111111").0.len(), 1);
         assert_eq!(image("https://x.example/ann.png"), (vec!["https://x.example/ann.png".to_owned()], true));
-        let (texts, opaque) = texts(r#"{"metadata":{"url":"data:text/plain,ann@b.example"}}"#);
-        assert_eq!((texts.len(), opaque), (1, false));
+        assert_eq!(image(&format!("data:text/plain;base64,{pixels}")).0.len(), 1);
+        assert_eq!(image("data:image/svg+xml;base64,AAAA").0.len(), 1);
+        for elsewhere in [
+            r#"{"metadata":{"url":"data:text/plain,ann@b.example"}}"#,
+            r#"{"metadata":{"file":{"file_data":"AAAA"}}}"#,
+            r#"{"input":"","file":{"file_data":"AAAA"}}"#,
+            r#"{"tools":[{"input_audio":{"data":"AAAA"}}]}"#,
+            r#"{"messages":[{"content":[{"type":"text","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#,
+        ] {
+            let (texts, opaque) = texts(elsewhere);
+            assert_eq!((texts.len(), opaque), (1, false), "{elsewhere}");
+        }
     }
 }

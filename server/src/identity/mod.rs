@@ -12,5 +12,5 @@ mod token;
 pub use csrf::same_origin;
 pub use guard::{Actor, require};
 pub use routes::router;
-pub use session::{SESSION_HOURS, SessionCookie, new_setup_link};
-pub use token::{ServiceTokenText, create_token};
+pub use session::{SESSION_HOURS, SessionCookie, SessionError, new_setup_link};
+pub use token::{ServiceTokenText, TokenError, create_token};

@@ -75,11 +75,9 @@ pub fn redact_as(
             }
         }
         let Some(value) = text.get(start..end).filter(|value| !value.is_empty()) else { continue };
-        if mode == Mode::JsonString {
-            if !strings.in_string() {
-                (start, end) = crate::json::number_around(text, start.max(done), end, done);
-                quote = "\"";
-            }
+        if mode == Mode::JsonString && !strings.in_string() {
+            (start, end) = crate::json::number_around(text, start.max(done), end, done);
+            quote = "\"";
         }
         out.push_str(text.get(done..start).unwrap_or_default());
         out.push_str(quote);

@@ -107,6 +107,16 @@ impl Edits {
         let mut inserted_at = None;
         for (range, text) in changes {
             if range.start < at {
+                // Two neighbours that are both taken out share the comma between them; where nothing stands before them,
+                // the comma after them goes as well.
+                if text.is_empty() && range.end > at {
+                    at = range.end;
+                    let rest = source.get(at..).unwrap_or_default();
+                    let gap = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                    if out.trim_ascii_end().last() == Some(&b'{') && rest.get(gap) == Some(&b',') {
+                        at += gap + 1;
+                    }
+                }
                 continue;
             }
             out.extend_from_slice(source.get(at..range.start).unwrap_or_default());

@@ -38,10 +38,10 @@ pub enum Malformed {
         what: String,
     },
     /// Two members of one object have the same name.
-    #[error("the object at `{pointer}` has the same key twice; readers disagree about which one counts")]
+    #[error("the object at byte {at} has the same key twice; readers disagree about which one counts")]
     DuplicateKey {
-        /// RFC 6901 pointer of the object.
-        pointer: String,
+        /// Byte offset of the object.
+        at: usize,
     },
     /// Too deep.
     #[error("the body nests deeper than {limit} levels")]
@@ -255,7 +255,7 @@ fn check_duplicates(document: &Document) -> Result<(), Malformed> {
         }
         keys.sort_unstable();
         if keys.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(Malformed::DuplicateKey { pointer: document.pointer(object) });
+            return Err(Malformed::DuplicateKey { at: document.range(object).start });
         }
     }
     Ok(())
