@@ -132,6 +132,7 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let auth = authenticate::authenticate(&parts.headers, gateway.snapshot.load_full(), now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     let hints = Hints::read(&parts.headers)?;
+    super::fund::rate(&auth.key)?;
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
     // An embeddings request is told by its `input`; everything else has to be a chat.
     let embeddings = serde_json::from_slice::<serde_json::Value>(&bytes)

@@ -10,6 +10,7 @@ use super::refusal::{Code, Refusal};
 use crate::budgets::{Budgets, Price, Reservation, format_usd};
 use crate::providers::Operation;
 use crate::router::Candidate;
+use crate::snapshot::KeyEntry;
 
 /// An attempt that is paid for.
 #[derive(Debug)]
@@ -29,16 +30,15 @@ pub struct Funded {
 /// Output that is held for where neither client, rule nor database limits it.
 const ASSUMED_OUTPUT: u64 = 16_384;
 
-/// Takes one ticket of the key's rate limit.
+/// Takes one ticket of a key's rate limit.
 ///
 /// # Errors
 /// `rate_limited` with `retry-after`.
-pub fn rate(decided: &Decided) -> Result<(), Refusal> {
-    let key = &decided.classified.read.auth.key;
+pub fn rate(key: &KeyEntry) -> Result<(), Refusal> {
     let (Some(rate), Some(limit)) = (&key.rate, key.requests_per_minute) else { return Ok(()) };
     rate.check().map_err(|later| {
         let wait = later.wait_time_from(DefaultClock::default().now());
-        let mut refusal = rate_limited(limit).decision(&decided.id);
+        let mut refusal = rate_limited(limit);
         refusal.retry_after_s = Some(wait.as_secs().saturating_add(1));
         refusal
     })

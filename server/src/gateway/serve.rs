@@ -62,6 +62,10 @@ where
     let now_ms = gateway.clock.now_ms();
     let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
         .inspect_err(|_| gateway.refused.add())?;
+    if hints.dry_run {
+        // Nothing comes of it, but it costs as much to decide.
+        fund::rate(&auth.key)?;
+    }
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
     let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
     timeline.end(Stage::Read);
@@ -83,7 +87,8 @@ where
     if dry_run {
         return Ok(dry_run::answer(&routed, &redacted));
     }
-    if let Err(refusal) = fund::rate(&routed.decided) {
+    if let Err(refusal) = fund::rate(&routed.decided.classified.read.auth.key) {
+        let refusal = refusal.decision(&routed.decided.id);
         refuse(gateway, &routed.decided, &refusal, &network, &timeline).await?;
         return Err(refusal);
     }

@@ -44,7 +44,8 @@ impl std::io::Write for Log {
 fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().unwrap();
+        // The first of several installers counts; all install the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let filter = tracing_subscriber::EnvFilter::new("debug,bailiwick=trace");
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Log).init();
         METRICS.get_or_init(metrics_recorder);

@@ -16,6 +16,8 @@ use crate::process::DemoProcess;
 
 /// Eight clients that ask without a pause until the server is gone; how many were answered.
 async fn load(demo: &DemoProcess, answered: &Arc<AtomicU64>) -> Vec<tokio::task::JoinHandle<()>> {
+    // Each test may be a process of its own, and whichever comes first installs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     (0..8)
         .map(|worker| {

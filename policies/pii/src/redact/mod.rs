@@ -8,6 +8,7 @@ mod vault;
 
 pub use key::TokenKey;
 pub use plan::{How, Redaction, RedactionPlan};
+pub(crate) use vault::Around;
 pub use vault::Vault;
 
 use key::Purpose;
@@ -58,6 +59,7 @@ pub fn redact_as(
     if plan.is_empty() {
         return None;
     }
+    let around = Around::new(text);
     let mut out = String::new();
     let (mut done, mut tracked) = (0, 0);
     let mut strings = StringTracker::default();
@@ -81,7 +83,7 @@ pub fn redact_as(
         }
         out.push_str(text.get(done..start).unwrap_or_default());
         out.push_str(quote);
-        out.push_str(&replacement(finding, value, redaction, key, vault, text));
+        out.push_str(&replacement(finding, value, redaction, key, vault, &around));
         out.push_str(quote);
         counts.add(finding.entity);
         done = end;
@@ -100,12 +102,12 @@ pub(crate) fn replacement(
     redaction: Redaction,
     key: &TokenKey,
     vault: &mut Vault,
-    text: &str,
+    around: &Around<'_>,
 ) -> String {
     match redaction.how {
-        How::Surrogate | How::Token => {
-            vault.placeholder(finding.entity, value, redaction, key, text).unwrap_or_else(|| MASK.to_owned())
-        }
+        How::Surrogate | How::Token => vault
+            .placeholder(finding.entity, value, redaction, key, around)
+            .unwrap_or_else(|| MASK.to_owned()),
         How::Hash => placeholder::hash(finding.entity, &key.digest(Purpose::Hash, finding.entity, value)),
         How::Mask => MASK.to_owned(),
         How::Drop => String::new(),

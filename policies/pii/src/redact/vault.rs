@@ -1,6 +1,6 @@
 //! The values behind the placeholders of one request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -87,7 +87,7 @@ impl Vault {
         value: &str,
         redaction: Redaction,
         key: &TokenKey,
-        text: &str,
+        text: &Around<'_>,
     ) -> Option<String> {
         let surrogate = match redaction.how {
             How::Surrogate => {
@@ -112,11 +112,11 @@ impl Vault {
         value: &str,
         redaction: Redaction,
         digest: &Digest,
-        text: &str,
+        text: &Around<'_>,
         candidates: impl Iterator<Item = String>,
     ) -> Option<String> {
         for candidate in candidates {
-            if text.contains(candidate.as_str()) {
+            if text.holds(&candidate) {
                 continue;
             }
             match self.entries.get_mut(&candidate) {
@@ -134,6 +134,38 @@ impl Vault {
         None
     }
 }
+
+/// The text around a value, in which a placeholder must not stand already.
+#[derive(Debug, Default)]
+pub(crate) struct Around<'t> {
+    text: &'t str,
+    /// Everything in it that has the form of a token: looked through once, not once a finding.
+    tokens: HashSet<&'t str>,
+}
+
+impl<'t> Around<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        let bytes = text.as_bytes();
+        let tokens = memchr::memchr_iter(b'<', bytes)
+            .filter_map(|start| {
+                let rest = bytes.get(start..)?;
+                let longest = rest.get(..rest.len().min(LONGEST_TOKEN))?;
+                text.get(start..=start + memchr::memchr(b'>', longest)?)
+            })
+            .collect();
+        Self { text, tokens }
+    }
+
+    fn holds(&self, candidate: &str) -> bool {
+        if candidate.starts_with('<') {
+            return self.tokens.contains(candidate);
+        }
+        self.text.contains(candidate)
+    }
+}
+
+/// No token is longer, in bytes.
+const LONGEST_TOKEN: usize = 96;
 
 impl Entry {
     fn new(entity: EntityType, digest: Digest, value: &str, redaction: Redaction) -> Self {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::{Restorer, window};
 use crate::json::{StringTracker, number_around};
-use crate::redact::replacement;
+use crate::redact::{Around, replacement};
 use crate::{Detector, EntityCounts, Finding, Mode, RedactionPlan, TokenKey, Vault};
 
 /// How much decided text is kept as context for what follows: more than a context word reaches, and enough for
@@ -179,7 +179,7 @@ impl Guard {
         self.restorer.finish(out);
         let value = self.buffer.get(held).unwrap_or_default();
         // Judged by the value alone, so that it does not depend on where the text was cut.
-        let stand_in = replacement(finding, value, redaction, &self.key, &mut self.vault, "");
+        let stand_in = replacement(finding, value, redaction, &self.key, &mut self.vault, &Around::default());
         for part in [quote, &stand_in, quote] {
             out.push_str(part);
         }

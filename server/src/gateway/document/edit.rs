@@ -88,7 +88,6 @@ impl Edits {
     }
 
     fn push(&mut self, range: Range<usize>, text: String) {
-        self.changes.retain(|(existing, _)| existing.is_empty() || *existing != range);
         self.changes.push((range, text));
     }
 
@@ -100,12 +99,22 @@ impl Edits {
         }
         let mut changes: Vec<&(Range<usize>, String)> = self.changes.iter().collect();
         changes.sort_by_key(|(range, _)| (range.start, range.end));
+        // The sort is stable, so that of several changes to one range the last one made stands last.
+        let same = |one: &Range<usize>, other: &Range<usize>| !one.is_empty() && one == other;
+        let superseded: Vec<bool> = changes
+            .iter()
+            .zip(changes.iter().skip(1).map(Some).chain([None]))
+            .map(|((range, _), next)| next.is_some_and(|(next, _)| same(range, next)))
+            .collect();
         let source = document.bytes();
         let added: usize = changes.iter().map(|(_, text)| text.len()).sum();
         let mut out = Vec::with_capacity(source.len() + added);
         let mut at = 0;
         let mut inserted_at = None;
-        for (range, text) in changes {
+        for ((range, text), superseded) in changes.into_iter().zip(superseded) {
+            if superseded {
+                continue;
+            }
             if range.start < at {
                 // Two neighbours that are both taken out share the comma between them; where nothing stands before them,
                 // the comma after them goes as well.
