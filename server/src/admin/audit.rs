@@ -100,10 +100,14 @@ pub(super) async fn receipt(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let row = app.gateway.audit.decision_row(&id).await?.ok_or_else(|| Problem::not_found("decision"))?;
     let now_ms = app.gateway.clock.now_ms();
-    let own = authenticate::authenticate(&headers, app.gateway.snapshot.load_full(), now_ms)
-        .is_ok_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
+    let key = authenticate::authenticate(&headers, app.gateway.snapshot.load_full(), now_ms).ok();
+    if key.is_none() && Actor::of(&app, &headers).await?.is_none() {
+        // Whoever is nobody here does not learn which decisions there are.
+        require(&app, &method, &headers, "/", super::decisions::OBJECT, "read").await?;
+    }
+    let row = app.gateway.audit.decision_row(&id).await?.ok_or_else(|| Problem::not_found("decision"))?;
+    let own = key.is_some_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
     if !own {
         match Actor::of(&app, &headers).await? {
             Some(actor) if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) => {

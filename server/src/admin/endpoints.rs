@@ -56,7 +56,10 @@ pub(super) async fn explain(
         .position(|endpoint| endpoint.name == query.name && overlap(&actor, &endpoint.scope))
         .ok_or_else(|| Problem::not_found("endpoint"))?;
     let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
-    let scope = query.scope.as_deref().unwrap_or("/");
+    let scope = query.scope.as_deref().unwrap_or(&actor.scope);
+    if !bailiwick_policy::scope::covers(&actor.scope, scope) {
+        return Err(Problem::not_found("scope"));
+    }
     let explained = snapshot
         .policy
         .endpoints()

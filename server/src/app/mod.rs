@@ -163,8 +163,12 @@ impl App {
         E: From<BuildError>,
     {
         let _one_at_a_time = self.changing.lock().await;
-        let done = change.await?;
-        self.rebuild().await?;
+        let done = change.await;
+        // A change that failed half-way may have stored something already (a key revoked, its record refused): what is
+        // stored is what is in force.
+        let rebuilt = self.rebuild().await;
+        let done = done?;
+        rebuilt?;
         Ok(done)
     }
 
