@@ -1,7 +1,7 @@
 //! The records of a request: what is durable before anything leaves, and what came of it.
 //!
 //! A record says who asked, what the request held by kind and count, what was decided and where it went. It holds no
-//! prompt and no value of a finding.
+//! prompt and no value of a finding in one; what a client puts into its `x-bailiwick-` headers is recorded as sent.
 
 use std::net::IpAddr;
 
