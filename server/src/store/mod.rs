@@ -14,6 +14,7 @@ mod error;
 pub mod keys;
 pub mod people;
 pub(crate) mod records;
+pub(crate) mod replicas;
 pub mod scopes;
 pub(crate) mod sections;
 pub mod service_tokens;
