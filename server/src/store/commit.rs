@@ -1,7 +1,8 @@
 //! The group commit: everything that one batch of the audit log makes durable, in one transaction.
 //!
 //! This is the one write that every request waits for, so it speaks to the driver directly: sea-orm would copy
-//! every value once more, and statements that differ in their number of rows are kept prepared per number.
+//! every value once more, and statements that differ in their number of rows are kept prepared per number. An
+//! exchange with the driver's thread costs more than what it does there, so the usual batch is one.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,6 +11,8 @@ use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 
 use super::budgets::BudgetId;
 use super::decisions::DecisionRow;
+use super::replicas::ReplicaNumber;
+use super::runs::Run;
 use super::tree::to_i64;
 use super::{Store, StoreError};
 
@@ -20,7 +23,6 @@ const ROWS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) replica_sequence: u64,
-    pub(crate) leaf: u64,
     pub(crate) time_ms: i64,
     pub(crate) kind: &'static str,
     pub(crate) scope: Option<String>,
@@ -36,6 +38,8 @@ pub(crate) struct NewRecord {
 pub(crate) struct NewTile {
     pub(crate) level: u8,
     pub(crate) position: u64,
+    /// On level 0: the earliest and the latest time of its records.
+    pub(crate) times: Option<(i64, i64)>,
     pub(crate) hashes: Vec<u8>,
     pub(crate) root: [u8; 32],
 }
@@ -60,21 +64,38 @@ pub(crate) struct NewCheckpoint {
 /// What one transaction makes durable.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) log: Arc<str>,
-    pub(crate) replica: Arc<str>,
-    /// The head that the batch was built on; the commit fails unless it still stands.
-    pub(crate) old_frontier: Vec<u8>,
-    pub(crate) old_size: u64,
-    pub(crate) new_frontier: Vec<u8>,
-    pub(crate) new_size: u64,
+    pub(crate) replica: ReplicaNumber,
+    /// The epoch that the replica runs in; the commit fails unless it still does.
+    pub(crate) epoch: i64,
     pub(crate) time_ms: i64,
     pub(crate) indexed_to: u64,
     pub(crate) settled_to: u64,
     pub(crate) records: Vec<NewRecord>,
-    pub(crate) tiles: Vec<NewTile>,
     pub(crate) spend: Vec<NewSpend>,
+    /// Rows of the list of decisions, each with the sequence of the record that last changed it.
     pub(crate) decisions: Vec<(u64, DecisionRow)>,
+    pub(crate) tree: TreeStep,
+}
+
+/// How the tree grows.
+#[derive(Debug)]
+pub(crate) struct TreeStep {
+    pub(crate) log: Arc<str>,
+    /// The head that the step was built on; the commit fails unless it still stands.
+    pub(crate) old_frontier: Vec<u8>,
+    pub(crate) old_size: u64,
+    pub(crate) new_frontier: Vec<u8>,
+    pub(crate) new_size: u64,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) tiles: Vec<NewTile>,
     pub(crate) checkpoint: Option<NewCheckpoint>,
+}
+
+impl TreeStep {
+    /// Whether it is no more than a new head.
+    fn is_plain(&self) -> bool {
+        self.runs.is_empty() && self.tiles.is_empty() && self.checkpoint.is_none()
+    }
 }
 
 /// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
@@ -83,11 +104,7 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
     let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
     // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
     // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
-    let written = match write(&mut connection, batch).await {
-        Ok(()) => query("COMMIT").execute(&mut *connection).await.map_err(StoreError::from),
-        Err(err) => Err(err),
-    };
-    if let Err(err) = written {
+    if let Err(err) = write(&mut connection, batch).await {
         if let Err(rollback) = query("ROLLBACK").execute(&mut *connection).await {
             tracing::debug!(err = %rollback, "there was nothing left to roll back");
         }
@@ -98,60 +115,96 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
 
 async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
-    begin(connection, &batch, first).await?;
-    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
-    insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
+    let rest = !(batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.is_plain());
+    begin(connection, &mut batch, first, rest).await?;
+    if !rest {
+        return Ok(());
+    }
+    let Batch { replica, records, spend, decisions, tree, .. } = batch;
+    let TreeStep { log, runs, tiles, checkpoint, .. } = tree;
+    insert(connection, &RECORDS, records, |args, row| record(args, replica, row)).await?;
+    insert(connection, &RUNS, runs, run).await?;
     insert(connection, &TILES, tiles, tile).await?;
-    insert(connection, &DECISIONS, decisions, decision).await?;
+    insert(connection, &DECISIONS, decisions, |args, row| decision(args, replica, row)).await?;
     if let Some(checkpoint) = checkpoint {
         sign(connection, &log, checkpoint).await?;
     }
-    insert(connection, &SPEND, spend, booking).await
+    let mut args = SqliteArguments::default();
+    add(&mut args, bookings(&spend)?)?;
+    query_with(FINISH.get_or_init(|| format!("{SPEND}; COMMIT")).as_str(), args).execute(connection).await?;
+    Ok(())
 }
 
-/// Begins, inserts the first records and moves the head, in one exchange with the driver's thread: an exchange
-/// costs more than the statements do. The head is compared and set, so that two sequencers, or a database that
-/// was changed behind our back, can't both go on.
+/// Begins, inserts the first records and moves the head; where there is no `rest` to come, books the spend and
+/// commits too. The head is compared and set, so that two sequencers, or a database that was changed behind our
+/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses. So it
+/// is with the replica's epoch.
 async fn begin(
     connection: &mut SqliteConnection,
-    batch: &Batch,
+    batch: &mut Batch,
     records: Vec<NewRecord>,
+    rest: bool,
 ) -> Result<(), StoreError> {
-    let sql = BEGIN.get_or_init(|| (0..=ROWS).map(write_begin).collect());
+    let sql = if rest { &BEGIN } else { &WHOLE };
+    let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, rest)).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
-    args.reserve(records.len() * RECORDS.columns + 8, 0);
+    args.reserve(records.len() * RECORDS.columns + 13, 0);
     for row in records {
-        record(&mut args, &batch.replica, row)?;
+        record(&mut args, batch.replica, row)?;
     }
-    add(&mut args, to_i64(batch.new_size)?)?;
-    add(&mut args, batch.new_frontier.clone())?;
+    add(&mut args, batch.epoch)?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
-    add(&mut args, Arc::clone(&batch.log))?;
-    add(&mut args, to_i64(batch.old_size)?)?;
-    add(&mut args, batch.old_frontier.clone())?;
-    let moved = query_with(sql.as_str(), args).fetch_optional(connection).await?;
-    if moved.is_some() {
-        return Ok(());
+    add(&mut args, batch.replica.get())?;
+    let tree = &mut batch.tree;
+    add(&mut args, to_i64(tree.old_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.old_frontier))?;
+    add(&mut args, to_i64(tree.new_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.new_frontier))?;
+    add(&mut args, batch.time_ms)?;
+    add(&mut args, Arc::clone(&tree.log))?;
+    if !rest {
+        add(&mut args, bookings(&batch.spend)?)?;
     }
-    Err(StoreError::Conflict(
-        "the head of the audit log is not where this server left it: another server writes to this database, \
-         or it was changed or restored while the server ran"
-            .into(),
-    ))
+    // All rows, not the first: the driver stops at the statement whose rows nobody takes.
+    match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
+        Ok(moved) if moved.len() == 2 => Ok(()),
+        Ok(_) | Err(StoreError::Conflict(_)) => Err(StoreError::Conflict(
+            "the head of the audit log is not where this server left it: another server writes to this \
+             database, or it was changed or restored while the server ran"
+                .into(),
+        )),
+        Err(err) => Err(err),
+    }
 }
 
-/// The statements of [`begin`] for each number of records.
+/// The statements of [`begin`] for each number of records, where more follows and where nothing does.
 static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
+static WHOLE: OnceLock<Vec<String>> = OnceLock::new();
+static FINISH: OnceLock<String> = OnceLock::new();
 
-fn write_begin(rows: usize) -> String {
+fn write_begin(rows: usize, rest: bool) -> String {
     let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
+    let finish = if rest { String::new() } else { format!("; {SPEND}; COMMIT") };
     format!(
-        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = ?, frontier = ?, time_ms = ?, indexed_to = ?, \
-         settled_to = ? WHERE log = ? AND size = ? AND frontier = ? RETURNING size"
+        "BEGIN IMMEDIATE; {insert}UPDATE replicas SET epoch = CASE WHEN epoch = ? THEN epoch END, \
+         heartbeat_ms = ?, indexed_to = ?, settled_to = ? WHERE number = ? RETURNING epoch; \
+         UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, frontier = ?, time_ms = ? \
+         WHERE log = ? RETURNING size{finish}"
     )
+}
+
+/// Bookings are one JSON text, so that a statement needs no text of its own for each number of them.
+const SPEND: &str = "INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true \
+    ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
+    budget_spend.settled_nano + excluded.settled_nano";
+
+fn bookings(spend: &[NewSpend]) -> Result<String, StoreError> {
+    let rows: Vec<_> = spend.iter().map(|row| (row.budget.0, row.window_start_ms, row.delta_nano)).collect();
+    serde_json::to_string(&rows).map_err(|err| StoreError::Conflict(err.to_string()))
 }
 
 async fn sign(
@@ -177,10 +230,8 @@ async fn sign(
     Ok(())
 }
 
-fn record(args: &mut SqliteArguments, replica: &Arc<str>, row: NewRecord) -> Result<(), StoreError> {
-    add(args, Arc::clone(replica))?;
-    add(args, to_i64(row.replica_sequence)?)?;
-    add(args, to_i64(row.leaf)?)?;
+fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) -> Result<(), StoreError> {
+    add(args, replica.record(row.replica_sequence)?)?;
     add(args, row.time_ms)?;
     add(args, row.kind)?;
     add(args, row.scope)?;
@@ -191,22 +242,27 @@ fn record(args: &mut SqliteArguments, replica: &Arc<str>, row: NewRecord) -> Res
     add(args, row.index_update)
 }
 
+fn run(args: &mut SqliteArguments, row: Run) -> Result<(), StoreError> {
+    add(args, to_i64(row.leaf)?)?;
+    add(args, row.record)
+}
+
 fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
     add(args, i64::from(row.level))?;
     add(args, to_i64(row.position)?)?;
+    add(args, row.times.map(|(first, _)| first))?;
+    add(args, row.times.map(|(_, last)| last))?;
     add(args, row.hashes)?;
     add(args, row.root.to_vec())
 }
 
-fn booking(args: &mut SqliteArguments, row: NewSpend) -> Result<(), StoreError> {
-    add(args, row.budget.0)?;
-    add(args, row.window_start_ms)?;
-    add(args, row.delta_nano)
-}
-
-fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Result<(), StoreError> {
+fn decision(
+    args: &mut SqliteArguments,
+    replica: ReplicaNumber,
+    (sequence, row): (u64, DecisionRow),
+) -> Result<(), StoreError> {
     add(args, row.id)?;
-    add(args, to_i64(leaf)?)?;
+    add(args, replica.record(sequence)?)?;
     add(args, row.time_ms)?;
     add(args, row.scope)?;
     add(args, row.key_id)?;
@@ -257,23 +313,17 @@ impl Insert {
 }
 
 static RECORDS: Insert = Insert::new(
-    "records (replica, replica_sequence, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
-     index_update)",
-    11,
+    "records (id, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
+    9,
     "",
 );
-static TILES: Insert = Insert::new("tree_tiles (level, position, hashes, root)", 4, "");
-static SPEND: Insert = Insert::new(
-    "budget_spend (budget_id, window_start_ms, settled_nano)",
-    3,
-    " ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
-     budget_spend.settled_nano + excluded.settled_nano",
-);
+static RUNS: Insert = Insert::new("tree_runs (leaf, record)", 2, "");
+static TILES: Insert = Insert::new("tree_tiles (level, position, first_ms, last_ms, hashes, root)", 6, "");
 static DECISIONS: Insert = Insert::new(
-    "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
+    "decisions (id, record, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
      overhead_us, status, code)",
     14,
-    " ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
+    " ON CONFLICT (id) DO UPDATE SET record = excluded.record, time_ms = excluded.time_ms, scope = excluded.scope, \
      key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, endpoint = excluded.endpoint, \
      redactions = excluded.redactions, classes = excluded.classes, cost_nano = excluded.cost_nano, \
      overhead_us = excluded.overhead_us, status = excluded.status, \

@@ -1,0 +1,29 @@
+//! Table `replicas`.
+
+use sea_orm::entity::prelude::*;
+
+/// One of the servers that write to the log.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "replicas")]
+pub struct Model {
+    /// The upper part of the ids of its records.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i64,
+    /// Its name, which it keeps over restarts and which stands in every record of its.
+    #[sea_orm(unique)]
+    pub name: String,
+    /// Raised at each start, and by whoever stops it for good.
+    pub epoch: i64,
+    /// When it last committed.
+    pub heartbeat_ms: i64,
+    /// Its records below this sequence are in the list of decisions.
+    pub indexed_to: i64,
+    /// No attempt below this sequence is without an outcome.
+    pub settled_to: i64,
+}
+
+/// No relation is followed in code.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
