@@ -166,9 +166,13 @@ fn script(shared: &Shared, request: &Value, raw: &[u8], said: &[Value]) -> Reply
         placeholders.extend(found.filter(|found| found.contains('_') && !placeholders.contains(found)));
     }
     let say = |part: &Value| -> Value {
-        let text = placeholders.iter().enumerate().fold(part.to_string(), |text, (at, placeholder)| {
-            text.replace(&format!("{{{at}}}"), placeholder)
-        });
+        let mut text = part.to_string();
+        for (at, placeholder) in placeholders.iter().enumerate() {
+            let (head, tail) = placeholder.split_at_checked(5).unwrap_or_default();
+            for (name, says) in [("", *placeholder), ("<", head), (">", tail)] {
+                text = text.replace(&format!("{{{at}{name}}}"), says);
+            }
+        }
         serde_json::from_str(&text).unwrap_or_default()
     };
     let body = |object: &str, choice: Value| {
