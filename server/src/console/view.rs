@@ -440,7 +440,7 @@ fn record(record: &StoredRecord) -> ui::RecordView {
     ui::RecordView {
         kind: record.kind.clone(),
         time_ms: record.time_ms,
-        leaf_index: Some(record.leaf),
+        leaf_index: record.leaf,
         leaf_hash: record.leaf_hash.to_string(),
         sections: commitments
             .into_iter()

@@ -12,6 +12,7 @@ use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 use super::budgets::BudgetId;
 use super::decisions::DecisionRow;
 use super::replicas::ReplicaNumber;
+use super::runs::Run;
 use super::tree::to_i64;
 use super::{Store, StoreError};
 
@@ -22,7 +23,6 @@ const ROWS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) replica_sequence: u64,
-    pub(crate) leaf: u64,
     pub(crate) time_ms: i64,
     pub(crate) kind: &'static str,
     pub(crate) scope: Option<String>,
@@ -64,21 +64,38 @@ pub(crate) struct NewCheckpoint {
 /// What one transaction makes durable.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) log: Arc<str>,
     pub(crate) replica: ReplicaNumber,
-    /// The head that the batch was built on; the commit fails unless it still stands.
-    pub(crate) old_frontier: Vec<u8>,
-    pub(crate) old_size: u64,
-    pub(crate) new_frontier: Vec<u8>,
-    pub(crate) new_size: u64,
+    /// The epoch that the replica runs in; the commit fails unless it still does.
+    pub(crate) epoch: i64,
     pub(crate) time_ms: i64,
     pub(crate) indexed_to: u64,
     pub(crate) settled_to: u64,
     pub(crate) records: Vec<NewRecord>,
-    pub(crate) tiles: Vec<NewTile>,
     pub(crate) spend: Vec<NewSpend>,
+    /// Rows of the list of decisions, each with the sequence of the record that last changed it.
     pub(crate) decisions: Vec<(u64, DecisionRow)>,
+    pub(crate) tree: TreeStep,
+}
+
+/// How the tree grows.
+#[derive(Debug)]
+pub(crate) struct TreeStep {
+    pub(crate) log: Arc<str>,
+    /// The head that the step was built on; the commit fails unless it still stands.
+    pub(crate) old_frontier: Vec<u8>,
+    pub(crate) old_size: u64,
+    pub(crate) new_frontier: Vec<u8>,
+    pub(crate) new_size: u64,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) tiles: Vec<NewTile>,
     pub(crate) checkpoint: Option<NewCheckpoint>,
+}
+
+impl TreeStep {
+    /// Whether it is no more than a new head.
+    fn is_plain(&self) -> bool {
+        self.runs.is_empty() && self.tiles.is_empty() && self.checkpoint.is_none()
+    }
 }
 
 /// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
@@ -98,18 +115,17 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
 
 async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
-    let rest = !(batch.records.is_empty()
-        && batch.tiles.is_empty()
-        && batch.decisions.is_empty()
-        && batch.checkpoint.is_none());
+    let rest = !(batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.is_plain());
     begin(connection, &mut batch, first, rest).await?;
     if !rest {
         return Ok(());
     }
-    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
+    let Batch { replica, records, spend, decisions, tree, .. } = batch;
+    let TreeStep { log, runs, tiles, checkpoint, .. } = tree;
     insert(connection, &RECORDS, records, |args, row| record(args, replica, row)).await?;
+    insert(connection, &RUNS, runs, run).await?;
     insert(connection, &TILES, tiles, tile).await?;
-    insert(connection, &DECISIONS, decisions, decision).await?;
+    insert(connection, &DECISIONS, decisions, |args, row| decision(args, replica, row)).await?;
     if let Some(checkpoint) = checkpoint {
         sign(connection, &log, checkpoint).await?;
     }
@@ -121,7 +137,8 @@ async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<()
 
 /// Begins, inserts the first records and moves the head; where there is no `rest` to come, books the spend and
 /// commits too. The head is compared and set, so that two sequencers, or a database that was changed behind our
-/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses.
+/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses. So it
+/// is with the replica's epoch.
 async fn begin(
     connection: &mut SqliteConnection,
     batch: &mut Batch,
@@ -132,24 +149,28 @@ async fn begin(
     let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, rest)).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
-    args.reserve(records.len() * RECORDS.columns + 9, 0);
+    args.reserve(records.len() * RECORDS.columns + 13, 0);
     for row in records {
         record(&mut args, batch.replica, row)?;
     }
-    add(&mut args, to_i64(batch.old_size)?)?;
-    add(&mut args, std::mem::take(&mut batch.old_frontier))?;
-    add(&mut args, to_i64(batch.new_size)?)?;
-    add(&mut args, std::mem::take(&mut batch.new_frontier))?;
+    add(&mut args, batch.epoch)?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
-    add(&mut args, Arc::clone(&batch.log))?;
+    add(&mut args, batch.replica.get())?;
+    let tree = &mut batch.tree;
+    add(&mut args, to_i64(tree.old_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.old_frontier))?;
+    add(&mut args, to_i64(tree.new_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.new_frontier))?;
+    add(&mut args, batch.time_ms)?;
+    add(&mut args, Arc::clone(&tree.log))?;
     if !rest {
         add(&mut args, bookings(&batch.spend)?)?;
     }
     // All rows, not the first: the driver stops at the statement whose rows nobody takes.
     match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
-        Ok(moved) if moved.len() == 1 => Ok(()),
+        Ok(moved) if moved.len() == 2 => Ok(()),
         Ok(_) | Err(StoreError::Conflict(_)) => Err(StoreError::Conflict(
             "the head of the audit log is not where this server left it: another server writes to this \
              database, or it was changed or restored while the server ran"
@@ -168,8 +189,10 @@ fn write_begin(rows: usize, rest: bool) -> String {
     let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
     let finish = if rest { String::new() } else { format!("; {SPEND}; COMMIT") };
     format!(
-        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, \
-         frontier = ?, time_ms = ?, indexed_to = ?, settled_to = ? WHERE log = ? RETURNING size{finish}"
+        "BEGIN IMMEDIATE; {insert}UPDATE replicas SET epoch = CASE WHEN epoch = ? THEN epoch END, \
+         heartbeat_ms = ?, indexed_to = ?, settled_to = ? WHERE number = ? RETURNING epoch; \
+         UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, frontier = ?, time_ms = ? \
+         WHERE log = ? RETURNING size{finish}"
     )
 }
 
@@ -209,7 +232,6 @@ async fn sign(
 
 fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) -> Result<(), StoreError> {
     add(args, replica.record(row.replica_sequence)?)?;
-    add(args, to_i64(row.leaf)?)?;
     add(args, row.time_ms)?;
     add(args, row.kind)?;
     add(args, row.scope)?;
@@ -218,6 +240,11 @@ fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) ->
     add(args, row.leaf_hash.to_vec())?;
     add(args, row.sections)?;
     add(args, row.index_update)
+}
+
+fn run(args: &mut SqliteArguments, row: Run) -> Result<(), StoreError> {
+    add(args, to_i64(row.leaf)?)?;
+    add(args, row.record)
 }
 
 fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
@@ -229,9 +256,13 @@ fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
     add(args, row.root.to_vec())
 }
 
-fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Result<(), StoreError> {
+fn decision(
+    args: &mut SqliteArguments,
+    replica: ReplicaNumber,
+    (sequence, row): (u64, DecisionRow),
+) -> Result<(), StoreError> {
     add(args, row.id)?;
-    add(args, to_i64(leaf)?)?;
+    add(args, replica.record(sequence)?)?;
     add(args, row.time_ms)?;
     add(args, row.scope)?;
     add(args, row.key_id)?;
@@ -282,16 +313,17 @@ impl Insert {
 }
 
 static RECORDS: Insert = Insert::new(
-    "records (id, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
-    10,
+    "records (id, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
+    9,
     "",
 );
+static RUNS: Insert = Insert::new("tree_runs (leaf, record)", 2, "");
 static TILES: Insert = Insert::new("tree_tiles (level, position, first_ms, last_ms, hashes, root)", 6, "");
 static DECISIONS: Insert = Insert::new(
-    "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
+    "decisions (id, record, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
      overhead_us, status, code)",
     14,
-    " ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
+    " ON CONFLICT (id) DO UPDATE SET record = excluded.record, time_ms = excluded.time_ms, scope = excluded.scope, \
      key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, endpoint = excluded.endpoint, \
      redactions = excluded.redactions, classes = excluded.classes, cost_nano = excluded.cost_nano, \
      overhead_us = excluded.overhead_us, status = excluded.status, \

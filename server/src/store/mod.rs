@@ -15,6 +15,7 @@ pub mod keys;
 pub mod people;
 pub(crate) mod records;
 pub(crate) mod replicas;
+pub(crate) mod runs;
 pub mod scopes;
 pub(crate) mod sections;
 pub mod service_tokens;
