@@ -224,11 +224,14 @@ async fn told(app: &TestApp, said: &[Value]) -> (Vec<Value>, Value) {
     (deltas, whole)
 }
 
+/// A message or delta with a text at one position.
+type Spot = fn(&str) -> Value;
+
 /// Wherever a model puts a placeholder, in two pieces or whole, the client finds the value there and nowhere else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_come_back_at_the_position_of_their_placeholder() {
     let app = TestApp::start().await;
-    let spots: [(&str, fn(&str) -> Value); 8] = [
+    let spots: [(&str, Spot); 8] = [
         ("/content", |t| json!({ "content": t })),
         ("/refusal", |t| json!({ "refusal": t })),
         ("/reasoning_content", |t| json!({ "reasoning_content": t })),

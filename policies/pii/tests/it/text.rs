@@ -153,9 +153,8 @@ fn written(text: &str, needless: u64) -> String {
         if needless >> (at % 64) & 1 == 1 {
             out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         } else {
-            out.push_str(
-                serde_json::to_string(&c).unwrap().trim_start_matches('"').strip_suffix('"').unwrap(),
-            );
+            let quoted = serde_json::Value::from(c.to_string()).to_string();
+            out.push_str(&quoted[1..quoted.len() - 1]);
         }
     }
     out + "\""
