@@ -16,6 +16,7 @@ mod pending;
 mod prune;
 mod read;
 mod recover;
+mod sequencer;
 mod tail;
 
 use std::path::PathBuf;

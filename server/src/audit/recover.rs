@@ -16,6 +16,7 @@ use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
 use super::tail::Tail;
 use crate::clock::Clock;
+use crate::store::entities::checkpoints;
 use crate::store::replicas::{self, Registered, ReplicaNumber};
 use crate::store::tree::TreeHead;
 use crate::store::{Store, StoreError, decisions::DecisionRow, records, runs, tree};
@@ -174,6 +175,12 @@ fn read_file(file: Option<&Path>) -> Result<Option<String>, AuditOpenError> {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(AuditOpenError::Broken(format!("{}: {err}", file.display()))),
     }
+}
+
+/// The checkpoint that a row of the database holds.
+pub(super) fn stored(row: &checkpoints::Model) -> Result<SignedCheckpoint, StoreError> {
+    SignedCheckpoint::parse(&row.note)
+        .map_err(|err| StoreError::Corrupt(format!("the last checkpoint in the database: {err}")))
 }
 
 fn parse(note: &str, which: &str) -> Result<SignedCheckpoint, AuditOpenError> {
