@@ -102,16 +102,7 @@ impl Sequencer {
             // Somebody else moved the head. It stands still now, so the rest can be read beside the transaction.
             _ => Known { tail: Tail::load(&self.store, step.head()).await?, next: HashMap::new() },
         };
-        let mut tree = TreeStep {
-            log: Arc::clone(&self.log),
-            old_frontier,
-            old_size: known.tail.frontier.size(),
-            new_frontier: Vec::new(),
-            new_size: 0,
-            runs: Vec::new(),
-            tiles: Vec::new(),
-            checkpoint: None,
-        };
+        let mut tree = TreeStep::new(&self.log, known.tail.frontier.size(), old_frontier);
         let before = known.clone();
         let mut time_ms = step.head().time_ms;
         let mut more = false;
