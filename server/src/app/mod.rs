@@ -3,6 +3,7 @@
 mod acts;
 mod config;
 mod housekeeping;
+mod lifecycle;
 mod listen;
 mod recover;
 mod router;
@@ -127,6 +128,7 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                duty: None,
             },
             clock.clone(),
         )
@@ -160,6 +162,10 @@ impl App {
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
         });
+        app.started().await.map_err(|error| StartError::System {
+            what: String::from("the start cannot be recorded"),
+            why: error.to_string(),
+        })?;
         housekeeping::start(&app);
         Ok(app)
     }
@@ -197,6 +203,9 @@ impl App {
         self.end_acts().await;
         if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
             tracing::warn!(%error, "refused authentication could not be recorded");
+        }
+        if let Err(error) = self.stopped().await {
+            tracing::error!(%error, "the stop could not be recorded");
         }
         if let Err(error) = gateway.audit.close().await {
             tracing::error!(%error, "the audit log could not be closed; the next start completes it");
