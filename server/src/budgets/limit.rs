@@ -82,7 +82,9 @@ pub fn read_thresholds(written: &[i64]) -> Result<Vec<u16>, String> {
         match u16::try_from(*percent) {
             Ok(percent @ 1..=1_000) => thresholds.push(percent),
             _ => {
-                return Err(format!("{percent} is no threshold: write per cents of the limit from 1 to 1000"));
+                return Err(format!(
+                    "{percent} is no threshold: write per cents of the limit from 1 to 1000"
+                ));
             }
         }
     }

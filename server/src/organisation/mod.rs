@@ -14,7 +14,7 @@ use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, store_key};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
 pub use price::{OwnPrices, PriceChange, PriceUsd, listed};
