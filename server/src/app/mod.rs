@@ -8,6 +8,7 @@ mod listen;
 mod recover;
 mod router;
 mod secrets;
+mod thresholds;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
+pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
 use crate::budgets::Budgets;
@@ -98,6 +100,8 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// Budgets that reach a share of their limit, as it is noticed.
+    pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// Ends of acts that the log has not taken yet.
@@ -158,6 +162,7 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            thresholds: tokio::sync::broadcast::Sender::new(64),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
