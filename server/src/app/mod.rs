@@ -128,6 +128,7 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                duty: None,
             },
             clock.clone(),
         )
