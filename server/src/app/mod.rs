@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
+pub use config::{Config, ConfigError, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
