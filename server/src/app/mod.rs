@@ -5,6 +5,7 @@ mod config;
 mod housekeeping;
 mod lifecycle;
 mod listen;
+mod membership;
 mod recover;
 mod router;
 mod secrets;
@@ -19,6 +20,7 @@ use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -98,6 +100,9 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
+    /// it must be opened again, and is then a new replica.
+    pub fenced: CancellationToken,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// Ends of acts that the log has not taken yet.
@@ -120,6 +125,8 @@ impl App {
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
         let clock = Clock::new();
+        let (duty, on_duty) = watch::channel(false);
+        let shared = store.is_shared();
         let log = log_id(&store, &clock).await?;
         let audit = Audit::open(
             store.clone(),
@@ -128,7 +135,7 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
-                duty: None,
+                duty: shared.then_some(on_duty),
             },
             clock.clone(),
         )
@@ -158,6 +165,7 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            fenced: CancellationToken::new(),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
@@ -167,6 +175,9 @@ impl App {
             why: error.to_string(),
         })?;
         housekeeping::start(&app);
+        if shared {
+            membership::start(&app, duty);
+        }
         Ok(app)
     }
 
@@ -209,6 +220,11 @@ impl App {
         }
         if let Err(error) = gateway.audit.close().await {
             tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+        }
+        if self.store.is_shared()
+            && let Err(error) = store::replicas::leave(&self.store, gateway.audit.replica()).await
+        {
+            tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
         self.store.close().await;
     }
