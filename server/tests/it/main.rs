@@ -18,6 +18,7 @@ mod audit;
 mod books;
 mod cli;
 mod crash;
+mod disk;
 mod governed;
 mod hostile;
 mod input;
