@@ -22,7 +22,7 @@ mod window;
 
 pub use ledger::{Budgets, Exhausted, Standing};
 pub use limit::{TopUp, reached, read_thresholds};
-pub use price::{Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
+pub use price::{LongContext, Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
 pub use reservation::{Reservation, Settled};
 pub use window::{Bucket, Calendar, Period, Rolling, Window};
 

@@ -30,6 +30,21 @@ pub struct Price {
     pub audio_output: i64,
     /// A million requests, whatever they hold.
     pub requests: i64,
+    /// What a request with a long input costs instead.
+    pub long: Option<LongContext>,
+}
+
+/// Prices of requests with more input tokens than some, for the whole request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongContext {
+    /// For requests with more input tokens than this.
+    pub above: u64,
+    /// Input tokens.
+    pub input: i64,
+    /// Input tokens read from the provider's cache.
+    pub cached_input: i64,
+    /// Output tokens.
+    pub output: i64,
 }
 
 /// How much a request can use at most.
@@ -60,6 +75,26 @@ impl Price {
             image_output: output,
             audio_output: output,
             requests: 0,
+            long: None,
+        }
+    }
+
+    /// The prices of a request with this much input. Where a long input has no price of its own for a kind of token, the
+    /// dearer of the kind's and the whole's holds.
+    fn with_input(&self, tokens: u64) -> Self {
+        let Some(long) = self.long.filter(|long| tokens > long.above) else { return *self };
+        Self {
+            input: long.input,
+            cached_input: long.cached_input,
+            cache_write: self.cache_write.max(long.input),
+            image_input: self.image_input.max(long.input),
+            audio_input: self.audio_input.max(long.input),
+            output: long.output,
+            reasoning: self.reasoning.max(long.output),
+            image_output: self.image_output.max(long.output),
+            audio_output: self.audio_output.max(long.output),
+            requests: self.requests,
+            long: None,
         }
     }
 
@@ -68,21 +103,22 @@ impl Price {
     #[must_use]
     pub fn cost_nano(&self, usage: &Usage) -> i64 {
         let Usage { input_tokens, output_tokens, .. } = *usage;
+        let price = self.with_input(input_tokens);
         let input = [
-            (usage.cached_input_tokens, self.cached_input),
-            (usage.cache_write_tokens, self.cache_write),
-            (usage.image_input_tokens, self.image_input),
-            (usage.audio_input_tokens, self.audio_input),
+            (usage.cached_input_tokens, price.cached_input),
+            (usage.cache_write_tokens, price.cache_write),
+            (usage.image_input_tokens, price.image_input),
+            (usage.audio_input_tokens, price.audio_input),
         ];
         let output = [
-            (usage.reasoning_tokens, self.reasoning),
-            (usage.image_output_tokens, self.image_output),
-            (usage.audio_output_tokens, self.audio_output),
+            (usage.reasoning_tokens, price.reasoning),
+            (usage.image_output_tokens, price.image_output),
+            (usage.audio_output_tokens, price.audio_output),
         ];
         to_nano(
-            parts(input_tokens, self.input, &input)
-                .saturating_add(parts(output_tokens, self.output, &output))
-                .saturating_add(i128::from(self.requests)),
+            parts(input_tokens, price.input, &input)
+                .saturating_add(parts(output_tokens, price.output, &output))
+                .saturating_add(i128::from(price.requests)),
         )
     }
 
@@ -108,17 +144,21 @@ impl Price {
     }
 
     fn input_at_most(&self, worst: WorstCase) -> i128 {
-        let mut each = self.input.max(self.cached_input).max(self.cache_write);
-        if worst.media_input {
-            each = each.max(self.image_input).max(self.audio_input);
-        }
+        let dearest = |price: &Self| {
+            let each = price.input.max(price.cached_input).max(price.cache_write);
+            if worst.media_input { each.max(price.image_input).max(price.audio_input) } else { each }
+        };
+        let each = dearest(self).max(dearest(&self.with_input(worst.input)));
         i128::from(worst.input) * i128::from(each)
     }
 
     /// Whether an image comes back, the model decides: its price counts wherever it has one.
     fn dearest_output(&self, worst: WorstCase) -> i64 {
-        let each = self.output.max(self.reasoning).max(self.image_output);
-        if worst.audio_output { each.max(self.audio_output) } else { each }
+        let dearest = |price: &Self| {
+            let each = price.output.max(price.reasoning).max(price.image_output);
+            if worst.audio_output { each.max(price.audio_output) } else { each }
+        };
+        dearest(self).max(dearest(&self.with_input(worst.input)))
     }
 
     /// With a markup, or a discount where it is negative, in hundredths of a per cent.
@@ -139,6 +179,12 @@ impl Price {
             image_output: up(self.image_output),
             audio_output: up(self.audio_output),
             requests: up(self.requests),
+            long: self.long.map(|long| LongContext {
+                above: long.above,
+                input: up(long.input),
+                cached_input: up(long.cached_input),
+                output: up(long.output),
+            }),
         }
     }
 }
@@ -248,6 +294,8 @@ pub fn day_of(now_ms: i64) -> NaiveDate {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const GPT: Price = Price { cached_input: 1_250_000_000, ..Price::of_text(2_500_000_000, 10_000_000_000) };
@@ -277,6 +325,7 @@ mod tests {
             image_output: 8_000_000,
             audio_output: 9_000_000,
             requests: 11_000_000,
+            long: None,
         };
         let usage = Usage {
             input_tokens: 15,
@@ -308,22 +357,103 @@ mod tests {
         assert_eq!(GPT.affordable_output(i64::MAX, absurd), Some(0));
     }
 
-    #[test]
-    fn a_worst_case_is_at_least_every_cost_within_it() {
-        let worst = WorstCase { input: 1_000, output: 100, media_input: true, audio_output: true };
-        let price = Price { audio_input: 40_000_000_000, reasoning: 20_000_000_000, requests: 7, ..GPT };
-        for cached in [0, 1_000] {
-            for audio in [0, 500] {
-                for reasoning in [0, 100] {
-                    let usage = Usage {
-                        audio_input_tokens: audio.min(1_000 - cached),
-                        reasoning_tokens: reasoning,
-                        ..usage(1_000, cached, 100)
-                    };
-                    assert!(price.cost_nano(&usage) <= price.worst_case_nano(worst));
-                }
+    fn any_price() -> impl Strategy<Value = Price> {
+        let long = prop::option::of((0_u64..2_000, prop::array::uniform3(0..i64::MAX)));
+        (prop::array::uniform10(0..i64::MAX), 0..i64::MAX, long).prop_map(|(of, requests, long)| Price {
+            input: of[0],
+            cached_input: of[1],
+            cache_write: of[2],
+            image_input: of[3],
+            audio_input: of[4],
+            output: of[5],
+            reasoning: of[6],
+            image_output: of[7],
+            audio_output: of[8],
+            requests,
+            long: long.map(|(above, [input, cached_input, output])| LongContext {
+                above,
+                input,
+                cached_input,
+                output,
+            }),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_worst_case_is_at_least_every_cost_within_it(
+            price in any_price(),
+            scale in prop::sample::select(&[1_i64, 1_000_000_000, i64::MAX][..]),
+            input in prop::array::uniform5(0_u64..1_000),
+            output in prop::array::uniform4(0_u64..1_000),
+            spare in (0_u64..1_000, 0_u64..1_000),
+        ) {
+            let down = |price: i64| price % scale;
+            let price = Price { input: down(price.input), output: down(price.output), ..price };
+            let usage = Usage {
+                input_tokens: input.iter().sum(),
+                cached_input_tokens: input[1],
+                cache_write_tokens: input[2],
+                image_input_tokens: input[3],
+                audio_input_tokens: input[4],
+                output_tokens: output.iter().sum(),
+                reasoning_tokens: output[1],
+                image_output_tokens: output[2],
+                audio_output_tokens: output[3],
+                ..Usage::default()
+            };
+            let worst = WorstCase {
+                input: usage.input_tokens + spare.0,
+                output: usage.output_tokens + spare.1,
+                media_input: true,
+                audio_output: true,
+            };
+            let most = price.worst_case_nano(worst);
+            prop_assert!((0..=most).contains(&price.cost_nano(&usage)));
+            // What is affordable is affordable, and one token more is not.
+            if most < i64::MAX && let Some(affordable) = price.affordable_output(most, worst) {
+                prop_assert!(affordable >= worst.output);
+                let at = |output| price.worst_case_nano(WorstCase { output, ..worst });
+                prop_assert!(at(affordable) <= most);
+                prop_assert!(at(affordable.saturating_add(1)) > most);
             }
         }
+
+        #[test]
+        fn nothing_that_a_provider_counts_makes_a_cost_wrap(
+            price in any_price(),
+            counts in prop::array::uniform9(any::<u64>()),
+        ) {
+            let usage = Usage {
+                input_tokens: counts[0],
+                cached_input_tokens: counts[1],
+                cache_write_tokens: counts[2],
+                image_input_tokens: counts[3],
+                audio_input_tokens: counts[4],
+                output_tokens: counts[5],
+                reasoning_tokens: counts[6],
+                image_output_tokens: counts[7],
+                audio_output_tokens: counts[8],
+                ..Usage::default()
+            };
+            prop_assert!(price.cost_nano(&usage) >= 0);
+        }
+    }
+
+    #[test]
+    fn a_long_input_has_prices_of_its_own_for_the_whole_request() {
+        let long = LongContext { above: 100, input: 2_000_000, cached_input: 500_000, output: 3_000_000 };
+        let price = Price { long: Some(long), ..Price::of_text(1_000_000, 2_000_000) };
+        assert_eq!(price.cost_nano(&usage(100, 0, 10)), 100 + 20);
+        assert_eq!(price.cost_nano(&usage(101, 0, 10)), 202 + 30);
+        assert_eq!(price.cost_nano(&usage(102, 2, 10)), 200 + 1 + 30);
+        let worst = |input| price.worst_case_nano(WorstCase { input, output: 10, ..WorstCase::default() });
+        assert_eq!((worst(100), worst(101)), (120, 232));
+        let affordable = |nano| {
+            price.affordable_output(nano, WorstCase { input: 101, output: 99, ..WorstCase::default() })
+        };
+        assert_eq!((affordable(231), affordable(232)), (Some(9), Some(10)));
+        assert_eq!(price.marked_up(10_000).cost_nano(&usage(101, 0, 10)), 2 * (202 + 30));
     }
 
     #[test]
