@@ -25,17 +25,17 @@ pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
-/// How long a request waits for others' reservations before a budget refuses it.
-const BUDGET_WAIT: Duration = Duration::from_secs(5);
-/// How many requests may wait so.
-const BUDGET_WAITERS: usize = 1_000;
+/// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
+/// it is looked whether another replica is short.
+const BUDGET_PATIENCE: Patience =
+    Patience { wait: Duration::from_secs(5), waiters: 1_000, look: Duration::from_millis(250) };
 
 /// Why the server could not start. The text tells what to change.
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +123,10 @@ impl App {
             clock.clone(),
         )
         .await?;
-        let budgets = Budgets::new(BUDGET_WAIT, BUDGET_WAITERS);
         recover::book_unsettled(&audit, &clock).await?;
+        let lessee = audit.lessee();
+        lessee.begin().await?;
+        let budgets = Budgets::new(lessee, BUDGET_PATIENCE, Arc::new(NoBus));
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {

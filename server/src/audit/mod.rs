@@ -27,9 +27,11 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::committer::{Command, Committer};
+use crate::budgets::Lessee;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::decisions::DecisionRow;
+use crate::store::replicas::Registered;
 
 pub use self::entry::{Appended, AuditUnavailable, Booking, BudgetId, Entry, IndexUpdate};
 pub use self::error::{AuditError, AuditOpenError};
@@ -71,6 +73,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     signer: Arc<Signer>,
+    registered: Registered,
     commands: mpsc::Sender<Command>,
     live: broadcast::Sender<Arc<DecisionRow>>,
     /// Ids of records.
@@ -109,7 +112,8 @@ impl Audit {
         };
         let end = committer::End { tail: recovered.tail, next_sequence: recovered.next_sequence };
         tokio::spawn(committer.run(end, receiver));
-        let inner = Inner { store, clock, signer, commands, live, unsettled: unsettled? };
+        let registered = recovered.replica;
+        let inner = Inner { store, clock, signer, registered, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -138,6 +142,11 @@ impl Audit {
         let log = self.inner.signer.public().name().as_str();
         let stored = crate::store::tree::last_checkpoint(&self.inner.store, log).await?;
         Ok(stored.map(|stored| stored.time_ms))
+    }
+
+    /// This server as one that leases parts of budgets, in the epoch in which it commits.
+    pub fn lessee(&self) -> Lessee {
+        Lessee::new(self.inner.store.clone(), self.inner.registered.number, self.inner.registered.epoch)
     }
 
     /// The log's public key; its text form is what an auditor is given.

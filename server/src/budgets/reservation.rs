@@ -19,7 +19,7 @@ pub(super) struct Hold {
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) shared: Arc<Shared>,
-    pub(super) holds: SmallVec<[Hold; 4]>,
+    pub(super) holds: SmallVec<[Hold; 6]>,
     pub(super) amount_nano: i64,
     pub(super) open: bool,
     pub(super) sent: bool,

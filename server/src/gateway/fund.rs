@@ -7,7 +7,7 @@ use governor::clock::{Clock as _, DefaultClock};
 
 use super::decide::Decided;
 use super::refusal::{Code, Refusal};
-use crate::budgets::{Budgets, Price, Reservation, format_usd};
+use crate::budgets::{Amount, Budgets, NotReserved, Price, Reservation, format_usd};
 use crate::providers::Operation;
 use crate::router::Candidate;
 use crate::snapshot::KeyEntry;
@@ -92,21 +92,34 @@ pub async fn fund(
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
     let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
     output = output.or(Some(ASSUMED_OUTPUT));
-    let mut lowered = false;
-    if budgets.lowers_output(&key.budgets)
-        && let Some(free) = budgets.free_nano(&key.budgets, read.auth.now_ms)
-        && let Some(affordable) = price.affordable_output(free, read.input_tokens)
-    {
-        let affordable = affordable / read.answers.max(1);
-        if affordable > 0 && output.is_some_and(|output| output > affordable) {
-            output = Some(affordable);
-            limit = Some(affordable);
-            lowered = true;
-        }
+    let asking = |output| cost(price, read.input_tokens, output, read.answers);
+    let most = asking(output);
+    // One token of output is the least that is worth asking for.
+    let cut = budgets.lowers_output(&key.budgets) && output.is_some_and(|output| output > 1);
+    let amount = Amount { most, least: if cut { asking(Some(1)) } else { most } };
+    let reservation = budgets
+        .reserve_between(&key.budgets, amount, read.auth.now_ms)
+        .await
+        .map_err(|error| not_reserved(error, candidate).decision(&decided.id))?;
+    let amount = reservation.amount_nano();
+    let affordable = price.affordable_output(amount, read.input_tokens).filter(|_| amount < most);
+    let lowered = affordable.is_some();
+    if let Some(affordable) = affordable {
+        limit = Some(affordable / read.answers.max(1));
     }
-    let amount = cost(price, read.input_tokens, output, read.answers);
-    let reservation = budgets.reserve(&key.budgets, amount, read.auth.now_ms).await.map_err(|exhausted| {
-        Refusal::new(
+    Ok(Funded {
+        reservation: Some(reservation),
+        price: Some(price),
+        worst_case_nano: Some(amount),
+        output_limit: limit,
+        lowered,
+        _sealed: (),
+    })
+}
+
+fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {
+    match error {
+        NotReserved::Exhausted(exhausted) => Refusal::new(
             Code::BudgetExceeded,
             format!(
                 "budget {} has ${} left {}, and this request could cost ${} at {}",
@@ -117,17 +130,18 @@ pub async fn fund(
                 candidate.place.name
             ),
         )
-        .decision(&decided.id)
-        .fix("lower `max_tokens`, wait for the budget's next window, or have the budget raised")
-    })?;
-    Ok(Funded {
-        reservation: Some(reservation),
-        price: Some(price),
-        worst_case_nano: Some(amount),
-        output_limit: limit,
-        lowered,
-        _sealed: (),
-    })
+        .fix("lower `max_tokens`, wait for the budget's next window, or have the budget raised"),
+        NotReserved::Unavailable { name, .. } => Refusal::new(
+            Code::Unavailable,
+            format!("nobody can say what is left of budget {name}: the database does not answer"),
+        )
+        .fix("try again in a moment; if it stays so, the server's operator has to look at its database"),
+        NotReserved::Fenced => Refusal::new(
+            Code::Unavailable,
+            "this server may spend nothing any more, because another one has taken its place",
+        )
+        .fix("try again: another server answers"),
+    }
 }
 
 fn cost(price: Price, input: u64, output: Option<u64>, answers: u64) -> i64 {

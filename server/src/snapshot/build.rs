@@ -170,6 +170,7 @@ async fn put_budgets(
         };
         budgets.put(budget, settled, now_ms);
     }
+    budgets.retain(|id| rows.iter().any(|row| row.id == id));
     Ok(rows)
 }
 

@@ -16,8 +16,8 @@ use super::{Store, StoreError};
 const SEQUENCE_BITS: u32 = 40;
 
 /// The number of a replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReplicaNumber(i64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReplicaNumber(i64);
 
 impl ReplicaNumber {
     /// The replica that wrote the record `id`.
