@@ -121,7 +121,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 index("budget_spend_short", "budget_spend", &["budget_id"])
-                    .and_where(Expr::col("short_nano").gt(0)),
+                    .and_where(Expr::col("short_nano").gt(0))
+                    .take(),
             )
             .await
     }

@@ -1,7 +1,9 @@
 //! The server as a whole: opened, kept up to date, closed.
 
+mod acts;
 mod config;
 mod housekeeping;
+mod lifecycle;
 mod listen;
 mod recover;
 mod router;
@@ -9,6 +11,7 @@ mod secrets;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,6 +22,8 @@ use bailiwick_policy::{Bundle, BundleSource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use acts::Act;
+pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
@@ -95,6 +100,10 @@ pub struct App {
     pub simulated: bool,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
+    /// Ends of acts that the log has not taken yet.
+    unended: acts::Unended,
+    /// Whether something is stored that is not in force: a snapshot could not be built of it.
+    stale: AtomicBool,
 }
 
 impl App {
@@ -119,11 +128,12 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                duty: None,
             },
             clock.clone(),
         )
         .await?;
-        recover::book_unsettled(&audit, &clock).await?;
+        recover::book_unsettled(&audit, &store, &clock).await?;
         let lessee = audit.lessee();
         lessee.begin().await?;
         let budgets = Budgets::new(lessee, BUDGET_PATIENCE, Arc::new(NoBus));
@@ -151,28 +161,15 @@ impl App {
             config,
             simulated: demo.is_some(),
             changing: tokio::sync::Mutex::new(()),
+            unended: acts::Unended::default(),
+            stale: AtomicBool::new(false),
         });
+        app.started().await.map_err(|error| StartError::System {
+            what: String::from("the start cannot be recorded"),
+            why: error.to_string(),
+        })?;
         housekeeping::start(&app);
         Ok(app)
-    }
-
-    /// Makes a change of configuration and puts it in force: one at a time, and the new snapshot is in force when this
-    /// returns.
-    ///
-    /// # Errors
-    /// The change's own error, or why no snapshot could be built of it.
-    pub async fn change<T, E>(&self, change: impl Future<Output = Result<T, E>> + Send) -> Result<T, E>
-    where
-        E: From<BuildError>,
-    {
-        let _one_at_a_time = self.changing.lock().await;
-        let done = change.await;
-        // A change that failed half-way may have stored something already (a key revoked, its record refused): what is
-        // stored is what is in force.
-        let rebuilt = self.rebuild().await;
-        let done = done?;
-        rebuilt?;
-        Ok(done)
     }
 
     /// Builds a snapshot of what is configured now and puts it in force.
@@ -185,6 +182,7 @@ impl App {
     }
 
     async fn rebuild(&self) -> Result<(), BuildError> {
+        self.stale.store(true, Ordering::Relaxed);
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
         let snapshot =
@@ -192,6 +190,7 @@ impl App {
                 .await?;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
+        self.stale.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -203,8 +202,12 @@ impl App {
             tracing::warn!(open = gateway.attempts.len(), "stopping before every attempt is settled");
         }
         gateway.stopping.cancel();
+        self.end_acts().await;
         if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
             tracing::warn!(%error, "refused authentication could not be recorded");
+        }
+        if let Err(error) = self.stopped().await {
+            tracing::error!(%error, "the stop could not be recorded");
         }
         if let Err(error) = gateway.audit.close().await {
             tracing::error!(%error, "the audit log could not be closed; the next start completes it");

@@ -13,69 +13,69 @@ use smallvec::SmallVec;
 
 /// What one replica asks for one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// The budget.
-    pub budget: i64,
+    pub(crate) budget: i64,
     /// Start of the bucket that the money is for, Unix milliseconds.
-    pub bucket_ms: i64,
+    pub(crate) bucket_ms: i64,
     /// Start of the earliest bucket that counts against the limit.
-    pub from_ms: i64,
+    pub(crate) from_ms: i64,
     /// Start of the latest one that does.
-    pub to_ms: i64,
+    pub(crate) to_ms: i64,
     /// The replica does not know yet what its own row says: the amounts below are on top of what is settled there.
-    pub first: bool,
+    pub(crate) first: bool,
     /// What it must be left with: settled, reserved, and promised to who waits.
-    pub keep: i64,
+    pub(crate) keep: i64,
     /// What it needs in all; more than `keep` where it is short.
-    pub need: i64,
+    pub(crate) need: i64,
     /// What it could use in all.
-    pub want: i64,
+    pub(crate) want: i64,
     /// What it must be left with in earlier buckets: start and amount.
-    pub older: SmallVec<[(i64, i64); 1]>,
+    pub(crate) older: SmallVec<[(i64, i64); 1]>,
     /// When it asks, Unix milliseconds.
-    pub now_ms: i64,
+    pub(crate) now_ms: i64,
 }
 
 /// A row of the database: one replica in one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Start of the bucket.
-    pub bucket_ms: i64,
+    pub(crate) bucket_ms: i64,
     /// The replica.
-    pub replica: i64,
+    pub(crate) replica: i64,
     /// What it may spend.
-    pub granted: i64,
+    pub(crate) granted: i64,
     /// What it has spent.
-    pub settled: i64,
+    pub(crate) settled: i64,
     /// What it is short of.
-    pub short: i64,
+    pub(crate) short: i64,
 }
 
 /// What is granted, and how the budget stands otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What the replica may spend in the bucket in all.
-    pub granted: i64,
+    pub(crate) granted: i64,
     /// What its own row has settled.
-    pub settled: i64,
+    pub(crate) settled: i64,
     /// The limit.
-    pub limit: i64,
+    pub(crate) limit: i64,
     /// The most that could have been granted.
-    pub most: i64,
+    pub(crate) most: i64,
     /// What is settled in other rows.
-    pub elsewhere_settled: i64,
+    pub(crate) elsewhere_settled: i64,
     /// What other replicas may spend and have not settled: idle, or held by their reservations.
-    pub others_hold: i64,
+    pub(crate) others_hold: i64,
     /// Whether another replica is short.
-    pub others_short: bool,
+    pub(crate) others_short: bool,
     /// Whether the database keeps this replica's wish for more.
-    pub short: i64,
+    pub(crate) short: i64,
 }
 
 /// Answers an ask. `limit` is the budget's, `rows` those from `ask.from_ms` to `ask.to_ms`, `live` the replicas that seem
 /// to be alive: it decides how large a slice is, never how large all of them are.
 #[must_use]
-pub fn divide(ask: &Ask, replica: i64, limit: i64, rows: &[Row], live: u32) -> Answer {
+pub(crate) fn divide(ask: &Ask, replica: i64, limit: i64, rows: &[Row], live: u32) -> Answer {
     let mut settled = 0;
     // Sums of 64-bit amounts, in 128 bits: they can't overflow.
     let (mut elsewhere, mut elsewhere_settled, mut others_hold) = (0_i128, 0_i128, 0_i128);

@@ -75,7 +75,13 @@ where
     let dry_run = decided.classified.hints.dry_run;
     if let Some(refusal) = decided.refusal() {
         timeline.end(Stage::Decide);
-        if !dry_run {
+        if dry_run {
+            let none = EntityCounts::default();
+            let marks = timeline.marks();
+            record::dry_run(gateway, &decided, &none, &[], Some(&refusal), &network, marks)
+                .await
+                .map_err(|error| unrecorded(&decided, &error))?;
+        } else {
             refuse(gateway, &decided, &refusal, &network, &timeline).await?;
         }
         return Err(refusal);
@@ -85,6 +91,10 @@ where
     let routed = route(decided);
     timeline.end(Stage::Route);
     if dry_run {
+        let (decided, order, marks) = (&routed.decided, routed.names(), timeline.marks());
+        record::dry_run(gateway, decided, &redacted.counts, &order, None, &network, marks)
+            .await
+            .map_err(|error| unrecorded(decided, &error))?;
         return Ok(dry_run::answer(&routed, &redacted));
     }
     if let Err(refusal) = fund::rate(&routed.decided.classified.read.auth.key) {

@@ -1,6 +1,6 @@
 //! Builds a snapshot from the database, the bundle and the compliance database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, Value};
@@ -170,7 +170,8 @@ async fn put_budgets(
         };
         budgets.put(budget, settled, now_ms);
     }
-    budgets.retain(|id| rows.iter().any(|row| row.id == id));
+    let declared: HashSet<i64> = rows.iter().map(|row| row.id).collect();
+    budgets.retain(|id| declared.contains(&id));
     Ok(rows)
 }
 

@@ -28,7 +28,7 @@ const STATEMENTS: usize = 256;
 const PAGE_BYTES: u32 = 8192;
 /// Pages of the write-ahead log that are moved into the database together. Each commit writes the ends of the
 /// same few trees; the fewer checkpoints, the fewer times these are moved.
-const CHECKPOINT_PAGES: &str = "4096";
+const CHECKPOINT_PAGES: &str = "1024";
 
 /// The database: one writer, several readers. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ pub(crate) mod replicas;
 pub(crate) mod runs;
 pub mod scopes;
 pub(crate) mod sections;
+pub(crate) mod sequence;
 pub mod service_tokens;
 pub mod sessions;
 pub mod settings;

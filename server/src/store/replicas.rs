@@ -17,12 +17,17 @@ const SEQUENCE_BITS: u32 = 40;
 
 /// The number of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ReplicaNumber(i64);
+pub(crate) struct ReplicaNumber(i64);
 
 impl ReplicaNumber {
     /// The replica that wrote the record `id`.
     pub(crate) const fn of(id: i64) -> Self {
         Self(id >> SEQUENCE_BITS)
+    }
+
+    /// The replica of this number.
+    pub(crate) const fn new(number: i64) -> Self {
+        Self(number)
     }
 
     /// The number itself.

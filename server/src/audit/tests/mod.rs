@@ -5,6 +5,7 @@ mod crash;
 mod durable;
 mod load;
 mod prove;
+mod replicas;
 
 use std::path::Path;
 
@@ -74,6 +75,7 @@ async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenE
         replica: "r1".into(),
         key: load_or_create_key(&folder.join("log.key"))?,
         checkpoint_file: Some(folder.join("log.checkpoint")),
+        duty: None,
     };
     let audit = Audit::open(store.clone(), config, clock.clone()).await?;
     Ok((store, audit))

@@ -102,7 +102,8 @@ fn way_out() -> &'static str {
 }
 
 fn near(written: &str, known: &[&'static str]) -> Option<String> {
-    did_you_mean(&shown(written).to_lowercase(), known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+    did_you_mean(&shown(written).to_lowercase(), known.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
 }
 
 fn read_rolling(count: &str, unit: &str, zone: Option<Tz>) -> Result<Window, String> {
