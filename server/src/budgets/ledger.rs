@@ -57,7 +57,9 @@ pub enum NotReserved {
         why: String,
     },
     /// This replica is held to be dead: others may spend what it held.
-    #[error("this replica may spend nothing any more: it was declared dead, or another one runs under its name")]
+    #[error(
+        "this replica may spend nothing any more: it was declared dead, or another one runs under its name"
+    )]
     Fenced,
 }
 
@@ -370,8 +372,7 @@ impl Shared {
         let admitted = admit(self, &mut state);
         let demand = queue::demand(&mut state, ask.budget);
         let now_ms = state.now_ms;
-        let hopes =
-            |account: &Account| demand.first > 0 && account.slice.hopes(demand.first, now_ms);
+        let hopes = |account: &Account| demand.first > 0 && account.slice.hopes(demand.first, now_ms);
         if state.accounts.get(&ask.budget).is_some_and(hopes) {
             pause = Pause::UntilWoken;
         }
@@ -452,9 +453,7 @@ fn blocking(state: &State, chain: &[i64], amount: Amount) -> NotReserved {
         return NotReserved::Fenced;
     };
     match &account.failed {
-        Some(why) => {
-            NotReserved::Unavailable { name: account.slice.budget.name.clone(), why: why.clone() }
-        }
+        Some(why) => NotReserved::Unavailable { name: account.slice.budget.name.clone(), why: why.clone() },
         None => exhausted(&account.slice, amount).into(),
     }
 }

@@ -74,6 +74,11 @@ impl Lessee {
         leases::reclaim(&self.store, self.replica, self.epoch).await.map(|_| ())
     }
 
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (&Store, ReplicaNumber, i64) {
+        (&self.store, self.replica, self.epoch)
+    }
+
     pub(super) async fn lease(&self, ask: &super::lease::Ask) -> Result<Lease, StoreError> {
         leases::lease(&self.store, self.replica, self.epoch, ask).await
     }

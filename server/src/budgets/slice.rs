@@ -168,9 +168,7 @@ impl Slice {
         let (keep, need, want) = if short {
             let need = in_use.saturating_add(demand.first);
             (in_use, need, in_use.saturating_add(demand.all).max(need))
-        } else if self.changed
-            || (self.others_short && (self.granted > promised || self.has_excess()))
-        {
+        } else if self.changed || (self.others_short && (self.granted > promised || self.has_excess())) {
             // What was promised can't be more than what is granted.
             let keep = self.granted.min(promised);
             (keep, keep, keep)

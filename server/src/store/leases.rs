@@ -5,9 +5,7 @@
 //! replica is held to be dead, and then reclaimed, or it is refused.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
 use super::entities::{budget_spend, budgets, replicas};
 use super::replicas::ReplicaNumber;
@@ -148,11 +146,7 @@ pub(crate) async fn short(store: &Store, replica: ReplicaNumber) -> Result<Vec<i
 /// Takes back what a replica held and had not spent, once its attempts without an outcome are booked. `epoch` is the
 /// one that it was raised to so that nobody could commit or lease under the one before. Nothing changes, and the
 /// answer is `false`, where it has another one: then somebody else does this, or the replica runs again.
-pub(crate) async fn reclaim(
-    store: &Store,
-    replica: ReplicaNumber,
-    epoch: i64,
-) -> Result<bool, StoreError> {
+pub(crate) async fn reclaim(store: &Store, replica: ReplicaNumber, epoch: i64) -> Result<bool, StoreError> {
     use budget_spend::Column as C;
     let transaction = store.begin().await?;
     let ours = epoch_of(&transaction, replica, LockType::Update).await? == Some(epoch);
@@ -167,4 +161,14 @@ pub(crate) async fn reclaim(
     }
     transaction.commit().await?;
     Ok(ours)
+}
+
+/// What is granted and settled of a budget, row by row.
+#[cfg(test)]
+pub(crate) async fn granted(store: &Store, budget: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows = budget_spend::Entity::find()
+        .filter(budget_spend::Column::BudgetId.eq(budget))
+        .all(&store.read)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.granted_nano, row.settled_nano)).collect())
 }

@@ -1,24 +1,98 @@
+mod model;
+mod shared;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::*;
+use crate::store::{self, Store};
 
 const NOW: i64 = 1_795_000_000_000;
 
-fn budgets(limits: &[(i64, i64, bool)]) -> Budgets {
-    let budgets = Budgets::new(Duration::from_millis(200), 100);
-    for (id, limit_nano, hard) in limits {
-        let name = format!("budget-{id}");
-        let budget = Budget {
-            id: *id,
-            name,
-            limit_nano: *limit_nano,
-            window: Window::DAY,
-            hard: *hard,
-            lower_output: false,
-        };
-        budgets.put(budget, 0, NOW);
+/// A database with budgets, for any number of replicas.
+struct Shared {
+    _folder: TempDir,
+    store: Store,
+    /// Id, limit, whether it is hard.
+    budgets: Vec<Budget>,
+}
+
+impl Shared {
+    async fn new(limits: &[(i64, i64, bool)], window: Window) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = open(folder.path()).await;
+        store::scopes::put(&store, "/", serde_json::json!({}), 0).await.unwrap();
+        let mut budgets = Vec::new();
+        for (id, limit_nano, hard) in limits {
+            let row = store::budgets::Budget {
+                id: 0,
+                scope: Some(String::from("/")),
+                key_id: None,
+                model_group: None,
+                window: window.to_string(),
+                limit_nano: *limit_nano,
+                hard: *hard,
+                thresholds: serde_json::json!([]),
+                settings: serde_json::json!({}),
+                created_ms: 0,
+            };
+            assert_eq!(store::budgets::create(&store, row).await.unwrap().0, *id);
+            budgets.push(Budget {
+                id: *id,
+                name: format!("budget-{id}"),
+                limit_nano: *limit_nano,
+                window,
+                hard: *hard,
+                lower_output: false,
+            });
+        }
+        Self { _folder: folder, store, budgets }
     }
-    budgets
+
+    async fn replica(&self, name: &str, patience: Patience, bus: Arc<dyn Bus>) -> Budgets {
+        let lessee = Lessee::register(self.store.clone(), name, NOW).await.unwrap();
+        let budgets = Budgets::new(lessee, patience, bus);
+        for budget in &self.budgets {
+            budgets.put(budget.clone(), 0, NOW);
+        }
+        budgets
+    }
+
+    /// Changes a limit as an operator does: in the database, and then on every replica.
+    async fn limit(&self, id: i64, limit_nano: i64, replicas: &[&Budgets]) {
+        let mut rows = store::budgets::list(&self.store).await.unwrap();
+        let mut row = rows.remove(rows.iter().position(|row| row.id == id).unwrap());
+        row.limit_nano = limit_nano;
+        store::budgets::update(&self.store, row).await.unwrap();
+        let mut budget = self.budgets.iter().find(|budget| budget.id == id).unwrap().clone();
+        budget.limit_nano = limit_nano;
+        for budgets in replicas {
+            budgets.put(budget.clone(), 0, NOW);
+        }
+    }
+}
+
+async fn open(folder: &Path) -> Store {
+    Store::open_file(&folder.join("bailiwick.db")).await.unwrap()
+}
+
+const PATIENCE: Patience =
+    Patience { wait: Duration::from_millis(200), waiters: 100, look: Duration::from_millis(20) };
+
+async fn budgets(limits: &[(i64, i64, bool)]) -> (Shared, Budgets) {
+    let shared = Shared::new(limits, Window::DAY).await;
+    let budgets = shared.replica("r1", PATIENCE, Arc::new(NoBus)).await;
+    (shared, budgets)
+}
+
+fn refusal(refused: NotReserved) -> Exhausted {
+    match refused {
+        NotReserved::Exhausted(exhausted) => exhausted,
+        other => panic!("{other}"),
+    }
 }
 
 fn standing(budgets: &Budgets, id: i64) -> (i64, i64) {
@@ -29,8 +103,8 @@ fn standing(budgets: &Budgets, id: i64) -> (i64, i64) {
 
 #[tokio::test]
 async fn all_or_nothing_up_the_chain() {
-    let budgets = budgets(&[(1, 100, true), (2, 50, true)]);
-    assert_eq!(budgets.reserve(&[1, 2], 60, NOW).await.unwrap_err().name, "budget-2");
+    let (_shared, budgets) = budgets(&[(1, 100, true), (2, 50, true)]).await;
+    assert_eq!(refusal(budgets.reserve(&[1, 2], 60, NOW).await.unwrap_err()).name, "budget-2");
     assert_eq!(standing(&budgets, 1), (0, 0));
     let held = budgets.reserve(&[1, 2], 50, NOW).await.unwrap();
     assert_eq!(standing(&budgets, 1), (0, 50));
@@ -42,7 +116,7 @@ async fn all_or_nothing_up_the_chain() {
 
 #[tokio::test]
 async fn dropped_after_sending_is_booked_whole_and_before_it_goes_back() {
-    let budgets = budgets(&[(1, 100, true)]);
+    let (_shared, budgets) = budgets(&[(1, 100, true)]).await;
     let mut sent = budgets.reserve(&[1], 40, NOW).await.unwrap();
     sent.sent();
     drop(sent);
@@ -55,7 +129,7 @@ async fn dropped_after_sending_is_booked_whole_and_before_it_goes_back() {
 
 #[tokio::test]
 async fn waits_for_others_reservations_but_not_for_money_that_is_gone() {
-    let budgets = budgets(&[(1, 100, true)]);
+    let (_shared, budgets) = budgets(&[(1, 100, true)]).await;
     let held = budgets.reserve(&[1], 80, NOW).await.unwrap();
     let waiting = tokio::spawn({
         let budgets = budgets.clone();
@@ -67,13 +141,13 @@ async fn waits_for_others_reservations_but_not_for_money_that_is_gone() {
     waiting.await.unwrap().unwrap().settle(50);
     assert_eq!(standing(&budgets, 1), (60, 0));
     let started = std::time::Instant::now();
-    assert_eq!(budgets.reserve(&[1], 41, NOW).await.unwrap_err().free_nano, 40);
+    assert_eq!(refusal(budgets.reserve(&[1], 41, NOW).await.unwrap_err()).free_nano, 40);
     assert!(started.elapsed() < Duration::from_millis(150), "refused without waiting");
 }
 
 #[tokio::test]
 async fn waiting_is_bounded_in_order_and_survives_a_waiter_who_leaves() {
-    let budgets = budgets(&[(1, 100, true)]);
+    let (_shared, budgets) = budgets(&[(1, 100, true)]).await;
     let held = budgets.reserve(&[1], 100, NOW).await.unwrap();
     let leaves = tokio::spawn({
         let budgets = budgets.clone();
@@ -97,14 +171,14 @@ async fn waiting_is_bounded_in_order_and_survives_a_waiter_who_leaves() {
 
 #[tokio::test]
 async fn soft_budgets_count_and_never_refuse() {
-    let budgets = budgets(&[(1, 10, false)]);
+    let (_shared, budgets) = budgets(&[(1, 10, false)]).await;
     budgets.reserve(&[1], 50, NOW).await.unwrap().settle(50);
     assert_eq!(standing(&budgets, 1), (50, 0));
 }
 
 #[tokio::test]
 async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
-    let budgets = budgets(&[(1, 100, true)]);
+    let (_shared, budgets) = budgets(&[(1, 100, true)]).await;
     let late = budgets.reserve(&[1], 100, NOW).await.unwrap();
     let tomorrow = NOW + 86_400_000;
     let held = budgets.reserve(&[1], 100, tomorrow).await.unwrap();
@@ -117,7 +191,7 @@ async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn never_over_the_limit_under_concurrency() {
-    let budgets = budgets(&[(1, 1_000, true), (2, 700, true)]);
+    let (_shared, budgets) = budgets(&[(1, 1_000, true), (2, 700, true)]).await;
     let mut tasks = Vec::new();
     for task in 0..64_i64 {
         let budgets = budgets.clone();
