@@ -4,7 +4,7 @@
 //! reservations, or what other replicas hold, stand in the way of therefore waits, in order and for a bounded time,
 //! until they have come back; one that could not be admitted even if all of them did is refused at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -82,8 +82,12 @@ pub struct Exhausted {
 pub struct Standing {
     /// The budget.
     pub budget: Budget,
-    /// Start of the open bucket, Unix milliseconds.
+    /// Start of the open window's last bucket, Unix milliseconds.
     pub window_start_ms: i64,
+    /// What may be spent in it, nano-dollars: the limit, what was topped up and what was carried over.
+    pub limit_nano: i64,
+    /// What of it was carried over from the window before.
+    pub carried_nano: i64,
     /// Settled in its window by all replicas, as far as this one knows, nano-dollars.
     pub settled_nano: i64,
     /// Held by open reservations of this replica, nano-dollars.
@@ -135,27 +139,28 @@ impl Budgets {
         Self { shared, patience }
     }
 
-    /// Adds a budget or changes its terms. `settled_nano` is what the database has booked in the bucket of `now_ms`: to
-    /// show, until the database is asked.
-    pub fn put(&self, budget: Budget, settled_nano: i64, now_ms: i64) {
+    /// Adds a budget or changes its terms. `seen` says what the database has booked in which bucket, by its start, from
+    /// the window before that of `now_ms` on: to show, until the database is asked.
+    pub fn put(&self, budget: Budget, seen: &[(i64, i64)], now_ms: i64) {
         let id = budget.id;
         let mut state = self.shared.lock();
         state.now_ms = state.now_ms.max(now_ms);
         match state.accounts.get_mut(&id) {
-            Some(account) if account.slice.budget.window == budget.window => account.slice.put(budget),
+            Some(account) if account.slice.budget.window == budget.window => {
+                account.slice.put(budget, now_ms)
+            }
             _ => {
-                let bucket = budget.window.bucket(now_ms);
-                let slice = Slice::new(budget, bucket, settled_nano);
+                let slice = Slice::new(budget, seen, now_ms);
                 state.accounts.insert(id, Account { slice, tended: None, failed: None });
             }
         }
         self.shared.settle_down(state, &[id]);
     }
 
-    /// Forgets every budget but these.
-    pub fn retain(&self, keep: impl Fn(i64) -> bool) {
+    /// Forgets budgets that are no longer declared. What is held on them is booked all the same.
+    pub fn keep_only(&self, ids: &BTreeSet<i64>) {
         let mut state = self.shared.lock();
-        state.accounts.retain(|id, _| keep(*id));
+        state.accounts.retain(|id, _| ids.contains(id));
         self.shared.settle_down(state, &[]);
     }
 
@@ -268,8 +273,10 @@ impl Budgets {
                 Standing {
                     budget: slice.budget.clone(),
                     window_start_ms: slice.bucket.start_ms,
-                    settled_nano: slice.settled_in_all(),
-                    reserved_nano: slice.reserved,
+                    limit_nano: slice.limit(now_ms),
+                    carried_nano: slice.carried(),
+                    settled_nano: slice.settled_in_window(),
+                    reserved_nano: slice.reserved_in_window(),
                 }
             })
             .collect();

@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::lease::{Answer, Ask};
+use super::lease::{Answer, Ask, Kept};
 use super::{Bucket, Budget};
 
 /// How long an answer tells that there is no room, in milliseconds; then it is asked for again.
@@ -23,8 +23,13 @@ pub(super) struct Slice {
     pub(super) settled: i64,
     /// Held by open reservations of this bucket, nano-dollars.
     pub(super) reserved: i64,
-    /// Settled by everybody when the bucket was first seen: to show, as long as nothing was asked.
-    pub(super) before: i64,
+    /// What the database had settled in which bucket when the budget was put here: to show, as long as nothing was
+    /// asked.
+    seen: Vec<(i64, i64)>,
+    /// What was carried over into this window.
+    carried: i64,
+    /// The limit stands until then, Unix milliseconds, and so does the bucket.
+    until_ms: i64,
     /// How the budget stood when the database was last asked.
     pub(super) known: Option<Known>,
     /// Earlier buckets that count still.
@@ -70,53 +75,130 @@ pub(super) struct Demand {
 }
 
 impl Slice {
-    pub(super) fn new(budget: Budget, bucket: Bucket, before: i64) -> Self {
-        Self {
+    /// `seen` says what the database has settled in which bucket, by its start, from the window before on.
+    pub(super) fn new(budget: Budget, seen: &[(i64, i64)], now_ms: i64) -> Self {
+        let bucket = budget.window.bucket(now_ms);
+        let mut slice = Self {
             budget,
             bucket,
             granted: 0,
             settled: 0,
             reserved: 0,
-            before,
+            seen: seen.to_vec(),
+            carried: 0,
+            until_ms: 0,
             known: None,
             older: SmallVec::new(),
             others_short: false,
             wished: false,
             unsure: false,
             changed: false,
-        }
+        };
+        slice.refresh(now_ms);
+        slice
     }
 
-    /// Changes the terms. What was granted under the old ones and is not in use is given back.
-    pub(super) fn put(&mut self, budget: Budget) {
-        if budget.limit_nano != self.budget.limit_nano || budget.hard != self.budget.hard {
-            self.changed = true;
-            self.granted = self.granted.min(self.in_use());
+    /// Changes the terms; the window is the same. What was granted under the old ones and is not in use is given back.
+    pub(super) fn put(&mut self, budget: Budget, now_ms: i64) {
+        self.roll(now_ms);
+        let terms = |budget: &Budget| (budget.limit_at(now_ms), budget.hard, budget.carry_over_nano);
+        if terms(&budget) != terms(&self.budget) {
+            self.reconsider();
         }
         self.budget = budget;
+        self.refresh(now_ms);
     }
 
-    /// Begins the bucket that holds `now_ms` if another one is still open. Time handed in never goes backwards
-    /// (`clock`), but a request may carry a slightly older instant than one before it: the later bucket stays.
+    /// Begins the bucket that holds `now_ms` if another one is still open, and looks at the limit again where it has
+    /// changed. Time handed in never goes backwards (`clock`), but a request may carry a slightly older instant than
+    /// one before it: the later bucket stays.
     pub(super) fn roll(&mut self, now_ms: i64) {
-        if self.bucket.end_ms.is_none_or(|end| now_ms < end) {
+        if now_ms < self.until_ms {
             return;
         }
-        let window = self.budget.window;
-        if window.rolls() {
-            let from_ms = window.counts_from(now_ms);
-            self.older.push(Older {
-                start_ms: self.bucket.start_ms,
-                settled: self.settled,
-                reserved: self.reserved,
-                excess: true,
-            });
-            self.older.retain(|older| older.start_ms >= from_ms);
+        if self.bucket.end_ms.is_none_or(|end| now_ms < end) {
+            // A top-up begins or ends.
+            self.reconsider();
+            self.refresh(now_ms);
+            return;
         }
-        self.bucket = window.bucket(now_ms);
-        (self.granted, self.settled, self.reserved, self.before) = (0, 0, 0, 0);
+        self.older.push(Older {
+            start_ms: self.bucket.start_ms,
+            settled: self.settled,
+            reserved: self.reserved,
+            excess: self.budget.hard,
+        });
+        self.bucket = self.budget.window.bucket(now_ms);
+        let oldest_ms = self.oldest_ms();
+        self.older.retain(|older| older.start_ms >= oldest_ms);
+        self.seen.retain(|(start_ms, _)| *start_ms >= oldest_ms);
+        (self.granted, self.settled, self.reserved) = (0, 0, 0);
         self.known = None;
         (self.unsure, self.changed) = (false, false);
+        self.refresh(now_ms);
+    }
+
+    fn refresh(&mut self, now_ms: i64) {
+        let changes = [self.bucket.end_ms, self.budget.limit_changes(now_ms)];
+        self.until_ms = changes.into_iter().flatten().min().unwrap_or(i64::MAX);
+        if self.known.is_none() {
+            let before = self.budget.window.bucket_before(self.bucket.start_ms);
+            let spent = before.map_or(0, |before| {
+                let older = self.older.iter().filter(|older| older.start_ms == before.start_ms);
+                older.fold(self.seen_in(before.start_ms, before.start_ms), |sum, older| {
+                    sum.saturating_add(older.settled).saturating_add(older.reserved)
+                })
+            });
+            self.carried = self.budget.carried_nano(before, spent);
+        }
+    }
+
+    fn reconsider(&mut self) {
+        self.changed = true;
+        self.granted = self.granted.min(self.in_use());
+    }
+
+    /// The start of the earliest bucket that counts against the limit.
+    fn from_ms(&self) -> i64 {
+        if self.budget.window.rolls() {
+            self.budget.window.counts_from(self.bucket.start_ms)
+        } else {
+            self.bucket.start_ms
+        }
+    }
+
+    /// The start of the earliest bucket that matters in any way.
+    fn oldest_ms(&self) -> i64 {
+        let before = self.budget.window.bucket_before(self.bucket.start_ms);
+        match before.filter(|_| self.budget.carries_over()) {
+            Some(before) => before.start_ms,
+            None => self.from_ms(),
+        }
+    }
+
+    fn seen_in(&self, from_ms: i64, to_ms: i64) -> i64 {
+        let seen = self.seen.iter().filter(|(start_ms, _)| (from_ms..=to_ms).contains(start_ms));
+        seen.fold(0, |sum, (_, nano)| sum.saturating_add(*nano))
+    }
+
+    /// What may be spent in the window now, as far as this replica knows.
+    pub(super) fn limit(&self, now_ms: i64) -> i64 {
+        self.budget.limit_at(now_ms).saturating_add(self.carried)
+    }
+
+    /// What of it was carried over.
+    pub(super) fn carried(&self) -> i64 {
+        self.carried
+    }
+
+    /// Held by open reservations of this replica in the window.
+    pub(super) fn reserved_in_window(&self) -> i64 {
+        self.counting().fold(self.reserved, |sum, older| sum.saturating_add(older.reserved))
+    }
+
+    fn counting(&self) -> impl Iterator<Item = &Older> {
+        let from_ms = self.from_ms();
+        self.older.iter().filter(move |older| older.start_ms >= from_ms)
     }
 
     pub(super) fn in_use(&self) -> i64 {
@@ -134,11 +216,15 @@ impl Slice {
         Some(known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.settled))
     }
 
-    /// Settled in this bucket and those that count with it, by all replicas, as far as this one knows.
-    pub(super) fn settled_in_all(&self) -> i64 {
+    /// Settled in the window by all replicas, as far as this one knows.
+    pub(super) fn settled_in_window(&self) -> i64 {
         match self.known {
-            Some(known) if self.budget.hard => self.settled.saturating_add(known.elsewhere_settled),
-            _ => self.before.saturating_add(self.settled),
+            Some(known) => self.settled.saturating_add(known.elsewhere_settled),
+            None => {
+                let seen = self.seen_in(self.from_ms(), self.bucket.start_ms);
+                let own = seen.saturating_add(self.settled);
+                self.counting().fold(own, |sum, older| sum.saturating_add(older.settled))
+            }
         }
     }
 
@@ -180,16 +266,14 @@ impl Slice {
         self.granted = keep;
         self.wished |= short;
         self.unsure = true;
-        let window = self.budget.window;
-        let from_ms = match self.bucket.start_ms {
-            start if window.rolls() => window.counts_from(start),
-            start => start,
-        };
+        let from_ms = self.from_ms();
         Some(Ask {
             budget: self.budget.id,
+            window: self.budget.window,
+            oldest_ms: self.oldest_ms(),
             bucket_ms: self.bucket.start_ms,
             from_ms,
-            to_ms: if window.rolls() { i64::MAX } else { self.bucket.start_ms },
+            to_ms: if self.budget.window.rolls() { i64::MAX } else { from_ms },
             first: self.known.is_none(),
             keep,
             need,
@@ -197,7 +281,11 @@ impl Slice {
             older: self
                 .older
                 .iter()
-                .map(|older| (older.start_ms, older.settled.saturating_add(older.reserved)))
+                .map(|older| Kept {
+                    bucket_ms: older.start_ms,
+                    settled: older.settled,
+                    in_use: older.settled.saturating_add(older.reserved),
+                })
                 .collect(),
             now_ms,
         })
@@ -206,15 +294,22 @@ impl Slice {
     /// Takes the answer to the last ask. Without one, what was asked for is not held, and what was to be kept is.
     pub(super) fn answered(&mut self, ask: &Ask, answer: &Answer) {
         for older in &mut self.older {
-            let told = ask.older.iter().find(|(start, _)| *start == older.start_ms);
-            if told.is_some_and(|(_, keep)| *keep == older.settled.saturating_add(older.reserved)) {
+            let told = ask.older.iter().find(|kept| kept.bucket_ms == older.start_ms);
+            if told.is_some_and(|kept| kept.in_use == older.settled.saturating_add(older.reserved)) {
                 older.excess = false;
             }
         }
         self.others_short = answer.others_short;
         self.wished = answer.short > 0;
+        if ask.first {
+            // It was counted among what was seen.
+            for (_, nano) in self.seen.iter_mut().filter(|(start_ms, _)| *start_ms == ask.bucket_ms) {
+                *nano = nano.saturating_sub(answer.settled);
+            }
+        }
         if ask.bucket_ms != self.bucket.start_ms {
             // It was rolled meanwhile, and nothing of what came is needed any more.
+            let matters = ask.bucket_ms >= self.oldest_ms();
             match self.older.iter_mut().find(|older| older.start_ms == ask.bucket_ms) {
                 Some(older) => {
                     older.excess = true;
@@ -222,7 +317,7 @@ impl Slice {
                         older.settled = older.settled.saturating_add(answer.settled);
                     }
                 }
-                None if self.budget.window.rolls() => self.older.push(Older {
+                None if matters => self.older.push(Older {
                     start_ms: ask.bucket_ms,
                     settled: answer.settled,
                     reserved: 0,
@@ -235,6 +330,7 @@ impl Slice {
         if ask.first && self.known.is_none() {
             self.settled = self.settled.saturating_add(answer.settled);
         }
+        self.carried = answer.carried;
         self.granted = answer.granted;
         (self.unsure, self.changed) = (false, false);
         self.known = Some(Known {
@@ -255,7 +351,11 @@ impl Slice {
             // A bucket that no longer counts takes nothing from the one that is open; the database books it there.
             older.reserved = older.reserved.saturating_sub(held);
             older.settled = older.settled.saturating_add(cost);
-            older.excess = true;
+            older.excess = self.budget.hard;
+            let from_ms = self.from_ms();
+            if let Some(known) = self.known.as_mut().filter(|_| start_ms >= from_ms) {
+                known.elsewhere_settled = known.elsewhere_settled.saturating_add(cost);
+            }
         }
     }
 

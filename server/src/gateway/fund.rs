@@ -3,11 +3,12 @@
 
 use std::num::NonZeroU32;
 
+use bailiwick_compliance_db::Feature;
 use governor::clock::{Clock as _, DefaultClock};
 
 use super::decide::Decided;
 use super::refusal::{Code, Refusal};
-use crate::budgets::{Amount, Budgets, NotReserved, Price, Reservation, format_usd};
+use crate::budgets::{Amount, Budgets, NotReserved, Price, Reservation, WorstCase, format_usd};
 use crate::providers::Operation;
 use crate::router::Candidate;
 use crate::snapshot::KeyEntry;
@@ -59,18 +60,24 @@ pub async fn fund(
     budgets: &Budgets,
 ) -> Result<Funded, Refusal> {
     let read = &decided.classified.read;
-    let key = &read.auth.key;
-    let price = candidate.route.price;
+    let (now_ms, chain) = (read.auth.now_ms, read.auth.key.budgets.of(&read.model));
+    let price = candidate.route.prices.at(now_ms);
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
-    let mut output = match read.operation {
+    let output = match read.operation {
         Operation::ChatCompletions => smallest([asked, ruled, candidate.route.max_output_tokens]),
         Operation::Embeddings => Some(0),
     };
+    let worst = |output: Option<u64>| WorstCase {
+        input: read.input_tokens,
+        output: output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(read.answers),
+        media_input: read.opaque,
+        audio_output: read.features.contains(Feature::Audio),
+    };
     let capped = ruled.filter(|ruled| asked.is_none_or(|asked| asked > *ruled));
-    if key.budgets.is_empty() {
+    if chain.is_empty() {
         return Ok(Funded {
-            worst_case_nano: price.map(|price| cost(price, read.input_tokens, output, read.answers)),
+            worst_case_nano: price.map(|price| price.worst_case_nano(worst(output))),
             reservation: None,
             price,
             output_limit: capped,
@@ -91,18 +98,17 @@ pub async fn fund(
     };
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
     let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
-    output = output.or(Some(ASSUMED_OUTPUT));
-    let asking = |output| cost(price, read.input_tokens, output, read.answers);
-    let most = asking(output);
+    let output = output.unwrap_or(ASSUMED_OUTPUT);
+    let most = price.worst_case_nano(worst(Some(output)));
     // One token of output is the least that is worth asking for.
-    let cut = budgets.lowers_output(&key.budgets) && output.is_some_and(|output| output > 1);
-    let amount = Amount { most, least: if cut { asking(Some(1)) } else { most } };
+    let least =
+        if budgets.lowers_output(chain) { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
     let reservation = budgets
-        .reserve_between(&key.budgets, amount, read.auth.now_ms)
+        .reserve_between(chain, Amount { most, least }, now_ms)
         .await
         .map_err(|error| not_reserved(error, candidate).decision(&decided.id))?;
     let amount = reservation.amount_nano();
-    let affordable = price.affordable_output(amount, read.input_tokens).filter(|_| amount < most);
+    let affordable = price.affordable_output(amount, worst(Some(output))).filter(|_| amount < most);
     let lowered = affordable.is_some();
     if let Some(affordable) = affordable {
         limit = Some(affordable / read.answers.max(1));
@@ -138,17 +144,10 @@ fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {
         .fix("try again in a moment; if it stays so, the server's operator has to look at its database"),
         NotReserved::Fenced => Refusal::new(
             Code::Unavailable,
-            "this server may spend nothing any more, because another one has taken its place",
+            "this server may spend nothing any more: another one has taken its place",
         )
         .fix("try again: another server answers"),
     }
-}
-
-fn cost(price: Price, input: u64, output: Option<u64>, answers: u64) -> i64 {
-    price
-        .cost_nano(input, 0, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers))
-        // A provider may charge cached input more than fresh input (a cache write); the worst case is the dearer one.
-        .max(price.cost_nano(input, input, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers)))
 }
 
 fn smallest<const N: usize>(limits: [Option<u64>; N]) -> Option<u64> {

@@ -208,7 +208,7 @@ async fn attempts(
             Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 let attempt = Attempt { gateway, attempted, funded };
-                attempt.stream(first, *events, &mut rewriter, timeline, reply).await;
+                attempt.stream(*first, *events, &mut rewriter, timeline, reply).await;
                 return;
             }
             Err(failure) => Err(failure),
@@ -303,11 +303,7 @@ impl Attempt<'_> {
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
         }
-        if self.funded.lowered
-            && let Some(limit) = self.funded.output_limit
-        {
-            response.headers_mut().insert("x-bailiwick-output-limit", limit.into());
-        }
+        self.tell_limit(response.headers_mut());
         timeline.end(Stage::Respond);
         if reply.send(Ok(response)).is_err() {
             // It was answered in full and the usage is known; only nobody waited for it.
@@ -334,6 +330,7 @@ impl Attempt<'_> {
             self.attempted.redactions,
         );
         let headers = response.headers_mut();
+        self.tell_limit(headers);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
@@ -375,6 +372,15 @@ impl Attempt<'_> {
     fn cost(&self, ending: &Ending) -> Option<String> {
         let cost_nano = settle::cost(&self.funded, ending).cost_nano;
         settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
+    }
+
+    /// Tells the client that a budget lowered its output limit, and to what.
+    fn tell_limit(&self, headers: &mut HeaderMap) {
+        if self.funded.lowered
+            && let Some(limit) = self.funded.output_limit
+        {
+            headers.insert("x-bailiwick-output-limit", limit.into());
+        }
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {

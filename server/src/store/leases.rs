@@ -7,10 +7,11 @@
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
-use super::entities::{budget_spend, budgets, replicas};
+use super::entities::{budget_spend, budget_top_ups, budgets, replicas};
 use super::replicas::ReplicaNumber;
 use super::{Store, StoreError};
-use crate::budgets::lease::{Answer, Ask, Row, divide};
+use crate::budgets::lease::{Answer, Ask, Kept, Row, divide};
+use crate::budgets::{Budget, TopUp};
 
 /// A replica that committed within this time of the asker's clock seems to be alive, in milliseconds. A wrong guess
 /// makes slices larger or smaller than they should be, no more.
@@ -50,14 +51,20 @@ async fn in_transaction(
     if epoch_of(transaction, replica, LockType::KeyShare).await? != Some(epoch) {
         return Ok(Lease::Fenced);
     }
+    let top_ups = top_ups(transaction, ask).await?;
+    let budget = match Budget::declared(&budget, top_ups).map_err(StoreError::Corrupt)? {
+        Some(budget) if budget.window == ask.window => budget,
+        Some(_) => return Err(StoreError::Unavailable("the budget's window has just been changed".into())),
+        None => return Ok(Lease::Gone),
+    };
     let live = live(transaction, replica, ask.now_ms).await?;
     let rows = rows(transaction, ask).await?;
-    let answer = divide(ask, replica.get(), budget.limit_nano, &rows, live);
-    for (bucket_ms, keep) in &ask.older {
+    let answer = divide(ask, replica.get(), &budget, &rows, live);
+    for Kept { bucket_ms, in_use, .. } in &ask.older {
         let there = |row: &Row| row.replica == replica.get() && row.bucket_ms == *bucket_ms;
-        if rows.iter().any(|row| there(row) && row.granted != *keep) {
+        if rows.iter().any(|row| there(row) && row.granted != *in_use) {
             budget_spend::Entity::update_many()
-                .col_expr(budget_spend::Column::GrantedNano, Expr::value(*keep))
+                .col_expr(budget_spend::Column::GrantedNano, Expr::value(*in_use))
                 .col_expr(budget_spend::Column::ShortNano, Expr::value(0_i64))
                 .filter(budget_spend::Column::BudgetId.eq(ask.budget))
                 .filter(budget_spend::Column::WindowStartMs.eq(*bucket_ms))
@@ -111,10 +118,25 @@ async fn live(
     Ok(u32::try_from(others.len()).unwrap_or(u32::MAX).saturating_add(1))
 }
 
+async fn top_ups(transaction: &DatabaseTransaction, ask: &Ask) -> Result<Vec<TopUp>, StoreError> {
+    use budget_top_ups::Column as C;
+    let rows = budget_top_ups::Entity::find()
+        .filter(C::BudgetId.eq(ask.budget))
+        .filter(C::UntilMs.is_null().or(C::UntilMs.gt(ask.oldest_ms)))
+        .all(transaction)
+        .await?;
+    let top_up = |row: budget_top_ups::Model| TopUp {
+        amount_nano: row.amount_nano,
+        from_ms: row.from_ms,
+        until_ms: row.until_ms,
+    };
+    Ok(rows.into_iter().map(top_up).collect())
+}
+
 async fn rows(transaction: &DatabaseTransaction, ask: &Ask) -> Result<Vec<Row>, StoreError> {
     let rows = budget_spend::Entity::find()
         .filter(budget_spend::Column::BudgetId.eq(ask.budget))
-        .filter(budget_spend::Column::WindowStartMs.between(ask.from_ms, ask.to_ms))
+        .filter(budget_spend::Column::WindowStartMs.gte(ask.oldest_ms))
         .all(transaction)
         .await?;
     Ok(rows

@@ -56,6 +56,7 @@ impl TestLog {
             id: 0,
             scope: Some("/acme".into()),
             key_id: None,
+            owner: None,
             model_group: None,
             window: "day".into(),
             limit_nano: 1_000_000_000,

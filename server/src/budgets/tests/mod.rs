@@ -22,43 +22,59 @@ struct Shared {
 
 impl Shared {
     async fn new(limits: &[(i64, i64, bool)], window: Window) -> Self {
+        let budget = |(id, limit_nano, hard): &(i64, i64, bool)| Budget {
+            name: format!("budget-{id}"),
+            hard: *hard,
+            ..Budget::new(*id, window, *limit_nano)
+        };
+        Self::of(limits.iter().map(budget).collect()).await
+    }
+
+    async fn of(budgets: Vec<Budget>) -> Self {
         let folder = TempDir::new().unwrap();
         let store = open(folder.path()).await;
         store::scopes::put(&store, "/", serde_json::json!({}), 0).await.unwrap();
-        let mut budgets = Vec::new();
-        for (id, limit_nano, hard) in limits {
+        for budget in &budgets {
             let row = store::budgets::Budget {
                 id: 0,
                 scope: Some(String::from("/")),
                 key_id: None,
+                owner: None,
                 model_group: None,
-                window: window.to_string(),
-                limit_nano: *limit_nano,
-                hard: *hard,
+                window: budget.window.to_string(),
+                limit_nano: budget.limit_nano,
+                hard: budget.hard,
                 thresholds: serde_json::json!([]),
-                settings: serde_json::json!({}),
-                created_ms: 0,
+                settings: serde_json::json!({ "carry_over_nano": budget.carry_over_nano }),
+                created_ms: budget.created_ms,
             };
-            assert_eq!(store::budgets::create(&store, row).await.unwrap().0, *id);
-            budgets.push(Budget {
-                id: *id,
-                name: format!("budget-{id}"),
-                limit_nano: *limit_nano,
-                window,
-                hard: *hard,
-                lower_output: false,
-            });
+            assert_eq!(store::budgets::create(&store, row).await.unwrap().0, budget.id);
         }
         Self { _folder: folder, store, budgets }
     }
 
+    /// Books what was spent before, as this replica or another did, and gives what the database then has seen.
+    async fn spent(&self, replica: &str, spent: &[(i64, i64)]) {
+        let lessee = Lessee::register(self.store.clone(), replica, NOW).await.unwrap();
+        let settled = |(window_start_ms, cost_nano): &(i64, i64)| Settled {
+            budget: self.budgets[0].id,
+            window_start_ms: *window_start_ms,
+            cost_nano: *cost_nano,
+        };
+        lessee.book(&spent.iter().map(settled).collect::<Vec<_>>()).await.unwrap();
+    }
+
     async fn replica(&self, name: &str, patience: Patience, bus: Arc<dyn Bus>) -> Budgets {
-        let lessee = Lessee::register(self.store.clone(), name, NOW).await.unwrap();
-        let budgets = Budgets::new(lessee, patience, bus);
+        let budgets = self.empty(name, patience, bus).await;
         for budget in &self.budgets {
-            budgets.put(budget.clone(), 0, NOW);
+            budgets.put(budget.clone(), &[], NOW);
         }
         budgets
+    }
+
+    async fn empty(&self, name: &str, patience: Patience, bus: Arc<dyn Bus>) -> Budgets {
+        let lessee = Lessee::register(self.store.clone(), name, NOW).await.unwrap();
+        Budgets::new(lessee, patience, bus)
     }
 
     /// Changes a limit as an operator does: in the database, and then on every replica.
@@ -70,7 +86,7 @@ impl Shared {
         let mut budget = self.budgets.iter().find(|budget| budget.id == id).unwrap().clone();
         budget.limit_nano = limit_nano;
         for budgets in replicas {
-            budgets.put(budget.clone(), 0, NOW);
+            budgets.put(budget.clone(), &[], NOW);
         }
     }
 }
@@ -187,6 +203,83 @@ async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
     let standings = budgets.standings(tomorrow);
     assert_eq!((standings[0].settled_nano, standings[0].reserved_nano), (0, 100));
     held.release();
+}
+
+const HOUR: i64 = 3_600_000;
+
+#[tokio::test]
+async fn a_rolling_window_counts_its_earlier_buckets_until_they_expire() {
+    let window: Window = "last 3 hours".parse().unwrap();
+    let start = window.bucket(NOW).start_ms;
+    // From the database: one bucket that has expired and two that count.
+    let spent = [(start - 3 * HOUR, 1_000), (start - 2 * HOUR, 30), (start - HOUR, 20)];
+    let shared = Shared::of(vec![Budget::new(1, window, 100)]).await;
+    shared.spent("r1", &spent[..2]).await;
+    shared.spent("r2", &spent[2..]).await;
+    let budgets = shared.empty("r1", PATIENCE, Arc::new(NoBus)).await;
+    budgets.put(shared.budgets[0].clone(), &spent, NOW);
+    assert_eq!(standing(&budgets, 1), (50, 0));
+    assert!(budgets.reserve(&[1], 51, NOW).await.is_err());
+    let held = budgets.reserve(&[1], 50, NOW).await.unwrap();
+    // An hour on, 30 are forgotten; what is held from before still counts, and is settled where it was held.
+    let later = NOW + HOUR;
+    assert!(budgets.reserve(&[1], 31, later).await.is_err());
+    let next = budgets.reserve(&[1], 30, later).await.unwrap();
+    assert_eq!(held.settle(10)[0].window_start_ms, start);
+    let at = |now_ms| {
+        let standing = &budgets.standings(now_ms)[0];
+        (standing.settled_nano, standing.reserved_nano)
+    };
+    assert_eq!(at(later), (30, 30));
+    next.settle(30);
+    assert_eq!(at(later + HOUR), (40, 0));
+    assert_eq!(at(later + 2 * HOUR), (30, 0));
+    assert_eq!(at(later + 3 * HOUR), (0, 0));
+    // Time that jumps ahead forgets all; a request that carries an older instant opens no earlier window.
+    let far = later + 90 * 24 * HOUR;
+    budgets.reserve(&[1], 100, far).await.unwrap().settle(100);
+    assert!(budgets.reserve(&[1], 1, later).await.is_err());
+}
+
+#[tokio::test]
+async fn top_ups_and_what_was_carried_over_count() {
+    let day = Window::DAY.bucket(NOW);
+    let (start, end) = (day.start_ms, day.end_ms.unwrap());
+    let top_up = TopUp { amount_nano: 40, from_ms: NOW + 10, until_ms: Some(NOW + 20) };
+    let budget = Budget { carry_over_nano: 25, ..Budget::new(1, Window::DAY, 100) };
+    // Yesterday 90 of 100 were spent.
+    let shared = Shared::of(vec![budget.clone()]).await;
+    shared.spent("r2", &[(start - 24 * HOUR, 90)]).await;
+    let budgets = shared.empty("r1", PATIENCE, Arc::new(NoBus)).await;
+    budgets.put(budget.clone(), &[(start - 24 * HOUR, 90)], NOW);
+    assert_eq!(budgets.standings(NOW)[0].limit_nano, 110);
+    assert!(budgets.reserve(&[1], 111, NOW).await.is_err());
+    let row = store::budgets::TopUp {
+        id: String::from("t"),
+        budget_id: 1,
+        amount_nano: top_up.amount_nano,
+        from_ms: top_up.from_ms,
+        until_ms: top_up.until_ms,
+        reason: String::from("a campaign"),
+        principal: String::from("p"),
+        created_ms: NOW,
+    };
+    store::budgets::top_up(&shared.store, row).await.unwrap();
+    budgets.put(Budget { top_ups: [top_up].into(), ..budget }, &[], NOW);
+    let limit = |now_ms| budgets.standings(now_ms)[0].limit_nano;
+    assert_eq!([NOW, NOW + 10].map(limit), [110, 150]);
+    // What is topped up can be spent at once, and no longer than it holds.
+    budgets.reserve(&[1], 150, NOW + 15).await.unwrap().release();
+    assert!(budgets.reserve(&[1], 111, NOW + 20).await.is_err());
+    assert_eq!(limit(NOW + 20), 110);
+    // 30 of today's own 100 are spent and 60 are held: 10 are certainly unused.
+    budgets.reserve(&[1], 30, NOW + 21).await.unwrap().settle(30);
+    let held = budgets.reserve(&[1], 60, NOW + 21).await.unwrap();
+    let tomorrow = &budgets.standings(end)[0];
+    assert_eq!((tomorrow.limit_nano, tomorrow.carried_nano, tomorrow.settled_nano), (110, 10, 0));
+    held.release();
+    // Nobody spent anything for a week: only the cap is carried.
+    assert_eq!(budgets.standings(end + 7 * 24 * HOUR)[0].limit_nano, 125);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -57,8 +57,7 @@ struct Cell {
 
 #[derive(Debug)]
 struct Database {
-    limit: i64,
-    window: Window,
+    budget: Budget,
     cells: BTreeMap<(i64, usize), Cell>,
     epochs: Vec<i64>,
     /// Attempts without an outcome: replica, id, bucket, worst case.
@@ -103,7 +102,7 @@ impl Database {
         starts
             .into_iter()
             .map(|end| {
-                let from = if self.window.rolls() { self.window.counts_from(end) } else { end };
+                let from = if self.budget.window.rolls() { self.budget.window.counts_from(end) } else { end };
                 let cells = self.cells.range((from, 0)..=(end, usize::MAX));
                 (end, cells.map(|((start, replica), cell)| amount(*start, *replica, cell)).sum())
             })
@@ -117,7 +116,7 @@ impl Database {
         let rows: Vec<Row> = self
             .cells
             .iter()
-            .filter(|((start, _), _)| (ask.from_ms..=ask.to_ms).contains(start))
+            .filter(|((start, _), _)| *start >= ask.oldest_ms)
             .map(|((start, replica), cell)| Row {
                 bucket_ms: *start,
                 replica: *replica as i64,
@@ -126,10 +125,10 @@ impl Database {
                 short: cell.short,
             })
             .collect();
-        let answer = divide(ask, replica as i64, self.limit, &rows, self.epochs.len() as u32);
-        for (start, keep) in &ask.older {
-            if let Some(cell) = self.cells.get_mut(&(*start, replica)) {
-                (cell.granted, cell.short) = (*keep, 0);
+        let answer = divide(ask, replica as i64, &self.budget, &rows, self.epochs.len() as u32);
+        for kept in &ask.older {
+            if let Some(cell) = self.cells.get_mut(&(kept.bucket_ms, replica)) {
+                (cell.granted, cell.short) = (kept.in_use, 0);
             }
         }
         let cell = self.cells.entry((ask.bucket_ms, replica)).or_default();
@@ -155,17 +154,16 @@ impl Database {
 }
 
 impl World {
-    fn new(window: Window, limit: i64, skews: &[i64]) -> Self {
+    fn new(budget: &Budget, skews: &[i64]) -> Self {
         let database = Database {
-            limit,
-            window,
+            budget: budget.clone(),
             cells: BTreeMap::new(),
             epochs: vec![1; skews.len()],
             attempts: Vec::new(),
         };
         let replica = |skew_ms: &i64| Replica {
             epoch: 1,
-            slice: slice(window, limit, NOW + skew_ms),
+            slice: Slice::new(budget.clone(), &[], NOW + skew_ms),
             waits: None,
             open: Vec::new(),
             unbooked: Vec::new(),
@@ -269,7 +267,7 @@ impl World {
                 let replica = &mut self.replicas[of];
                 *replica = Replica {
                     epoch: self.database.epochs[of],
-                    slice: slice(self.database.window, self.database.limit, now_ms),
+                    slice: Slice::new(self.database.budget.clone(), &[], now_ms),
                     waits: None,
                     open: Vec::new(),
                     unbooked: Vec::new(),
@@ -279,11 +277,10 @@ impl World {
                 };
             }
             Step::Pass(ms) => self.now_ms += ms,
-            Step::Limit(limit) => self.database.limit = limit,
+            Step::Limit(limit) => self.database.budget.limit_nano = limit,
             Step::Put(of) => {
-                let slice = &mut self.replicas[of].slice;
-                let budget = Budget { limit_nano: self.database.limit, ..slice.budget.clone() };
-                slice.put(budget);
+                let now_ms = self.now_ms + self.replicas[of].skew_ms;
+                self.replicas[of].slice.put(self.database.budget.clone(), now_ms);
             }
         }
     }
@@ -331,14 +328,27 @@ impl World {
     }
 
     fn check(&self, before: &(BTreeMap<i64, i64>, BTreeMap<i64, i64>)) -> Result<(), TestCaseError> {
+        let granted = self.granted();
+        let limit = |end: i64| {
+            let budget = &self.database.budget;
+            let before = budget.window.bucket_before(end);
+            let held = before.and_then(|before| granted.get(&before.start_ms)).copied().unwrap_or(0);
+            budget.limit_nano + budget.carried_nano(before, held)
+        };
+        // Of a window that rolls on, much was there before.
+        let upto = |windows: &BTreeMap<i64, i64>, end: i64| {
+            let rolls = self.database.budget.window.rolls();
+            let (_, sum) = windows.range(..=end).next_back().filter(|(at, _)| rolls || **at == end)?;
+            Some(*sum)
+        };
         // A limit that was lowered below what is granted lets that only fall.
-        for (end, sum) in self.granted() {
-            let most = self.database.limit.max(upto(&before.0, end)) + self.excess;
+        for (end, sum) in granted.clone() {
+            let most = limit(end).max(upto(&before.0, end).unwrap_or(0)) + self.excess;
             prop_assert!(sum <= most, "granted {sum} of {most} in the window to {end}: {self:#?}");
         }
         for (end, sum) in self.spent() {
-            let granted = upto(&before.0, end).max(upto(&before.1, end));
-            let most = self.database.limit.max(granted) + self.excess;
+            let earlier = upto(&before.0, end).max(upto(&before.1, end));
+            let most = limit(end).max(earlier.unwrap_or(0)) + self.excess;
             prop_assert!(sum <= most, "spent {sum} of {most} in the window to {end}: {self:#?}");
         }
         Ok(())
@@ -367,23 +377,12 @@ impl World {
     }
 }
 
-/// The sum of the window that ended last before or with the bucket `end`.
-fn upto(windows: &BTreeMap<i64, i64>, end: i64) -> i64 {
-    windows.range(..=end).next_back().map_or(0, |(_, sum)| *sum)
-}
-
 impl Replica {
     fn over(&mut self) {
         self.over = true;
         self.slice.fence();
         self.waits = None;
     }
-}
-
-fn slice(window: Window, limit_nano: i64, now_ms: i64) -> Slice {
-    let budget = Budget { id: 1, name: String::new(), limit_nano, window, hard: true, lower_output: false };
-    let bucket = window.bucket(now_ms);
-    Slice::new(budget, bucket, 0)
 }
 
 const REPLICAS: usize = 3;
@@ -410,24 +409,36 @@ fn step(over: i64) -> impl Strategy<Value = Step> {
     ]
 }
 
-fn windows() -> impl Strategy<Value = Window> {
-    prop_oneof![Just(Window::Total), Just("hour".parse().unwrap()), Just("last 3 hours".parse().unwrap()),]
+fn budgets() -> impl Strategy<Value = Budget> {
+    let budget = |window: &str, limit_nano, carry_over_nano| Budget {
+        carry_over_nano,
+        ..Budget::new(1, window.parse().unwrap(), limit_nano)
+    };
+    prop_oneof![
+        (1..200_i64).prop_map(move |limit| budget("total", limit, 0)),
+        (1..200_i64).prop_map(move |limit| budget("hour", limit, 0)),
+        (1..200_i64, 1..200_i64).prop_map(move |(limit, cap)| budget("hour", limit, cap)),
+        (1..200_i64).prop_map(move |limit| budget("last 3 hours", limit, 0)),
+    ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_interleaving_spends_more_than_the_limit(
-        window in windows(),
-        limit in 1..200_i64,
+        budget in budgets(),
         skews in prop::array::uniform3(-HOUR..HOUR),
         over in prop_oneof![Just(100_i64), Just(150)],
         steps in prop::collection::vec(step(150), 1..150),
     ) {
-        let mut world = World::new(window, limit, &skews);
+        let mut world = World::new(&budget, &skews);
         for step in &steps {
             let step = match step {
+                // What is carried over depends on what was spent before, and on the limit then: where these change
+                // afterwards, there is no one limit to check against.
+                Step::Settle(of, percent) if budget.carries_over() => Step::Settle(*of, (*percent).min(100)),
+                Step::Limit(_) if budget.carries_over() => continue,
                 Step::Settle(of, percent) => Step::Settle(*of, (*percent).min(over)),
                 other => other.clone(),
             };
@@ -437,9 +448,9 @@ proptest! {
         }
         world.end();
         for ((bucket, replica), cell) in &world.database.cells {
-            // An hour that is over counts for nothing, so nobody takes the trouble to give it back.
-            let counts = world.database.window.rolls()
-                || *bucket == world.replicas[*replica].slice.bucket.start_ms;
+            // What no longer counts nobody takes the trouble to give back.
+            let (window, open) = (budget.window, world.replicas[*replica].slice.bucket.start_ms);
+            let counts = *bucket >= if window.rolls() { window.counts_from(open) } else { open };
             prop_assert!(!counts || cell.granted <= cell.settled, "not given back: {world:#?}");
         }
     }
@@ -449,6 +460,8 @@ proptest! {
 fn one_replica_alone_takes_everything_and_many_take_shares() {
     let ask = |keep, need, want| Ask {
         budget: 1,
+        window: Window::Total,
+        oldest_ms: 0,
         bucket_ms: 0,
         from_ms: 0,
         to_ms: 0,
@@ -458,6 +471,9 @@ fn one_replica_alone_takes_everything_and_many_take_shares() {
         want,
         older: Default::default(),
         now_ms: NOW,
+    };
+    let divide = |ask: &Ask, replica, limit, rows: &[Row], live| {
+        divide(ask, replica, &Budget::new(1, Window::Total, limit), rows, live)
     };
     let row = |replica, granted, settled, short| Row { bucket_ms: 0, replica, granted, settled, short };
     assert_eq!(divide(&ask(0, 10, 10), 1, 1_000, &[], 1).granted, 1_000);

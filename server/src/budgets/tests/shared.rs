@@ -45,7 +45,7 @@ impl Replica {
         let lessee = Lessee::register(shared.store.clone(), name, NOW).await.unwrap();
         let budgets = Budgets::new(lessee.clone(), patience, bus);
         for budget in &shared.budgets {
-            budgets.put(budget.clone(), 0, NOW);
+            budgets.put(budget.clone(), &[], NOW);
         }
         let (book, mut booked) = mpsc::unbounded_channel();
         let committer = lessee.clone();
@@ -74,7 +74,7 @@ impl Replica {
 
 impl Lessee {
     /// What the group commit does with spend.
-    async fn book(&self, settled: &[Settled]) -> Result<(), store::StoreError> {
+    pub(super) async fn book(&self, settled: &[Settled]) -> Result<(), store::StoreError> {
         let mut sums: HashMap<(i64, i64), i64> = HashMap::new();
         for one in settled {
             *sums.entry((one.budget, one.window_start_ms)).or_default() += one.cost_nano;
@@ -289,7 +289,7 @@ async fn a_budget_that_is_deleted_holds_nobody() {
     let held = budgets.reserve(&[1, 2], 100, NOW).await.unwrap();
     store::budgets::delete(&shared.store, BudgetId(2)).await.unwrap();
     let settled = held.settle(50);
-    budgets.retain(|id| id == 1);
+    budgets.keep_only(&[1].into());
     let lessee = Lessee::register(shared.store.clone(), "r1", NOW).await.unwrap();
     // Its spend is booked nowhere, and the rest of the commit is not in its way.
     lessee.book(&settled).await.unwrap();
