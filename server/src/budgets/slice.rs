@@ -159,7 +159,7 @@ impl Slice {
     }
 
     /// The start of the earliest bucket that counts against the limit.
-    fn from_ms(&self) -> i64 {
+    fn counts_from(&self) -> i64 {
         if self.budget.window.rolls() {
             self.budget.window.counts_from(self.bucket.start_ms)
         } else {
@@ -172,7 +172,7 @@ impl Slice {
         let before = self.budget.window.bucket_before(self.bucket.start_ms);
         match before.filter(|_| self.budget.carries_over()) {
             Some(before) => before.start_ms,
-            None => self.from_ms(),
+            None => self.counts_from(),
         }
     }
 
@@ -197,7 +197,7 @@ impl Slice {
     }
 
     fn counting(&self) -> impl Iterator<Item = &Older> {
-        let from_ms = self.from_ms();
+        let from_ms = self.counts_from();
         self.older.iter().filter(move |older| older.start_ms >= from_ms)
     }
 
@@ -221,7 +221,7 @@ impl Slice {
         match self.known {
             Some(known) => self.settled.saturating_add(known.elsewhere_settled),
             None => {
-                let seen = self.seen_in(self.from_ms(), self.bucket.start_ms);
+                let seen = self.seen_in(self.counts_from(), self.bucket.start_ms);
                 let own = seen.saturating_add(self.settled);
                 self.counting().fold(own, |sum, older| sum.saturating_add(older.settled))
             }
@@ -266,7 +266,7 @@ impl Slice {
         self.granted = keep;
         self.wished |= short;
         self.unsure = true;
-        let from_ms = self.from_ms();
+        let from_ms = self.counts_from();
         Some(Ask {
             budget: self.budget.id,
             window: self.budget.window,
@@ -352,7 +352,7 @@ impl Slice {
             older.reserved = older.reserved.saturating_sub(held);
             older.settled = older.settled.saturating_add(cost);
             older.excess = self.budget.hard;
-            let from_ms = self.from_ms();
+            let from_ms = self.counts_from();
             if let Some(known) = self.known.as_mut().filter(|_| start_ms >= from_ms) {
                 known.elsewhere_settled = known.elsewhere_settled.saturating_add(cost);
             }
