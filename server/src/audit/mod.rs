@@ -55,7 +55,8 @@ const LIVE: usize = 1024;
 pub struct AuditConfig {
     /// The log's id, which is in every record; a database holds one log.
     pub log: LogId,
-    /// This server's name among those that write to the log; it keeps it over restarts.
+    /// This server's name among those that write to the log. Where it is the only one, it keeps it over restarts;
+    /// among several, each start adds a number of its own.
     pub replica: String,
     /// The log's signing key; see [`load_or_create_key`].
     pub key: SigningKey,
@@ -75,10 +76,10 @@ pub struct Audit {
 
 #[derive(Debug)]
 struct Inner {
+    replica: Registered,
     store: Store,
     clock: Clock,
     signer: Arc<Signer>,
-    registered: Registered,
     commands: mpsc::Sender<Command>,
     live: broadcast::Sender<Arc<DecisionRow>>,
     /// Ids of records.
@@ -95,7 +96,6 @@ impl Audit {
     pub async fn open(store: Store, config: AuditConfig, clock: Clock) -> Result<Self, AuditOpenError> {
         let AuditConfig { log, replica, key, checkpoint_file, duty } = config;
         let signer = Arc::new(Signer::new(log.clone(), key));
-        let replica: Arc<str> = replica.into();
         let file = checkpoint_file.as_deref();
         let recovered =
             recover::open(&store, signer.public(), &replica, file, &clock, duty.is_some()).await?;
@@ -130,7 +130,7 @@ impl Audit {
             clock: clock.clone(),
             log_text,
             log,
-            replica,
+            replica: recovered.name,
             registered: recovered.replica,
             checkpoints: checkpoints(),
             sequencer,
@@ -140,8 +140,8 @@ impl Audit {
             waiting: Vec::new(),
         };
         tokio::spawn(committer.run(end, receiver));
-        let registered = recovered.replica;
-        let inner = Inner { store, clock, signer, registered, commands, live, unsettled: unsettled? };
+        let replica = recovered.replica;
+        let inner = Inner { replica, store, clock, signer, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -174,7 +174,12 @@ impl Audit {
 
     /// This server as one that leases parts of budgets, in the epoch in which it commits.
     pub fn lessee(&self) -> Lessee {
-        Lessee::new(self.inner.store.clone(), self.inner.registered.number, self.inner.registered.epoch)
+        Lessee::new(self.inner.store.clone(), self.inner.replica.number, self.inner.replica.epoch)
+    }
+
+    /// This server among the replicas.
+    pub(crate) fn replica(&self) -> Registered {
+        self.inner.replica
     }
 
     /// The log's public key; its text form is what an auditor is given.

@@ -59,7 +59,7 @@ impl Lessee {
     /// # Errors
     /// [`StoreError`].
     pub async fn register(store: Store, name: &str, now_ms: i64) -> Result<Self, StoreError> {
-        let registered = replicas::register(&store, name, now_ms).await?;
+        let (registered, _) = replicas::register(&store, name, now_ms).await?;
         let lessee = Self::new(store, registered.number, registered.epoch);
         lessee.begin().await?;
         Ok(lessee)

@@ -66,6 +66,11 @@ impl Store {
         Ok(Self { write, read })
     }
 
+    /// Whether several servers may use the database at once.
+    pub(crate) fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Ends every connection; what runs is waited for.
     pub async fn close(&self) {
         for pool in [&self.read, &self.write] {

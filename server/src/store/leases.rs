@@ -8,14 +8,10 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
 use super::entities::{budget_spend, budget_top_ups, budgets, replicas};
-use super::replicas::ReplicaNumber;
+use super::replicas::{ReplicaNumber, State};
 use super::{Store, StoreError};
 use crate::budgets::lease::{Answer, Ask, Kept, Row, divide};
 use crate::budgets::{Budget, TopUp};
-
-/// A replica that committed within this time of the asker's clock seems to be alive, in milliseconds. A wrong guess
-/// makes slices larger or smaller than they should be, no more.
-const ALIVE_MS: i64 = 30_000;
 
 /// What came of an ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +53,7 @@ async fn in_transaction(
         Some(_) => return Err(StoreError::Unavailable("the budget's window has just been changed".into())),
         None => return Ok(Lease::Gone),
     };
-    let live = live(transaction, replica, ask.now_ms).await?;
+    let live = live(transaction, replica).await?;
     let rows = rows(transaction, ask).await?;
     let answer = divide(ask, replica.get(), &budget, &rows, live);
     for Kept { bucket_ms, in_use, .. } in &ask.older {
@@ -102,16 +98,13 @@ async fn epoch_of(
     Ok(row.map(|row| row.epoch))
 }
 
-async fn live(
-    transaction: &DatabaseTransaction,
-    replica: ReplicaNumber,
-    now_ms: i64,
-) -> Result<u32, StoreError> {
+/// This replica and the others that are not known to be dead.
+async fn live(transaction: &DatabaseTransaction, replica: ReplicaNumber) -> Result<u32, StoreError> {
     let others: Vec<i64> = replicas::Entity::find()
         .select_only()
         .column(replicas::Column::Number)
         .filter(replicas::Column::Number.ne(replica.get()))
-        .filter(replicas::Column::HeartbeatMs.gt(now_ms.saturating_sub(ALIVE_MS)))
+        .filter(replicas::Column::State.eq(State::Live))
         .into_tuple()
         .all(transaction)
         .await?;

@@ -124,8 +124,12 @@ async fn all_or_nothing_up_the_chain() {
     assert_eq!(standing(&budgets, 1), (0, 0));
     let held = budgets.reserve(&[1, 2], 50, NOW).await.unwrap();
     assert_eq!(standing(&budgets, 1), (0, 50));
-    let booked = held.settle(20);
-    assert_eq!(booked.len(), 2);
+    let settled = held.settle(20);
+    assert_eq!(settled.booked().len(), 2);
+    // Until the outcome is durable, all that was held is.
+    assert_eq!(standing(&budgets, 1), (20, 30));
+    settled.durable();
+    settled.durable();
     assert_eq!(standing(&budgets, 1), (20, 0));
     assert_eq!(standing(&budgets, 2), (20, 0));
 }
@@ -153,8 +157,8 @@ async fn waits_for_others_reservations_but_not_for_money_that_is_gone() {
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!waiting.is_finished());
-    held.settle(10);
-    waiting.await.unwrap().unwrap().settle(50);
+    held.settle(10).durable();
+    waiting.await.unwrap().unwrap().settle(50).durable();
     assert_eq!(standing(&budgets, 1), (60, 0));
     let started = std::time::Instant::now();
     assert_eq!(refusal(budgets.reserve(&[1], 41, NOW).await.unwrap_err()).free_nano, 40);
@@ -188,7 +192,7 @@ async fn waiting_is_bounded_in_order_and_survives_a_waiter_who_leaves() {
 #[tokio::test]
 async fn soft_budgets_count_and_never_refuse() {
     let (_shared, budgets) = budgets(&[(1, 10, false)]).await;
-    budgets.reserve(&[1], 50, NOW).await.unwrap().settle(50);
+    budgets.reserve(&[1], 50, NOW).await.unwrap().settle(50).durable();
     assert_eq!(standing(&budgets, 1), (50, 0));
 }
 
@@ -198,8 +202,9 @@ async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
     let late = budgets.reserve(&[1], 100, NOW).await.unwrap();
     let tomorrow = NOW + 86_400_000;
     let held = budgets.reserve(&[1], 100, tomorrow).await.unwrap();
-    let booked = late.settle(70);
-    assert_eq!(booked[0].window_start_ms, Window::DAY.bucket(NOW).start_ms);
+    let settled = late.settle(70);
+    settled.durable();
+    assert_eq!(settled.booked()[0].window_start_ms, Window::DAY.bucket(NOW).start_ms);
     let standings = budgets.standings(tomorrow);
     assert_eq!((standings[0].settled_nano, standings[0].reserved_nano), (0, 100));
     held.release();
@@ -225,19 +230,21 @@ async fn a_rolling_window_counts_its_earlier_buckets_until_they_expire() {
     let later = NOW + HOUR;
     assert!(budgets.reserve(&[1], 31, later).await.is_err());
     let next = budgets.reserve(&[1], 30, later).await.unwrap();
-    assert_eq!(held.settle(10)[0].window_start_ms, start);
+    let settled = held.settle(10);
+    settled.durable();
+    assert_eq!(settled.booked()[0].window_start_ms, start);
     let at = |now_ms| {
         let standing = &budgets.standings(now_ms)[0];
         (standing.settled_nano, standing.reserved_nano)
     };
     assert_eq!(at(later), (30, 30));
-    next.settle(30);
+    next.settle(30).durable();
     assert_eq!(at(later + HOUR), (40, 0));
     assert_eq!(at(later + 2 * HOUR), (30, 0));
     assert_eq!(at(later + 3 * HOUR), (0, 0));
     // Time that jumps ahead forgets all; a request that carries an older instant opens no earlier window.
     let far = later + 90 * 24 * HOUR;
-    budgets.reserve(&[1], 100, far).await.unwrap().settle(100);
+    budgets.reserve(&[1], 100, far).await.unwrap().settle(100).durable();
     assert!(budgets.reserve(&[1], 1, later).await.is_err());
 }
 
@@ -273,7 +280,7 @@ async fn top_ups_and_what_was_carried_over_count() {
     assert!(budgets.reserve(&[1], 111, NOW + 20).await.is_err());
     assert_eq!(limit(NOW + 20), 110);
     // 30 of today's own 100 are spent and 60 are held: 10 are certainly unused.
-    budgets.reserve(&[1], 30, NOW + 21).await.unwrap().settle(30);
+    budgets.reserve(&[1], 30, NOW + 21).await.unwrap().settle(30).durable();
     let held = budgets.reserve(&[1], 60, NOW + 21).await.unwrap();
     let tomorrow = &budgets.standings(end)[0];
     assert_eq!((tomorrow.limit_nano, tomorrow.carried_nano, tomorrow.settled_nano), (110, 10, 0));
@@ -298,8 +305,8 @@ async fn never_over_the_limit_under_concurrency() {
                 tokio::task::yield_now().await;
                 match round % 3 {
                     0 => held.release(),
-                    1 => drop(held.settle(1)),
-                    _ => drop(held.settle(3)),
+                    1 => held.settle(1).durable(),
+                    _ => held.settle(3).durable(),
                 }
             }
         }));

@@ -77,8 +77,8 @@ struct Replica {
     slice: Slice,
     waits: Option<i64>,
     open: Vec<Open>,
-    /// Settled in memory, not yet in the database: id, bucket, cost.
-    unbooked: Vec<(u64, i64, i64)>,
+    /// Settled in memory, not yet in the database: id, bucket, cost, what was held beyond it.
+    unbooked: Vec<(u64, i64, i64, i64)>,
     flight: Option<Flight>,
     skew_ms: i64,
     /// It knows that its epoch is over.
@@ -91,7 +91,7 @@ struct World {
     replicas: Vec<Replica>,
     now_ms: i64,
     next: u64,
-    /// What the last step booked beyond what was reserved for it.
+    /// What calls have cost beyond what was reserved for them.
     excess: i64,
 }
 
@@ -179,7 +179,6 @@ impl World {
     }
 
     fn take(&mut self, step: &Step) {
-        self.excess = 0;
         let valid = |world: &Self, of: usize| world.valid(of);
         match *step {
             Step::Request(of, nano) => self.request(of, nano),
@@ -231,9 +230,10 @@ impl World {
                 if let Some(at) = replica.open.iter().position(|open| open.recorded) {
                     let open = replica.open.remove(at);
                     let cost = open.nano * percent / 100;
-                    replica.slice.close(open.bucket_ms, open.nano, cost);
-                    replica.unbooked.push((open.id, open.bucket_ms, cost));
-                    self.excess = (cost - open.nano).max(0);
+                    let surplus = (open.nano - cost).max(0);
+                    replica.slice.close(open.bucket_ms, open.nano - surplus, cost);
+                    replica.unbooked.push((open.id, open.bucket_ms, cost, surplus));
+                    self.excess += (cost - open.nano).max(0);
                 }
             }
             Step::Release(of) => {
@@ -249,10 +249,10 @@ impl World {
                 if !valid {
                     replica.over();
                 } else if !replica.unbooked.is_empty() {
-                    let (id, bucket_ms, cost) = replica.unbooked.remove(0);
-                    let reserved = self.database.attempts.extract_if(.., |one| one.1 == id).map(|one| one.3);
-                    self.excess = (cost - reserved.sum::<i64>()).max(0);
+                    let (id, bucket_ms, cost, surplus) = replica.unbooked.remove(0);
+                    self.database.attempts.retain(|attempt| attempt.1 != id);
                     self.database.settle(of, bucket_ms, cost);
+                    replica.slice.close(bucket_ms, surplus, 0);
                 }
             }
             Step::Hear(of) => {

@@ -37,7 +37,7 @@ impl Bus for Plug {
 struct Replica {
     budgets: Budgets,
     lessee: Lessee,
-    book: mpsc::UnboundedSender<Settled>,
+    book: mpsc::UnboundedSender<Settlement>,
 }
 
 impl Replica {
@@ -52,8 +52,9 @@ impl Replica {
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while booked.recv_many(&mut batch, 512).await > 0 {
-                committer.book(&batch).await.unwrap();
-                batch.clear();
+                let booked: Vec<Settled> = batch.iter().flat_map(Settlement::booked).copied().collect();
+                committer.book(&booked).await.unwrap();
+                batch.drain(..).for_each(|settled: Settlement| settled.durable());
             }
         });
         Self { budgets, lessee, book }
@@ -65,9 +66,7 @@ impl Replica {
         let nano = held.amount_nano();
         held.sent();
         tokio::time::sleep(Duration::from_millis(2)).await;
-        for settled in held.settle(cost.min(nano)) {
-            self.book.send(settled).unwrap();
-        }
+        self.book.send(held.settle(cost.min(nano))).unwrap();
         Ok(nano)
     }
 }
@@ -218,12 +217,12 @@ async fn what_a_dead_replica_held_comes_back_and_it_spends_nothing_more() {
     // An epoch that nobody raised takes nothing away.
     let epoch = one.lessee.parts().2 + 1;
     assert!(!store::leases::reclaim(store, number, epoch).await.unwrap());
-    let declared = replicas::register(store, "r0", NOW).await.unwrap();
+    let (declared, _) = replicas::register(store, "r0", NOW).await.unwrap();
     assert!(store::leases::reclaim(store, number, declared.epoch).await.unwrap());
     assert_eq!(waiting.await.unwrap().unwrap(), 80);
     // It wakes: what it holds it can neither record nor book, and it is told that it may lease nothing more.
     let settled = held.settle(60);
-    assert!(one.lessee.book(&settled).await.is_err());
+    assert!(one.lessee.book(settled.booked()).await.is_err());
     assert_eq!(one.call(&[1], Amount::exactly(20), 20).await, Err(NotReserved::Fenced));
     assert!(one.budgets.lost().is_cancelled());
     assert_eq!(one.call(&[1], Amount::exactly(1), 1).await, Err(NotReserved::Fenced));
@@ -237,7 +236,7 @@ async fn in_steady_state_nobody_asks_the_database() {
     // Whoever asked now would not be answered.
     shared.store.sql("ALTER TABLE budgets RENAME TO hidden").await;
     for _ in 0..200 {
-        replica.budgets.reserve(&[1, 2], 1_000, NOW).await.unwrap().settle(900);
+        replica.budgets.reserve(&[1, 2], 1_000, NOW).await.unwrap().settle(900).durable();
     }
     let refused = replica.budgets.reserve(&[1, 2], 990_000, NOW).await;
     assert!(matches!(refused, Err(NotReserved::Exhausted(_))), "{refused:?}");
@@ -292,7 +291,8 @@ async fn a_budget_that_is_deleted_holds_nobody() {
     budgets.keep_only(&[1].into());
     let lessee = Lessee::register(shared.store.clone(), "r1", NOW).await.unwrap();
     // Its spend is booked nowhere, and the rest of the commit is not in its way.
-    lessee.book(&settled).await.unwrap();
+    lessee.book(settled.booked()).await.unwrap();
+    settled.durable();
     assert_eq!(rows(&shared.store, 2).await, []);
     assert_eq!(rows(&shared.store, 1).await.iter().map(|(_, settled)| settled).sum::<i64>(), 50);
     budgets.reserve(&[1, 2], 50, NOW).await.unwrap().release();
