@@ -30,6 +30,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::committer::{Command, Committer};
 use self::sequencer::Sequencer;
+use crate::budgets::Lessee;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::decisions::DecisionRow;
@@ -178,6 +179,11 @@ impl Audit {
     /// Whether the last commit succeeded, or none was tried yet. One that failed is tried again twice a second.
     pub fn is_writable(&self) -> bool {
         !self.inner.failing.load(Ordering::Relaxed)
+    }
+
+    /// This server as one that leases parts of budgets, in the epoch in which it commits.
+    pub fn lessee(&self) -> Lessee {
+        Lessee::new(self.inner.store.clone(), self.inner.replica.number, self.inner.replica.epoch)
     }
 
     /// This server among the replicas.

@@ -127,7 +127,7 @@ fn a_second_server_is_kept_out_of_the_data_directory() {
     assert!(refused.err.contains("another server has it open"), "{}", refused.err);
     // The first one did not notice.
     let token = demo.told["admin_token"].as_str().unwrap().to_owned();
-    run(&["keys", "list", "--json"], Some((&demo.url(), &token)), "").is(0);
+    run(&["keys", "list", "--json"], Some((demo.url(), &token)), "").is(0);
     demo.child.kill().unwrap();
     demo.child.wait().unwrap();
     // A process that was killed keeps nobody out.
