@@ -56,7 +56,8 @@ async fn keys_are_created_listed_rotated_and_revoked() {
     let new = rotated["key"].as_str().unwrap();
     app.ask(new, "gpt-4.1", "x").await.is(200);
     app.ask(key, "gpt-4.1", "x").await.is(401);
-    against(&app, &["keys", "revoke", rotated["id"].as_str().unwrap()]).await.is(0);
+    let revoked = against(&app, &["keys", "revoke", rotated["id"].as_str().unwrap()]).await.is(0);
+    assert!(revoked.out.contains(&format!("what it replaced: {id}")), "{revoked:?}");
     app.ask(new, "gpt-4.1", "x").await.is(401);
     let failed = against(&app, &["keys", "revoke", "none"]).await.is(1);
     assert!(failed.err.contains("key") && failed.out.is_empty(), "{failed:?}");
@@ -121,7 +122,11 @@ async fn the_log_is_exported_verified_and_proved() {
     against(&app, &["audit", "export", "-o", &export]).await.is(0);
     against(&app, &["audit", "receipt", &decision, "-o", &receipt]).await.is(0);
     let verify = |file: &str| run(&["audit", "verify", file, "--public-key", &key, "--json"], None, "");
-    assert_eq!(verify(&export).is(0).json()["key_expected"], true);
+    let told = verify(&export).is(0).json();
+    assert_eq!((&told["key_expected"], &told["verified"]), (&json!(true), &json!(true)));
+    let ranged = ["audit", "export", "--from", "2020-01-01T00:00:00Z", "-o", &path("ranged.jsonl")];
+    assert!(against(&app, &ranged).await.is(0).out.contains("from 2020-01-01T00:00:00Z"));
+    against(&app, &["audit", "export", "--from", "garbage", "-o", &path("none.jsonl")]).await.is(2);
     let told = verify(&receipt).is(0).json();
     assert_eq!((&told["verified"], &told["decision"]), (&json!(true), &json!(decision)));
     let mut bytes = std::fs::read(&export).unwrap();
@@ -129,10 +134,12 @@ async fn the_log_is_exported_verified_and_proved() {
     std::fs::write(&export, bytes).unwrap();
     let broken = verify(&export).is(1).json();
     assert!(!broken["problems"].as_array().unwrap().is_empty());
+    assert_eq!(broken["verified"], false);
     verify("/nowhere").is(1);
     let checkpoint = against(&app, &["audit", "checkpoint", "--json"]).await.is(0).json();
     assert!(checkpoint["checkpoint"].as_str().unwrap().starts_with("bailiwick/"), "{checkpoint}");
-    against(&app, &["audit", "receipt", "dec_none"]).await.is(1);
+    let failed = against(&app, &["audit", "receipt", "dec_none"]).await.is(1);
+    assert!(failed.err.contains("no such decision"), "{failed:?}");
     app.finish().await;
 }
 
@@ -192,6 +199,9 @@ fn text_is_scanned_for_personal_data() {
 fn what_is_not_a_command_is_bad_usage() {
     run(&["frobnicate"], None, "").is(2);
     run(&[], None, "").is(2);
+    let told = run(&["audit", "verify", "--json"], None, "").is(2);
+    let told: Value = serde_json::from_str(told.err.trim()).unwrap();
+    assert!(told["error"].as_str().unwrap().contains("FILE"), "{told}");
     assert!(run(&["--help"], None, "").is(0).out.contains("audit"));
     assert!(run(&["--version"], None, "").is(0).out.starts_with("bailiwick "));
     let unreachable = run(&["keys", "list"], Some(("http://127.0.0.1:1", "bwt_x")), "").is(1);
