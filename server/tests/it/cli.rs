@@ -68,6 +68,30 @@ async fn keys_are_created_listed_rotated_and_revoked() {
     app.finish().await;
 }
 
+/// What an earlier demo printed on the same folder ends with the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demo_that_starts_again_ends_what_it_gave_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+    let first = bailiwick::demo::Demo::start(address, &data).await.unwrap();
+    let before = first.announcement.clone();
+    first.stop().await;
+    let second = bailiwick::demo::Demo::start(address, &data).await.unwrap();
+    let now = second.announcement.clone();
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let link = |console: &str| format!("{}/{}", now.url, console.splitn(4, '/').nth(3).unwrap());
+    for (given, works) in [(&before, false), (&now, true)] {
+        let keys = format!("{}/api/v1/keys", now.url);
+        let status = client.get(&keys).bearer_auth(&given.admin_token).send().await.unwrap().status();
+        assert_eq!(status.as_u16(), if works { 200 } else { 401 });
+        let signed_in = client.get(link(&given.console)).send().await.unwrap();
+        assert_eq!(signed_in.headers().contains_key("set-cookie"), works);
+    }
+    second.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn declarations_are_applied_or_refused_whole() {
     let app = TestApp::start().await;
