@@ -71,6 +71,7 @@ async fn keys_are_created_listed_rotated_and_revoked() {
 /// What an earlier demo printed on the same folder ends with the next one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_demo_that_starts_again_ends_what_it_gave_out() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
