@@ -132,7 +132,8 @@ pub fn is_arguments(document: &Document, id: NodeId) -> bool {
 }
 
 /// Names that the served APIs give to members; an application cannot put anybody's data into them.
-fn is_schema_name(key: &str) -> bool {
+#[must_use]
+pub fn is_schema_name(key: &str) -> bool {
     matches!(
         key,
         "arguments"
@@ -368,11 +369,14 @@ mod tests {
             r#"[[{"type":"text","text":"AAAA"}]]"#,
             r#"[{"type":["text"],"text":""}]"#,
         ] {
-            let (texts, opaque) = texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
+            let (texts, opaque) =
+                texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
             assert_eq!((texts.len(), opaque), (1, true), "{content}");
         }
-        for content in [r#""AAAA""#, r#"[{"type":"text","text":"AAAA"}]"#, r#"{"type":"text","text":"AAAA"}"#] {
-            let (texts, opaque) = texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
+        for content in [r#""AAAA""#, r#"[{"type":"text","text":"AAAA"}]"#, r#"{"type":"text","text":"AAAA"}"#]
+        {
+            let (texts, opaque) =
+                texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
             assert_eq!((texts.len(), opaque), (1, false), "{content}");
         }
     }
