@@ -110,6 +110,7 @@ impl App {
             Some(url) => Store::open(url).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
+        store.claim().await?;
         let clock = Clock::new();
         let log = log_id(&store, &clock).await?;
         let audit = Audit::open(

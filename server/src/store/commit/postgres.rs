@@ -1,0 +1,162 @@
+//! The group commit on PostgreSQL: one statement, which is a transaction by itself, in one round trip.
+//!
+//! Its first part moves the head where it is still what the batch was built on, and all others insert only where
+//! the first did move it. What is inserted travels as one array a column, so that the statement is the same for
+//! any number of rows and is planned once.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::PgArguments;
+use sea_orm::sqlx::{self, Arguments as _, Postgres, query_with};
+use tokio::time::timeout;
+
+use super::{Batch, NewRecord, NewSpend, NewTile, moved_away};
+use crate::store::decisions::DecisionRow;
+use crate::store::postgres::Writer;
+use crate::store::tree::to_i64;
+use crate::store::{StoreError, replicas::ReplicaNumber};
+
+/// How long a commit may take. The statement itself is given up earlier; this is for a server that is silent.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+const COMMIT: &str = "\
+    WITH head AS ( \
+      UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, settled_to = $5 \
+      WHERE log = $6 AND size = $7 AND frontier = $8 RETURNING 1 \
+    ), new_records AS ( \
+      INSERT INTO records (id, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
+        index_update) \
+      SELECT * FROM unnest($9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], \
+        $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[]) WHERE EXISTS (SELECT FROM head) \
+    ), new_tiles AS ( \
+      INSERT INTO tree_tiles (level, position, first_ms, last_ms, hashes, root) \
+      SELECT * FROM unnest($19::int8[], $20::int8[], $21::int8[], $22::int8[], $23::bytea[], $24::bytea[]) \
+      WHERE EXISTS (SELECT FROM head) \
+    ), new_decisions AS ( \
+      INSERT INTO decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, \
+        cost_nano, overhead_us, status, code) \
+      SELECT * FROM unnest($25::text[], $26::int8[], $27::int8[], $28::text[], $29::text[], $30::text[], \
+        $31::text[], $32::text[], $33::text[], $34::text[], $35::int8[], $36::int8[], $37::int8[], $38::text[]) \
+      WHERE EXISTS (SELECT FROM head) \
+      ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
+        key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, \
+        endpoint = excluded.endpoint, redactions = excluded.redactions, classes = excluded.classes, \
+        cost_nano = excluded.cost_nano, overhead_us = excluded.overhead_us, status = excluded.status, \
+        code = excluded.code \
+    ), new_spend AS ( \
+      INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
+      SELECT * FROM unnest($39::int8[], $40::int8[], $41::int8[]) WHERE EXISTS (SELECT FROM head) \
+      ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET \
+        settled_nano = budget_spend.settled_nano + excluded.settled_nano \
+    ), new_checkpoint AS ( \
+      INSERT INTO checkpoints (log, size, note, time_ms) \
+      SELECT $6, $42::int8, $43::text, $44::int8 WHERE $42 IS NOT NULL AND EXISTS (SELECT FROM head) \
+      ON CONFLICT DO NOTHING \
+    ), old_checkpoint AS ( \
+      DELETE FROM checkpoints WHERE log = $6 AND size = $45::int8 AND EXISTS (SELECT FROM head) \
+    ) SELECT 1 FROM head";
+
+/// As [`super::commit`].
+pub(super) async fn commit(writer: &Writer, batch: &Batch) -> Result<(), StoreError> {
+    let args = arguments(batch)?;
+    let mut held = writer.hold().await?;
+    let done =
+        timeout(COMMIT_TIMEOUT, query_with(COMMIT, args).fetch_optional(held.connection())).await;
+    match held.keep_after(done)? {
+        Some(_) => Ok(()),
+        None => Err(moved_away()),
+    }
+}
+
+fn arguments(batch: &Batch) -> Result<PgArguments, StoreError> {
+    let mut args = PgArguments::default();
+    add(&mut args, to_i64(batch.new_size)?)?;
+    add(&mut args, batch.new_frontier.as_slice())?;
+    add(&mut args, batch.time_ms)?;
+    add(&mut args, to_i64(batch.indexed_to)?)?;
+    add(&mut args, to_i64(batch.settled_to)?)?;
+    add(&mut args, &*batch.log)?;
+    add(&mut args, to_i64(batch.old_size)?)?;
+    add(&mut args, batch.old_frontier.as_slice())?;
+    records(&mut args, batch.replica, &batch.records)?;
+    tiles(&mut args, &batch.tiles)?;
+    decisions(&mut args, &batch.decisions)?;
+    spend(&mut args, &batch.spend)?;
+    let checkpoint = batch.checkpoint.as_ref();
+    add(&mut args, checkpoint.map(|new| to_i64(new.size)).transpose()?)?;
+    add(&mut args, checkpoint.map(|new| new.note.as_str()))?;
+    add(&mut args, checkpoint.map(|new| new.time_ms))?;
+    add(&mut args, checkpoint.and_then(|new| new.replaces).map(to_i64).transpose()?)?;
+    Ok(args)
+}
+
+fn records(args: &mut PgArguments, replica: ReplicaNumber, rows: &[NewRecord]) -> Result<(), StoreError> {
+    let ids = rows.iter().map(|row| replica.record(row.replica_sequence));
+    add(args, ids.collect::<Result<Vec<_>, _>>()?)?;
+    add(args, rows.iter().map(|row| to_i64(row.leaf)).collect::<Result<Vec<_>, _>>()?)?;
+    column(args, rows, |row| row.time_ms)?;
+    column(args, rows, |row| row.kind)?;
+    column(args, rows, |row| row.scope.as_deref().map(text))?;
+    column(args, rows, |row| row.decision.as_deref().map(text))?;
+    column(args, rows, |row| row.leaf_bytes.as_slice())?;
+    column(args, rows, |row| row.leaf_hash.as_slice())?;
+    column(args, rows, |row| row.sections.as_slice())?;
+    column(args, rows, |row| row.index_update.as_deref())
+}
+
+fn tiles(args: &mut PgArguments, rows: &[NewTile]) -> Result<(), StoreError> {
+    column(args, rows, |row| i64::from(row.level))?;
+    add(args, rows.iter().map(|row| to_i64(row.position)).collect::<Result<Vec<_>, _>>()?)?;
+    column(args, rows, |row| row.times.map(|(first, _)| first))?;
+    column(args, rows, |row| row.times.map(|(_, last)| last))?;
+    column(args, rows, |row| row.hashes.as_slice())?;
+    column(args, rows, |row| row.root.as_slice())
+}
+
+fn decisions(args: &mut PgArguments, rows: &[(u64, DecisionRow)]) -> Result<(), StoreError> {
+    column(args, rows, |(_, row)| text(&row.id))?;
+    add(args, rows.iter().map(|(leaf, _)| to_i64(*leaf)).collect::<Result<Vec<_>, _>>()?)?;
+    column(args, rows, |(_, row)| row.time_ms)?;
+    column(args, rows, |(_, row)| text(&row.scope))?;
+    column(args, rows, |(_, row)| row.key_id.as_deref().map(text))?;
+    column(args, rows, |(_, row)| row.model.as_deref().map(text))?;
+    column(args, rows, |(_, row)| text(&row.outcome))?;
+    column(args, rows, |(_, row)| row.endpoint.as_deref().map(text))?;
+    column(args, rows, |(_, row)| row.redactions.as_deref().map(text))?;
+    column(args, rows, |(_, row)| row.classes.as_deref().map(text))?;
+    column(args, rows, |(_, row)| row.cost_nano)?;
+    column(args, rows, |(_, row)| row.overhead_us)?;
+    column(args, rows, |(_, row)| row.status)?;
+    column(args, rows, |(_, row)| row.code.as_deref().map(text))
+}
+
+fn spend(args: &mut PgArguments, rows: &[NewSpend]) -> Result<(), StoreError> {
+    column(args, rows, |row| row.budget.0)?;
+    column(args, rows, |row| row.window_start_ms)?;
+    column(args, rows, |row| row.delta_nano)
+}
+
+fn column<'r, R, T>(
+    args: &mut PgArguments,
+    rows: &'r [R],
+    value: impl Fn(&'r R) -> T,
+) -> Result<(), StoreError>
+where
+    Vec<T>: sqlx::Encode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    add(args, rows.iter().map(value).collect::<Vec<T>>())
+}
+
+fn add<'t, T>(args: &mut PgArguments, value: T) -> Result<(), StoreError>
+where
+    T: sqlx::Encode<'t, Postgres> + sqlx::Type<Postgres>,
+{
+    args.add(value).map_err(|err| StoreError::Conflict(err.to_string()))
+}
+
+/// A text as PostgreSQL takes it, which refuses the character NUL. What a client wrote into the name of a model
+/// must not make everybody's commit fail; the record's own bytes keep it as it was.
+fn text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
