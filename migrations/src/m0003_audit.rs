@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::table::{blob, blob_null, index, int, int_null, text, text_null};
+use crate::table::{blob, blob_null, clustered, index, int, int_null, text, text_null};
 
 /// See the module.
 #[derive(DeriveMigrationName)]
@@ -16,15 +16,26 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // `leaf_bytes` are the exact bytes that were hashed. `sections` packs the salted sections of one record
-        // (a row each would triple the inserts of the hot path); destroying one rewrites the pack without it.
-        // `leaf` is null until a sequencer has given the record its place in the tree.
+        // The replicas that write to the log. Its number is the upper part of the ids of a replica's records.
+        manager
+            .create_table(
+                Table::create()
+                    .table("replicas")
+                    .col(int("number").primary_key())
+                    .col(text("name").unique_key())
+                    .take(),
+            )
+            .await?;
+        // The id says which replica wrote a record and where among its own: one integer, so that SQLite keeps
+        // the rows in its order and needs no index for it. `leaf_bytes` are the exact bytes that were hashed.
+        // `sections` packs the salted sections of one record (a row each would triple the inserts of the hot
+        // path); destroying one rewrites the pack without it. `leaf` is null until a sequencer has given the
+        // record its place in the tree. Times have no index here: the tiles tell where to look.
         manager
             .create_table(
                 Table::create()
                     .table("records")
-                    .col(text("replica"))
-                    .col(int("replica_sequence"))
+                    .col(int("id").primary_key())
                     .col(int_null("leaf").unique_key())
                     .col(int("time_ms"))
                     .col(text("kind"))
@@ -34,26 +45,27 @@ impl MigrationTrait for Migration {
                     .col(blob("leaf_hash"))
                     .col(blob("sections"))
                     .col(blob_null("index_update"))
-                    .primary_key(Index::create().col("replica").col("replica_sequence"))
                     .take(),
             )
             .await?;
         manager.create_index(index("records_decision", "records", &["decision"])).await?;
-        manager.create_index(index("records_time", "records", &["time_ms", "leaf"])).await?;
         manager
             .create_index(
-                index("records_unsequenced", "records", &["replica", "replica_sequence"])
+                index("records_unsequenced", "records", &["id"])
                     .and_where(Expr::col("leaf").is_null())
                     .take(),
             )
             .await?;
-        // A complete tile of 256 hashes of one level, and the hash of the subtree that it spans.
+        // A complete tile of 256 hashes of one level, the hash of the subtree that it spans, and on level 0 the
+        // earliest and latest time of its records.
         manager
             .create_table(
                 Table::create()
                     .table("tree_tiles")
                     .col(int("level"))
                     .col(int("position"))
+                    .col(int_null("first_ms"))
+                    .col(int_null("last_ms"))
                     .col(blob("hashes"))
                     .col(blob("root"))
                     .primary_key(Index::create().col("level").col("position"))
@@ -86,6 +98,7 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        manager.create_index(index("tree_tiles_time", "tree_tiles", &["level", "last_ms"])).await?;
         // What the console's list shows; it follows the log and can be rebuilt from it. Ids begin with their
         // time, so that the primary key is the order of the list.
         manager
@@ -106,6 +119,7 @@ impl MigrationTrait for Migration {
                     .col(int_null("overhead_us"))
                     .col(int_null("status"))
                     .col(text_null("code"))
+                    .extra(clustered(manager))
                     .take(),
             )
             .await?;

@@ -69,3 +69,12 @@ pub(crate) fn index(
     }
     index
 }
+
+/// What makes a table one tree in the order of its primary key, where the database would make two of it. For
+/// small rows only.
+pub(crate) fn clustered(manager: &SchemaManager) -> &'static str {
+    match manager.get_database_backend() {
+        sea_orm::DbBackend::Sqlite => "WITHOUT ROWID",
+        _ => "",
+    }
+}

@@ -24,7 +24,7 @@ pub(super) async fn record(
         act: &'a str,
         what: &'a T,
     }
-    let mut salts = Salts::new(1)?;
+    let mut salts = Salts::new(1);
     let draft = Draft::new(Kind::Admin, app.gateway.clock.now_ms())
         .scope(scope)
         .id("principal", actor.subject.clone())

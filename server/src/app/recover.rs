@@ -38,7 +38,7 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
     let attempt = record.section("attempt").ok_or("an attempt's record has no section `attempt`")?;
     let attempt: AttemptSection =
         serde_json::from_slice(&attempt.bytes).map_err(|error| error.to_string())?;
-    let mut salts = Salts::new(2).map_err(|error| error.to_string())?;
+    let mut salts = Salts::new(2);
     let outcome = OutcomeSection {
         result: String::from("server_stopped"),
         ok: false,

@@ -23,6 +23,7 @@ use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
 use crate::store::commit::{self, Batch, NewRecord, NewSpend};
 use crate::store::decisions::DecisionRow;
+use crate::store::replicas::ReplicaNumber;
 use crate::store::{Store, StoreError, sections};
 
 /// Most entries of one commit.
@@ -64,6 +65,7 @@ pub(super) struct Committer {
     pub(super) log: LogId,
     pub(super) log_text: Arc<str>,
     pub(super) replica: Arc<str>,
+    pub(super) number: ReplicaNumber,
     pub(super) checkpoints: Checkpoints,
     pub(super) pending: PendingIndex,
     pub(super) open: OpenAttempts,
@@ -172,7 +174,7 @@ impl Committer {
         let old = tail.frontier.to_bytes();
         let mut batch = Batch {
             log: Arc::clone(&self.log_text),
-            replica: Arc::clone(&self.replica),
+            replica: self.number,
             old_frontier: old.clone(),
             old_size,
             new_frontier: Vec::new(),
@@ -273,7 +275,9 @@ impl Committer {
             Ok(update) => update,
             Err(err) => return Err((reply, AuditUnavailable::Database { reason: err.to_string() })),
         };
-        tail.push(record.leaf_hash, &mut batch.tiles);
+        tail.push(record.leaf_hash, time_ms, &mut batch.tiles);
+        // A restart raises the clock to this.
+        batch.time_ms = batch.time_ms.max(time_ms);
         tail.next_sequence = tail.next_sequence.saturating_add(1);
         for booking in bookings {
             let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms)).or_default();
@@ -343,6 +347,7 @@ impl Committer {
 
     /// Reads where the log is after a failed commit; `true` where that commit is there after all.
     async fn resync(&mut self, old: &[u8], new: &[u8], old_size: u64) -> Result<(Tail, bool), StoreError> {
+        self.store.settle_commits().await?;
         let head = recover::head(&self.store, &self.log_text).await?;
         let there = head.frontier == new && new != old;
         if head.frontier != old && !there {
@@ -353,7 +358,7 @@ impl Committer {
                     .into(),
             ));
         }
-        let tail = Tail::load(&self.store, &head, &self.replica).await?;
+        let tail = Tail::load(&self.store, &head, self.number).await?;
         if there {
             recover::replay(&self.store, old_size, &mut self.pending, &mut self.open).await?;
         }

@@ -82,7 +82,7 @@ impl Audit {
         let size = checkpoint.unverified().size;
         let (from, to) = match (request.from_ms, request.to_ms) {
             (None, None) => (0, size),
-            (from_ms, to_ms) => match records::leaves_between(store, from_ms, to_ms).await? {
+            (from_ms, to_ms) => match records::leaves_between(store, size, from_ms, to_ms).await? {
                 Some((first, last)) => (first.min(size), last.saturating_add(1).min(size)),
                 None => (size, size),
             },

@@ -98,6 +98,7 @@ impl Audit {
             log_text: log.as_str().into(),
             log,
             replica,
+            number: recovered.number,
             checkpoints: checkpoints::Checkpoints::new(Arc::clone(&signer), checkpoint_file, recovered.last),
             pending: recovered.pending,
             open: recovered.open,

@@ -6,7 +6,6 @@
 //! that intact; it is found by verifying an export.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bailiwick_ledger::merkle::{Frontier, leaf_hash};
 use bailiwick_ledger::{PublicKey, SignedCheckpoint};
@@ -17,6 +16,7 @@ use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
 use super::tail::Tail;
 use crate::clock::Clock;
+use crate::store::replicas::{self, ReplicaNumber};
 use crate::store::tree::{TreeHead, to_u64};
 use crate::store::{Store, StoreError, decisions::DecisionRow, records, tree};
 
@@ -26,6 +26,7 @@ const PAGE: u64 = 256;
 /// A log that was checked.
 #[derive(Debug)]
 pub(super) struct Recovered {
+    pub(super) number: ReplicaNumber,
     pub(super) tail: Tail,
     pub(super) last: Option<(SignedCheckpoint, i64)>,
     pub(super) pending: PendingIndex,
@@ -36,7 +37,7 @@ pub(super) struct Recovered {
 pub(super) async fn open(
     store: &Store,
     key: &PublicKey,
-    replica: &Arc<str>,
+    replica: &str,
     file: Option<&Path>,
     clock: &Clock,
 ) -> Result<Recovered, AuditOpenError> {
@@ -48,7 +49,8 @@ pub(super) async fn open(
         tree::create(store, log, Frontier::new().to_bytes(), clock.now_ms()).await?;
     }
     let head = head(store, log).await.map_err(broken)?;
-    let tail = Tail::load(store, &head, replica).await.map_err(broken)?;
+    let number = replicas::number(store, replica).await?;
+    let tail = Tail::load(store, &head, number).await.map_err(broken)?;
     check_end(store, tail.frontier.size()).await?;
 
     let stored = tree::last_checkpoint(store, log).await?;
@@ -65,12 +67,11 @@ pub(super) async fn open(
         None => None,
     };
 
-    let (_, last_time) = records::last(store, replica).await?;
-    clock.raise_to(last_time.unwrap_or(0).max(head.time_ms));
+    clock.raise_to(head.time_ms);
     let (mut pending, mut open) = (PendingIndex::default(), OpenAttempts::default());
     let from = to_u64(head.indexed_to.min(head.settled_to))?;
     replay(store, from, &mut pending, &mut open).await?;
-    Ok(Recovered { tail, last, pending, open })
+    Ok(Recovered { number, tail, last, pending, open })
 }
 
 /// The head of the log, which must exist.

@@ -4,6 +4,7 @@ use bailiwick_ledger::Hash;
 use bailiwick_ledger::merkle::{Frontier, TILE_HEIGHT, TILE_WIDTH, tile_node};
 
 use crate::store::commit::NewTile;
+use crate::store::replicas::{self, ReplicaNumber};
 use crate::store::{Store, StoreError, records, tree};
 
 /// Where the next leaf and the next record of this replica go.
@@ -12,6 +13,8 @@ pub(super) struct Tail {
     pub(super) frontier: Frontier,
     /// For each tile level, the hashes of its last tile, which is not complete.
     rows: Vec<Vec<Hash>>,
+    /// The earliest and the latest time of the records whose leaves no complete tile holds.
+    times: Option<(i64, i64)>,
     pub(super) next_sequence: u64,
 }
 
@@ -20,7 +23,7 @@ impl Tail {
     pub(super) async fn load(
         store: &Store,
         head: &tree::TreeHead,
-        replica: &str,
+        replica: ReplicaNumber,
     ) -> Result<Self, StoreError> {
         let frontier = Frontier::from_bytes(&head.frontier)
             .map_err(|err| StoreError::Corrupt(format!("the head of the tree: {err}")))?;
@@ -38,15 +41,18 @@ impl Tail {
                 "the records at the end of the log do not have the hash that its head says".into(),
             ));
         }
-        let (last, _) = records::last(store, replica).await?;
+        let times = records::times(store, size - size % TILE_WIDTH, size).await?;
+        let last = replicas::last_sequence(store, replica).await?;
         let next_sequence =
             last.map_or(bailiwick_ledger::record::FIRST_SEQUENCE, |last| last.saturating_add(1));
-        Ok(Self { frontier, rows, next_sequence })
+        Ok(Self { frontier, rows, times, next_sequence })
     }
 
-    /// Appends a leaf; tiles that it completes are added to `tiles`.
-    pub(super) fn push(&mut self, leaf: Hash, tiles: &mut Vec<NewTile>) {
+    /// Appends the leaf of a record of the time `time_ms`; tiles that it completes are added to `tiles`.
+    pub(super) fn push(&mut self, leaf: Hash, time_ms: i64, tiles: &mut Vec<NewTile>) {
         self.frontier.push(leaf);
+        let (first, last) = self.times.unwrap_or((time_ms, time_ms));
+        self.times = Some((first.min(time_ms), last.max(time_ms)));
         let mut hash = leaf;
         let mut position = self.frontier.size();
         for level in 0_u8.. {
@@ -61,7 +67,8 @@ impl Tail {
             let Some(root) = tile_node(row, TILE_HEIGHT, 0) else { return };
             position >>= TILE_HEIGHT;
             let hashes = row.iter().flat_map(|hash| hash.0).collect();
-            tiles.push(NewTile { level, position: position.saturating_sub(1), hashes, root: root.0 });
+            let times = if level == 0 { self.times.take() } else { None };
+            tiles.push(NewTile { level, position: position.saturating_sub(1), times, hashes, root: root.0 });
             row.clear();
             hash = root;
         }

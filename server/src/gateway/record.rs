@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use bailiwick_ledger::{Draft, Kind, Section};
 use bailiwick_pii::EntityCounts;
 use bailiwick_policy::{Decision, RequestFacts};
+use rand::Rng as _;
 use serde::Serialize;
 
 use super::classify::Said;
@@ -16,7 +17,6 @@ use super::fund::Funded;
 use super::refusal::Refusal;
 use super::timeline::{Mark, Stage};
 use crate::audit::{Audit, AuditUnavailable, Entry, IndexUpdate};
-use crate::keys::secret;
 use crate::router::Candidate;
 use crate::snapshot::Snapshot;
 
@@ -134,7 +134,7 @@ pub async fn attempt(
     let Attempted { decided, redactions, number, candidate } = attempted;
     let kind = if number == 1 { Kind::Decision } else { Kind::Attempt };
     let mut draft = head(kind, decided, now_ms).id("attempt", number.to_string());
-    let mut salts = Salts::new(5)?;
+    let mut salts = Salts::new(5);
     if number == 1 {
         draft = draft
             .section(section("facts", &decided.facts, &mut salts)?)
@@ -182,7 +182,7 @@ pub async fn refusal(
     marks: &[Mark],
     now_ms: i64,
 ) -> Result<(), RecordError> {
-    let mut salts = Salts::new(6)?;
+    let mut salts = Salts::new(6);
     let body = RefusalSection::of(refusal);
     let none = EntityCounts::default();
     let draft = head(Kind::Refusal, decided, now_ms)
@@ -212,7 +212,7 @@ pub async fn gave_up(
     spent_nano: Option<i64>,
     now_ms: i64,
 ) -> Result<(), RecordError> {
-    let mut salts = Salts::new(2)?;
+    let mut salts = Salts::new(2);
     let draft = head(Kind::Refusal, last.decided, now_ms)
         .section(section("refusal", &RefusalSection::of(refusal), &mut salts)?)
         .section(section("timing", &marks, &mut salts)?);
@@ -340,14 +340,13 @@ fn principal(decided: &Decided) -> PrincipalSection<'_> {
 pub struct Salts(Vec<u8>);
 
 impl Salts {
-    /// Salts for up to `count` sections, fetched together.
-    ///
-    /// # Errors
-    /// [`RecordError::Record`] where the operating system has none.
-    pub fn new(count: usize) -> Result<Self, RecordError> {
+    /// Salts for up to `count` sections, from a generator that the operating system seeds: asking the system
+    /// itself for each record costs more than the commitments do.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
         let mut bytes = vec![0; count * 32];
-        getrandom::fill(&mut bytes).map_err(|_| RecordError::Record(secret::NoRandomness.to_string()))?;
-        Ok(Self(bytes))
+        rand::rng().fill_bytes(&mut bytes);
+        Self(bytes)
     }
 
     fn next(&mut self) -> Result<[u8; 32], RecordError> {

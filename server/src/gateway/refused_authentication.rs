@@ -35,7 +35,7 @@ impl RefusedAuthentication {
             return Ok(());
         }
         let write = async {
-            let mut salts = Salts::new(1)?;
+            let mut salts = Salts::new(1);
             let draft = Draft::new(Kind::RefusedAuthentication, now_ms).section(section(
                 "refused",
                 &Refused { count },

@@ -210,7 +210,7 @@ impl Outcome<'_> {
 
     fn entry(&self) -> Result<Entry, RecordError> {
         let Attempted { decided, redactions, number, candidate } = self.attempted;
-        let mut salts = Salts::new(3)?;
+        let mut salts = Salts::new(3);
         let draft = record::head(Kind::Outcome, decided, self.now_ms)
             .id("attempt", number.to_string())
             .section(section("outcome", &self.outcome, &mut salts)?)

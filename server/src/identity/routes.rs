@@ -93,7 +93,7 @@ async fn signed(
     struct Section<'a> {
         method: &'a str,
     }
-    let mut salts = Salts::new(1)?;
+    let mut salts = Salts::new(1);
     let draft = Draft::new(kind, now_ms).id("principal", person).section(section(
         "sign_in",
         &Section { method },

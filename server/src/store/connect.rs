@@ -27,6 +27,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const READERS: u32 = 4;
 /// Statements kept prepared on a connection; the group commit alone has a few dozen shapes.
 const STATEMENTS: usize = 256;
+/// Bytes of a page of a new database: two to four records fill one with little left over.
+const PAGE_BYTES: u32 = 8192;
+/// Pages of the write-ahead log that are moved into the database together. Each commit writes the ends of the
+/// same few trees; the fewer checkpoints, the fewer times these are moved.
+const CHECKPOINT_PAGES: &str = "4096";
 
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -217,6 +222,7 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
     let options = options
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         // A commit is on the disk when it returns: the audit log promises nothing less.
         .synchronous(SqliteSynchronous::Full)
@@ -226,7 +232,10 @@ fn sqlite(options: SqliteConnectOptions, role: Role) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864");
     match role {
         // A destroyed section must not live on in the file's free space.
-        Role::Write => options.create_if_missing(true).pragma("secure_delete", "on"),
+        Role::Write => options
+            .create_if_missing(true)
+            .pragma("secure_delete", "on")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES),
         Role::Read => options.create_if_missing(false).pragma("query_only", "on"),
     }
 }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod people;
 mod postgres;
 pub(crate) mod records;
+pub(crate) mod replicas;
 mod retry;
 pub mod scopes;
 pub(crate) mod sections;

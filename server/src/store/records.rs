@@ -1,5 +1,6 @@
 //! Records as they are read back, and the destruction of their sections.
 
+use bailiwick_ledger::merkle::TILE_WIDTH;
 use bailiwick_ledger::{Hash, Header, Section};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -7,17 +8,13 @@ use sea_orm::{
 
 use super::entities::records::{ActiveModel, Column, Entity, Model};
 use super::tree::{to_i64, to_u64};
-use super::{Store, StoreError, sections};
+use super::{Store, StoreError, sections, tree};
 
 /// A record as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
     /// Its place in the tree, from 0.
     pub leaf: u64,
-    /// Its number among its replica's records.
-    pub replica_sequence: u64,
-    /// The replica that wrote it.
-    pub replica: String,
     /// Unix milliseconds.
     pub time_ms: i64,
     /// What it records.
@@ -55,8 +52,6 @@ impl TryFrom<Model> for StoredRecord {
         let leaf = row.leaf.ok_or_else(|| StoreError::Corrupt("a record without a leaf".into()))?;
         Ok(Self {
             leaf: to_u64(leaf)?,
-            replica_sequence: to_u64(row.replica_sequence)?,
-            replica: row.replica,
             time_ms: row.time_ms,
             kind: row.kind,
             scope: row.scope,
@@ -131,26 +126,6 @@ pub(crate) async fn updates(store: &Store, from: u64, limit: u64) -> Result<Vec<
     rows.into_iter().map(update).collect()
 }
 
-/// The last sequence that `replica` used and the highest time of any record.
-pub(crate) async fn last(store: &Store, replica: &str) -> Result<(Option<u64>, Option<i64>), StoreError> {
-    let sequence: Option<i64> = Entity::find()
-        .select_only()
-        .column(Column::ReplicaSequence)
-        .filter(Column::Replica.eq(replica))
-        .order_by_desc(Column::ReplicaSequence)
-        .into_tuple()
-        .one(&store.read)
-        .await?;
-    let time: Option<i64> = Entity::find()
-        .select_only()
-        .column(Column::TimeMs)
-        .order_by_desc(Column::TimeMs)
-        .into_tuple()
-        .one(&store.read)
-        .await?;
-    Ok((sequence.map(to_u64).transpose()?, time))
-}
-
 /// The highest leaf that any record has.
 pub(crate) async fn last_leaf(store: &Store) -> Result<Option<u64>, StoreError> {
     let leaf: Option<Option<i64>> = Entity::find()
@@ -164,16 +139,60 @@ pub(crate) async fn last_leaf(store: &Store) -> Result<Option<u64>, StoreError> 
     leaf.flatten().map(to_u64).transpose()
 }
 
-/// The first and last leaf with a time in `from_ms..to_ms`.
+/// The earliest and the latest time of the records of the leaves `from..to`.
+pub(crate) async fn times(store: &Store, from: u64, to: u64) -> Result<Option<(i64, i64)>, StoreError> {
+    let ends: Option<(Option<i64>, Option<i64>)> = Entity::find()
+        .select_only()
+        .column_as(Column::TimeMs.min(), "first")
+        .column_as(Column::TimeMs.max(), "last")
+        .filter(Column::Leaf.gte(to_i64(from)?))
+        .filter(Column::Leaf.lt(to_i64(to)?))
+        .into_tuple()
+        .one(&store.read)
+        .await?;
+    Ok(ends.and_then(|(first, last)| first.zip(last)))
+}
+
+/// The first and last leaf below `size` with a time in `from_ms..to_ms`. Tiles tell where to look, so that at
+/// most the records of two tiles and of the open end are read.
 pub(crate) async fn leaves_between(
     store: &Store,
+    size: u64,
+    from_ms: Option<i64>,
+    to_ms: Option<i64>,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    let open = size - size % TILE_WIDTH;
+    let (mut first, mut last) = (None, None);
+    if let Some((from, to)) = tree::tiles_between(store, open / TILE_WIDTH, from_ms, to_ms).await? {
+        first = within(store, from * TILE_WIDTH, (from + 1) * TILE_WIDTH, from_ms, to_ms)
+            .await?
+            .map(|ends| ends.0);
+        last =
+            within(store, to * TILE_WIDTH, (to + 1) * TILE_WIDTH, from_ms, to_ms).await?.map(|ends| ends.1);
+        // A tile may span the time and hold no record in it; then its whole span is taken, which only adds stubs.
+        first = first.or(Some(from * TILE_WIDTH));
+        last = last.or(Some((to + 1) * TILE_WIDTH - 1));
+    }
+    if let Some((open_first, open_last)) = within(store, open, size, from_ms, to_ms).await? {
+        first = first.or(Some(open_first));
+        last = Some(open_last);
+    }
+    Ok(first.zip(last))
+}
+
+async fn within(
+    store: &Store,
+    from: u64,
+    to: u64,
     from_ms: Option<i64>,
     to_ms: Option<i64>,
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let mut query = Entity::find()
         .select_only()
         .column_as(Column::Leaf.min(), "first")
-        .column_as(Column::Leaf.max(), "last");
+        .column_as(Column::Leaf.max(), "last")
+        .filter(Column::Leaf.gte(to_i64(from)?))
+        .filter(Column::Leaf.lt(to_i64(to)?));
     if let Some(from) = from_ms {
         query = query.filter(Column::TimeMs.gte(from));
     }
@@ -181,9 +200,9 @@ pub(crate) async fn leaves_between(
         query = query.filter(Column::TimeMs.lt(to));
     }
     let ends: Option<(Option<i64>, Option<i64>)> = query.into_tuple().one(&store.read).await?;
-    match ends {
-        Some((Some(first), Some(last))) => Ok(Some((to_u64(first)?, to_u64(last)?))),
-        _ => Ok(None),
+    match ends.and_then(|(first, last)| first.zip(last)) {
+        Some((first, last)) => Ok(Some((to_u64(first)?, to_u64(last)?))),
+        None => Ok(None),
     }
 }
 
@@ -214,12 +233,8 @@ pub(crate) async fn destroy_sections(
             }
             destroyed =
                 destroyed.saturating_add(u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0));
-            let change = ActiveModel {
-                replica: Set(row.replica),
-                replica_sequence: Set(row.replica_sequence),
-                sections: Set(sections::pack(&kept)?),
-                ..Default::default()
-            };
+            let change =
+                ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
             Entity::update(change).exec_without_returning(&transaction).await?;
         }
         transaction.commit().await?;

@@ -80,6 +80,34 @@ pub(crate) async fn tile_roots(
     collect(&rows, to.saturating_sub(from), || format!("a tile of level {level} in {from}..{to} is missing"))
 }
 
+/// The first and the last of the first `count` complete tiles of level 0 that may hold a record of the time
+/// `from_ms..to_ms`.
+pub(crate) async fn tiles_between(
+    store: &Store,
+    count: u64,
+    from_ms: Option<i64>,
+    to_ms: Option<i64>,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    use tree_tiles::Column as C;
+    let mut query = tree_tiles::Entity::find()
+        .select_only()
+        .column_as(C::Position.min(), "first")
+        .column_as(C::Position.max(), "last")
+        .filter(C::Level.eq(0_i64))
+        .filter(C::Position.lt(to_i64(count)?));
+    if let Some(from) = from_ms {
+        query = query.filter(C::LastMs.gte(from));
+    }
+    if let Some(to) = to_ms {
+        query = query.filter(C::FirstMs.lt(to));
+    }
+    let ends: Option<(Option<i64>, Option<i64>)> = query.into_tuple().one(&store.read).await?;
+    match ends.and_then(|(first, last)| first.zip(last)) {
+        Some((first, last)) => Ok(Some((to_u64(first)?, to_u64(last)?))),
+        None => Ok(None),
+    }
+}
+
 /// The hashes of the leaves `from..to`, in order, as the records hold them.
 pub(crate) async fn leaf_hashes(store: &Store, from: u64, to: u64) -> Result<Vec<Hash>, StoreError> {
     use records::Column as C;

@@ -67,6 +67,36 @@ async fn an_export_of_a_part_is_complete_and_says_so() {
 }
 
 #[tokio::test]
+async fn an_export_of_any_time_holds_every_record_of_it() {
+    const START: i64 = 1_800_000_000_000;
+    let mut log = TestLog::new().await;
+    // Not in the order of the leaves: replicas and requests overlap.
+    let times: Vec<i64> = (0..1_100).map(|at| START + at * 10 + (at * 7_919) % 173).collect();
+    for part in times.chunks(500) {
+        let entries = part.iter().map(|time| Entry::new(Draft::new(Kind::Admin, *time).scope("/acme")));
+        futures::future::try_join_all(entries.map(|entry| log.audit.append(entry))).await.unwrap();
+        // The times of the open end are read again at a start.
+        log = TestLog::reopen(log.stop().await).await.unwrap();
+    }
+    let ends =
+        [-1_000, 0, 1, 2_400, 2_560, 2_570, 5_333, 10_230, 10_240, 11_050, 20_000].map(|end| START + end);
+    for (at, from) in ends.into_iter().enumerate() {
+        for to in ends.into_iter().skip(at) {
+            let request = ExportRequest {
+                from_ms: Some(from),
+                to_ms: Some(to),
+                scope: Some("/acme".into()),
+                ..Default::default()
+            };
+            let report = export(&log, request).await;
+            assert_eq!(report.problems, []);
+            let expected = times.iter().filter(|time| (from..to).contains(*time)).count();
+            assert_eq!(report.counts.records, expected as u64, "{from}..{to}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_destroyed_section_is_gone_from_the_file_and_the_log_still_verifies() {
     let log = TestLog::new().await;
     let mut entry = attempt("d1");

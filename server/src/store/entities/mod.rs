@@ -7,6 +7,7 @@ pub mod decisions;
 pub mod endpoints;
 pub mod people;
 pub mod records;
+pub mod replicas;
 pub mod scopes;
 pub mod service_tokens;
 pub mod sessions;

@@ -6,12 +6,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "records")]
 pub struct Model {
-    /// The replica that wrote it.
+    /// The replica that wrote it and its number among that replica's records; see [`super::super::records::id`].
     #[sea_orm(primary_key, auto_increment = false)]
-    pub replica: String,
-    /// Its number among that replica's records, without a gap.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub replica_sequence: i64,
+    pub id: i64,
     /// Its place in the tree; null until a sequencer gives it one.
     pub leaf: Option<i64>,
     /// When it was drafted.

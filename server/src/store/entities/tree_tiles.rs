@@ -12,6 +12,10 @@ pub struct Model {
     /// Which tile of the level, from 0.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
+    /// On level 0: the earliest time of its records.
+    pub first_ms: Option<i64>,
+    /// On level 0: the latest time of its records.
+    pub last_ms: Option<i64>,
     /// 256 hashes of 32 bytes.
     pub hashes: Vec<u8>,
     /// Hash of the subtree that the tile spans.

@@ -1,93 +1,30 @@
-//! The group commit: everything that one batch of the audit log makes durable, in one transaction.
+//! The group commit on SQLite.
 //!
-//! This is the one write that every request waits for, so it speaks to the driver directly: sea-orm would copy
-//! every value once more, and statements that differ in their number of rows are kept prepared per number.
+//! It speaks to the driver directly, because sea-orm would copy every value once more, and statements that differ
+//! in their number of rows are kept prepared per number. An exchange with the driver's thread costs more than
+//! what it does there, so the usual batch is one.
 
 use std::sync::{Arc, OnceLock};
 
+use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 
-use super::budgets::BudgetId;
-use super::decisions::DecisionRow;
-use super::tree::to_i64;
-use super::{Store, StoreError};
+use super::{Batch, NewCheckpoint, NewRecord, NewSpend, NewTile, moved_away};
+use crate::store::StoreError;
+use crate::store::decisions::DecisionRow;
+use crate::store::replicas::ReplicaNumber;
+use crate::store::tree::to_i64;
 
 /// Most rows of one INSERT: each number of rows is a statement that stays prepared.
 const ROWS: usize = 32;
 
-/// A record in its place.
-#[derive(Debug)]
-pub(crate) struct NewRecord {
-    pub(crate) replica_sequence: u64,
-    pub(crate) leaf: u64,
-    pub(crate) time_ms: i64,
-    pub(crate) kind: &'static str,
-    pub(crate) scope: Option<String>,
-    pub(crate) decision: Option<String>,
-    pub(crate) leaf_bytes: Vec<u8>,
-    pub(crate) leaf_hash: [u8; 32],
-    pub(crate) sections: Vec<u8>,
-    pub(crate) index_update: Option<Vec<u8>>,
-}
-
-/// A tile that became complete.
-#[derive(Debug)]
-pub(crate) struct NewTile {
-    pub(crate) level: u8,
-    pub(crate) position: u64,
-    pub(crate) hashes: Vec<u8>,
-    pub(crate) root: [u8; 32],
-}
-
-/// Spend of one budget in one window.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NewSpend {
-    pub(crate) budget: BudgetId,
-    pub(crate) window_start_ms: i64,
-    pub(crate) delta_nano: i64,
-}
-
-/// A checkpoint, and the earlier one that it makes superfluous.
-#[derive(Debug, Clone)]
-pub(crate) struct NewCheckpoint {
-    pub(crate) size: u64,
-    pub(crate) note: String,
-    pub(crate) time_ms: i64,
-    pub(crate) replaces: Option<u64>,
-}
-
-/// What one transaction makes durable.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) log: Arc<str>,
-    pub(crate) replica: Arc<str>,
-    /// The head that the batch was built on; the commit fails unless it still stands.
-    pub(crate) old_frontier: Vec<u8>,
-    pub(crate) old_size: u64,
-    pub(crate) new_frontier: Vec<u8>,
-    pub(crate) new_size: u64,
-    pub(crate) time_ms: i64,
-    pub(crate) indexed_to: u64,
-    pub(crate) settled_to: u64,
-    pub(crate) records: Vec<NewRecord>,
-    pub(crate) tiles: Vec<NewTile>,
-    pub(crate) spend: Vec<NewSpend>,
-    pub(crate) decisions: Vec<(u64, DecisionRow)>,
-    pub(crate) checkpoint: Option<NewCheckpoint>,
-}
-
-/// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
-/// then the head tells.
-pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
-    let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
+/// As [`super::commit`].
+pub(super) async fn commit(write: &DatabaseConnection, batch: Batch) -> Result<(), StoreError> {
+    let mut connection = write.get_sqlite_connection_pool().acquire().await?;
     // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
     // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
-    let written = match write(&mut connection, batch).await {
-        Ok(()) => query("COMMIT").execute(&mut *connection).await.map_err(StoreError::from),
-        Err(err) => Err(err),
-    };
-    if let Err(err) = written {
+    if let Err(err) = write_batch(&mut connection, batch).await {
         if let Err(rollback) = query("ROLLBACK").execute(&mut *connection).await {
             tracing::debug!(err = %rollback, "there was nothing left to roll back");
         }
@@ -96,62 +33,88 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
     Ok(())
 }
 
-async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
+async fn write_batch(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
-    begin(connection, &batch, first).await?;
+    let rest = !(batch.records.is_empty()
+        && batch.tiles.is_empty()
+        && batch.decisions.is_empty()
+        && batch.checkpoint.is_none());
+    begin(connection, &mut batch, first, rest).await?;
+    if !rest {
+        return Ok(());
+    }
     let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
-    insert(connection, &RECORDS, records, |args, row| record(args, &replica, row)).await?;
+    insert(connection, &RECORDS, records, |args, row| record(args, replica, row)).await?;
     insert(connection, &TILES, tiles, tile).await?;
     insert(connection, &DECISIONS, decisions, decision).await?;
     if let Some(checkpoint) = checkpoint {
         sign(connection, &log, checkpoint).await?;
     }
-    insert(connection, &SPEND, spend, booking).await
+    let mut args = SqliteArguments::default();
+    add(&mut args, bookings(&spend)?)?;
+    query_with(FINISH.get_or_init(|| format!("{SPEND}; COMMIT")).as_str(), args).execute(connection).await?;
+    Ok(())
 }
 
-/// Begins, inserts the first records and moves the head, in one exchange with the driver's thread: an exchange
-/// costs more than the statements do. The head is compared and set, so that two sequencers, or a database that
-/// was changed behind our back, can't both go on.
+/// Begins, inserts the first records and moves the head; where there is no `rest` to come, books the spend and
+/// commits too. The head is compared and set, so that two sequencers, or a database that was changed behind our
+/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses.
 async fn begin(
     connection: &mut SqliteConnection,
-    batch: &Batch,
+    batch: &mut Batch,
     records: Vec<NewRecord>,
+    rest: bool,
 ) -> Result<(), StoreError> {
-    let sql = BEGIN.get_or_init(|| (0..=ROWS).map(write_begin).collect());
+    let sql = if rest { &BEGIN } else { &WHOLE };
+    let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, rest)).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
-    args.reserve(records.len() * RECORDS.columns + 8, 0);
+    args.reserve(records.len() * RECORDS.columns + 9, 0);
     for row in records {
-        record(&mut args, &batch.replica, row)?;
+        record(&mut args, batch.replica, row)?;
     }
+    add(&mut args, to_i64(batch.old_size)?)?;
+    add(&mut args, std::mem::take(&mut batch.old_frontier))?;
     add(&mut args, to_i64(batch.new_size)?)?;
-    add(&mut args, batch.new_frontier.clone())?;
+    add(&mut args, std::mem::take(&mut batch.new_frontier))?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
     add(&mut args, Arc::clone(&batch.log))?;
-    add(&mut args, to_i64(batch.old_size)?)?;
-    add(&mut args, batch.old_frontier.clone())?;
-    let moved = query_with(sql.as_str(), args).fetch_optional(connection).await?;
-    if moved.is_some() {
-        return Ok(());
+    if !rest {
+        add(&mut args, bookings(&batch.spend)?)?;
     }
-    Err(StoreError::Conflict(
-        "the head of the audit log is not where this server left it: another server writes to this database, \
-         or it was changed or restored while the server ran"
-            .into(),
-    ))
+    // All rows, not the first: the driver stops at the statement whose rows nobody takes.
+    match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
+        Ok(moved) if moved.len() == 1 => Ok(()),
+        Ok(_) | Err(StoreError::Conflict(_)) => Err(moved_away()),
+        Err(err) => Err(err),
+    }
 }
 
-/// The statements of [`begin`] for each number of records.
+/// The statements of [`begin`] for each number of records, where more follows and where nothing does.
 static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
+static WHOLE: OnceLock<Vec<String>> = OnceLock::new();
+static FINISH: OnceLock<String> = OnceLock::new();
 
-fn write_begin(rows: usize) -> String {
+fn write_begin(rows: usize, rest: bool) -> String {
     let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
+    let finish = if rest { String::new() } else { format!("; {SPEND}; COMMIT") };
     format!(
-        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = ?, frontier = ?, time_ms = ?, indexed_to = ?, \
-         settled_to = ? WHERE log = ? AND size = ? AND frontier = ? RETURNING size"
+        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, \
+         frontier = ?, time_ms = ?, indexed_to = ?, settled_to = ? WHERE log = ? RETURNING size{finish}"
     )
+}
+
+/// Bookings are one JSON text, so that a statement needs no text of its own for each number of them.
+const SPEND: &str = "INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true \
+    ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
+    budget_spend.settled_nano + excluded.settled_nano";
+
+fn bookings(spend: &[NewSpend]) -> Result<String, StoreError> {
+    let rows: Vec<_> = spend.iter().map(|row| (row.budget.0, row.window_start_ms, row.delta_nano)).collect();
+    serde_json::to_string(&rows).map_err(|err| StoreError::Conflict(err.to_string()))
 }
 
 async fn sign(
@@ -177,9 +140,8 @@ async fn sign(
     Ok(())
 }
 
-fn record(args: &mut SqliteArguments, replica: &Arc<str>, row: NewRecord) -> Result<(), StoreError> {
-    add(args, Arc::clone(replica))?;
-    add(args, to_i64(row.replica_sequence)?)?;
+fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) -> Result<(), StoreError> {
+    add(args, replica.record(row.replica_sequence)?)?;
     add(args, to_i64(row.leaf)?)?;
     add(args, row.time_ms)?;
     add(args, row.kind)?;
@@ -194,14 +156,10 @@ fn record(args: &mut SqliteArguments, replica: &Arc<str>, row: NewRecord) -> Res
 fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
     add(args, i64::from(row.level))?;
     add(args, to_i64(row.position)?)?;
+    add(args, row.times.map(|(first, _)| first))?;
+    add(args, row.times.map(|(_, last)| last))?;
     add(args, row.hashes)?;
     add(args, row.root.to_vec())
-}
-
-fn booking(args: &mut SqliteArguments, row: NewSpend) -> Result<(), StoreError> {
-    add(args, row.budget.0)?;
-    add(args, row.window_start_ms)?;
-    add(args, row.delta_nano)
 }
 
 fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Result<(), StoreError> {
@@ -257,18 +215,11 @@ impl Insert {
 }
 
 static RECORDS: Insert = Insert::new(
-    "records (replica, replica_sequence, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
-     index_update)",
-    11,
+    "records (id, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
+    10,
     "",
 );
-static TILES: Insert = Insert::new("tree_tiles (level, position, hashes, root)", 4, "");
-static SPEND: Insert = Insert::new(
-    "budget_spend (budget_id, window_start_ms, settled_nano)",
-    3,
-    " ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
-     budget_spend.settled_nano + excluded.settled_nano",
-);
+static TILES: Insert = Insert::new("tree_tiles (level, position, first_ms, last_ms, hashes, root)", 6, "");
 static DECISIONS: Insert = Insert::new(
     "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
      overhead_us, status, code)",
