@@ -12,8 +12,8 @@ use futures::future::BoxFuture;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::postgres::{self, Address, Writer};
@@ -143,10 +143,27 @@ impl Store {
         }
     }
 
+    /// Wipes what the database keeps of rows that were changed or deleted. On SQLite that is all of it: free space
+    /// is overwritten at once, and the write-ahead log here. On PostgreSQL the old rows are freed; what their
+    /// pages, its write-ahead log, its standbys and its backups still hold is for its operator to let go of.
+    pub(super) async fn wipe_leftovers(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite => {
+                self.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            }
+            Backend::Postgres(_) => {
+                // It is done sooner or later in any case, and a reader of old rows can put it off.
+                if let Err(err) = self.write.execute_unprepared("VACUUM records").await {
+                    tracing::warn!(%err, "what was destroyed is gone, but its space is not freed yet");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Runs SQL on the writing connection, to put it into a state that only the world could.
     #[cfg(test)]
     pub(crate) async fn sql(&self, statement: &str) {
-        use sea_orm::ConnectionTrait as _;
         self.write.execute_unprepared(statement).await.unwrap();
     }
 
@@ -167,7 +184,7 @@ impl Store {
     }
 
     /// Begins a transaction; on SQLite it holds the write lock from its first statement on.
-    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

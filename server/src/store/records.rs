@@ -3,7 +3,7 @@
 use bailiwick_ledger::merkle::TILE_WIDTH;
 use bailiwick_ledger::{Hash, Header, Section};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use super::entities::records::{ActiveModel, Column, Entity, Model};
@@ -70,22 +70,16 @@ pub(crate) async fn range(
     to: u64,
     limit: u64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    in_range(&store.read, from, to, limit).await?.into_iter().map(StoredRecord::try_from).collect()
+    let rows = in_range(from, to, limit)?.all(&store.read).await?;
+    rows.into_iter().map(StoredRecord::try_from).collect()
 }
 
-async fn in_range(
-    db: &impl ConnectionTrait,
-    from: u64,
-    to: u64,
-    limit: u64,
-) -> Result<Vec<Model>, StoreError> {
+fn in_range(from: u64, to: u64, limit: u64) -> Result<Select<Entity>, StoreError> {
     Ok(Entity::find()
         .filter(Column::Leaf.gte(to_i64(from)?))
         .filter(Column::Leaf.lt(to_i64(to)?))
         .order_by_asc(Column::Leaf)
-        .limit(limit)
-        .all(db)
-        .await?)
+        .limit(limit))
 }
 
 /// Every record of a decision, in order.
@@ -210,7 +204,7 @@ async fn within(
 const DESTROY_PAGE: u64 = 32;
 
 /// Destroys the sections called one of `names` of the leaves `from..to`, except in records of the kind `spare`.
-/// Returns how many there were. The database's own leftovers (free space, write-ahead log) are wiped too.
+/// Returns how many there were. The database's own leftovers are wiped as far as [`Store::wipe_leftovers`] can.
 pub(crate) async fn destroy_sections(
     store: &Store,
     from: u64,
@@ -220,25 +214,42 @@ pub(crate) async fn destroy_sections(
 ) -> Result<u64, StoreError> {
     let (mut next, mut destroyed) = (from, 0_u64);
     while next < to {
-        let transaction = store.begin().await?;
-        let page = in_range(&transaction, next, to, DESTROY_PAGE).await?;
-        let Some(last) = page.last().and_then(|row| row.leaf) else { break };
-        next = to_u64(last)?.saturating_add(1);
-        for row in page.into_iter().filter(|row| row.kind != spare) {
-            let mut kept = sections::unpack(&row.sections)?;
-            let before = kept.len();
-            kept.retain(|section| !names.iter().any(|name| *name == section.name));
-            if kept.len() == before {
-                continue;
-            }
-            destroyed =
-                destroyed.saturating_add(u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0));
-            let change =
-                ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
-            Entity::update(change).exec_without_returning(&transaction).await?;
-        }
-        transaction.commit().await?;
+        let page = store.transaction(|transaction| {
+            let (names, spare) = (names.to_vec(), spare.to_owned());
+            Box::pin(async move { destroy_page(transaction, next, to, &names, &spare).await })
+        });
+        let Some((last, count)) = page.await? else { break };
+        next = last.saturating_add(1);
+        destroyed = destroyed.saturating_add(count);
     }
-    store.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    store.wipe_leftovers().await?;
     Ok(destroyed)
+}
+
+/// The last leaf of the page and how many sections it lost; none where there is no record left.
+async fn destroy_page(
+    db: &impl ConnectionTrait,
+    from: u64,
+    to: u64,
+    names: &[String],
+    spare: &str,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    // Two that destroy at the same time must each see what the other has left.
+    let page = in_range(from, to, DESTROY_PAGE)?.lock_exclusive().all(db).await?;
+    let Some(last) = page.last().and_then(|row| row.leaf) else { return Ok(None) };
+    let mut destroyed = 0_u64;
+    for row in page.into_iter().filter(|row| row.kind != spare) {
+        let mut kept = sections::unpack(&row.sections)?;
+        let before = kept.len();
+        kept.retain(|section| !names.iter().any(|name| *name == section.name));
+        if kept.len() == before {
+            continue;
+        }
+        let count = u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0);
+        destroyed = destroyed.saturating_add(count);
+        let change =
+            ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
+        Entity::update(change).exec_without_returning(db).await?;
+    }
+    Ok(Some((to_u64(last)?, destroyed)))
 }

@@ -3,7 +3,7 @@
 //! A record's id is its replica's number and its place among that replica's records in one integer, so that ids
 //! of one replica are in the order in which it wrote, and no two replicas write at the same end of an index.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr};
 
 use super::entities::{records, replicas};
 use super::tree::{to_i64, to_u64};
@@ -29,23 +29,31 @@ impl ReplicaNumber {
 
 /// The number of the replica called `name`, which is given one the first time.
 pub(crate) async fn number(store: &Store, name: &str) -> Result<ReplicaNumber, StoreError> {
-    let transaction = store.begin().await?;
-    let known = replicas::Entity::find().filter(replicas::Column::Name.eq(name)).one(&transaction).await?;
-    let number = match known {
-        Some(row) => row.number,
-        None => {
-            let last = replicas::Entity::find()
-                .order_by_desc(replicas::Column::Number)
-                .one(&transaction)
-                .await?
-                .map_or(0, |row| row.number);
-            let row =
-                replicas::ActiveModel { number: Set(last.saturating_add(1)), name: Set(name.to_owned()) };
-            replicas::Entity::insert(row).exec_without_returning(&transaction).await?;
-            last.saturating_add(1)
-        }
-    };
-    transaction.commit().await?;
+    let number = store
+        .transaction(|transaction| {
+            let name = name.to_owned();
+            Box::pin(async move {
+                let known = replicas::Entity::find()
+                    .filter(replicas::Column::Name.eq(&name))
+                    .one(transaction)
+                    .await?;
+                if let Some(row) = known {
+                    return Ok(row.number);
+                }
+                let last =
+                    replicas::Entity::find().order_by_desc(replicas::Column::Number).one(transaction).await?;
+                let number = last.map_or(0, |row| row.number).saturating_add(1);
+                let row = replicas::ActiveModel { number: Set(number), name: Set(name) };
+                match replicas::Entity::insert(row).exec_without_returning(transaction).await {
+                    Ok(_) => Ok(number),
+                    Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                        Err(StoreError::Contended("another replica is being given a number".into()))
+                    }
+                    Err(err) => Err(err.into()),
+                }
+            })
+        })
+        .await?;
     if number >> (62 - SEQUENCE_BITS) != 0 {
         return Err(StoreError::Corrupt(format!("the replica {name} has the number {number}")));
     }

@@ -4,6 +4,7 @@ mod broken;
 mod crash;
 mod durable;
 mod load;
+mod lost;
 mod prove;
 
 use std::path::Path;
@@ -15,6 +16,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::budgets::{self, Budget, Window};
 use crate::store::scopes;
+use crate::testing::database;
+
+/// The database's file, where it is one.
+const FILE: &str = "bailiwick.db";
 
 /// A log in a folder of its own.
 struct TestLog {
@@ -42,11 +47,6 @@ impl TestLog {
         self.folder
     }
 
-    /// Runs SQL that the store would never run, on a connection of its own.
-    fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("bailiwick.db")
-    }
-
     /// A scope with a budget.
     async fn budget(&self) -> BudgetId {
         scopes::put(&self.store, "/", serde_json::json!({}), 0).await.unwrap();
@@ -68,7 +68,10 @@ impl TestLog {
 }
 
 async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenError> {
-    let store = Store::open_file(&folder.join("bailiwick.db")).await?;
+    let store = match database::postgres_in(folder).await {
+        Some(url) => Store::open(&url).await?,
+        None => Store::open_file(&folder.join(FILE)).await?,
+    };
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
         replica: "r1".into(),
@@ -79,9 +82,13 @@ async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenE
     Ok((store, audit))
 }
 
-async fn sql(database: &Path, statements: &str) {
+/// Runs SQL that the store would never run, on a connection of its own.
+async fn sql(folder: &Path, statements: &str) {
     use sea_orm::ConnectionTrait as _;
-    let url = format!("sqlite://{}", database.display());
+    if let Some(url) = database::postgres_in(folder).await {
+        return database::run(&url, statements).await;
+    }
+    let url = format!("sqlite://{}", folder.join(FILE).display());
     let db = sea_orm::Database::connect(url).await.unwrap();
     db.execute_unprepared(statements).await.unwrap();
     db.close().await.unwrap();

@@ -61,8 +61,7 @@ const COMMIT: &str = "\
 pub(super) async fn commit(writer: &Writer, batch: &Batch) -> Result<(), StoreError> {
     let args = arguments(batch)?;
     let mut held = writer.hold().await?;
-    let done =
-        timeout(COMMIT_TIMEOUT, query_with(COMMIT, args).fetch_optional(held.connection())).await;
+    let done = timeout(COMMIT_TIMEOUT, query_with(COMMIT, args).fetch_optional(held.connection())).await;
     match held.keep_after(done)? {
         Some(_) => Ok(()),
         None => Err(moved_away()),

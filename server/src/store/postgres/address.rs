@@ -162,7 +162,8 @@ mod tests {
         assert_eq!(address.to_string(), "PostgreSQL at db.example:5433, database gateway");
         let shown = format!("{address:?} {address:#?}");
         assert!(!shown.contains(SECRET), "{shown}");
-        for wrong in ["db.example/x?sslmod=disable", "db.example:port/x", "/x?sslmode=perhaps", "h/x?port=y"] {
+        for wrong in ["db.example/x?sslmod=disable", "db.example:port/x", "/x?sslmode=perhaps", "h/x?port=y"]
+        {
             let refused = parse(wrong).unwrap_err();
             let shown = format!("{refused} {refused:?}");
             assert!(!shown.contains(SECRET), "{shown}");

@@ -26,7 +26,11 @@ const OLDEST: i32 = 130_000;
 /// Opens the pool.
 pub(crate) async fn open(address: &Address) -> Result<DatabaseConnection, StoreError> {
     let mut options = options(address, CONNECTIONS);
-    options.min_connections(1).idle_timeout(IDLE).test_before_acquire(false).test_before_acquire_if_idle_for(TRUSTED);
+    options
+        .min_connections(1)
+        .idle_timeout(IDLE)
+        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(TRUSTED);
     Ok(Database::connect(options).await?)
 }
 
@@ -98,7 +102,9 @@ async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
     }
     for (setting, value) in [("fsync", sync), ("full_page_writes", pages)] {
         if value.as_deref() == Some("off") {
-            tracing::warn!("PostgreSQL runs with {setting} = off: a crash of its machine loses or damages records");
+            tracing::warn!(
+                "PostgreSQL runs with {setting} = off: a crash of its machine loses or damages records"
+            );
         }
     }
     Ok(())

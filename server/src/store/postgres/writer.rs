@@ -110,11 +110,10 @@ impl Writer {
     ) -> Result<(), StoreError> {
         // The group commit is one long statement of many parts: planning it costs as much as running it.
         query("SET plan_cache_mode = force_generic_plan").execute(&mut *connection).await?;
-        let backend: (i32, String) = query_as(
-            "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-        )
-        .fetch_one(&mut *connection)
-        .await?;
+        let backend: (i32, String) =
+            query_as("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+                .fetch_one(&mut *connection)
+                .await?;
         let (class, key) = Self::key();
         loop {
             let locked: bool = query_scalar("SELECT pg_try_advisory_lock($1, $2)")
