@@ -22,7 +22,7 @@ use crate::store::StoreError;
 /// lives for about ten seconds more.
 const START_WAIT: Duration = Duration::from_secs(12);
 /// How long a commit waits where the connection has to be made anew.
-const COMMIT_WAIT: Duration = Duration::from_secs(3);
+const COMMIT_WAIT: Duration = Duration::from_secs(1);
 /// How long it waits between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
