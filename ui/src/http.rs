@@ -26,6 +26,9 @@ use crate::preferences::{LANG_COOKIE, Preferences, THEME_COOKIE, Theme};
 use crate::text::Lang;
 use crate::view::{DecisionFilter, Outcome, Viewer};
 
+/// How often the page of a request that is under way asks again.
+const REFRESH_SECONDS: &str = "2";
+
 /// Where a person without a session is sent.
 pub const SIGN_IN_PATH: &str = "/auth/sign-in";
 
@@ -265,7 +268,13 @@ async fn one_decision(
     match pages.console.decision(&viewer, &id).await {
         Ok(Some(view)) => {
             let title = format!("{} {}", frame.lang().text().decision.id, view.row.id);
-            respond(StatusCode::OK, &frame, &title, || decision::page(&frame, &view))
+            let running = view.row.outcome == Outcome::Running;
+            let mut response = respond(StatusCode::OK, &frame, &title, || decision::page(&frame, &view));
+            if running {
+                // What is under way is shown as it goes on, with or without a script.
+                response.headers_mut().insert(header::REFRESH, HeaderValue::from_static(REFRESH_SECONDS));
+            }
+            response
         }
         Ok(None) => refuse(&frame, PageError::NotFound),
         Err(error) => fault(&frame, error),

@@ -13,6 +13,9 @@ pub struct ModelAlias {
     pub alias: String,
     /// What the provider is sent. Facts about models are looked up under this name.
     pub upstream: String,
+    /// What it does, among what the endpoint can do; all of that where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<Operation>>,
 }
 
 /// One place that can serve models.
@@ -25,7 +28,7 @@ pub struct Endpoint {
     pub scope: String,
     /// What it serves.
     pub models: Vec<ModelAlias>,
-    /// What it can do.
+    /// What it can do. A model may do less of it.
     pub operations: Vec<Operation>,
     /// What the compliance database needs to know of it.
     pub profile: EndpointProfile,
@@ -37,8 +40,10 @@ impl Endpoint {
         EndpointProfile { name: self.name.clone(), model: upstream.to_owned(), ..self.profile.clone() }
     }
 
-    /// What the provider is sent for an alias.
-    pub(crate) fn upstream(&self, alias: &str) -> Option<&str> {
-        self.models.iter().find(|m| m.alias == alias).map(|m| m.upstream.as_str())
+    /// Whether one of its models does an operation.
+    #[must_use]
+    pub fn does(&self, model: &ModelAlias, operation: Operation) -> bool {
+        self.operations.contains(&operation)
+            && model.operations.as_ref().is_none_or(|own| own.contains(&operation))
     }
 }

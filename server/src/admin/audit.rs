@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -10,7 +13,7 @@ use serde::Deserialize;
 use super::Problem;
 use crate::app::App;
 use crate::audit::ExportRequest;
-use crate::gateway::authenticate;
+use crate::gateway::{Named, api, authenticate};
 use crate::identity::{Actor, require};
 
 const OBJECT: &str = "console:audit";
@@ -61,11 +64,11 @@ pub(super) async fn export(
     Ok(response)
 }
 
-async fn read_back(file: std::fs::File) -> std::io::Result<axum::body::Body> {
+async fn read_back(file: std::fs::File) -> std::io::Result<Body> {
     use tokio::io::AsyncSeekExt as _;
     let mut file = tokio::fs::File::from_std(file);
     file.rewind().await?;
-    Ok(axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file)))
+    Ok(Body::from_stream(tokio_util::io::ReaderStream::new(file)))
 }
 
 fn fault(error: &dyn std::fmt::Display) -> Problem {
@@ -87,6 +90,31 @@ pub(super) async fn checkpoint(
     Ok(app.gateway.audit.checkpoint().await?.to_string().into_response())
 }
 
+/// The body of `POST /api/v1/audit/pseudonym`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PseudonymOf {
+    kind: Named,
+    name: String,
+}
+
+/// `POST /api/v1/audit/pseudonym`: what the log calls a user, subject or session. In a body, because addresses are logged
+/// on the way.
+pub(super) async fn pseudonym(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<PseudonymOf>, JsonRejection>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    require(&app, &method, &headers, "/", OBJECT, "export").await?;
+    // Without the parser's words: they may repeat the name.
+    let Json(of) = body.map_err(|_| {
+        Problem::invalid("the body is `{\"kind\": \"user\"|\"subject\"|\"session\", \"name\": \"…\"}`")
+    })?;
+    let pseudonym = app.gateway.pseudonyms.of(of.kind, of.name.trim());
+    Ok(Json(serde_json::json!({ "pseudonym": pseudonym })))
+}
+
 /// `GET /api/v1/audit/public-key`: what an auditor is given. Not a secret, so not guarded.
 pub(super) async fn public_key(State(app): State<Arc<App>>) -> String {
     app.gateway.audit.public_key().to_string()
@@ -98,27 +126,35 @@ pub(super) async fn receipt(
     State(app): State<Arc<App>>,
     method: Method,
     headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let found = match id {
+        Ok(Path(id)) => found(&app, &method, &headers, &id).await,
+        Err(_) => Err(Problem::not_found("decision")),
+    };
+    found.unwrap_or_else(|problem| api::refused(&problem.into()).map(Body::new))
+}
+
+async fn found(app: &Arc<App>, method: &Method, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
     let now_ms = app.gateway.clock.now_ms();
-    let key = authenticate::authenticate(&headers, app.gateway.snapshot.load_full(), now_ms).ok();
-    if key.is_none() && Actor::of(&app, &headers).await?.is_none() {
+    let key = authenticate::authenticate(headers, app.gateway.snapshot.load_full(), now_ms).ok();
+    if key.is_none() && Actor::of(app, headers).await?.is_none() {
         // Whoever is nobody here does not learn which decisions there are.
-        require(&app, &method, &headers, "/", super::decisions::OBJECT, "read").await?;
+        require(app, method, headers, "/", super::decisions::OBJECT, "read").await?;
     }
-    let row = app.gateway.audit.decision_row(&id).await?.ok_or_else(|| Problem::not_found("decision"))?;
+    let row = app.gateway.audit.decision_row(id).await?.ok_or_else(|| Problem::not_found("decision"))?;
     let own = key.is_some_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
     if !own {
-        match Actor::of(&app, &headers).await? {
+        match Actor::of(app, headers).await? {
             Some(actor) if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) => {
                 return Err(Problem::not_found("decision"));
             }
             _ => {}
         }
-        require(&app, &method, &headers, &row.scope, super::decisions::OBJECT, "read").await?;
+        require(app, method, headers, &row.scope, super::decisions::OBJECT, "read").await?;
     }
-    let bytes = receipt_for(&app, &id).await?;
-    let mut response = Response::new(axum::body::Body::from(bytes));
+    let bytes = receipt_for(app, id).await?;
+    let mut response = Response::new(Body::from(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

@@ -33,6 +33,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/audit/export", get(audit::export))
         .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
+        .route("/api/v1/audit/pseudonym", post(audit::pseudonym))
         .route("/api/v1/audit/public-key", get(audit::public_key))
         .route("/v1/decisions/{id}", get(audit::receipt))
         .route("/api/openapi.json", get(openapi::document))

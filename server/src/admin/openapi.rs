@@ -22,6 +22,7 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/decisions/stream", "Decisions as they happen, as server-sent events"),
     ("get", "/api/v1/audit/export", "The audit log as a verifiable file"),
     ("get", "/api/v1/audit/checkpoint", "A signed tree head (C2SP tlog-checkpoint)"),
+    ("post", "/api/v1/audit/pseudonym", "The pseudonym of a user, subject or session in the log"),
     ("get", "/api/v1/audit/public-key", "The log's public key"),
     ("get", "/v1/decisions/{id}", "The receipt of a decision"),
 ];

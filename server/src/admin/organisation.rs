@@ -47,10 +47,10 @@ async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem>
     for row in crate::store::endpoints::list(&app.store).await? {
         let kept = organisation.endpoints.iter().all(|new| new.name != row.name);
         if kept && let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition) {
-            endpoints.push(definition.for_policy());
+            endpoints.push(definition.for_policy(&app.sources.database));
         }
     }
-    endpoints.extend(organisation.endpoints.iter().map(EndpointDefinition::for_policy));
+    endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(&app.sources.database)));
     let (bundle, database) = (Arc::clone(&app.sources.bundle), Arc::clone(&app.sources.database));
     bailiwick_policy::Compiled::new(bundle, database, endpoints, app.gateway.clock.now_ms())
         .map(drop)

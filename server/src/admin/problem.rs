@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::audit::{AuditError, AuditUnavailable};
 use crate::gateway::record::RecordError;
+use crate::gateway::{Code, Refusal};
 use crate::organisation::ApplyError;
 use crate::snapshot::BuildError;
 use crate::store::StoreError;
@@ -56,6 +57,25 @@ impl Problem {
         let reference = crate::keys::secret::random::<4>().map(hex::encode).unwrap_or_default();
         tracing::error!(%cause, reference, "a request to the control plane failed");
         Self::new(status, code, title).detail(format!("the server's log has the cause under {reference}"))
+    }
+}
+
+/// The same on `/v1`, where errors have the shape of the API that was called.
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let code = match (problem.status, problem.code) {
+            (StatusCode::UNAUTHORIZED, _) => Code::InvalidApiKey,
+            (StatusCode::FORBIDDEN, _) => Code::Forbidden,
+            (StatusCode::NOT_FOUND, _) => Code::NotFound,
+            (_, "audit_unavailable") => Code::AuditUnavailable,
+            (status, _) if status.is_client_error() => Code::InvalidRequest,
+            _ => Code::Unavailable,
+        };
+        let refusal = Self::new(code, problem.title);
+        match problem.detail {
+            Some(detail) => refusal.fix(detail),
+            None => refusal,
+        }
     }
 }
 

@@ -137,6 +137,7 @@ impl App {
             clock,
             limits: config.limits.body(),
             token_key: secrets::token_key(&config.data_dir)?,
+            pseudonyms: secrets::pseudonym_key(&config.data_dir)?,
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),

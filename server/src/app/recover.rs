@@ -5,10 +5,13 @@ use bailiwick_ledger::{Draft, Kind};
 use serde::Deserialize;
 
 use super::StartError;
-use crate::audit::{Audit, Booking, BudgetId, Entry, StoredRecord};
+use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
 use crate::clock::Clock;
 use crate::gateway::record::{Hold, Salts, section};
-use crate::gateway::settle::{OutcomeSection, UsageSection};
+use crate::gateway::settle::{self, OutcomeSection, UsageSection};
+
+/// The result of an attempt whose end the server did not see.
+const STOPPED: &str = "server_stopped";
 
 #[derive(Deserialize)]
 struct AttemptSection {
@@ -27,10 +30,23 @@ pub(super) async fn book_unsettled(audit: &Audit, clock: &Clock) -> Result<(), S
     };
     let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
     for record in unsettled {
-        let entry = outcome(&record, clock.now_ms()).map_err(&failed)?;
+        let mut entry = outcome(&record, clock.now_ms()).map_err(&failed)?;
+        entry.index = row(audit, &record).await.map_err(|error| failed(error.to_string()))?;
         audit.append(entry).await.map_err(|error| failed(error.to_string()))?;
     }
     Ok(())
+}
+
+/// The decision's row in the list, which would say for ever that the request is under way.
+async fn row(audit: &Audit, record: &StoredRecord) -> Result<Option<IndexUpdate>, AuditError> {
+    let Some(decision) = record.header()?.ids.remove("decision") else { return Ok(None) };
+    let Some(mut row) = audit.decision_row(&decision).await? else { return Ok(None) };
+    let attempt = record.section("attempt").and_then(|section| serde_json::from_slice(&section.bytes).ok());
+    row.cost_nano =
+        settle::total(row.cost_nano, attempt.and_then(|attempt: AttemptSection| attempt.reserved_nano));
+    row.outcome = String::from("failed");
+    row.code = Some(String::from(STOPPED));
+    Ok(Some(row))
 }
 
 fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
@@ -40,7 +56,7 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
         serde_json::from_slice(&attempt.bytes).map_err(|error| error.to_string())?;
     let mut salts = Salts::new(2);
     let outcome = OutcomeSection {
-        result: String::from("server_stopped"),
+        result: String::from(STOPPED),
         ok: false,
         status: None,
         endpoint: attempt.endpoint,

@@ -5,6 +5,7 @@ use std::path::Path;
 use bailiwick_pii::TokenKey;
 
 use super::StartError;
+use crate::gateway::PseudonymKey;
 use crate::keys::secret;
 
 /// Makes the data directory, for its owner alone.
@@ -22,23 +23,31 @@ pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The secret that placeholders are derived from; created with the first start. Losing it only ends sessions'
-/// placeholders.
+/// The secret that placeholders are derived from. Losing it only ends sessions' placeholders.
 pub(super) fn token_key(data_dir: &Path) -> Result<TokenKey, StartError> {
-    let path = data_dir.join("token.key");
+    key(&data_dir.join("token.key"), "delete it to get a new one").map(TokenKey::new)
+}
+
+/// The secret that pseudonyms are made with. Losing it cuts what is recorded from whom it is about.
+pub(super) fn pseudonym_key(data_dir: &Path) -> Result<PseudonymKey, StartError> {
+    let way_out = "put it back from a backup; with a new one the same person gets another pseudonym";
+    key(&data_dir.join("pseudonym.key"), way_out).map(PseudonymKey::new)
+}
+
+/// A key of 256 bits in a file; created with the first start.
+fn key(path: &Path, way_out: &str) -> Result<[u8; 32], StartError> {
     let failed = |why: String| StartError::System { what: format!("{}", path.display()), why };
-    match std::fs::read_to_string(&path) {
+    match std::fs::read_to_string(path) {
         Ok(text) => {
             let mut key = [0_u8; 32];
-            hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
-                failed(String::from("it does not hold 64 hex digits: delete it to get a new one"))
-            })?;
-            Ok(TokenKey::new(key))
+            hex::decode_to_slice(text.trim(), &mut key)
+                .map_err(|_| failed(format!("it does not hold 64 hex digits: {way_out}")))?;
+            Ok(key)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = secret::random::<32>().map_err(|error| failed(error.to_string()))?;
-            write_private(&path, &hex::encode(key)).map_err(|error| failed(error.to_string()))?;
-            Ok(TokenKey::new(key))
+            write_private(path, &hex::encode(key)).map_err(|error| failed(error.to_string()))?;
+            Ok(key)
         }
         Err(error) => Err(failed(error.to_string())),
     }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::audit::StoredRecord;
-use crate::gateway::settle::{OutcomeSection, UsageSection};
+use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::gateway::timeline::{Mark, Stage};
 use crate::snapshot::{Archive, Snapshot};
 use crate::store::decisions::DecisionRow as Stored;
@@ -27,6 +27,7 @@ struct DecisionSection {
     rules: Vec<String>,
     class_sources: Vec<Said>,
     region_names: Vec<String>,
+    declared_regions: Option<CountrySet>,
     spans: u32,
     obligations: Obligations,
 }
@@ -185,10 +186,12 @@ fn request(
         .map(|said| ui::Declared { value: said.value.clone(), source: source(&said.source) })
         .collect();
     data_classes.dedup();
-    // A header adds regions to those that key and scope declare.
-    let by_header =
-        CountrySet::from_names(decided.region_names.iter().map(String::as_str)).unwrap_or_default();
-    let by_scope = facts.and_then(|facts| facts.subject_regions).unwrap_or_default().difference(by_header);
+    // A header adds regions to those that key and scope declare. Records of before that was told apart hold only both.
+    let by_scope = decided.declared_regions.unwrap_or_else(|| {
+        let by_header =
+            CountrySet::from_names(decided.region_names.iter().map(String::as_str)).unwrap_or_default();
+        facts.and_then(|facts| facts.subject_regions).unwrap_or_default().difference(by_header)
+    });
     let declared = |value: String, source: &str| ui::Declared { value, source: source.to_owned() };
     ui::RequestView {
         body_bytes: network.body_bytes,
@@ -402,14 +405,16 @@ fn attempts(
 
 fn money(app: &App, records: &[StoredRecord]) -> Option<ui::MoneyView> {
     let attempt: AttemptSection = records.iter().rev().find_map(|record| section(record, "attempt"))?;
-    let usage: Option<UsageSection> = records.iter().rev().find_map(|record| section(record, "usage"));
+    let usages: Vec<UsageSection> = records.iter().filter_map(|record| section(record, "usage")).collect();
+    let usage = usages.last();
+    let settled_nanos = usages.iter().fold(None, |sum, usage| settle::total(sum, usage.cost_nano));
     let standings = app.gateway.budgets.standings(app.gateway.clock.now_ms());
-    let reported = usage.as_ref().is_some_and(|usage| usage.source == "reported");
+    let reported = usage.is_some_and(|usage| usage.source == "reported");
     Some(ui::MoneyView {
         reserved_nanos: attempt.reserved_nano?,
-        settled_nanos: usage.as_ref().and_then(|usage| usage.cost_nano),
-        input_tokens: usage.as_ref().map(|usage| usage.input_tokens),
-        output_tokens: usage.as_ref().map(|usage| usage.output_tokens),
+        settled_nanos,
+        input_tokens: usage.map(|usage| usage.input_tokens),
+        output_tokens: usage.map(|usage| usage.output_tokens),
         reported,
         budgets: attempt
             .holds

@@ -233,12 +233,19 @@ fn definition(
     simulator: &SimulatorHandle,
     credential_file: &Path,
 ) -> EndpointDefinition {
-    let alias =
-        |alias: &str, upstream: &str| ModelAlias { alias: alias.to_owned(), upstream: upstream.to_owned() };
-    let mut models = vec![alias(EVERYWHERE, upstream(endpoint)), alias(endpoint.model, upstream(endpoint))];
+    let model = |alias: &str, upstream: &str, operation| ModelAlias {
+        alias: alias.to_owned(),
+        upstream: upstream.to_owned(),
+        operations: Some(vec![operation]),
+    };
+    let mut models = [EVERYWHERE, endpoint.model]
+        .map(|alias| model(alias, upstream(endpoint), Operation::ChatCompletions))
+        .to_vec();
     let mut operations = vec![Operation::ChatCompletions];
     if let Some(embedding) = endpoint.embedding {
-        models.extend([alias(EVERYWHERE_EMBEDDING, embedding), alias(embedding, embedding)]);
+        models.extend(
+            [EVERYWHERE_EMBEDDING, embedding].map(|alias| model(alias, embedding, Operation::Embeddings)),
+        );
         operations.push(Operation::Embeddings);
     }
     let text = |text: Option<&str>| text.map(str::to_owned);

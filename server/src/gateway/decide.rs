@@ -83,6 +83,12 @@ pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
     })
 }
 
+/// What is served, and where.
+const SERVED: [(bailiwick_policy::Operation, &str); 2] = [
+    (bailiwick_policy::Operation::ChatCompletions, "POST /v1/chat/completions"),
+    (bailiwick_policy::Operation::Embeddings, "POST /v1/embeddings"),
+];
+
 /// The engine's word for what is served.
 #[must_use]
 pub fn operation(operation: Operation) -> bailiwick_policy::Operation {
@@ -135,19 +141,46 @@ impl Decided {
 
     fn no_such_model(&self) -> Refusal {
         let key = &self.classified.read.auth.key;
+        let serves = |model: &str, operation| {
+            let endpoints = self.classified.read.auth.snapshot.policy.endpoints();
+            endpoints.iter().any(|endpoint| {
+                bailiwick_policy::scope::covers(&endpoint.scope, &key.scope)
+                    && endpoint.models.iter().any(|one| one.alias == model && endpoint.does(one, operation))
+            })
+        };
+        let models: Vec<&str> = key
+            .models
+            .iter()
+            .map(String::as_str)
+            .filter(|model| serves(model, self.facts.operation))
+            .take(8)
+            .collect();
+        let asked = Some(self.facts.model.as_str()).filter(|model| key.models.contains(*model));
+        let other =
+            asked.and_then(|model| SERVED.into_iter().find(|(operation, _)| serves(model, *operation)));
         let mut refusal = Refusal::new(
             Code::ModelNotFound,
             format!("this key has no model `{}` for {}", self.facts.model, self.facts.operation),
         )
         .decision(&self.id)
-        .fix(if key.models.is_empty() {
-            format!(
-                "no endpoint of {} serves a model that this key may use: an operator declares endpoints",
-                key.scope
-            )
-        } else {
-            let models: Vec<&str> = key.models.iter().take(8).map(String::as_str).collect();
-            format!("`GET /v1/models` lists what this key may use: {}", models.join(", "))
+        .fix(match other {
+            Some((operation, route)) if models.is_empty() => {
+                format!("`{}` serves {operation}: send the request to `{route}`", self.facts.model)
+            }
+            Some((operation, route)) => format!(
+                "`{}` serves {operation}: send the request to `{route}`, or ask for one of {}",
+                self.facts.model,
+                models.join(", ")
+            ),
+            None if models.is_empty() => format!(
+                "no endpoint of {} serves a model for {} that this key may use: an operator declares endpoints",
+                key.scope, self.facts.operation
+            ),
+            None => format!(
+                "`GET /v1/models` lists what this key may use; for {}: {}",
+                self.facts.operation,
+                models.join(", ")
+            ),
         });
         refusal.param = Some(String::from("model"));
         refusal

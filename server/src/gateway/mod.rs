@@ -13,6 +13,7 @@ mod dry_run;
 pub mod forward;
 pub mod fund;
 pub mod metrics;
+pub mod pseudonym;
 pub mod read;
 pub mod record;
 pub mod redaction;
@@ -33,6 +34,7 @@ use bailiwick_pii::{Detector, TokenKey};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use pseudonym::{Named, PseudonymKey};
 pub use read::BodyLimits;
 pub use refusal::{Code, Excluded, Refusal};
 pub use refused_authentication::RefusedAuthentication;
@@ -62,6 +64,8 @@ pub struct Gateway {
     pub limits: BodyLimits,
     /// The secret that placeholders are derived from.
     pub token_key: TokenKey,
+    /// What the names that clients give to people become in the log.
+    pub pseudonyms: PseudonymKey,
     /// Attempts that are under way; shutdown waits for them.
     pub attempts: TaskTracker,
     /// Cancelled when the server must stop at once.

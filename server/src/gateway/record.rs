@@ -1,10 +1,12 @@
 //! The records of a request: what is durable before anything leaves, and what came of it.
 //!
 //! A record says who asked, what the request held by kind and count, what was decided and where it went. It holds no
-//! prompt and no value of a finding in one; what a client puts into its `x-bailiwick-` headers is recorded as sent.
+//! prompt and no value of a finding in one; the names that a client gives to people and conversations in its
+//! `x-bailiwick-` headers are recorded as pseudonyms.
 
 use std::net::IpAddr;
 
+use bailiwick_compliance_db::CountrySet;
 use bailiwick_ledger::{Draft, Kind, Section};
 use bailiwick_pii::EntityCounts;
 use bailiwick_policy::{Decision, RequestFacts};
@@ -16,7 +18,8 @@ use super::decide::Decided;
 use super::fund::Funded;
 use super::refusal::Refusal;
 use super::timeline::{Mark, Stage};
-use crate::audit::{Audit, AuditUnavailable, Entry, IndexUpdate};
+use super::{Gateway, Named};
+use crate::audit::{AuditUnavailable, Entry, IndexUpdate};
 use crate::router::Candidate;
 use crate::snapshot::Snapshot;
 
@@ -42,6 +45,8 @@ pub struct Attempted<'a> {
     pub number: u32,
     /// The endpoint.
     pub candidate: Candidate<'a>,
+    /// What the attempts before this one cost, where that is known.
+    pub spent_nano: Option<i64>,
 }
 
 /// An attempt that the audit log knows of: the only thing that `forward` takes.
@@ -64,6 +69,8 @@ struct DecisionSection<'a> {
     obligations: bailiwick_policy::Obligations,
     class_sources: &'a [Said],
     region_names: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared_regions: Option<CountrySet>,
     spans: usize,
 }
 
@@ -74,11 +81,11 @@ struct PrincipalSection<'a> {
     name: &'a str,
     roles: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
+    user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
+    subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a str>,
+    session: Option<String>,
 }
 
 /// The section `attempt`.
@@ -124,14 +131,14 @@ pub enum RecordError {
 /// # Errors
 /// [`RecordError`]; nothing may leave then.
 pub async fn attempt(
-    audit: &Audit,
+    gateway: &Gateway,
     attempted: Attempted<'_>,
     funded: &Funded,
     order: &[String],
     network: &Network,
     now_ms: i64,
 ) -> Result<Recorded, RecordError> {
-    let Attempted { decided, redactions, number, candidate } = attempted;
+    let Attempted { decided, redactions, number, candidate, .. } = attempted;
     let kind = if number == 1 { Kind::Decision } else { Kind::Attempt };
     let mut draft = head(kind, decided, now_ms).id("attempt", number.to_string());
     let mut salts = Salts::new(5);
@@ -139,7 +146,7 @@ pub async fn attempt(
         draft = draft
             .section(section("facts", &decided.facts, &mut salts)?)
             .section(section("decision", &decision(decided, "allow", order, redactions), &mut salts)?)
-            .section(section("principal", &principal(decided), &mut salts)?)
+            .section(section("principal", &principal(gateway, decided), &mut salts)?)
             .section(section("network", network, &mut salts)?);
     }
     let holds = funded.reservation.as_ref().map(|held| held.worst_case()).unwrap_or_default();
@@ -164,9 +171,10 @@ pub async fn attempt(
     draft = draft.section(section("attempt", &attempt, &mut salts)?);
     let mut row = row(decided, "running", redactions);
     row.endpoint = Some(candidate.place.name.clone());
+    row.cost_nano = attempted.spent_nano;
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
-    audit.append(entry).await?;
+    gateway.audit.append(entry).await?;
     Ok(Recorded { _sealed: () })
 }
 
@@ -175,7 +183,7 @@ pub async fn attempt(
 /// # Errors
 /// [`RecordError`].
 pub async fn refusal(
-    audit: &Audit,
+    gateway: &Gateway,
     decided: &Decided,
     refusal: &Refusal,
     network: &Network,
@@ -188,14 +196,14 @@ pub async fn refusal(
     let draft = head(Kind::Refusal, decided, now_ms)
         .section(section("facts", &decided.facts, &mut salts)?)
         .section(section("decision", &decision(decided, "deny", &[], &none), &mut salts)?)
-        .section(section("principal", &principal(decided), &mut salts)?)
+        .section(section("principal", &principal(gateway, decided), &mut salts)?)
         .section(section("network", network, &mut salts)?)
         .section(section("refusal", &body, &mut salts)?)
         .section(section("timing", &marks, &mut salts)?);
     let row = refused_row(row(decided, "denied", &none), refusal, marks);
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
-    audit.append(entry).await?;
+    gateway.audit.append(entry).await?;
     Ok(())
 }
 
@@ -205,7 +213,7 @@ pub async fn refusal(
 /// # Errors
 /// [`RecordError`].
 pub async fn gave_up(
-    audit: &Audit,
+    gateway: &Gateway,
     last: Attempted<'_>,
     refusal: &Refusal,
     marks: &[Mark],
@@ -221,7 +229,7 @@ pub async fn gave_up(
     row.cost_nano = spent_nano;
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
-    audit.append(entry).await?;
+    gateway.audit.append(entry).await?;
     Ok(())
 }
 
@@ -318,20 +326,23 @@ fn decision<'a>(
         obligations: *obligations,
         class_sources: &decided.classified.class_sources,
         region_names: &decided.classified.hints.region_names,
+        declared_regions: decided.classified.read.auth.key.declared.subject_regions,
         spans: decided.classified.read.text.spans.len(),
     }
 }
 
-fn principal(decided: &Decided) -> PrincipalSection<'_> {
+fn principal<'a>(gateway: &Gateway, decided: &'a Decided) -> PrincipalSection<'a> {
+    let pseudonym =
+        |named, name: &Option<String>| name.as_deref().map(|name| gateway.pseudonyms.of(named, name));
     let hints = &decided.classified.hints;
     let key = &decided.classified.read.auth.key;
     PrincipalSection {
         key: &key.id,
         name: &key.name,
         roles: &key.roles,
-        user: hints.user.as_deref(),
-        subject: hints.subject.as_deref(),
-        session: hints.session.as_deref(),
+        user: pseudonym(Named::User, &hints.user),
+        subject: pseudonym(Named::Subject, &hints.subject),
+        session: pseudonym(Named::Session, &hints.session),
     }
 }
 

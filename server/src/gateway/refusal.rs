@@ -27,6 +27,8 @@ pub enum Code {
     PolicyDenied,
     /// Endpoints serve the model and rules exclude every one of them.
     NoEligibleEndpoint,
+    /// The roles of who asks do not allow it.
+    Forbidden,
     /// A hard budget has no room.
     BudgetExceeded,
     /// The key's own rate limit.
@@ -52,6 +54,7 @@ impl Code {
             Self::ModelNotFound => "model_not_found",
             Self::PolicyDenied => "policy_denied",
             Self::NoEligibleEndpoint => "no_eligible_endpoint",
+            Self::Forbidden => "forbidden",
             Self::BudgetExceeded => "budget_exceeded",
             Self::RateLimited => "rate_limited",
             Self::AuditUnavailable => "audit_unavailable",
@@ -69,7 +72,7 @@ impl Code {
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
-            Self::PolicyDenied | Self::NoEligibleEndpoint => StatusCode::FORBIDDEN,
+            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(_, status) => status,
@@ -86,7 +89,7 @@ impl Code {
             | Self::RequestTimeout
             | Self::NotFound
             | Self::ModelNotFound => "invalid_request_error",
-            Self::PolicyDenied | Self::NoEligibleEndpoint => "permission_error",
+            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => "permission_error",
             Self::BudgetExceeded => "insufficient_quota",
             Self::RateLimited => "rate_limit_error",
             Self::AuditUnavailable | Self::Unavailable => "server_error",

@@ -113,7 +113,7 @@ async fn refuse(
     timeline: &Timeline,
 ) -> Result<(), Refusal> {
     let now_ms = gateway.clock.now_ms();
-    record::refusal(&gateway.audit, decided, refusal, network, timeline.marks(), now_ms)
+    record::refusal(gateway, decided, refusal, network, timeline.marks(), now_ms)
         .await
         .map_err(|error| unrecorded(decided, &error))
 }
@@ -159,8 +159,8 @@ async fn attempts(
         timeline.end(Stage::Fund);
         number += 1;
         let now_ms = gateway.clock.now_ms();
-        let attempted = Attempted { decided, redactions: &redacted.counts, number, candidate };
-        let recorded = record::attempt(&gateway.audit, attempted, &funded, &order, network, now_ms).await;
+        let attempted = Attempted { decided, redactions: &redacted.counts, number, candidate, spent_nano };
+        let recorded = record::attempt(gateway, attempted, &funded, &order, network, now_ms).await;
         timeline.end(Stage::Record);
         let recorded = match recorded {
             Ok(recorded) => recorded,
@@ -216,9 +216,7 @@ async fn attempts(
             redacted: EntityCounts::default(),
         };
         let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
-        if let Some(cost_nano) = outcome.cost_nano() {
-            *spent_nano.get_or_insert(0) += cost_nano;
-        }
+        spent_nano = settle::total(spent_nano, outcome.cost_nano());
         tried = Some(attempted);
         last = Some(refusal);
         if !more {
@@ -240,7 +238,7 @@ async fn attempts(
         None => refuse(gateway, decided, &refusal, network, &timeline).await,
         Some(attempted) => {
             let (marks, now_ms) = (timeline.marks(), gateway.clock.now_ms());
-            record::gave_up(&gateway.audit, attempted, &refusal, marks, spent_nano, now_ms)
+            record::gave_up(gateway, attempted, &refusal, marks, spent_nano, now_ms)
                 .await
                 .map_err(|error| unrecorded(decided, &error))
         }
@@ -291,7 +289,7 @@ impl Attempt<'_> {
             Some(&self.attempted.candidate),
             self.attempted.redactions,
         );
-        let cost = settle::cost(&self.funded, &ending).cost_nano.map(format_usd);
+        let cost = self.cost(&ending);
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
         }
@@ -355,12 +353,18 @@ impl Attempt<'_> {
             let body = super::api::openai_error(&refusal);
             let _ = frames.send(Ok(http_body::Frame::data(respond::data(body.to_string().as_bytes())))).await;
         }
-        let cost = settle::cost(&self.funded, &ending).cost_nano.map(format_usd);
+        let cost = self.cost(&ending);
         if let Some(trailers) = respond::trailers(cost.as_deref()) {
             let _ = frames.send(Ok(http_body::Frame::trailers(trailers))).await;
         }
         drop(frames);
         self.settle(&ending, &timeline).await;
+    }
+
+    /// What the request cost, this attempt and those before, in US dollars.
+    fn cost(&self, ending: &Ending) -> Option<String> {
+        let cost_nano = settle::cost(&self.funded, ending).cost_nano;
+        settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {

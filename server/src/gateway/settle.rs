@@ -115,6 +115,15 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
     section
 }
 
+/// What a request has cost with one more attempt.
+#[must_use]
+pub fn total(before_nano: Option<i64>, cost_nano: Option<i64>) -> Option<i64> {
+    match (before_nano, cost_nano) {
+        (Some(before), Some(cost)) => Some(before.saturating_add(cost)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// The end of an attempt, booked in memory and not yet in the log.
 #[derive(Debug)]
 #[must_use = "an outcome has to be recorded"]
@@ -209,7 +218,7 @@ impl Outcome<'_> {
     }
 
     fn entry(&self) -> Result<Entry, RecordError> {
-        let Attempted { decided, redactions, number, candidate } = self.attempted;
+        let Attempted { decided, redactions, number, candidate, .. } = self.attempted;
         let mut salts = Salts::new(3);
         let draft = record::head(Kind::Outcome, decided, self.now_ms)
             .id("attempt", number.to_string())
@@ -234,7 +243,7 @@ impl Outcome<'_> {
         };
         let mut row = record::row(decided, state, redactions);
         row.endpoint = Some(candidate.place.name.clone());
-        row.cost_nano = self.usage.cost_nano;
+        row.cost_nano = total(self.attempted.spent_nano, self.usage.cost_nano);
         row.overhead_us = i64::try_from(self.overhead_us).ok();
         row.status = self.outcome.status.map(i64::from);
         row.code = self.code.map(str::to_owned);

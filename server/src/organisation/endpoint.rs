@@ -1,6 +1,6 @@
 //! The definition of an endpoint, and how it becomes a place to send to.
 
-use bailiwick_compliance_db::EndpointProfile;
+use bailiwick_compliance_db::{Database, EndpointProfile, ModelKind};
 use bailiwick_policy::{ModelAlias, Operation};
 use serde::{Deserialize, Serialize};
 
@@ -138,13 +138,25 @@ impl CredentialRef {
 }
 
 impl EndpointDefinition {
-    /// The endpoint as the policy engine sees it.
+    /// The endpoint as the policy engine sees it. What a model does is as declared, or else what `database` knows of it.
     #[must_use]
-    pub fn for_policy(&self) -> bailiwick_policy::Endpoint {
+    pub fn for_policy(&self, database: &Database) -> bailiwick_policy::Endpoint {
+        let models = self.models.iter().map(|model| ModelAlias {
+            operations: model.operations.clone().or_else(|| {
+                let kind = database.model(&self.profile.service, &model.upstream)?.kind;
+                Some(match kind {
+                    ModelKind::Chat => {
+                        vec![Operation::ChatCompletions, Operation::Responses, Operation::Messages]
+                    }
+                    ModelKind::Embedding => vec![Operation::Embeddings],
+                })
+            }),
+            ..model.clone()
+        });
         bailiwick_policy::Endpoint {
             name: self.name.clone(),
             scope: self.scope.clone(),
-            models: self.models.clone(),
+            models: models.collect(),
             operations: self.operations.clone(),
             profile: EndpointProfile { name: self.name.clone(), ..self.profile.clone() },
         }

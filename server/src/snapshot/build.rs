@@ -68,7 +68,7 @@ pub async fn build(
             .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
         match place(&definition, sources, previous, decide_at_ms) {
             Ok(place) => {
-                endpoints.push(definition.for_policy());
+                endpoints.push(definition.for_policy(&sources.database));
                 places.push(place);
             }
             Err(problem) => unusable.push(problem),

@@ -60,8 +60,10 @@ async fn every_page_is_guarded_and_a_link_works_once() {
         server.page(server.demo.announcement.console.split_at(server.url("").len()).1, COOKIE, "").await;
     assert_eq!((again.status, again.header("set-cookie")), (403, ""), "a set-up link works once");
     guarded(&again, "a used link");
-    let page = server.page(&format!("/decisions/{refused}"), COOKIE, &cookie).await;
+    let page = server.page(&format!("/decisions/{denied}"), COOKIE, &cookie).await;
     assert!(page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "the name is shown as text");
+    let page = server.page(&format!("/decisions/{refused}"), COOKIE, &cookie).await;
+    assert!(page.body.contains("usr_") && !page.body.contains("alert(1)"), "a user is shown as a pseudonym");
     server.demo.stop().await;
 }
 

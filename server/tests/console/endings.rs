@@ -38,6 +38,17 @@ async fn every_ending_is_told() {
     assert_eq!((&shown["outcome"], &shown["code"]), (&json!("denied"), &json!("no_eligible_endpoint")));
     assert!(shown["overhead_micros"].as_u64().is_some_and(|micros| micros > 0), "{shown}");
 
+    // What a header says and a scope declares as well is told as both.
+    let both = [("x-bailiwick-subject-region", "DE")];
+    let reply = server.chat("support", "assistant", "Hello", &both).await;
+    row(&server, &reply).await;
+    let (cookie, _) = server.sign_in().await;
+    let page = server.page(&format!("/decisions/{}", reply.decision()), http::header::COOKIE, &cookie).await;
+    let origins: Vec<&str> =
+        page.body.split("<small>").filter_map(|part| Some(part.split_once("</small>")?.0)).collect();
+    assert!(origins.contains(&"set on the scope, declared by header"), "{origins:?}");
+    assert!(origins.contains(&"set on the scope"), "{origins:?}");
+
     // Of the eligible endpoints one fails; those after it fail too, or have no price that a budget could hold.
     for simulator in &server.demo.simulators {
         simulator.set_behaviour(Behaviour::Status { code: 500, retry_after: None });

@@ -140,6 +140,7 @@ fn every_error_code_is_told_with_its_status() {
         Code::ModelNotFound,
         Code::PolicyDenied,
         Code::NoEligibleEndpoint,
+        Code::Forbidden,
         Code::BudgetExceeded,
         Code::RateLimited,
         Code::AuditUnavailable,
@@ -156,6 +157,7 @@ fn every_error_code_is_told_with_its_status() {
             | Code::ModelNotFound
             | Code::PolicyDenied
             | Code::NoEligibleEndpoint
+            | Code::Forbidden
             | Code::BudgetExceeded
             | Code::RateLimited
             | Code::AuditUnavailable

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bailiwick::app::{App, Config};
-use bailiwick::audit::ExportRequest;
+use bailiwick::audit::{DecisionFilter, ExportRequest};
 use bailiwick::store;
 use serde_json::json;
 
@@ -64,6 +64,9 @@ async fn inspect(data: &Path) -> usize {
         *spend.entry(row.budget.0).or_default() += row.settled_nano;
     }
     check_books(&records, &spend);
+    let running = DecisionFilter { outcome: Some(String::from("running")), ..DecisionFilter::default() };
+    let running = audit.decisions(&running, None, 10).await.unwrap();
+    assert!(running.is_empty(), "nothing is under way any more: {running:?}");
     let stopped = records
         .iter()
         .filter(|record| {

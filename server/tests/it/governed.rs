@@ -240,6 +240,71 @@ async fn models_are_those_that_the_key_may_use() {
     app.finish().await;
 }
 
+/// What a request cost is what all of its attempts cost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fallback_costs_both_attempts() {
+    let app = TestApp::start().await;
+    app.impatient().await;
+    // They took the request and never answered: what was held for it is booked. The cheapest costs nothing.
+    let order =
+        app.post("research", "/v1/decisions:explain", &[], message("assistant", "x").to_string()).await;
+    let order = order.is(200).json()["decision"]["order"].clone();
+    for at in 0..2 {
+        app.simulator(order[at].as_str().unwrap()).push_behaviour(Behaviour::Hang);
+    }
+    let reply = app.ask("research", "assistant", "Hello").await.is(200);
+    assert_eq!(reply.endpoint(), order[2]);
+    app.settled().await;
+    let costs: Vec<i64> = app
+        .records_of(&reply.decision())
+        .await
+        .iter()
+        .filter_map(|record| record.sections.get("usage")?["cost_nano"].as_i64())
+        .collect();
+    assert_eq!(costs.len(), 3);
+    let list = app.admin(reqwest::Method::GET, "/api/v1/decisions", None).await.is(200).json();
+    let rows = list["decisions"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["id"] == reply.decision().as_str()).unwrap();
+    let sum: i64 = costs.iter().sum();
+    assert!(costs[1] > 0 && costs[2] > 0, "{costs:?}");
+    assert_eq!(row["cost_nanos"], sum, "{row}");
+    let told = reply.header("x-bailiwick-cost").unwrap();
+    assert_eq!(bailiwick::budgets::parse_usd(told).unwrap(), sum, "{told}");
+    app.finish().await;
+}
+
+/// A model is asked only for what it does: the other requests would fail at every provider.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_serves_its_own_operation_alone() {
+    let app = TestApp::start().await;
+    let embed = |model: &str| json!({ "model": model, "input": "x" }).to_string();
+    let chats = app.ask("research", "embedder", "x").await.refused(404, "model_not_found").json();
+    let fix = chats["bailiwick"]["fix"].as_str().unwrap();
+    assert!(
+        fix.starts_with("`embedder` serves embeddings: send the request to `POST /v1/embeddings`"),
+        "{fix}"
+    );
+    assert!(fix.contains("assistant") && !fix.contains("text-embedding"), "{fix}");
+    let embeds = app.post("research", "/v1/embeddings", &[], embed("assistant")).await;
+    let embeds = embeds.refused(404, "model_not_found").json();
+    let fix = embeds["bailiwick"]["fix"].as_str().unwrap();
+    assert!(fix.contains("`POST /v1/chat/completions`") && fix.contains("embedder"), "{fix}");
+
+    // Undeclared, what the compliance database knows of a model decides.
+    app.edit_endpoint("openai-us", |definition| {
+        for model in definition["models"].as_array_mut().unwrap() {
+            model.as_object_mut().unwrap().remove("operations");
+        }
+    })
+    .await;
+    app.ask("research", "text-embedding-3-small", "x").await.refused(404, "model_not_found");
+    app.post("research", "/v1/embeddings", &[], embed("gpt-4.1-mini")).await.refused(404, "model_not_found");
+    assert!(app.received().is_empty(), "{:?}", app.received());
+    app.post("research", "/v1/embeddings", &[], embed("text-embedding-3-small")).await.is(200);
+    app.ask("research", "gpt-4.1-mini", "x").await.is(200);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_decides_and_sends_nothing() {
     let app = TestApp::start().await;

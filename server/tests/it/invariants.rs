@@ -90,6 +90,47 @@ async fn a_redacted_value_is_in_no_byte_anywhere() {
     );
 }
 
+/// What a client calls people and conversations may be anything, so it is kept nowhere; a pseudonym is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_of_people_are_in_no_record_and_can_be_asked_for() {
+    let app = TestApp::start().await;
+    let names = [
+        ("user", "usr_", "tannenhaeher.wipfel@kunde.example"),
+        ("subject", "sub_", "512-63-8847 eichelhaeher"),
+        ("session", "ses_", "DE75512108001245126199"),
+    ];
+    let headers = names.map(|(kind, _, name)| (format!("x-bailiwick-{kind}"), name));
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let ask = |body: Value| app.post("support", "/v1/chat/completions", &headers, body.to_string());
+    let answered = ask(message("assistant", "x")).await.is(200).decision();
+    let again = ask(message("assistant", "y")).await.is(200).decision();
+    let refused = ask(message("gpt-4.1-mini", "x")).await.is(403).decision();
+    for decision in [&answered, &again, &refused] {
+        let principal = app.records_of(decision).await.swap_remove(0).sections["principal"].clone();
+        for (kind, prefix, name) in names {
+            let asked = json!({ "kind": kind, "name": name });
+            let told =
+                app.admin(reqwest::Method::POST, "/api/v1/audit/pseudonym", Some(&asked)).await.is(200);
+            assert_eq!(told.json()["pseudonym"], principal[kind], "{principal}");
+            assert!(principal[kind].as_str().unwrap().starts_with(prefix), "{principal}");
+        }
+    }
+    app.post("support", "/api/v1/audit/pseudonym", &[], r#"{"kind":"user","name":"x"}"#).await.is(401);
+    let bad = json!({ "kind": names[0].2 });
+    let refusal = app.admin(reqwest::Method::POST, "/api/v1/audit/pseudonym", Some(&bad)).await.is(400);
+    assert!(!refusal.text().contains(names[0].2));
+    let page = app.get(&format!("/v1/decisions/{answered}"), "support").await.is(200).body;
+    let (logs, metrics, export) = (logs(), metrics(), app.export().await);
+    let folder = app.finish().await;
+    for (_, _, name) in names {
+        assert!(!logs.contains(name) && !metrics.contains(name), "{name}");
+        for bytes in [&page, &export] {
+            assert!(memchr::memmem::find(bytes, name.as_bytes()).is_none(), "{name}");
+        }
+        assert_eq!(files_with(folder.path(), name), Vec::<std::path::PathBuf>::new(), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_and_numbers_are_scanned() {
     let app = TestApp::start().await;

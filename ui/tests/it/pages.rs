@@ -26,6 +26,13 @@ async fn the_list_shows_each_row_in_words() {
 }
 
 #[tokio::test]
+async fn a_page_is_asked_for_again_while_its_request_is_under_way() {
+    let refresh = |page: &super::Page| page.parts.headers.contains_key("refresh");
+    assert!(refresh(&ok(RUNNING).await));
+    assert!(!refresh(&ok(ALLOWED).await));
+}
+
+#[tokio::test]
 async fn filters_stand_in_the_address_and_the_form_keeps_them() {
     let page = ok("/decisions?outcome=allowed&scope=%2Facme%2Fresearch&q=").await;
     assert!(

@@ -35,11 +35,10 @@ impl Compiled {
         };
         let model = self.models.get(&facts.model);
         if let Some(model) = model {
-            decision.candidates.union(&model.candidates);
-            decision.candidates.intersect(&node.endpoints);
-            if let Some(of) = self.operations.get(facts.operation as usize) {
-                decision.candidates.intersect(of);
+            if let Some(serving) = model.candidates.get(facts.operation as usize) {
+                decision.candidates.union(serving);
             }
+            decision.candidates.intersect(&node.endpoints);
             if let Some(names) = &facts.allowed_endpoint_names {
                 decision.candidates.intersect(&self.named(names));
             }

@@ -3,6 +3,7 @@
 use super::{CompiledRule, IndexBits, set_bit};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::EndpointSet;
+use crate::facts::Operation;
 use crate::require::Requirement;
 use bailiwick_compliance_db::{
     Attestation, Attribute, Context, Database, EndpointProfile, FeatureSet, Resolved,
@@ -96,7 +97,8 @@ impl Table {
 /// A model, as clients name it: who serves it, which rules are about it, and its tables.
 #[derive(Debug)]
 pub(super) struct ModelTables {
-    pub(super) candidates: EndpointSet,
+    /// The endpoints that serve the model, by what is to be done with it.
+    pub(super) candidates: [EndpointSet; Operation::ALL.len()],
     /// Positions of the rules whose condition on the model holds.
     pub(super) rules: IndexBits,
     members: Vec<(usize, EndpointProfile)>,
@@ -110,13 +112,16 @@ pub(super) struct ModelTables {
 
 impl ModelTables {
     pub(super) fn build(alias: &str, rules: &[CompiledRule], inputs: &Inputs<'_>, now_ms: i64) -> Self {
-        let mut candidates = EndpointSet::empty(inputs.endpoints.len());
+        let mut candidates = Operation::ALL.map(|_| EndpointSet::empty(inputs.endpoints.len()));
         let mut members = Vec::new();
         for (i, endpoint) in inputs.endpoints.iter().enumerate() {
-            if let Some(upstream) = endpoint.upstream(alias) {
-                candidates.insert(i);
-                members.push((i, endpoint.profile_for(upstream)));
+            let Some(model) = endpoint.models.iter().find(|model| model.alias == alias) else { continue };
+            for (operation, set) in Operation::ALL.into_iter().zip(&mut candidates) {
+                if endpoint.does(model, operation) {
+                    set.insert(i);
+                }
             }
+            members.push((i, endpoint.profile_for(&model.upstream)));
         }
         let mut about = IndexBits::new();
         for (i, _) in rules.iter().enumerate().filter(|(_, r)| r.condition.model_holds(alias)) {

@@ -28,7 +28,8 @@ impl Compiled {
             let served: Vec<&str> = visible
                 .iter()
                 .filter_map(|i| self.endpoints.get(i))
-                .flat_map(|e| e.models.iter().map(|m| m.alias.as_str()))
+                .flat_map(|e| e.models.iter().filter(|m| e.does(m, facts.operation)))
+                .map(|m| m.alias.as_str())
                 .collect();
             return Some(match near_name(&facts.model, served.iter().copied()) {
                 Some(near) => format!("Did you mean the model `{near}`?"),

@@ -34,7 +34,7 @@ fn phi_of_a_european_with_no_agreement_anywhere() {
     let endpoint = |name: &str, service: &str| Endpoint {
         name: name.into(),
         scope: "/".into(),
-        models: vec![ModelAlias { alias: "m".into(), upstream: "m-1".into() }],
+        models: vec![ModelAlias { alias: "m".into(), upstream: "m-1".into(), operations: None }],
         operations: vec![Operation::ChatCompletions],
         profile: EndpointProfile {
             operator: "acme-cloud".into(),
