@@ -19,7 +19,7 @@ use bailiwick_policy::{Bundle, BundleSource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use config::{Config, ConfigError, LimitsConfig, TlsConfig, UpstreamConfig};
+pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
@@ -107,7 +107,7 @@ impl App {
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
-            Some(url) => Store::open(url).await?,
+            Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
         store.claim().await?;

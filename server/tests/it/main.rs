@@ -25,5 +25,7 @@ mod process;
 mod reply;
 mod sdk;
 mod streaming;
+#[path = "../support/mod.rs"]
+mod support;
 mod tls;
 mod tokens;

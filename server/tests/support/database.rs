@@ -1,9 +1,11 @@
 //! The database of a test: a file in the test's folder, or, where the run is one on PostgreSQL, a database of its
 //! own in the cluster that the run has started.
 
+#![allow(dead_code, reason = "each of the test binaries uses a part of this")]
+
 use std::path::Path;
 
-use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, query_scalar};
 
 /// The URL of the cluster, with a user who may create databases.
 const CLUSTER: &str = "BAILIWICK_TEST_POSTGRES";
@@ -44,6 +46,36 @@ pub(crate) async fn run(url: &str, statements: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
     connection.close().await.unwrap();
+}
+
+/// The tables of the database at `url` in which a row holds `needle`, be it in a text or in bytes.
+pub(crate) async fn tables_with(url: &str, needle: &str) -> Vec<String> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let tables: Vec<String> =
+        query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {table} AS r WHERE position($1 IN r::text) > 0 OR position($2 IN r::text) > 0)"
+        );
+        let holds: bool = query_scalar(AssertSqlSafe(sql))
+            .bind(needle)
+            .bind(hex::encode(needle))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        found.extend(holds.then_some(table));
+    }
+    connection.close().await.unwrap();
+    found
+}
+
+/// The password in `url`.
+pub(crate) fn password_of(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split_once('@')?.0.split_once(':').map(|(_, password)| password)
 }
 
 /// The name of the database in `url`.
