@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::table::{blob, index, int, int_null, json, one_of, reference, text, text_null};
+use crate::table::{blob, index, int, int_null, json, reference, text, text_null};
 
 /// See the module.
 #[derive(DeriveMigrationName)]
@@ -87,7 +87,6 @@ impl MigrationTrait for Migration {
                     .col(int("created_ms"))
                     .foreign_key(&mut reference("scope", "scopes", "path"))
                     .foreign_key(&mut reference("key_id", "virtual_keys", "id"))
-                    .check(one_of("window", &["hour", "day", "week", "month", "quarter", "year", "total"]))
                     .check(Expr::col("limit_nano").gte(0))
                     // A budget holds for a scope or for one key, never for both and never for neither.
                     .check(

@@ -16,27 +16,31 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // The replicas that write to the log. Its number is the upper part of the ids of a replica's records.
+        // The replicas that write to the log. The number is the upper part of the ids of a replica's records. Each
+        // commit of a replica checks its epoch: who raises the epoch of another has stopped it for good. Sequences
+        // below `indexed_to` are in the list of decisions; below `settled_to` no attempt is without an outcome.
         manager
             .create_table(
                 Table::create()
                     .table("replicas")
                     .col(int("number").primary_key())
                     .col(text("name").unique_key())
+                    .col(int("epoch"))
+                    .col(int("heartbeat_ms"))
+                    .col(int("indexed_to"))
+                    .col(int("settled_to"))
                     .take(),
             )
             .await?;
-        // The id says which replica wrote a record and where among its own: one integer, so that SQLite keeps
-        // the rows in its order and needs no index for it. `leaf_bytes` are the exact bytes that were hashed.
-        // `sections` packs the salted sections of one record (a row each would triple the inserts of the hot
-        // path); destroying one rewrites the pack without it. `leaf` is null until a sequencer has given the
-        // record its place in the tree. Times have no index here: the tiles tell where to look.
+        // The id says which replica wrote a record and where among its own: one integer, so that the rows stand in
+        // its order and need no further index for it. `leaf_bytes` are the exact bytes that were hashed. `sections`
+        // packs the salted sections of one record (a row each would triple the inserts of the hot path); destroying
+        // one rewrites the pack without it. Times have no index here: the tiles tell where to look.
         manager
             .create_table(
                 Table::create()
                     .table("records")
                     .col(int("id").primary_key())
-                    .col(int_null("leaf").unique_key())
                     .col(int("time_ms"))
                     .col(text("kind"))
                     .col(text_null("scope"))
@@ -48,14 +52,19 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
-        manager.create_index(index("records_decision", "records", &["decision"])).await?;
+        // The order of the tree: from `leaf` on stand the records from `record` on, one after the other, up to
+        // the leaf of the next run. A record that no run covers is not in the tree yet. One replica alone is one
+        // run, however many records it writes.
         manager
-            .create_index(
-                index("records_unsequenced", "records", &["id"])
-                    .and_where(Expr::col("leaf").is_null())
+            .create_table(
+                Table::create()
+                    .table("tree_runs")
+                    .col(int("leaf").primary_key())
+                    .col(int("record").unique_key())
                     .take(),
             )
             .await?;
+        manager.create_index(index("records_decision", "records", &["decision"])).await?;
         // A complete tile of 256 hashes of one level, the hash of the subtree that it spans, and on level 0 the
         // earliest and latest time of its records.
         manager
@@ -80,8 +89,6 @@ impl MigrationTrait for Migration {
                     .col(int("size"))
                     .col(blob("frontier"))
                     .col(int("time_ms"))
-                    .col(int("indexed_to"))
-                    .col(int("settled_to"))
                     .check(Expr::col("size").gte(0))
                     .take(),
             )
@@ -106,7 +113,7 @@ impl MigrationTrait for Migration {
                 Table::create()
                     .table("decisions")
                     .col(text("id").primary_key())
-                    .col(int("leaf"))
+                    .col(int("record"))
                     .col(int("time_ms"))
                     .col(text("scope"))
                     .col(text_null("key_id"))

@@ -37,11 +37,6 @@ pub(crate) fn blob_null(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).blob().null().take()
 }
 
-/// `CHECK (column IN (values))`.
-pub(crate) fn one_of(column: &'static str, values: &[&'static str]) -> SimpleExpr {
-    Expr::col(column).is_in(values.iter().copied())
-}
-
 /// `column` must be a row of `table`.
 pub(crate) fn reference(
     column: &'static str,

@@ -41,7 +41,7 @@ pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 pub use lint::lint;
 pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Severity, did_you_mean};
 pub use rbac::{Grant, Membership, Rbac};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
 pub use rule::{Direction, Forbid, Mode, Redact, Restore, Rule, RuleObligations};

@@ -12,7 +12,10 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// Says what is wrong with a pattern, or nothing: it must not be empty, and a `*` stands only at its end.
-pub(crate) fn validate(pattern: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn validate(pattern: &str) -> Result<(), String> {
     let body = pattern.strip_suffix('*').unwrap_or(pattern);
     if pattern.is_empty() {
         return Err("an empty name matches nothing".into());

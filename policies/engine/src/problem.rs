@@ -87,10 +87,8 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// The candidate nearest to what was written, if any is near enough to be what was meant.
-pub(crate) fn did_you_mean<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (written.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()

@@ -148,7 +148,7 @@ fn own_budget(key: &str, limit_nano: i64, now_ms: i64) -> store::budgets::Budget
         scope: None,
         key_id: Some(key.to_owned()),
         model_group: None,
-        window: store::budgets::Window::Month,
+        window: crate::budgets::Window::MONTH.to_string(),
         limit_nano,
         hard: true,
         thresholds: serde_json::json!([]),

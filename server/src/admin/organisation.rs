@@ -93,7 +93,7 @@ pub(super) async fn budgets(
             serde_json::json!({
                 "id": standing.budget.id,
                 "name": standing.budget.name,
-                "window": standing.budget.window.as_str(),
+                "window": standing.budget.window,
                 "window_start_ms": standing.window_start_ms,
                 "hard": standing.budget.hard,
                 "limit_usd": format_usd(standing.budget.limit_nano),

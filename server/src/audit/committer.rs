@@ -1,8 +1,8 @@
 //! The group commit: one task that makes everything durable that came in while the commit before was under way.
 //!
 //! There is no artificial delay: alone, an append is a batch of one. On one replica the committer is also the
-//! sequencer, so a record gets its leaf in the transaction that stores it; with several, another task will give
-//! leaves to the records that have none (`leaf IS NULL`) and only the call of [`Tail::push`] moves there.
+//! sequencer, so a record gets its leaf in the transaction that stores it; with several, another task will take
+//! the records that no run covers yet, and only the call of [`Tail::push`] moves there.
 //!
 //! When a commit fails, nobody's entry is durable and everybody in the batch is told so. What the database then
 //! holds is read again before the next batch; if it is neither the state before nor the state after the failed
@@ -21,9 +21,9 @@ use super::pending::{AttemptChange, INDEX_ROWS, OpenAttempts, Pending, PendingIn
 use super::tail::Tail;
 use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
-use crate::store::commit::{self, Batch, NewRecord, NewSpend};
+use crate::store::commit::{self, Batch, NewRecord, NewSpend, TreeStep};
 use crate::store::decisions::DecisionRow;
-use crate::store::replicas::ReplicaNumber;
+use crate::store::replicas::Registered;
 use crate::store::{Store, StoreError, sections};
 
 /// Most entries of one commit.
@@ -46,15 +46,22 @@ pub(super) enum Command {
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, AuditUnavailable>>;
 
+/// Where the next record goes: its sequence, and the end of the tree.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) tail: Tail,
+    pub(super) next_sequence: u64,
+}
+
 /// Where the log is.
 #[derive(Debug)]
 enum State {
-    Ready(Tail),
-    /// A commit failed: the database holds the head `old` or `new`, which began at `old_size`.
+    Ready(End),
+    /// A commit failed: the database holds the head `old` or `new`, and the batch began with the record `from`.
     Unsure {
         old: Vec<u8>,
         new: Vec<u8>,
-        old_size: u64,
+        from: u64,
     },
 }
 
@@ -65,12 +72,12 @@ pub(super) struct Committer {
     pub(super) log: LogId,
     pub(super) log_text: Arc<str>,
     pub(super) replica: Arc<str>,
-    pub(super) number: ReplicaNumber,
+    pub(super) registered: Registered,
     pub(super) checkpoints: Checkpoints,
     pub(super) pending: PendingIndex,
     pub(super) open: OpenAttempts,
     pub(super) live: broadcast::Sender<Arc<DecisionRow>>,
-    /// Who waits until the list of decisions holds every leaf below theirs.
+    /// Who waits until the list of decisions holds every record below theirs.
     pub(super) waiting: Vec<(u64, Reply<()>)>,
 }
 
@@ -88,8 +95,8 @@ struct Effects {
 
 impl Committer {
     /// Runs until the log is closed or nobody can append any more.
-    pub(super) async fn run(mut self, tail: Tail, mut commands: mpsc::Receiver<Command>) {
-        let mut state = State::Ready(tail);
+    pub(super) async fn run(mut self, end: End, mut commands: mpsc::Receiver<Command>) {
+        let mut state = State::Ready(end);
         let mut closing = Vec::new();
         let mut batch = Vec::with_capacity(MAX_BATCH);
         loop {
@@ -131,8 +138,8 @@ impl Committer {
         }
         match state {
             State::Unsure { .. } => now + RETRY,
-            State::Ready(tail) => {
-                let checkpoint = self.checkpoints.due(tail.frontier.size(), now);
+            State::Ready(end) => {
+                let checkpoint = self.checkpoints.due(end.tail.frontier.size(), now);
                 [checkpoint, self.pending.due()].into_iter().flatten().min().unwrap_or(idle)
             }
         }
@@ -146,66 +153,71 @@ impl Committer {
         effects: Effects,
         closing: bool,
     ) -> State {
-        let tail = match state {
-            State::Ready(tail) => tail,
-            State::Unsure { old, new, old_size } => match self.resync(&old, &new, old_size).await {
-                Ok((tail, _)) => tail,
+        let end = match state {
+            State::Ready(end) => end,
+            State::Unsure { old, new, from } => match self.resync(&old, &new, from).await {
+                Ok((end, _)) => end,
                 Err(err) => {
                     refuse(entries.into_iter().map(|(_, reply)| reply), &err);
                     refuse(effects.flush, &err);
                     refuse(effects.checkpoint, &err);
-                    return State::Unsure { old, new, old_size };
+                    return State::Unsure { old, new, from };
                 }
             },
         };
-        self.commit(tail, entries, effects, closing).await
+        self.commit(end, entries, effects, closing).await
     }
 
     async fn commit(
         &mut self,
-        mut tail: Tail,
+        mut end: End,
         entries: Vec<(Box<Entry>, Reply<Appended>)>,
         mut effects: Effects,
         closing: bool,
     ) -> State {
         let now = Instant::now();
         let now_ms = self.clock.now_ms();
-        let old_size = tail.frontier.size();
-        let old = tail.frontier.to_bytes();
+        let from = end.next_sequence;
+        let old_size = end.tail.frontier.size();
+        let old = end.tail.frontier.to_bytes();
         let mut batch = Batch {
-            log: Arc::clone(&self.log_text),
-            replica: self.number,
-            old_frontier: old.clone(),
-            old_size,
-            new_frontier: Vec::new(),
-            new_size: 0,
+            replica: self.registered.number,
+            epoch: self.registered.epoch,
             time_ms: now_ms,
             indexed_to: 0,
-            settled_to: self.open.settled_to(old_size),
+            settled_to: self.open.settled_to(from),
             records: Vec::with_capacity(entries.len()),
-            tiles: Vec::new(),
             spend: Vec::new(),
             decisions: Vec::new(),
-            checkpoint: None,
+            tree: TreeStep {
+                log: Arc::clone(&self.log_text),
+                old_frontier: old.clone(),
+                old_size,
+                new_frontier: Vec::new(),
+                new_size: 0,
+                runs: Vec::new(),
+                tiles: Vec::new(),
+                checkpoint: None,
+            },
         };
         // A checkpoint signs what is committed, so the tree as it is before this batch.
         let due = self.checkpoints.due(old_size, now).is_some_and(|due| due <= now);
         if due || (!effects.checkpoint.is_empty() && self.checkpoints.behind(old_size)) {
-            effects.signed = self.checkpoints.sign(&tail.frontier, now_ms).map(|(signed, new)| {
-                batch.checkpoint = Some(new);
+            effects.signed = self.checkpoints.sign(&end.tail.frontier, now_ms).map(|(signed, new)| {
+                batch.tree.checkpoint = Some(new);
                 (signed, now_ms)
             });
         }
-        self.waiting.extend(effects.flush.drain(..).map(|reply| (old_size, reply)));
+        self.waiting.extend(effects.flush.drain(..).map(|reply| (from, reply)));
         // Never fewer than come in, or the list would fall behind for ever.
         let most = INDEX_ROWS.max(entries.len().saturating_mul(2));
         effects.flushed = self.pending.take(now, !self.waiting.is_empty() || closing, most);
         batch.decisions = PendingIndex::rows(&effects.flushed);
-        batch.indexed_to = self.pending.indexed_to(old_size);
+        batch.indexed_to = self.pending.indexed_to(from);
         let mut spend = HashMap::new();
         for (entry, reply) in entries {
             if let Err((reply, err)) =
-                self.seal(*entry, reply, &mut tail, &mut batch, &mut spend, &mut effects)
+                self.seal(*entry, reply, &mut end, &mut batch, &mut spend, &mut effects)
             {
                 let _ = reply.send(Err(err));
             }
@@ -214,36 +226,37 @@ impl Committer {
             .into_iter()
             .map(|((budget, window_start_ms), delta_nano)| NewSpend { budget, window_start_ms, delta_nano })
             .collect();
-        batch.new_size = tail.frontier.size();
-        batch.new_frontier = tail.frontier.to_bytes();
-        let new = batch.new_frontier.clone();
+        batch.tree.new_size = end.tail.frontier.size();
+        batch.tree.new_frontier = end.tail.frontier.to_bytes();
+        let new = batch.tree.new_frontier.clone();
 
-        let nothing = batch.records.is_empty() && batch.decisions.is_empty() && batch.checkpoint.is_none();
+        let nothing =
+            batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.checkpoint.is_none();
         let committed = if nothing { Ok(()) } else { commit::commit(&self.store, batch).await };
         let err = match committed {
             Ok(()) => {
-                self.apply(effects, now, tail.frontier.size()).await;
-                return State::Ready(tail);
+                self.apply(effects, now, end.next_sequence).await;
+                return State::Ready(end);
             }
             Err(err) => err,
         };
         tracing::warn!(%err, entries = effects.replies.len(), "the audit log could not be written");
         self.pending.restore(std::mem::take(&mut effects.flushed));
         effects.signed = None;
-        match self.resync(&old, &new, old_size).await {
+        match self.resync(&old, &new, from).await {
             // The answer to the commit was lost, the commit was not.
-            Ok((tail, true)) => {
+            Ok((end, true)) => {
                 self.answer(effects);
-                State::Ready(tail)
+                State::Ready(end)
             }
-            Ok((tail, false)) => {
+            Ok((end, false)) => {
                 self.refuse_all(effects, &err);
-                State::Ready(tail)
+                State::Ready(end)
             }
             Err(resync) => {
                 tracing::warn!(err = %resync, "the audit log cannot be read either");
                 self.refuse_all(effects, &err);
-                State::Unsure { old, new, old_size }
+                State::Unsure { old, new, from }
             }
         }
     }
@@ -253,13 +266,13 @@ impl Committer {
         &self,
         entry: Entry,
         reply: Reply<Appended>,
-        tail: &mut Tail,
+        end: &mut End,
         batch: &mut Batch,
         spend: &mut HashMap<(super::BudgetId, i64), i64>,
         effects: &mut Effects,
     ) -> Result<(), (Reply<Appended>, AuditUnavailable)> {
         let Entry { draft, bookings, index } = entry;
-        let appended = Appended { leaf: tail.frontier.size(), replica_sequence: tail.next_sequence };
+        let appended = Appended { leaf: end.tail.frontier.size(), replica_sequence: end.next_sequence };
         let (time_ms, kind) = (draft.time_ms, draft.kind.as_str());
         let (scope, decision) = (draft.scope.clone(), draft.ids.get("decision").cloned());
         let attempt = AttemptChange::of_draft(&draft);
@@ -275,17 +288,20 @@ impl Committer {
             Ok(update) => update,
             Err(err) => return Err((reply, AuditUnavailable::Database { reason: err.to_string() })),
         };
-        tail.push(record.leaf_hash, time_ms, &mut batch.tiles);
+        let id = match self.registered.number.record(appended.replica_sequence) {
+            Ok(id) => id,
+            Err(err) => return Err((reply, unavailable(&err))),
+        };
+        end.tail.push(id, record.leaf_hash, time_ms, &mut batch.tree);
         // A restart raises the clock to this.
         batch.time_ms = batch.time_ms.max(time_ms);
-        tail.next_sequence = tail.next_sequence.saturating_add(1);
+        end.next_sequence = end.next_sequence.saturating_add(1);
         for booking in bookings {
             let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms)).or_default();
             *sum = sum.saturating_add(booking.delta_nano);
         }
         batch.records.push(NewRecord {
             replica_sequence: appended.replica_sequence,
-            leaf: appended.leaf,
             time_ms,
             kind,
             scope,
@@ -295,25 +311,25 @@ impl Committer {
             sections: packed,
             index_update,
         });
-        effects.rows.extend(index.map(|row| (appended.leaf, row)));
-        effects.attempts.extend(attempt.map(|change| (appended.leaf, change)));
+        effects.rows.extend(index.map(|row| (appended.replica_sequence, row)));
+        effects.attempts.extend(attempt.map(|change| (appended.replica_sequence, change)));
         effects.replies.push((reply, appended));
         Ok(())
     }
 
     /// The batch is durable.
-    async fn apply(&mut self, mut effects: Effects, now: Instant, size: u64) {
-        for (leaf, change) in effects.attempts.drain(..) {
-            self.open.apply(leaf, change);
+    async fn apply(&mut self, mut effects: Effects, now: Instant, next: u64) {
+        for (sequence, change) in effects.attempts.drain(..) {
+            self.open.apply(sequence, change);
         }
-        for (leaf, row) in effects.rows.drain(..) {
+        for (sequence, row) in effects.rows.drain(..) {
             if self.live.receiver_count() > 0 {
                 let _ = self.live.send(Arc::new(row.clone()));
             }
-            self.pending.add(leaf, row, now);
+            self.pending.add(sequence, row, now);
         }
-        let indexed_to = self.pending.indexed_to(size);
-        for (_, reply) in self.waiting.extract_if(.., |(leaf, _)| *leaf <= indexed_to) {
+        let indexed_to = self.pending.indexed_to(next);
+        for (_, reply) in self.waiting.extract_if(.., |(sequence, _)| *sequence <= indexed_to) {
             let _ = reply.send(Ok(()));
         }
         let signed = effects.signed.take();
@@ -346,7 +362,7 @@ impl Committer {
     }
 
     /// Reads where the log is after a failed commit; `true` where that commit is there after all.
-    async fn resync(&mut self, old: &[u8], new: &[u8], old_size: u64) -> Result<(Tail, bool), StoreError> {
+    async fn resync(&mut self, old: &[u8], new: &[u8], from: u64) -> Result<(End, bool), StoreError> {
         self.store.settle_commits().await?;
         let head = recover::head(&self.store, &self.log_text).await?;
         let there = head.frontier == new && new != old;
@@ -358,11 +374,13 @@ impl Committer {
                     .into(),
             ));
         }
-        let tail = Tail::load(&self.store, &head, self.number).await?;
+        let tail = Tail::load(&self.store, &head).await?;
+        let next_sequence = recover::next_sequence(&self.store, self.registered.number).await?;
         if there {
-            recover::replay(&self.store, old_size, &mut self.pending, &mut self.open).await?;
+            let replica = self.registered.number;
+            recover::replay(&self.store, replica, from, &mut self.pending, &mut self.open).await?;
         }
-        Ok((tail, there))
+        Ok((End { tail, next_sequence }, there))
     }
 
     /// Writes what is left: the list of decisions, and a checkpoint of everything.

@@ -99,7 +99,7 @@ impl Audit {
                 break;
             }
             for record in page {
-                if record.leaf != export.next() {
+                if record.leaf != Some(export.next()) {
                     let gap = format!("the record of leaf {} is missing", export.next());
                     return Err(crate::store::StoreError::Corrupt(gap).into());
                 }

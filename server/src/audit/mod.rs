@@ -73,7 +73,8 @@ struct Inner {
     signer: Arc<Signer>,
     commands: mpsc::Sender<Command>,
     live: broadcast::Sender<Arc<DecisionRow>>,
-    unsettled: Vec<u64>,
+    /// Ids of records.
+    unsettled: Vec<i64>,
 }
 
 impl Audit {
@@ -89,7 +90,8 @@ impl Audit {
         let replica: Arc<str> = replica.into();
         let file = checkpoint_file.as_deref();
         let recovered = recover::open(&store, signer.public(), &replica, file, &clock).await?;
-        let unsettled = recovered.open.leaves().collect();
+        let unsettled: Result<Vec<i64>, _> =
+            recovered.open.sequences().map(|sequence| recovered.replica.number.record(sequence)).collect();
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (live, _) = broadcast::channel(LIVE);
         let committer = Committer {
@@ -98,15 +100,17 @@ impl Audit {
             log_text: log.as_str().into(),
             log,
             replica,
-            number: recovered.number,
+            registered: recovered.replica,
             checkpoints: checkpoints::Checkpoints::new(Arc::clone(&signer), checkpoint_file, recovered.last),
             pending: recovered.pending,
             open: recovered.open,
             live: live.clone(),
             waiting: Vec::new(),
         };
-        tokio::spawn(committer.run(recovered.tail, receiver));
-        Ok(Self { inner: Arc::new(Inner { store, clock, signer, commands, live, unsettled }) })
+        let end = committer::End { tail: recovered.tail, next_sequence: recovered.next_sequence };
+        tokio::spawn(committer.run(end, receiver));
+        let inner = Inner { store, clock, signer, commands, live, unsettled: unsettled? };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Makes `entry` durable. What it announces may happen only after this has returned `Ok`. An entry that

@@ -1,8 +1,8 @@
 //! What the committer remembers of records between their commit and a later one: rows of the list of
 //! decisions that are not written yet, and attempts without an outcome.
 //!
-//! Both are bounded by what is in flight, and both are rebuilt from the log: the head holds, for each, the leaf
-//! from which on to read again.
+//! Both are of this replica's own records, are bounded by what is in flight, and are rebuilt from the log: the
+//! replica's row holds, for each, the sequence from which on to read again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -22,26 +22,26 @@ pub(super) const INDEX_ROWS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct PendingIndex {
     rows: BTreeMap<u64, Pending>,
-    first_leaf: HashMap<String, u64>,
+    first_sequence: HashMap<String, u64>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     since: Instant,
-    leaf: u64,
+    sequence: u64,
     row: DecisionRow,
 }
 
 impl PendingIndex {
-    /// Adds the row as it stands after the record at `leaf`.
-    pub(super) fn add(&mut self, leaf: u64, row: DecisionRow, now: Instant) {
-        if let Some(pending) = self.first_leaf.get(&row.id).and_then(|first| self.rows.get_mut(first)) {
-            pending.leaf = leaf;
+    /// Adds the row as it stands after the record number `sequence`.
+    pub(super) fn add(&mut self, sequence: u64, row: DecisionRow, now: Instant) {
+        if let Some(pending) = self.first_sequence.get(&row.id).and_then(|first| self.rows.get_mut(first)) {
+            pending.sequence = sequence;
             pending.row = row;
             return;
         }
-        self.first_leaf.insert(row.id.clone(), leaf);
-        self.rows.insert(leaf, Pending { since: now, leaf, row });
+        self.first_sequence.insert(row.id.clone(), sequence);
+        self.rows.insert(sequence, Pending { since: now, sequence, row });
     }
 
     /// When rows are to be written: when enough are due, or when the oldest has waited twice as long.
@@ -67,7 +67,7 @@ impl PendingIndex {
             match self.rows.first_entry() {
                 Some(entry) if due(entry.get()) => {
                     let (first, pending) = entry.remove_entry();
-                    self.first_leaf.remove(&pending.row.id);
+                    self.first_sequence.remove(&pending.row.id);
                     taken.push((first, pending));
                 }
                 _ => break,
@@ -79,19 +79,19 @@ impl PendingIndex {
     /// Puts back what a failed commit did not write.
     pub(super) fn restore(&mut self, taken: Vec<(u64, Pending)>) {
         for (first, pending) in taken {
-            self.first_leaf.insert(pending.row.id.clone(), first);
+            self.first_sequence.insert(pending.row.id.clone(), first);
             self.rows.insert(first, pending);
         }
     }
 
-    /// Every leaf below this one is written, in a log of `size` leaves.
-    pub(super) fn indexed_to(&self, size: u64) -> u64 {
-        self.rows.keys().next().copied().unwrap_or(size).min(size)
+    /// Every record below this one is written, where the next one gets the sequence `next`.
+    pub(super) fn indexed_to(&self, next: u64) -> u64 {
+        self.rows.keys().next().copied().unwrap_or(next).min(next)
     }
 
-    /// The leaf that last changed each row, with the row.
+    /// The sequence of the record that last changed each row, with the row.
     pub(super) fn rows(taken: &[(u64, Pending)]) -> Vec<(u64, DecisionRow)> {
-        taken.iter().map(|(_, pending)| (pending.leaf, pending.row.clone())).collect()
+        taken.iter().map(|(_, pending)| (pending.sequence, pending.row.clone())).collect()
     }
 }
 
@@ -123,36 +123,36 @@ impl AttemptChange {
     }
 }
 
-/// Attempts without an outcome, by the leaf that recorded them.
+/// Attempts without an outcome, by the sequence of the record that says so.
 #[derive(Debug, Default)]
 pub(super) struct OpenAttempts {
-    leaf: HashMap<String, u64>,
-    leaves: BTreeSet<u64>,
+    sequence: HashMap<String, u64>,
+    sequences: BTreeSet<u64>,
 }
 
 impl OpenAttempts {
-    pub(super) fn apply(&mut self, leaf: u64, change: AttemptChange) {
+    pub(super) fn apply(&mut self, sequence: u64, change: AttemptChange) {
         match change {
             AttemptChange::Opened(key) => {
-                if let std::collections::hash_map::Entry::Vacant(entry) = self.leaf.entry(key) {
-                    entry.insert(leaf);
-                    self.leaves.insert(leaf);
+                if let std::collections::hash_map::Entry::Vacant(entry) = self.sequence.entry(key) {
+                    entry.insert(sequence);
+                    self.sequences.insert(sequence);
                 }
             }
             AttemptChange::Closed(key) => {
-                if let Some(leaf) = self.leaf.remove(&key) {
-                    self.leaves.remove(&leaf);
+                if let Some(sequence) = self.sequence.remove(&key) {
+                    self.sequences.remove(&sequence);
                 }
             }
         }
     }
 
-    /// No attempt below this leaf is without an outcome, in a log of `size` leaves.
-    pub(super) fn settled_to(&self, size: u64) -> u64 {
-        self.leaves.first().copied().unwrap_or(size).min(size)
+    /// No attempt below this sequence is without an outcome, where the next record gets the sequence `next`.
+    pub(super) fn settled_to(&self, next: u64) -> u64 {
+        self.sequences.first().copied().unwrap_or(next).min(next)
     }
 
-    pub(super) fn leaves(&self) -> impl Iterator<Item = u64> {
-        self.leaves.iter().copied()
+    pub(super) fn sequences(&self) -> impl Iterator<Item = u64> {
+        self.sequences.iter().copied()
     }
 }

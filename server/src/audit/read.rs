@@ -60,9 +60,10 @@ impl Audit {
         let size = checkpoint.unverified().size;
         let mut tree = Tree::new(&self.inner.store, size);
         let mut proved = Vec::with_capacity(found.len());
-        for record in found.iter().filter(|record| record.leaf < size) {
-            let proof = tree.inclusion(record.leaf).await?;
-            proved.push(ReceiptRecord::new(record.leaf, &record.leaf_bytes, proof, &record.sections)?);
+        for record in &found {
+            let Some(leaf) = record.leaf.filter(|leaf| *leaf < size) else { continue };
+            let proof = tree.inclusion(leaf).await?;
+            proved.push(ReceiptRecord::new(leaf, &record.leaf_bytes, proof, &record.sections)?);
         }
         Ok(Receipt::new(&checkpoint, self.public_key().clone(), proved))
     }
@@ -74,12 +75,11 @@ impl Audit {
     /// [`AuditError::Store`].
     pub async fn unsettled(&self) -> Result<Vec<StoredRecord>, AuditError> {
         let mut unsettled = Vec::new();
-        for leaf in &self.inner.unsettled {
-            let page = records::range(&self.inner.store, *leaf, leaf.saturating_add(1), 1).await?;
-            for record in page {
-                if !self.has_outcome(&record).await? {
-                    unsettled.push(record);
-                }
+        for id in &self.inner.unsettled {
+            if let Some(record) = records::get(&self.inner.store, *id).await?
+                && !self.has_outcome(&record).await?
+            {
+                unsettled.push(record);
             }
         }
         Ok(unsettled)

@@ -16,9 +16,9 @@ use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
 use super::tail::Tail;
 use crate::clock::Clock;
-use crate::store::replicas::{self, ReplicaNumber};
-use crate::store::tree::{TreeHead, to_u64};
-use crate::store::{Store, StoreError, decisions::DecisionRow, records, tree};
+use crate::store::replicas::{self, Registered, ReplicaNumber};
+use crate::store::tree::TreeHead;
+use crate::store::{Store, StoreError, decisions::DecisionRow, records, runs, tree};
 
 /// Records that one read brings.
 const PAGE: u64 = 256;
@@ -26,7 +26,8 @@ const PAGE: u64 = 256;
 /// A log that was checked.
 #[derive(Debug)]
 pub(super) struct Recovered {
-    pub(super) number: ReplicaNumber,
+    pub(super) replica: Registered,
+    pub(super) next_sequence: u64,
     pub(super) tail: Tail,
     pub(super) last: Option<(SignedCheckpoint, i64)>,
     pub(super) pending: PendingIndex,
@@ -49,8 +50,11 @@ pub(super) async fn open(
         tree::create(store, log, Frontier::new().to_bytes(), clock.now_ms()).await?;
     }
     let head = head(store, log).await.map_err(broken)?;
-    let number = replicas::number(store, replica).await?;
-    let tail = Tail::load(store, &head, number).await.map_err(broken)?;
+    let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
+    clock.raise_to(head.time_ms.max(last_time));
+    let replica = replicas::register(store, replica, clock.now_ms()).await?;
+    let tail = Tail::load(store, &head).await.map_err(broken)?;
+    let next_sequence = next_sequence(store, replica.number).await.map_err(broken)?;
     check_end(store, tail.frontier.size()).await?;
 
     let stored = tree::last_checkpoint(store, log).await?;
@@ -67,11 +71,10 @@ pub(super) async fn open(
         None => None,
     };
 
-    clock.raise_to(head.time_ms);
     let (mut pending, mut open) = (PendingIndex::default(), OpenAttempts::default());
-    let from = to_u64(head.indexed_to.min(head.settled_to))?;
-    replay(store, from, &mut pending, &mut open).await?;
-    Ok(Recovered { number, tail, last, pending, open })
+    let from = replica.indexed_to.min(replica.settled_to);
+    replay(store, replica.number, from, &mut pending, &mut open).await?;
+    Ok(Recovered { replica, next_sequence, tail, last, pending, open })
 }
 
 /// The head of the log, which must exist.
@@ -83,9 +86,22 @@ pub(super) async fn head(store: &Store, log: &str) -> Result<TreeHead, StoreErro
     })
 }
 
-/// Reads the records from `from` on into what the committer remembers. Reading one twice changes nothing.
+/// The sequence of the next record of `replica`, all of whose records so far are in the tree.
+pub(super) async fn next_sequence(store: &Store, replica: ReplicaNumber) -> Result<u64, StoreError> {
+    let next = replicas::next_sequence(store, replica).await?;
+    let sequenced = runs::sequenced_to(store, replica).await?;
+    if next != sequenced {
+        return Err(StoreError::Corrupt(format!(
+            "the tree has the leaves of {sequenced} records of this replica, and it wrote {next}"
+        )));
+    }
+    Ok(next)
+}
+
+/// Reads the records of `replica` from the sequence `from` on into what the committer remembers. Reading one twice changes nothing.
 pub(super) async fn replay(
     store: &Store,
+    replica: ReplicaNumber,
     from: u64,
     pending: &mut PendingIndex,
     open: &mut OpenAttempts,
@@ -93,18 +109,18 @@ pub(super) async fn replay(
     let now = Instant::now();
     let mut next = from;
     loop {
-        let page = records::updates(store, next, PAGE).await?;
+        let page = records::updates(store, replica, next, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        next = last.leaf.saturating_add(1);
+        next = last.sequence.saturating_add(1);
         for update in page {
             if let Some(row) = update.index_update {
                 let row: DecisionRow = serde_json::from_slice(&row).map_err(|err| {
-                    StoreError::Corrupt(format!("what leaf {} changes in the list: {err}", update.leaf))
+                    StoreError::Corrupt(format!("what record {} changes in the list: {err}", update.sequence))
                 })?;
-                pending.add(update.leaf, row, now);
+                pending.add(update.sequence, row, now);
             }
             if let Some(change) = AttemptChange::of_header(&update.header) {
-                open.apply(update.leaf, change);
+                open.apply(update.sequence, change);
             }
         }
     }
@@ -114,7 +130,8 @@ pub(super) async fn replay(
 async fn check_end(store: &Store, size: u64) -> Result<(), AuditOpenError> {
     for record in records::range(store, size.saturating_sub(PAGE), size, PAGE).await? {
         if leaf_hash(&record.leaf_bytes) != record.leaf_hash {
-            return Err(AuditOpenError::Broken(format!("the record of leaf {} was changed", record.leaf)));
+            let leaf = record.leaf.unwrap_or_default();
+            return Err(AuditOpenError::Broken(format!("the record of leaf {leaf} was changed")));
         }
     }
     Ok(())

@@ -3,11 +3,11 @@
 use bailiwick_ledger::Hash;
 use bailiwick_ledger::merkle::{Frontier, TILE_HEIGHT, TILE_WIDTH, tile_node};
 
-use crate::store::commit::NewTile;
-use crate::store::replicas::{self, ReplicaNumber};
+use crate::store::commit::{NewTile, TreeStep};
+use crate::store::runs::{self, Run};
 use crate::store::{Store, StoreError, records, tree};
 
-/// Where the next leaf and the next record of this replica go.
+/// Where the next leaf goes.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
     pub(super) frontier: Frontier,
@@ -15,23 +15,18 @@ pub(super) struct Tail {
     rows: Vec<Vec<Hash>>,
     /// The earliest and the latest time of the records whose leaves no complete tile holds.
     times: Option<(i64, i64)>,
-    pub(super) next_sequence: u64,
+    last_run: Option<Run>,
 }
 
 impl Tail {
     /// Reads the end of `log` and sees that head, tiles and leaves agree.
-    pub(super) async fn load(
-        store: &Store,
-        head: &tree::TreeHead,
-        replica: ReplicaNumber,
-    ) -> Result<Self, StoreError> {
+    pub(super) async fn load(store: &Store, head: &tree::TreeHead) -> Result<Self, StoreError> {
         let frontier = Frontier::from_bytes(&head.frontier)
             .map_err(|err| StoreError::Corrupt(format!("the head of the tree: {err}")))?;
         let size = frontier.size();
-        let leaves = records::last_leaf(store).await?.map_or(0, |leaf| leaf.saturating_add(1));
-        if tree::to_u64(head.size)? != size || leaves != size {
+        if tree::to_u64(head.size)? != size {
             return Err(StoreError::Corrupt(format!(
-                "the head of the log says {} leaves, its tree {size}, the records {leaves}",
+                "the head of the log says {} leaves, its tree {size}",
                 head.size
             )));
         }
@@ -42,14 +37,23 @@ impl Tail {
             ));
         }
         let times = records::times(store, size - size % TILE_WIDTH, size).await?;
-        let last = replicas::last_sequence(store, replica).await?;
-        let next_sequence =
-            last.map_or(bailiwick_ledger::record::FIRST_SEQUENCE, |last| last.saturating_add(1));
-        Ok(Self { frontier, rows, times, next_sequence })
+        let last_run = runs::last(store).await?;
+        Ok(Self { frontier, rows, times, last_run })
     }
 
-    /// Appends the leaf of a record of the time `time_ms`; tiles that it completes are added to `tiles`.
-    pub(super) fn push(&mut self, leaf: Hash, time_ms: i64, tiles: &mut Vec<NewTile>) {
+    /// Appends the record `id` of the time `time_ms` with the hash `leaf`; what that adds to the tree besides its
+    /// head is added to `step`.
+    pub(super) fn push(&mut self, id: i64, leaf: Hash, time_ms: i64, step: &mut TreeStep) {
+        let place = self.frontier.size();
+        let goes_on = self.last_run.is_some_and(|run| {
+            i64::try_from(place.saturating_sub(run.leaf))
+                .is_ok_and(|after| run.record.checked_add(after) == Some(id))
+        });
+        if !goes_on {
+            let run = Run { leaf: place, record: id };
+            step.runs.push(run);
+            self.last_run = Some(run);
+        }
         self.frontier.push(leaf);
         let (first, last) = self.times.unwrap_or((time_ms, time_ms));
         self.times = Some((first.min(time_ms), last.max(time_ms)));
@@ -68,7 +72,13 @@ impl Tail {
             position >>= TILE_HEIGHT;
             let hashes = row.iter().flat_map(|hash| hash.0).collect();
             let times = if level == 0 { self.times.take() } else { None };
-            tiles.push(NewTile { level, position: position.saturating_sub(1), times, hashes, root: root.0 });
+            step.tiles.push(NewTile {
+                level,
+                position: position.saturating_sub(1),
+                times,
+                hashes,
+                root: root.0,
+            });
             row.clear();
             hash = root;
         }

@@ -25,7 +25,7 @@ pub struct Budgets {
 
 /// A budget that has no room for an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("budget `{name}` has {free_nano} nano-dollars left in this {} and the request could cost {asked_nano}", window.as_str())]
+#[error("budget `{name}` has {free_nano} nano-dollars left {} and the request could cost {asked_nano}", window.in_words())]
 pub struct Exhausted {
     /// The budget's name.
     pub name: String,
@@ -89,8 +89,8 @@ impl Budgets {
         match state.slices.get_mut(&budget.id) {
             Some(slice) if slice.budget.window == budget.window => slice.budget = budget,
             _ => {
-                let start = budget.window.start_ms(now_ms);
-                state.slices.insert(budget.id, Slice::new(budget, start, settled_nano));
+                let bucket = budget.window.bucket(now_ms);
+                state.slices.insert(budget.id, Slice::new(budget, bucket, settled_nano));
             }
         }
         admit_waiting(&self.shared, state);
@@ -164,7 +164,7 @@ impl Budgets {
                 slice.roll(now_ms);
                 Standing {
                     budget: slice.budget.clone(),
-                    window_start_ms: slice.window_start_ms,
+                    window_start_ms: slice.bucket.start_ms,
                     settled_nano: slice.settled,
                     reserved_nano: slice.reserved,
                 }
@@ -186,7 +186,7 @@ impl Shared {
         for hold in holds {
             // A window that has ended takes nothing from the one that is open; the database books it where it belongs.
             if let Some(slice) = state.slices.get_mut(&hold.budget)
-                && slice.window_start_ms == hold.window_start_ms
+                && slice.bucket.start_ms == hold.window_start_ms
             {
                 slice.reserved = slice.reserved.saturating_sub(held_nano);
                 slice.settled = slice.settled.saturating_add(cost_nano);
@@ -251,7 +251,7 @@ fn hold(
         if let Some(slice) = state.slices.get_mut(id) {
             slice.roll(now_ms);
             slice.reserved = slice.reserved.saturating_add(amount_nano);
-            holds.push(Hold { budget: *id, window_start_ms: slice.window_start_ms });
+            holds.push(Hold { budget: *id, window_start_ms: slice.bucket.start_ms });
         }
     }
     Reservation { shared: Arc::clone(shared), holds, amount_nano, open: true, sent: false }

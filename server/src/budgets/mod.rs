@@ -20,7 +20,7 @@ mod window;
 pub use ledger::{Budgets, Exhausted, Standing};
 pub use price::{Price, format_usd, parse_usd};
 pub use reservation::{Reservation, Settled};
-pub use window::Window;
+pub use window::{Bucket, Calendar, Period, Rolling, Window};
 
 /// One budget, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ fn budgets(limits: &[(i64, i64, bool)]) -> Budgets {
             id: *id,
             name,
             limit_nano: *limit_nano,
-            window: Window::Day,
+            window: Window::DAY,
             hard: *hard,
             lower_output: false,
         };
@@ -109,7 +109,7 @@ async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
     let tomorrow = NOW + 86_400_000;
     let held = budgets.reserve(&[1], 100, tomorrow).await.unwrap();
     let booked = late.settle(70);
-    assert_eq!(booked[0].window_start_ms, Window::Day.start_ms(NOW));
+    assert_eq!(booked[0].window_start_ms, Window::DAY.bucket(NOW).start_ms);
     let standings = budgets.standings(tomorrow);
     assert_eq!((standings[0].settled_nano, standings[0].reserved_nano), (0, 100));
     held.release();

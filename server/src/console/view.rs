@@ -422,7 +422,7 @@ fn money(app: &App, records: &[StoredRecord]) -> Option<ui::MoneyView> {
             .filter_map(|hold| standings.iter().find(|standing| standing.budget.id == hold.budget))
             .map(|standing| ui::BudgetView {
                 holder: standing.budget.name.clone(),
-                window: standing.budget.window.as_str().to_owned(),
+                window: standing.budget.window.to_string(),
                 spent_nanos: standing.settled_nano,
                 limit_nanos: standing.budget.limit_nano,
             })
@@ -440,7 +440,7 @@ fn record(record: &StoredRecord) -> ui::RecordView {
     ui::RecordView {
         kind: record.kind.clone(),
         time_ms: record.time_ms,
-        leaf_index: Some(record.leaf),
+        leaf_index: record.leaf,
         leaf_hash: record.leaf_hash.to_string(),
         sections: commitments
             .into_iter()

@@ -206,7 +206,7 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
         .map(|(scope, limit)| BudgetDefinition {
             scope: Some(scope.to_owned()),
             key: None,
-            window: Window::Month,
+            window: Window::MONTH,
             limit_usd: limit.to_owned(),
             hard: true,
             lower_output: false,

@@ -109,10 +109,10 @@ pub async fn fund(
         Refusal::new(
             Code::BudgetExceeded,
             format!(
-                "budget {} has ${} left in this {}, and this request could cost ${} at {}",
+                "budget {} has ${} left {}, and this request could cost ${} at {}",
                 exhausted.name,
                 format_usd(exhausted.free_nano),
-                exhausted.window.as_str(),
+                exhausted.window.in_words(),
                 format_usd(exhausted.asked_nano),
                 candidate.place.name
             ),

@@ -185,7 +185,7 @@ async fn budget(
         scope: definition.scope.clone(),
         key_id,
         model_group: None,
-        window: definition.window,
+        window: definition.window.to_string(),
         limit_nano,
         hard: definition.hard,
         thresholds: serde_json::json!([]),

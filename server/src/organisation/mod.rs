@@ -86,7 +86,7 @@ pub struct BudgetDefinition {
     /// The key's id or, within one file, its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// When it starts again, by the calendar in UTC.
+    /// When it starts again: `month`, `week in Europe/Berlin`, `last 24 hours`, `total`.
     pub window: Window,
     /// In US dollars, as text: `"250"`, `"12.50"`.
     pub limit_usd: String,

@@ -11,7 +11,7 @@ use governor::{Quota, RateLimiter};
 use smallvec::SmallVec;
 
 use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
-use crate::budgets::{Budget, Budgets, Price};
+use crate::budgets::{Budget, Budgets, Price, Window};
 use crate::organisation::{Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
 use crate::store::{self, Store, StoreError};
@@ -143,7 +143,9 @@ async fn put_budgets(
 ) -> Result<Vec<store::budgets::Budget>, BuildError> {
     let rows = store::budgets::list(store).await?;
     for row in &rows {
-        let start = row.window.start_ms(now_ms);
+        let window: Window =
+            row.window.parse().map_err(|error| BuildError::Row(format!("budget {}: {error}", row.id)))?;
+        let start = window.bucket(now_ms).start_ms;
         let settled = store::budgets::spend_since(store, start)
             .await?
             .into_iter()
@@ -158,7 +160,7 @@ async fn put_budgets(
             id: row.id,
             name,
             limit_nano: row.limit_nano,
-            window: row.window,
+            window,
             hard: row.hard,
             lower_output: row
                 .settings

@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use super::entities::budget_spend;
+pub use super::entities::budgets::Model as Budget;
 use super::entities::budgets::{Column, Entity};
-pub use super::entities::budgets::{Model as Budget, Window};
 use super::{Store, StoreError};
 
 /// The number of a budget.

@@ -18,6 +18,7 @@ mod postgres;
 pub(crate) mod records;
 pub(crate) mod replicas;
 mod retry;
+pub(crate) mod runs;
 pub mod scopes;
 pub(crate) mod sections;
 pub mod service_tokens;

@@ -3,18 +3,21 @@
 use bailiwick_ledger::merkle::TILE_WIDTH;
 use bailiwick_ledger::{Hash, Header, Section};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::entities::records::{ActiveModel, Column, Entity, Model};
-use super::tree::{to_i64, to_u64};
-use super::{Store, StoreError, sections, tree};
+use super::replicas::ReplicaNumber;
+use super::tree::to_u64;
+use super::{Store, StoreError, runs, sections, tree};
 
 /// A record as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
-    /// Its place in the tree, from 0.
-    pub leaf: u64,
+    /// Its id; see [`super::replicas`].
+    pub(crate) id: i64,
+    /// Its place in the tree, from 0, where it has one yet.
+    pub leaf: Option<u64>,
     /// Unix milliseconds.
     pub time_ms: i64,
     /// What it records.
@@ -36,7 +39,7 @@ impl StoredRecord {
     /// [`StoreError::Corrupt`] where they spell none.
     pub fn header(&self) -> Result<Header, StoreError> {
         Header::parse(&self.leaf_bytes)
-            .map_err(|err| StoreError::Corrupt(format!("the record of leaf {}: {err}", self.leaf)))
+            .map_err(|err| StoreError::Corrupt(format!("the record {}: {err}", self.id)))
     }
 
     /// The section called `name`, where it still exists.
@@ -45,106 +48,123 @@ impl StoredRecord {
     }
 }
 
-impl TryFrom<Model> for StoredRecord {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let leaf = row.leaf.ok_or_else(|| StoreError::Corrupt("a record without a leaf".into()))?;
-        Ok(Self {
-            leaf: to_u64(leaf)?,
-            time_ms: row.time_ms,
-            kind: row.kind,
-            scope: row.scope,
-            leaf_hash: Hash::try_from(row.leaf_hash.as_slice())
-                .map_err(|err| StoreError::Corrupt(format!("the hash of leaf {leaf}: {err}")))?,
-            leaf_bytes: row.leaf_bytes,
-            sections: sections::unpack(&row.sections)?,
-        })
-    }
+fn stored(row: Model, leaf: Option<u64>) -> Result<StoredRecord, StoreError> {
+    Ok(StoredRecord {
+        id: row.id,
+        leaf,
+        time_ms: row.time_ms,
+        kind: row.kind,
+        scope: row.scope,
+        leaf_hash: Hash::try_from(row.leaf_hash.as_slice())
+            .map_err(|err| StoreError::Corrupt(format!("the hash of the record {}: {err}", row.id)))?,
+        leaf_bytes: row.leaf_bytes,
+        sections: sections::unpack(&row.sections)?,
+    })
 }
 
-/// Up to `limit` records of the leaves `from..to`, in order.
+/// Up to `limit` records of the leaves `from..to`, in order. The tree must have at least `to` leaves.
 pub(crate) async fn range(
     store: &Store,
     from: u64,
     to: u64,
     limit: u64,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let rows = in_range(from, to, limit)?.all(&store.read).await?;
-    rows.into_iter().map(StoredRecord::try_from).collect()
+    let rows = in_range(&store.read, from, to.min(from.saturating_add(limit))).await?;
+    rows.into_iter().map(|(leaf, row)| stored(row, Some(leaf))).collect()
 }
 
-fn in_range(from: u64, to: u64, limit: u64) -> Result<Select<Entity>, StoreError> {
-    Ok(Entity::find()
-        .filter(Column::Leaf.gte(to_i64(from)?))
-        .filter(Column::Leaf.lt(to_i64(to)?))
-        .order_by_asc(Column::Leaf)
-        .limit(limit))
+async fn in_range(db: &impl ConnectionTrait, from: u64, to: u64) -> Result<Vec<(u64, Model)>, StoreError> {
+    let spans = runs::spans(db, from, to).await?;
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find().filter(runs::within(&spans)).all(db).await?;
+    let mut rows: Vec<(u64, Model)> =
+        rows.into_iter().filter_map(|row| Some((runs::leaf(&spans, row.id)?, row))).collect();
+    rows.sort_unstable_by_key(|(leaf, _)| *leaf);
+    Ok(rows)
 }
 
-/// Every record of a decision, in order.
+/// Every record of a decision: those in the tree in its order, then those that are not in it yet.
 pub(crate) async fn of_decision(store: &Store, decision: &str) -> Result<Vec<StoredRecord>, StoreError> {
     let rows = Entity::find()
         .filter(Column::Decision.eq(decision))
-        .filter(Column::Leaf.is_not_null())
-        .order_by_asc(Column::Leaf)
+        .order_by_asc(Column::Id)
         .all(&store.read)
         .await?;
-    rows.into_iter().map(StoredRecord::try_from).collect()
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let leaf = runs::leaf_of(store, row.id).await?;
+        found.push(stored(row, leaf)?);
+    }
+    found.sort_by_key(|record| record.leaf.unwrap_or(u64::MAX));
+    Ok(found)
+}
+
+/// The record `id`, where it exists.
+pub(crate) async fn get(store: &Store, id: i64) -> Result<Option<StoredRecord>, StoreError> {
+    match Entity::find_by_id(id).one(&store.read).await? {
+        Some(row) => {
+            let leaf = runs::leaf_of(store, row.id).await?;
+            Ok(Some(stored(row, leaf)?))
+        }
+        None => Ok(None),
+    }
 }
 
 /// What a record changes besides the tree.
 #[derive(Debug)]
 pub(crate) struct Update {
-    pub(crate) leaf: u64,
+    pub(crate) sequence: u64,
     pub(crate) header: Header,
     pub(crate) index_update: Option<Vec<u8>>,
 }
 
-/// What up to `limit` records from the leaf `from` on change besides the tree, in order.
-pub(crate) async fn updates(store: &Store, from: u64, limit: u64) -> Result<Vec<Update>, StoreError> {
+/// What up to `limit` records of `replica` from the sequence `from` on change besides the tree, in order.
+pub(crate) async fn updates(
+    store: &Store,
+    replica: ReplicaNumber,
+    from: u64,
+    limit: u64,
+) -> Result<Vec<Update>, StoreError> {
     let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> = Entity::find()
         .select_only()
-        .columns([Column::Leaf, Column::LeafBytes, Column::IndexUpdate])
-        .filter(Column::Leaf.gte(to_i64(from)?))
-        .order_by_asc(Column::Leaf)
+        .columns([Column::Id, Column::LeafBytes, Column::IndexUpdate])
+        .filter(Column::Id.between(replica.record(from)?, replica.last_record()))
+        .order_by_asc(Column::Id)
         .limit(limit)
         .into_tuple()
         .all(&store.read)
         .await?;
-    let update = |(leaf, bytes, index_update): (i64, Vec<u8>, _)| {
-        let header = Header::parse(&bytes)
-            .map_err(|err| StoreError::Corrupt(format!("the record of leaf {leaf}: {err}")))?;
-        Ok(Update { leaf: to_u64(leaf)?, header, index_update })
+    let first = replica.record(0)?;
+    let update = |(id, bytes, index_update): (i64, Vec<u8>, _)| {
+        let header =
+            Header::parse(&bytes).map_err(|err| StoreError::Corrupt(format!("the record {id}: {err}")))?;
+        Ok(Update { sequence: to_u64(id.saturating_sub(first))?, header, index_update })
     };
     rows.into_iter().map(update).collect()
 }
 
-/// The highest leaf that any record has.
-pub(crate) async fn last_leaf(store: &Store) -> Result<Option<u64>, StoreError> {
-    let leaf: Option<Option<i64>> = Entity::find()
-        .select_only()
-        .column(Column::Leaf)
-        .filter(Column::Leaf.is_not_null())
-        .order_by_desc(Column::Leaf)
-        .into_tuple()
-        .one(&store.read)
-        .await?;
-    leaf.flatten().map(to_u64).transpose()
-}
-
 /// The earliest and the latest time of the records of the leaves `from..to`.
 pub(crate) async fn times(store: &Store, from: u64, to: u64) -> Result<Option<(i64, i64)>, StoreError> {
-    let ends: Option<(Option<i64>, Option<i64>)> = Entity::find()
+    let times = leaf_times(store, from, to).await?;
+    let earliest = times.iter().map(|(_, time_ms)| *time_ms).min();
+    Ok(earliest.zip(times.iter().map(|(_, time_ms)| *time_ms).max()))
+}
+
+async fn leaf_times(store: &Store, from: u64, to: u64) -> Result<Vec<(u64, i64)>, StoreError> {
+    let spans = runs::spans(&store.read, from, to).await?;
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(i64, i64)> = Entity::find()
         .select_only()
-        .column_as(Column::TimeMs.min(), "first")
-        .column_as(Column::TimeMs.max(), "last")
-        .filter(Column::Leaf.gte(to_i64(from)?))
-        .filter(Column::Leaf.lt(to_i64(to)?))
+        .columns([Column::Id, Column::TimeMs])
+        .filter(runs::within(&spans))
         .into_tuple()
-        .one(&store.read)
+        .all(&store.read)
         .await?;
-    Ok(ends.and_then(|(first, last)| first.zip(last)))
+    Ok(rows.into_iter().filter_map(|(id, time_ms)| Some((runs::leaf(&spans, id)?, time_ms))).collect())
 }
 
 /// The first and last leaf below `size` with a time in `from_ms..to_ms`. Tiles tell where to look, so that at
@@ -181,23 +201,12 @@ async fn within(
     from_ms: Option<i64>,
     to_ms: Option<i64>,
 ) -> Result<Option<(u64, u64)>, StoreError> {
-    let mut query = Entity::find()
-        .select_only()
-        .column_as(Column::Leaf.min(), "first")
-        .column_as(Column::Leaf.max(), "last")
-        .filter(Column::Leaf.gte(to_i64(from)?))
-        .filter(Column::Leaf.lt(to_i64(to)?));
-    if let Some(from) = from_ms {
-        query = query.filter(Column::TimeMs.gte(from));
-    }
-    if let Some(to) = to_ms {
-        query = query.filter(Column::TimeMs.lt(to));
-    }
-    let ends: Option<(Option<i64>, Option<i64>)> = query.into_tuple().one(&store.read).await?;
-    match ends.and_then(|(first, last)| first.zip(last)) {
-        Some((first, last)) => Ok(Some((to_u64(first)?, to_u64(last)?))),
-        None => Ok(None),
-    }
+    let times = leaf_times(store, from, to).await?;
+    let selected = |time_ms: i64| {
+        from_ms.is_none_or(|from_ms| time_ms >= from_ms) && to_ms.is_none_or(|to_ms| time_ms < to_ms)
+    };
+    let leaves = || times.iter().filter(|(_, time_ms)| selected(*time_ms)).map(|(leaf, _)| *leaf);
+    Ok(leaves().min().zip(leaves().max()))
 }
 
 /// Records whose sections one transaction destroys: the group commit waits meanwhile.
@@ -214,29 +223,32 @@ pub(crate) async fn destroy_sections(
 ) -> Result<u64, StoreError> {
     let (mut next, mut destroyed) = (from, 0_u64);
     while next < to {
+        let end = to.min(next.saturating_add(DESTROY_PAGE));
         let page = store.transaction(|transaction| {
             let (names, spare) = (names.to_vec(), spare.to_owned());
-            Box::pin(async move { destroy_page(transaction, next, to, &names, &spare).await })
+            Box::pin(async move { destroy_page(transaction, next, end, &names, &spare).await })
         });
-        let Some((last, count)) = page.await? else { break };
-        next = last.saturating_add(1);
-        destroyed = destroyed.saturating_add(count);
+        destroyed = destroyed.saturating_add(page.await?);
+        next = end;
     }
     store.wipe_leftovers().await?;
     Ok(destroyed)
 }
 
-/// The last leaf of the page and how many sections it lost; none where there is no record left.
+/// How many sections the records of the leaves `from..to` lost.
 async fn destroy_page(
     db: &impl ConnectionTrait,
     from: u64,
     to: u64,
     names: &[String],
     spare: &str,
-) -> Result<Option<(u64, u64)>, StoreError> {
+) -> Result<u64, StoreError> {
+    let spans = runs::spans(db, from, to).await?;
+    if spans.is_empty() {
+        return Ok(0);
+    }
     // Two that destroy at the same time must each see what the other has left.
-    let page = in_range(from, to, DESTROY_PAGE)?.lock_exclusive().all(db).await?;
-    let Some(last) = page.last().and_then(|row| row.leaf) else { return Ok(None) };
+    let page = Entity::find().filter(runs::within(&spans)).lock_exclusive().all(db).await?;
     let mut destroyed = 0_u64;
     for row in page.into_iter().filter(|row| row.kind != spare) {
         let mut kept = sections::unpack(&row.sections)?;
@@ -251,5 +263,5 @@ async fn destroy_page(
             ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
         Entity::update(change).exec_without_returning(db).await?;
     }
-    Ok(Some((to_u64(last)?, destroyed)))
+    Ok(destroyed)
 }

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::entities::{checkpoints, records, tree_head, tree_tiles};
-use super::{Store, StoreError};
+use super::{Store, StoreError, runs};
 
 pub(crate) use super::entities::tree_head::Model as TreeHead;
 
@@ -20,8 +20,8 @@ pub(crate) async fn is_empty(store: &Store) -> Result<bool, StoreError> {
     Ok(tree_head::Entity::find().one(&store.read).await?.is_none()
         && records::Entity::find()
             .select_only()
-            .column(records::Column::Leaf)
-            .into_tuple::<Option<i64>>()
+            .column(records::Column::Id)
+            .into_tuple::<i64>()
             .one(&store.read)
             .await?
             .is_none()
@@ -40,8 +40,6 @@ pub(crate) async fn create(
         size: Set(0),
         frontier: Set(frontier),
         time_ms: Set(now_ms),
-        indexed_to: Set(0),
-        settled_to: Set(0),
     };
     tree_head::Entity::insert(row)
         .on_conflict(OnConflict::column(tree_head::Column::Log).do_nothing().to_owned())
@@ -111,15 +109,19 @@ pub(crate) async fn tiles_between(
 /// The hashes of the leaves `from..to`, in order, as the records hold them.
 pub(crate) async fn leaf_hashes(store: &Store, from: u64, to: u64) -> Result<Vec<Hash>, StoreError> {
     use records::Column as C;
-    let rows: Vec<Vec<u8>> = records::Entity::find()
-        .select_only()
-        .column(C::LeafHash)
-        .filter(C::Leaf.gte(to_i64(from)?))
-        .filter(C::Leaf.lt(to_i64(to)?))
-        .order_by_asc(C::Leaf)
-        .into_tuple()
-        .all(&store.read)
-        .await?;
+    let spans = runs::spans(&store.read, from, to).await?;
+    let mut rows: Vec<(i64, Vec<u8>)> = Vec::new();
+    if !spans.is_empty() {
+        rows = records::Entity::find()
+            .select_only()
+            .columns([C::Id, C::LeafHash])
+            .filter(runs::within(&spans))
+            .into_tuple()
+            .all(&store.read)
+            .await?;
+    }
+    rows.sort_unstable_by_key(|(id, _)| runs::leaf(&spans, *id));
+    let rows: Vec<Vec<u8>> = rows.into_iter().map(|(_, hash)| hash).collect();
     collect(&rows, to.saturating_sub(from), || format!("a record among the leaves {from}..{to} is missing"))
 }
 

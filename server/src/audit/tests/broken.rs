@@ -160,21 +160,28 @@ async fn refusal(statement: &str) -> String {
 #[tokio::test]
 async fn a_changed_database_is_not_opened() {
     let changed = [
-        ("DELETE FROM records WHERE leaf = 599", "leaves"),
-        ("DELETE FROM records WHERE leaf = 590", "missing"),
-        ("DELETE FROM records", "leaves"),
+        ("DELETE FROM records WHERE id = (1 << 40) + 599", "missing"),
+        ("DELETE FROM records WHERE id = (1 << 40) + 590", "missing"),
+        ("DELETE FROM records", "missing"),
+        ("DELETE FROM tree_runs", "missing"),
+        ("UPDATE tree_runs SET record = record + 1", "missing"),
         (
             "UPDATE records SET leaf_bytes = CAST(replace(CAST(leaf_bytes AS TEXT), '/acme', '/acne') AS BLOB) \
-             WHERE leaf = 595",
+             WHERE id = (1 << 40) + 595",
             "leaf 595 was changed",
         ),
-        ("UPDATE records SET leaf_hash = zeroblob(32) WHERE leaf = 550", "hash"),
-        ("UPDATE records SET leaf = leaf + 1000 WHERE leaf = 599", "leaves"),
+        ("UPDATE records SET leaf_hash = zeroblob(32) WHERE id = (1 << 40) + 550", "hash"),
+        ("UPDATE records SET id = id + 1000 WHERE id = (1 << 40) + 599", "missing"),
         ("UPDATE tree_tiles SET root = zeroblob(32) WHERE position = 0", "hash"),
         ("DELETE FROM tree_tiles WHERE position = 1", "missing"),
         ("UPDATE tree_head SET size = 599", "leaves"),
         ("UPDATE tree_head SET frontier = zeroblob(8), size = 0", "leaves"),
         ("DELETE FROM tree_head", "head"),
+        (
+            "INSERT INTO records SELECT id + 1, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
+             index_update FROM records ORDER BY id DESC LIMIT 1",
+            "the leaves of 600 records",
+        ),
         ("UPDATE tree_head SET log = 'log.example/other'", "belongs to the log"),
         ("UPDATE checkpoints SET note = replace(note, '600', '601')", "not signed by the key"),
         (

@@ -51,7 +51,7 @@ async fn an_acknowledged_record_survives_kill_9() {
         for (leaf, decision, kind) in &acknowledged {
             let records = log.audit.decision(decision).await.unwrap();
             assert!(
-                records.iter().any(|record| record.leaf == *leaf && record.kind == *kind),
+                records.iter().any(|record| record.leaf == Some(*leaf) && record.kind == *kind),
                 "{leaf} {decision}"
             );
         }

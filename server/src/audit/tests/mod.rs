@@ -14,7 +14,7 @@ use smallvec::smallvec;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::budgets::{self, Budget, Window};
+use crate::store::budgets::{self, Budget};
 use crate::store::scopes;
 use crate::testing::database;
 
@@ -56,7 +56,7 @@ impl TestLog {
             scope: Some("/acme".into()),
             key_id: None,
             model_group: None,
-            window: Window::Day,
+            window: "day".into(),
             limit_nano: 1_000_000_000,
             hard: true,
             thresholds: serde_json::json!([]),

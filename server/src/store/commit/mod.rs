@@ -13,13 +13,13 @@ use super::budgets::BudgetId;
 use super::connect::Backend;
 use super::decisions::DecisionRow;
 use super::replicas::ReplicaNumber;
+use super::runs::Run;
 use super::{Store, StoreError};
 
 /// A record in its place.
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) replica_sequence: u64,
-    pub(crate) leaf: u64,
     pub(crate) time_ms: i64,
     pub(crate) kind: &'static str,
     pub(crate) scope: Option<String>,
@@ -61,29 +61,46 @@ pub(crate) struct NewCheckpoint {
 /// What one transaction makes durable.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) log: Arc<str>,
     pub(crate) replica: ReplicaNumber,
-    /// The head that the batch was built on; the commit fails unless it still stands.
-    pub(crate) old_frontier: Vec<u8>,
-    pub(crate) old_size: u64,
-    pub(crate) new_frontier: Vec<u8>,
-    pub(crate) new_size: u64,
+    /// The epoch that the replica runs in; the commit fails unless it still does.
+    pub(crate) epoch: i64,
     pub(crate) time_ms: i64,
     pub(crate) indexed_to: u64,
     pub(crate) settled_to: u64,
     pub(crate) records: Vec<NewRecord>,
-    pub(crate) tiles: Vec<NewTile>,
     pub(crate) spend: Vec<NewSpend>,
+    /// Rows of the list of decisions, each with the sequence of the record that last changed it.
     pub(crate) decisions: Vec<(u64, DecisionRow)>,
+    pub(crate) tree: TreeStep,
+}
+
+/// How the tree grows.
+#[derive(Debug)]
+pub(crate) struct TreeStep {
+    pub(crate) log: Arc<str>,
+    /// The head that the step was built on; the commit fails unless it still stands.
+    pub(crate) old_frontier: Vec<u8>,
+    pub(crate) old_size: u64,
+    pub(crate) new_frontier: Vec<u8>,
+    pub(crate) new_size: u64,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) tiles: Vec<NewTile>,
     pub(crate) checkpoint: Option<NewCheckpoint>,
+}
+
+impl TreeStep {
+    /// Whether it is no more than a new head.
+    fn is_plain(&self) -> bool {
+        self.runs.is_empty() && self.tiles.is_empty() && self.checkpoint.is_none()
+    }
 }
 
 /// Makes `batch` durable as a whole. On an error nothing of it is, unless the answer to the commit was lost: then
 /// the head tells, once [`Store::settle_commits`] has returned.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where the head is not the one that the batch was built on; [`StoreError::Taken`] where
-/// another server holds the database now; [`StoreError::Unavailable`].
+/// [`StoreError::Conflict`] where the head is not the one that the batch was built on, or another server runs in the
+/// replica's name; [`StoreError::Taken`] where another server holds the database now; [`StoreError::Unavailable`].
 pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
     match &store.backend {
         Backend::Sqlite => sqlite::commit(&store.write, batch).await,

@@ -1,12 +1,13 @@
 //! The group commit on PostgreSQL: one statement, which is a transaction by itself, in one round trip.
 //!
-//! Its first part moves the head where it is still what the batch was built on, and all others insert only where
-//! the first did move it. What is inserted travels as one array a column, so that the statement is the same for
+//! Its first parts check the replica's epoch and the head that the batch was built on: where one of them is another,
+//! it becomes null, which its column refuses, and nothing of the statement happens. What is inserted travels as one array a column, so that the statement is the same for
 //! any number of rows and is planned once.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use sea_orm::sqlx::error::ErrorKind;
 use sea_orm::sqlx::postgres::PgArguments;
 use sea_orm::sqlx::{self, Arguments as _, Postgres, query_with};
 use tokio::time::timeout;
@@ -21,40 +22,47 @@ use crate::store::{StoreError, replicas::ReplicaNumber};
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const COMMIT: &str = "\
-    WITH head AS ( \
-      UPDATE tree_head SET size = $1, frontier = $2, time_ms = $3, indexed_to = $4, settled_to = $5 \
-      WHERE log = $6 AND size = $7 AND frontier = $8 RETURNING 1 \
+    WITH replica AS ( \
+      UPDATE replicas SET epoch = CASE WHEN epoch = $1 THEN epoch END, heartbeat_ms = $2, indexed_to = $3, \
+        settled_to = $4 \
+      WHERE number = $5 RETURNING 1 \
+    ), head AS ( \
+      UPDATE tree_head SET size = CASE WHEN size = $6 AND frontier = $7 THEN $8::int8 END, frontier = $9, \
+        time_ms = $2 \
+      WHERE log = $10 AND EXISTS (SELECT FROM replica) RETURNING 1 \
     ), new_records AS ( \
-      INSERT INTO records (id, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, \
-        index_update) \
-      SELECT * FROM unnest($9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], \
-        $15::bytea[], $16::bytea[], $17::bytea[], $18::bytea[]) WHERE EXISTS (SELECT FROM head) \
+      INSERT INTO records (id, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update) \
+      SELECT * FROM unnest($11::int8[], $12::int8[], $13::text[], $14::text[], $15::text[], $16::bytea[], \
+        $17::bytea[], $18::bytea[], $19::bytea[]) WHERE EXISTS (SELECT FROM head) \
+    ), new_runs AS ( \
+      INSERT INTO tree_runs (leaf, record) \
+      SELECT * FROM unnest($20::int8[], $21::int8[]) WHERE EXISTS (SELECT FROM head) \
     ), new_tiles AS ( \
       INSERT INTO tree_tiles (level, position, first_ms, last_ms, hashes, root) \
-      SELECT * FROM unnest($19::int8[], $20::int8[], $21::int8[], $22::int8[], $23::bytea[], $24::bytea[]) \
+      SELECT * FROM unnest($22::int8[], $23::int8[], $24::int8[], $25::int8[], $26::bytea[], $27::bytea[]) \
       WHERE EXISTS (SELECT FROM head) \
     ), new_decisions AS ( \
-      INSERT INTO decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, \
+      INSERT INTO decisions (id, record, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, \
         cost_nano, overhead_us, status, code) \
-      SELECT * FROM unnest($25::text[], $26::int8[], $27::int8[], $28::text[], $29::text[], $30::text[], \
-        $31::text[], $32::text[], $33::text[], $34::text[], $35::int8[], $36::int8[], $37::int8[], $38::text[]) \
+      SELECT * FROM unnest($28::text[], $29::int8[], $30::int8[], $31::text[], $32::text[], $33::text[], \
+        $34::text[], $35::text[], $36::text[], $37::text[], $38::int8[], $39::int8[], $40::int8[], $41::text[]) \
       WHERE EXISTS (SELECT FROM head) \
-      ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
-        key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, \
+      ON CONFLICT (id) DO UPDATE SET record = excluded.record, time_ms = excluded.time_ms, \
+        scope = excluded.scope, key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, \
         endpoint = excluded.endpoint, redactions = excluded.redactions, classes = excluded.classes, \
         cost_nano = excluded.cost_nano, overhead_us = excluded.overhead_us, status = excluded.status, \
         code = excluded.code \
     ), new_spend AS ( \
       INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
-      SELECT * FROM unnest($39::int8[], $40::int8[], $41::int8[]) WHERE EXISTS (SELECT FROM head) \
+      SELECT * FROM unnest($42::int8[], $43::int8[], $44::int8[]) WHERE EXISTS (SELECT FROM head) \
       ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET \
         settled_nano = budget_spend.settled_nano + excluded.settled_nano \
     ), new_checkpoint AS ( \
       INSERT INTO checkpoints (log, size, note, time_ms) \
-      SELECT $6, $42::int8, $43::text, $44::int8 WHERE $42 IS NOT NULL AND EXISTS (SELECT FROM head) \
+      SELECT $10, $45::int8, $46::text, $47::int8 WHERE $45 IS NOT NULL AND EXISTS (SELECT FROM head) \
       ON CONFLICT DO NOTHING \
     ), old_checkpoint AS ( \
-      DELETE FROM checkpoints WHERE log = $6 AND size = $45::int8 AND EXISTS (SELECT FROM head) \
+      DELETE FROM checkpoints WHERE log = $10 AND size = $48::int8 AND EXISTS (SELECT FROM head) \
     ) SELECT 1 FROM head";
 
 /// As [`super::commit`].
@@ -62,27 +70,36 @@ pub(super) async fn commit(writer: &Writer, batch: &Batch) -> Result<(), StoreEr
     let args = arguments(batch)?;
     let mut held = writer.hold().await?;
     let done = timeout(COMMIT_TIMEOUT, query_with(COMMIT, args).fetch_optional(held.connection())).await;
-    match held.keep_after(done)? {
-        Some(_) => Ok(()),
-        None => Err(moved_away()),
+    let moved =
+        matches!(&done, Ok(Err(sqlx::Error::Database(db))) if db.kind() == ErrorKind::NotNullViolation);
+    match held.keep_after(done) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(moved_away()),
+        Err(_) if moved => Err(moved_away()),
+        Err(err) => Err(err),
     }
 }
 
 fn arguments(batch: &Batch) -> Result<PgArguments, StoreError> {
+    let tree = &batch.tree;
     let mut args = PgArguments::default();
-    add(&mut args, to_i64(batch.new_size)?)?;
-    add(&mut args, batch.new_frontier.as_slice())?;
+    add(&mut args, batch.epoch)?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
-    add(&mut args, &*batch.log)?;
-    add(&mut args, to_i64(batch.old_size)?)?;
-    add(&mut args, batch.old_frontier.as_slice())?;
+    add(&mut args, batch.replica.get())?;
+    add(&mut args, to_i64(tree.old_size)?)?;
+    add(&mut args, tree.old_frontier.as_slice())?;
+    add(&mut args, to_i64(tree.new_size)?)?;
+    add(&mut args, tree.new_frontier.as_slice())?;
+    add(&mut args, &*tree.log)?;
     records(&mut args, batch.replica, &batch.records)?;
-    tiles(&mut args, &batch.tiles)?;
-    decisions(&mut args, &batch.decisions)?;
+    all(&mut args, tree.runs.iter().map(|run| to_i64(run.leaf)))?;
+    column(&mut args, &tree.runs, |run| run.record)?;
+    tiles(&mut args, &tree.tiles)?;
+    decisions(&mut args, batch.replica, &batch.decisions)?;
     spend(&mut args, &batch.spend)?;
-    let checkpoint = batch.checkpoint.as_ref();
+    let checkpoint = tree.checkpoint.as_ref();
     add(&mut args, checkpoint.map(|new| to_i64(new.size)).transpose()?)?;
     add(&mut args, checkpoint.map(|new| new.note.as_str()))?;
     add(&mut args, checkpoint.map(|new| new.time_ms))?;
@@ -91,9 +108,7 @@ fn arguments(batch: &Batch) -> Result<PgArguments, StoreError> {
 }
 
 fn records(args: &mut PgArguments, replica: ReplicaNumber, rows: &[NewRecord]) -> Result<(), StoreError> {
-    let ids = rows.iter().map(|row| replica.record(row.replica_sequence));
-    add(args, ids.collect::<Result<Vec<_>, _>>()?)?;
-    add(args, rows.iter().map(|row| to_i64(row.leaf)).collect::<Result<Vec<_>, _>>()?)?;
+    all(args, rows.iter().map(|row| replica.record(row.replica_sequence)))?;
     column(args, rows, |row| row.time_ms)?;
     column(args, rows, |row| row.kind)?;
     column(args, rows, |row| row.scope.as_deref().map(text))?;
@@ -106,16 +121,20 @@ fn records(args: &mut PgArguments, replica: ReplicaNumber, rows: &[NewRecord]) -
 
 fn tiles(args: &mut PgArguments, rows: &[NewTile]) -> Result<(), StoreError> {
     column(args, rows, |row| i64::from(row.level))?;
-    add(args, rows.iter().map(|row| to_i64(row.position)).collect::<Result<Vec<_>, _>>()?)?;
+    all(args, rows.iter().map(|row| to_i64(row.position)))?;
     column(args, rows, |row| row.times.map(|(first, _)| first))?;
     column(args, rows, |row| row.times.map(|(_, last)| last))?;
     column(args, rows, |row| row.hashes.as_slice())?;
     column(args, rows, |row| row.root.as_slice())
 }
 
-fn decisions(args: &mut PgArguments, rows: &[(u64, DecisionRow)]) -> Result<(), StoreError> {
+fn decisions(
+    args: &mut PgArguments,
+    replica: ReplicaNumber,
+    rows: &[(u64, DecisionRow)],
+) -> Result<(), StoreError> {
     column(args, rows, |(_, row)| text(&row.id))?;
-    add(args, rows.iter().map(|(leaf, _)| to_i64(*leaf)).collect::<Result<Vec<_>, _>>()?)?;
+    all(args, rows.iter().map(|(sequence, _)| replica.record(*sequence)))?;
     column(args, rows, |(_, row)| row.time_ms)?;
     column(args, rows, |(_, row)| text(&row.scope))?;
     column(args, rows, |(_, row)| row.key_id.as_deref().map(text))?;
@@ -134,6 +153,13 @@ fn spend(args: &mut PgArguments, rows: &[NewSpend]) -> Result<(), StoreError> {
     column(args, rows, |row| row.budget.0)?;
     column(args, rows, |row| row.window_start_ms)?;
     column(args, rows, |row| row.delta_nano)
+}
+
+fn all(
+    args: &mut PgArguments,
+    values: impl Iterator<Item = Result<i64, StoreError>>,
+) -> Result<(), StoreError> {
+    add(args, values.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn column<'r, R, T>(

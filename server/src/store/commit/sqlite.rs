@@ -10,10 +10,11 @@ use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 
-use super::{Batch, NewCheckpoint, NewRecord, NewSpend, NewTile, moved_away};
+use super::{Batch, NewCheckpoint, NewRecord, NewSpend, NewTile, TreeStep, moved_away};
 use crate::store::StoreError;
 use crate::store::decisions::DecisionRow;
 use crate::store::replicas::ReplicaNumber;
+use crate::store::runs::Run;
 use crate::store::tree::to_i64;
 
 /// Most rows of one INSERT: each number of rows is a statement that stays prepared.
@@ -35,18 +36,17 @@ pub(super) async fn commit(write: &DatabaseConnection, batch: Batch) -> Result<(
 
 async fn write_batch(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
-    let rest = !(batch.records.is_empty()
-        && batch.tiles.is_empty()
-        && batch.decisions.is_empty()
-        && batch.checkpoint.is_none());
+    let rest = !(batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.is_plain());
     begin(connection, &mut batch, first, rest).await?;
     if !rest {
         return Ok(());
     }
-    let Batch { log, replica, records, tiles, spend, decisions, checkpoint, .. } = batch;
+    let Batch { replica, records, spend, decisions, tree, .. } = batch;
+    let TreeStep { log, runs, tiles, checkpoint, .. } = tree;
     insert(connection, &RECORDS, records, |args, row| record(args, replica, row)).await?;
+    insert(connection, &RUNS, runs, run).await?;
     insert(connection, &TILES, tiles, tile).await?;
-    insert(connection, &DECISIONS, decisions, decision).await?;
+    insert(connection, &DECISIONS, decisions, |args, row| decision(args, replica, row)).await?;
     if let Some(checkpoint) = checkpoint {
         sign(connection, &log, checkpoint).await?;
     }
@@ -58,7 +58,8 @@ async fn write_batch(connection: &mut SqliteConnection, mut batch: Batch) -> Res
 
 /// Begins, inserts the first records and moves the head; where there is no `rest` to come, books the spend and
 /// commits too. The head is compared and set, so that two sequencers, or a database that was changed behind our
-/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses.
+/// back, can't both go on: where it is not what it should be, its new size is null, which the column refuses. So it
+/// is with the replica's epoch.
 async fn begin(
     connection: &mut SqliteConnection,
     batch: &mut Batch,
@@ -69,24 +70,28 @@ async fn begin(
     let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, rest)).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
-    args.reserve(records.len() * RECORDS.columns + 9, 0);
+    args.reserve(records.len() * RECORDS.columns + 13, 0);
     for row in records {
         record(&mut args, batch.replica, row)?;
     }
-    add(&mut args, to_i64(batch.old_size)?)?;
-    add(&mut args, std::mem::take(&mut batch.old_frontier))?;
-    add(&mut args, to_i64(batch.new_size)?)?;
-    add(&mut args, std::mem::take(&mut batch.new_frontier))?;
+    add(&mut args, batch.epoch)?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
-    add(&mut args, Arc::clone(&batch.log))?;
+    add(&mut args, batch.replica.get())?;
+    let tree = &mut batch.tree;
+    add(&mut args, to_i64(tree.old_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.old_frontier))?;
+    add(&mut args, to_i64(tree.new_size)?)?;
+    add(&mut args, std::mem::take(&mut tree.new_frontier))?;
+    add(&mut args, batch.time_ms)?;
+    add(&mut args, Arc::clone(&tree.log))?;
     if !rest {
         add(&mut args, bookings(&batch.spend)?)?;
     }
     // All rows, not the first: the driver stops at the statement whose rows nobody takes.
     match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
-        Ok(moved) if moved.len() == 1 => Ok(()),
+        Ok(moved) if moved.len() == 2 => Ok(()),
         Ok(_) | Err(StoreError::Conflict(_)) => Err(moved_away()),
         Err(err) => Err(err),
     }
@@ -101,8 +106,10 @@ fn write_begin(rows: usize, rest: bool) -> String {
     let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
     let finish = if rest { String::new() } else { format!("; {SPEND}; COMMIT") };
     format!(
-        "BEGIN IMMEDIATE; {insert}UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, \
-         frontier = ?, time_ms = ?, indexed_to = ?, settled_to = ? WHERE log = ? RETURNING size{finish}"
+        "BEGIN IMMEDIATE; {insert}UPDATE replicas SET epoch = CASE WHEN epoch = ? THEN epoch END, \
+         heartbeat_ms = ?, indexed_to = ?, settled_to = ? WHERE number = ? RETURNING epoch; \
+         UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, frontier = ?, time_ms = ? \
+         WHERE log = ? RETURNING size{finish}"
     )
 }
 
@@ -142,7 +149,6 @@ async fn sign(
 
 fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) -> Result<(), StoreError> {
     add(args, replica.record(row.replica_sequence)?)?;
-    add(args, to_i64(row.leaf)?)?;
     add(args, row.time_ms)?;
     add(args, row.kind)?;
     add(args, row.scope)?;
@@ -151,6 +157,11 @@ fn record(args: &mut SqliteArguments, replica: ReplicaNumber, row: NewRecord) ->
     add(args, row.leaf_hash.to_vec())?;
     add(args, row.sections)?;
     add(args, row.index_update)
+}
+
+fn run(args: &mut SqliteArguments, row: Run) -> Result<(), StoreError> {
+    add(args, to_i64(row.leaf)?)?;
+    add(args, row.record)
 }
 
 fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
@@ -162,9 +173,13 @@ fn tile(args: &mut SqliteArguments, row: NewTile) -> Result<(), StoreError> {
     add(args, row.root.to_vec())
 }
 
-fn decision(args: &mut SqliteArguments, (leaf, row): (u64, DecisionRow)) -> Result<(), StoreError> {
+fn decision(
+    args: &mut SqliteArguments,
+    replica: ReplicaNumber,
+    (sequence, row): (u64, DecisionRow),
+) -> Result<(), StoreError> {
     add(args, row.id)?;
-    add(args, to_i64(leaf)?)?;
+    add(args, replica.record(sequence)?)?;
     add(args, row.time_ms)?;
     add(args, row.scope)?;
     add(args, row.key_id)?;
@@ -215,16 +230,17 @@ impl Insert {
 }
 
 static RECORDS: Insert = Insert::new(
-    "records (id, leaf, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
-    10,
+    "records (id, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update)",
+    9,
     "",
 );
+static RUNS: Insert = Insert::new("tree_runs (leaf, record)", 2, "");
 static TILES: Insert = Insert::new("tree_tiles (level, position, first_ms, last_ms, hashes, root)", 6, "");
 static DECISIONS: Insert = Insert::new(
-    "decisions (id, leaf, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
+    "decisions (id, record, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, cost_nano, \
      overhead_us, status, code)",
     14,
-    " ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, time_ms = excluded.time_ms, scope = excluded.scope, \
+    " ON CONFLICT (id) DO UPDATE SET record = excluded.record, time_ms = excluded.time_ms, scope = excluded.scope, \
      key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, endpoint = excluded.endpoint, \
      redactions = excluded.redactions, classes = excluded.classes, cost_nano = excluded.cost_nano, \
      overhead_us = excluded.overhead_us, status = excluded.status, \

@@ -1,28 +1,6 @@
 //! Table `budgets`.
 
 use sea_orm::entity::prelude::*;
-use serde::{Deserialize, Serialize};
-
-/// How long a budget counts before it starts again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    /// A clock hour.
-    Hour,
-    /// A calendar day.
-    Day,
-    /// An ISO week.
-    Week,
-    /// A calendar month.
-    Month,
-    /// A calendar quarter.
-    Quarter,
-    /// A calendar year.
-    Year,
-    /// For ever: it never starts again.
-    Total,
-}
 
 /// A limit on spending for a scope or for a key.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -37,8 +15,8 @@ pub struct Model {
     pub key_id: Option<String>,
     /// The model group it counts; null counts all.
     pub model_group: Option<String>,
-    /// How long it counts before it starts again.
-    pub window: Window,
+    /// When it starts again, in the words of `budgets::Window`.
+    pub window: String,
     /// The limit in nano-dollars.
     pub limit_nano: i64,
     /// Whether a request that would pass it is refused (or only shown).

@@ -9,8 +9,8 @@ pub struct Model {
     /// The decision.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    /// The last leaf that changed this row.
-    pub leaf: i64,
+    /// The id of the last record that changed this row.
+    pub record: i64,
     /// When it was decided.
     pub time_ms: i64,
     /// The scope that asked.

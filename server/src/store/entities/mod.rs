@@ -14,5 +14,6 @@ pub mod sessions;
 pub mod settings;
 pub mod setup_links;
 pub mod tree_head;
+pub mod tree_runs;
 pub mod tree_tiles;
 pub mod virtual_keys;

@@ -6,11 +6,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "records")]
 pub struct Model {
-    /// The replica that wrote it and its number among that replica's records; see [`super::super::records::id`].
+    /// The replica that wrote it and its number among that replica's records; see [`super::super::replicas`].
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
-    /// Its place in the tree; null until a sequencer gives it one.
-    pub leaf: Option<i64>,
     /// When it was drafted.
     pub time_ms: i64,
     /// What it records.

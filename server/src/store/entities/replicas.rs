@@ -12,6 +12,14 @@ pub struct Model {
     /// Its name, which it keeps over restarts and which stands in every record of its.
     #[sea_orm(unique)]
     pub name: String,
+    /// Raised at each start, and by whoever stops it for good.
+    pub epoch: i64,
+    /// When it last committed.
+    pub heartbeat_ms: i64,
+    /// Its records below this sequence are in the list of decisions.
+    pub indexed_to: i64,
+    /// No attempt below this sequence is without an outcome.
+    pub settled_to: i64,
 }
 
 /// No relation is followed in code.

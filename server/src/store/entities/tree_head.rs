@@ -15,10 +15,6 @@ pub struct Model {
     pub frontier: Vec<u8>,
     /// When it last moved.
     pub time_ms: i64,
-    /// The list of decisions holds every leaf below this one.
-    pub indexed_to: i64,
-    /// No attempt that was recorded below this leaf is without an outcome.
-    pub settled_to: i64,
 }
 
 /// No relation is followed in code.
