@@ -9,12 +9,13 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::recorded::record;
-use crate::app::App;
+use bailiwick_ledger::Kind;
+
+use crate::app::{Act, App};
 use crate::budgets::parse_usd;
 use crate::identity::{Actor, require};
 use crate::keys::VirtualKey;
-use crate::organisation::{KeyDefinition, KeySettings, create_key};
+use crate::organisation::{KeyDefinition, KeySettings, store_key};
 use crate::store;
 
 const OBJECT: &str = "console:keys";
@@ -127,19 +128,28 @@ pub(super) async fn create(
             ..KeySettings::default()
         },
     };
-    let created = app
-        .change(async {
-            store::scopes::get(&app.store, &definition.scope).await?;
-            let created = create_key(&app.store, &definition, now_ms).await?;
-            if let Some(limit_nano) = limit_nano {
-                store::budgets::create(&app.store, own_budget(&created.id, limit_nano, now_ms)).await?;
-            }
-            record(&app, &actor, &new.scope, "key_created", &serde_json::json!({ "key": created.id }))
-                .await?;
-            Ok::<_, Problem>(created)
-        })
-        .await?;
-    Ok((StatusCode::CREATED, Json(ShownKey { id: created.id, key: created.key })))
+    store::scopes::get(&app.store, &definition.scope).await?;
+    // Made first, so that the record of what is about to happen can name it.
+    let key = VirtualKey::generate().map_err(crate::organisation::ApplyError::from)?;
+    let what = serde_json::json!({ "key": key.id(), "budget_usd": new.budget_usd });
+    let change = async {
+        store_key(&app.store, &key, &definition, now_ms).await?;
+        if let Some(limit_nano) = limit_nano {
+            store::budgets::create(&app.store, own_budget(key.id(), limit_nano, now_ms)).await?;
+        }
+        Ok::<_, Problem>(())
+    };
+    app.act(act(&actor, &new.scope, "key_created", what), nothing, change).await?;
+    Ok((StatusCode::CREATED, Json(ShownKey { id: key.id().to_owned(), key: key.reveal() })))
+}
+
+fn act<'a>(actor: &'a Actor, scope: &'a str, name: &'static str, what: serde_json::Value) -> Act<'a> {
+    Act { kind: Kind::Admin, principal: &actor.subject, scope: Some(scope), name, what }
+}
+
+/// The act names already what came of it.
+fn nothing((): &()) -> serde_json::Value {
+    serde_json::Value::Null
 }
 
 fn own_budget(key: &str, limit_nano: i64, now_ms: i64) -> store::budgets::Budget {
@@ -214,13 +224,12 @@ pub(super) async fn rotate(
         overlap_until_ms: None,
         ..old.clone()
     };
-    app.change(async {
+    let what = serde_json::json!({ "key": old.id, "replaced_by": key.id() });
+    let change = async {
         store::keys::rotate(&app.store, &old.id, replacement, now_ms + overlap_ms).await?;
-        let what = serde_json::json!({ "key": old.id, "replaced_by": key.id() });
-        record(&app, &actor, &old.scope, "key_rotated", &what).await?;
         Ok::<_, Problem>(())
-    })
-    .await?;
+    };
+    app.act(act(&actor, &old.scope, "key_rotated", what), nothing, change).await?;
     Ok(Json(ShownKey { id: key.id().to_owned(), key: key.reveal() }))
 }
 
@@ -232,11 +241,11 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<KeyView>, Problem> {
     let (actor, key) = reach(&app, &method, &headers, &id, "revoke").await?;
-    app.change(async {
+    let change = async {
         store::keys::revoke(&app.store, &id, app.gateway.clock.now_ms()).await?;
-        record(&app, &actor, &key.scope, "key_revoked", &serde_json::json!({ "key": id })).await?;
         Ok::<_, Problem>(())
-    })
-    .await?;
+    };
+    let what = serde_json::json!({ "key": id });
+    app.act(act(&actor, &key.scope, "key_revoked", what), nothing, change).await?;
     Ok(Json(store::keys::get(&app.store, &id).await?.into()))
 }

@@ -1,5 +1,5 @@
 //! The control plane's REST API under `/api/v1`: thin handlers that read, ask whether the actor may, act, record, answer.
-//! Errors are RFC 9457 problem details. What changes something is recorded in the audit log before it is answered.
+//! Errors are RFC 9457 problem details. What changes something is recorded in the audit log before it happens.
 
 mod audit;
 mod decisions;
@@ -8,13 +8,16 @@ mod keys;
 mod openapi;
 mod organisation;
 mod problem;
-mod recorded;
 
 use std::sync::Arc;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 pub use audit::receipt_for;
+pub(crate) use organisation::{created, named};
 pub use problem::Problem;
 
 use crate::app::App;
@@ -37,5 +40,18 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/audit/public-key", get(audit::public_key))
         .route("/v1/decisions/{id}", get(audit::receipt))
         .route("/api/openapi.json", get(openapi::document))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
         .with_state(app)
+}
+
+/// A change goes to its end, whether or not the client waits for it; the server waits for it when it stops.
+pub(crate) async fn to_its_end(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if *request.method() == http::Method::GET && !request.uri().path().starts_with("/auth/") {
+        return next.run(request).await;
+    }
+    let answer = app.gateway.attempts.spawn(next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        let stopping = "The server is stopping";
+        Problem::new(http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", stopping).into_response()
+    })
 }

@@ -8,11 +8,11 @@ use axum::extract::rejection::JsonRejection;
 use http::{HeaderMap, Method};
 
 use super::Problem;
-use super::recorded::record;
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::budgets::format_usd;
 use crate::identity::{Actor, require};
 use crate::organisation::{Applied, EndpointDefinition, Organisation, apply as apply_to};
+use bailiwick_ledger::Kind;
 
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
 pub(super) async fn apply(
@@ -23,21 +23,37 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Problem> {
     let actor = require(&app, &method, &headers, "/", "console:organisation", "apply").await?;
     let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    let applied = app
-        .change(async {
-            compiles(&app, &organisation).await?;
-            let applied = apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?;
-            let what = serde_json::json!({
-                "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
-                "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
-                "budgets": organisation.budgets,
-                "created_keys": applied.created_keys.iter().map(|key| &key.id).collect::<Vec<_>>(),
-            });
-            record(&app, &actor, "/", "applied", &what).await?;
-            Ok::<_, Problem>(applied)
-        })
-        .await?;
-    Ok(Json(applied))
+    compiles(&app, &organisation).await?;
+    let act = Act {
+        kind: Kind::Admin,
+        principal: &actor.subject,
+        scope: Some("/"),
+        name: "applied",
+        what: named(&organisation),
+    };
+    let change = async {
+        // Again: another declaration may have come first.
+        compiles(&app, &organisation).await?;
+        Ok::<_, Problem>(apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?)
+    };
+    Ok(Json(app.act(act, created, change).await?))
+}
+
+/// What a declaration names, for its record.
+pub(crate) fn named(organisation: &Organisation) -> serde_json::Value {
+    let keys =
+        organisation.keys.iter().map(|key| serde_json::json!({ "scope": key.scope, "name": key.name }));
+    serde_json::json!({
+        "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
+        "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
+        "budgets": organisation.budgets,
+        "keys": keys.collect::<Vec<_>>(),
+    })
+}
+
+/// The keys that a declaration made, for its record.
+pub(crate) fn created(applied: &Applied) -> serde_json::Value {
+    serde_json::json!({ "keys": applied.created_keys.iter().map(|key| &key.id).collect::<Vec<_>>() })
 }
 
 /// Whether the bundle in force compiles over the endpoints as they would be: what is stored must be able to be put in

@@ -25,8 +25,10 @@ pub(super) fn start(app: &Arc<App>) {
                     let snapshot = app.gateway.snapshot.load_full();
                     let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
                     let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
-                    if over && let Err(error) = app.reload().await {
-                        tracing::error!(%error, "the configuration could not be compiled again; decisions stay right, only slower");
+                    let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
+                    app.end_acts().await;
+                    if (over || stale) && let Err(error) = app.reload().await {
+                        tracing::error!(%error, "the configuration could not be put in force; it is tried again");
                     }
                 }
                 _ = flush.tick() => {

@@ -1,5 +1,6 @@
 //! The server as a whole: opened, kept up to date, closed.
 
+mod acts;
 mod config;
 mod housekeeping;
 mod listen;
@@ -9,6 +10,7 @@ mod secrets;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,6 +21,8 @@ use bailiwick_policy::{Bundle, BundleSource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use acts::Act;
+pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
@@ -95,6 +99,10 @@ pub struct App {
     pub simulated: bool,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
+    /// Ends of acts that the log has not taken yet.
+    unended: acts::Unended,
+    /// Whether something is stored that is not in force: a snapshot could not be built of it.
+    stale: AtomicBool,
 }
 
 impl App {
@@ -125,7 +133,7 @@ impl App {
         )
         .await?;
         let budgets = Budgets::new(BUDGET_WAIT, BUDGET_WAITERS);
-        recover::book_unsettled(&audit, &clock).await?;
+        recover::book_unsettled(&audit, &store, &clock).await?;
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
@@ -150,28 +158,11 @@ impl App {
             config,
             simulated: demo.is_some(),
             changing: tokio::sync::Mutex::new(()),
+            unended: acts::Unended::default(),
+            stale: AtomicBool::new(false),
         });
         housekeeping::start(&app);
         Ok(app)
-    }
-
-    /// Makes a change of configuration and puts it in force: one at a time, and the new snapshot is in force when this
-    /// returns.
-    ///
-    /// # Errors
-    /// The change's own error, or why no snapshot could be built of it.
-    pub async fn change<T, E>(&self, change: impl Future<Output = Result<T, E>> + Send) -> Result<T, E>
-    where
-        E: From<BuildError>,
-    {
-        let _one_at_a_time = self.changing.lock().await;
-        let done = change.await;
-        // A change that failed half-way may have stored something already (a key revoked, its record refused): what is
-        // stored is what is in force.
-        let rebuilt = self.rebuild().await;
-        let done = done?;
-        rebuilt?;
-        Ok(done)
     }
 
     /// Builds a snapshot of what is configured now and puts it in force.
@@ -184,6 +175,7 @@ impl App {
     }
 
     async fn rebuild(&self) -> Result<(), BuildError> {
+        self.stale.store(true, Ordering::Relaxed);
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
         let snapshot =
@@ -191,6 +183,7 @@ impl App {
                 .await?;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
+        self.stale.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -202,6 +195,7 @@ impl App {
             tracing::warn!(open = gateway.attempts.len(), "stopping before every attempt is settled");
         }
         gateway.stopping.cancel();
+        self.end_acts().await;
         if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
             tracing::warn!(%error, "refused authentication could not be recorded");
         }

@@ -4,11 +4,12 @@
 use bailiwick_ledger::{Draft, Kind};
 use serde::Deserialize;
 
-use super::StartError;
+use super::{StartError, acts};
 use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
 use crate::clock::Clock;
 use crate::gateway::record::{Hold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
+use crate::store::Store;
 
 /// The result of an attempt whose end the server did not see.
 const STOPPED: &str = "server_stopped";
@@ -22,14 +23,20 @@ struct AttemptSection {
     holds: Vec<Hold>,
 }
 
-/// Books every attempt without an outcome at what was held for it.
-pub(super) async fn book_unsettled(audit: &Audit, clock: &Clock) -> Result<(), StartError> {
+/// Books every attempt without an outcome at what was held for it, and ends every act that was begun.
+pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) -> Result<(), StartError> {
     let failed = |why: String| StartError::System {
         what: String::from("attempts of before the last stop cannot be booked"),
         why,
     };
     let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
     for record in unsettled {
+        if matches!(record.header().map(|header| header.known_kind()), Ok(Some(Kind::Admin | Kind::SignIn))) {
+            acts::interrupted(audit, store, &record, clock.now_ms())
+                .await
+                .map_err(|error| failed(error.to_string()))?;
+            continue;
+        }
         let mut entry = outcome(&record, clock.now_ms()).map_err(&failed)?;
         entry.index = row(audit, &record).await.map_err(|error| failed(error.to_string()))?;
         audit.append(entry).await.map_err(|error| failed(error.to_string()))?;

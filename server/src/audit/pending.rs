@@ -1,5 +1,5 @@
 //! What the committer remembers of records between their commit and a later one: rows of the list of
-//! decisions that are not written yet, and attempts without an outcome.
+//! decisions that are not written yet, and attempts and administrative acts without an outcome.
 //!
 //! Both are of this replica's own records, are bounded by what is in flight, and are rebuilt from the log: the
 //! replica's row holds, for each, the sequence from which on to read again.
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bailiwick_ledger::{Draft, Header, Kind};
 use tokio::time::Instant;
 
+use crate::app::{ACT, BEGUN, PHASE};
 use crate::store::decisions::DecisionRow;
 
 /// How long a row waits for a later one of the same decision, so that most decisions are written once. It waits
@@ -95,7 +96,7 @@ impl PendingIndex {
     }
 }
 
-/// What a record does to the set of attempts without an outcome.
+/// What a record does to the set of attempts and acts without an outcome.
 #[derive(Debug)]
 pub(super) enum AttemptChange {
     Opened(String),
@@ -105,16 +106,20 @@ pub(super) enum AttemptChange {
 impl AttemptChange {
     pub(super) fn of_draft(draft: &Draft) -> Option<Self> {
         let id = |name: &str| draft.ids.get(name).map(String::as_str);
-        Self::of(draft.kind, id("decision"), id("attempt"))
+        Self::of(draft.kind, id)
     }
 
     pub(super) fn of_header(header: &Header) -> Option<Self> {
         let id = |name: &str| header.ids.get(name).map(String::as_str);
-        Self::of(header.known_kind()?, id("decision"), id("attempt"))
+        Self::of(header.known_kind()?, id)
     }
 
-    fn of(kind: Kind, decision: Option<&str>, attempt: Option<&str>) -> Option<Self> {
-        let key = format!("{}/{}", decision.unwrap_or_default(), attempt?);
+    fn of<'a>(kind: Kind, id: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        if let (Kind::Admin | Kind::SignIn, Some(act)) = (kind, id(ACT)) {
+            let begun = id(PHASE) == Some(BEGUN);
+            return Some(if begun { Self::Opened(act.to_owned()) } else { Self::Closed(act.to_owned()) });
+        }
+        let key = format!("{}/{}", id("decision").unwrap_or_default(), id("attempt")?);
         match kind {
             Kind::Decision | Kind::Attempt => Some(Self::Opened(key)),
             Kind::Outcome => Some(Self::Closed(key)),

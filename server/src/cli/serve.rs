@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failed, Output, asked_to_end};
-use crate::app::{App, Config, DatabaseUrl, StartError, metrics_recorder, router, serve_on, write_private};
-use crate::identity::{create_token, new_setup_link};
+use crate::app::{
+    Act, App, Config, DatabaseUrl, StartError, metrics_recorder, router, serve_on, write_private,
+};
+use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::store;
 
 #[derive(Debug, Args)]
@@ -54,24 +56,41 @@ async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
     let no_token = store::service_tokens::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
     let now_ms = app.gateway.clock.now_ms();
     if no_token {
-        let root = crate::organisation::Organisation {
-            scopes: vec![crate::organisation::Scope {
-                path: String::from("/"),
-                declarations: crate::organisation::Declarations::default(),
-            }],
-            ..Default::default()
-        };
-        crate::organisation::apply(&app.store, &root, now_ms).await.map_err(|error| said(&error))?;
-        let token = create_token(&app.store, "first run", "/", &["owner"], now_ms)
-            .await
-            .map_err(|error| said(&error))?;
+        let act = by_itself("first_token_created");
+        let token = app.act(act, |_| serde_json::Value::Null, first_token(app, now_ms));
+        let token = token.await.map_err(|error| said(&error))?;
         let path = app.config.data_dir.join("admin.token");
         write_private(&path, &token.reveal()).map_err(Failed::file(&path))?;
         output.note(&format!("a service token with every right is in {}", path.display()));
     }
     if nobody {
-        let link = new_setup_link(&app.store, now_ms).await.map_err(|error| said(&error))?;
+        let link = app
+            .act_aside(by_itself("setup_link_created"), |_| serde_json::Value::Null, async {
+                Ok::<_, Fault>(new_setup_link(&app.store, now_ms).await?)
+            })
+            .await
+            .map_err(|error| said(&error))?;
         output.note(&format!("sign in to the console with this link; it works once: {url}{link}"));
     }
     Ok(())
+}
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// The server does it, without being asked.
+fn by_itself(name: &'static str) -> Act<'static> {
+    let what = serde_json::Value::Null;
+    Act { kind: bailiwick_ledger::Kind::Admin, principal: "system", scope: Some("/"), name, what }
+}
+
+async fn first_token(app: &App, now_ms: i64) -> Result<ServiceTokenText, Fault> {
+    let root = crate::organisation::Organisation {
+        scopes: vec![crate::organisation::Scope {
+            path: String::from("/"),
+            declarations: crate::organisation::Declarations::default(),
+        }],
+        ..Default::default()
+    };
+    crate::organisation::apply(&app.store, &root, now_ms).await?;
+    Ok(create_token(&app.store, "first run", "/", &["owner"], now_ms).await?)
 }

@@ -8,13 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick_ledger::Kind;
 use serde::Serialize;
 
-use crate::app::{App, Config, DemoMode, Listening, StartError, metrics_recorder, router, serve_on};
+use crate::app::{Act, App, Config, DemoMode, Listening, StartError, metrics_recorder, router, serve_on};
 use crate::gateway::Gateway;
-use crate::identity::{create_token, new_setup_link};
+use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::keys::secret;
-use crate::organisation::apply;
+use crate::organisation::{Applied, Organisation, apply};
 use crate::store;
 use simulator::SimulatorHandle;
 
@@ -98,21 +99,14 @@ impl Demo {
             simulators.push(handle);
         }
         let app = App::open(config, Some(DemoMode { decide_at_ms: DECIDE_AT_MS })).await?;
-        let now_ms = app.gateway.clock.now_ms();
-        // The secrets of an earlier run are not known any more: its keys go, new ones come.
-        for key in store::keys::list(&app.store).await? {
-            store::keys::revoke(&app.store, &key.id, now_ms).await?;
-        }
         let seed = organisation::organisation(&simulators, &credential_file);
-        let applied = apply(&app.store, &seed, now_ms)
+        let what = crate::admin::named(&seed);
+        let act = Act { kind: Kind::Admin, principal: "system", scope: Some("/"), name: "demo_seeded", what };
+        let made = |made: &Seeded| crate::admin::created(&made.applied);
+        let Seeded { applied, token, link } = app
+            .act(act, made, seeded(&app, &seed))
             .await
             .map_err(|error| failed("the sample organisation", &error))?;
-        app.reload().await?;
-        let token = create_token(&app.store, "demo", "/", &["owner"], now_ms)
-            .await
-            .map_err(|error| failed("the admin token", &error))?;
-        let link =
-            new_setup_link(&app.store, now_ms).await.map_err(|error| failed("the sign-in link", &error))?;
         let socket = std::net::TcpListener::bind(address)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         let bound = socket.local_addr().map_err(|error| failed("the socket has no address", &error))?;
@@ -139,6 +133,26 @@ impl Demo {
             simulator.shutdown().await;
         }
     }
+}
+
+/// What a demo makes anew with every start.
+struct Seeded {
+    applied: Applied,
+    token: ServiceTokenText,
+    link: String,
+}
+
+async fn seeded(app: &App, seed: &Organisation) -> Result<Seeded, Box<dyn std::error::Error + Send + Sync>> {
+    let now_ms = app.gateway.clock.now_ms();
+    // The secrets of an earlier run are not known any more: its keys go, new ones come.
+    for key in store::keys::list(&app.store).await? {
+        store::keys::revoke(&app.store, &key.id, now_ms).await?;
+    }
+    Ok(Seeded {
+        applied: apply(&app.store, seed, now_ms).await?,
+        token: create_token(&app.store, "demo", "/", &["owner"], now_ms).await?,
+        link: new_setup_link(&app.store, now_ms).await?,
+    })
 }
 
 fn endpoints(gateway: &Gateway, simulators: &[SimulatorHandle]) -> Vec<AnnouncedEndpoint> {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use bailiwick_ledger::{Draft, Kind};
+use bailiwick_ledger::Kind;
 use bailiwick_ui::{Assets, PageError, SignInNotice, error_page, sign_in_page};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{Actor, SessionCookie, same_origin};
-use crate::app::App;
-use crate::audit::Entry;
-use crate::gateway::record::{Salts, section};
+use super::{SessionCookie, same_origin};
+use crate::admin::to_its_end;
+use crate::app::{Act, App};
 use crate::keys::secret;
 use crate::store;
 
@@ -28,6 +27,7 @@ pub fn router(app: Arc<App>, assets: Assets) -> axum::Router {
     axum::Router::new()
         .route("/auth/setup", get(setup))
         .route("/auth/sign-out", post(sign_out))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
         .with_state(Auth { app, assets })
 }
 
@@ -48,12 +48,14 @@ async fn setup(State(auth): State<Auth>, headers: HeaderMap, Query(query): Query
             response
         }
         Ok(None) => sign_in_page(&headers, &auth.assets, Some(SignInNotice::Used)),
-        Err(error) => {
-            let reference = secret::random::<4>().map(hex::encode).unwrap_or_default();
-            tracing::error!(%error, reference, "a set-up link could not be redeemed");
-            error_page(&headers, &auth.assets, None, PageError::Unavailable { reference })
-        }
+        Err(error) => unavailable(&auth, &headers, "a set-up link could not be redeemed", &*error),
     }
+}
+
+fn unavailable(auth: &Auth, headers: &HeaderMap, what: &str, error: &dyn std::fmt::Display) -> Response {
+    let reference = secret::random::<4>().map(hex::encode).unwrap_or_default();
+    tracing::error!(%error, reference, "{what}");
+    error_page(headers, &auth.assets, None, PageError::Unavailable { reference })
 }
 
 async fn redeem(
@@ -61,12 +63,27 @@ async fn redeem(
     token: &str,
 ) -> Result<Option<SessionCookie>, Box<dyn std::error::Error + Send + Sync>> {
     let now_ms = app.gateway.clock.now_ms();
-    if token.is_empty() || !store::setup_links::redeem(&app.store, &secret::digest(token), now_ms).await? {
+    let digest = secret::digest(token);
+    if token.is_empty() || !store::setup_links::is_live(&app.store, &digest, now_ms).await? {
         return Ok(None);
     }
     let person = hex::encode(secret::random::<16>()?);
+    let made = |cookie: &Option<SessionCookie>| serde_json::json!({ "signed_in": cookie.is_some() });
+    app.act_aside(signed(&person, "setup_link"), made, begin(app, &digest, &person, now_ms)).await
+}
+
+/// Uses the link up and begins a session; of several at once only one does.
+async fn begin(
+    app: &App,
+    digest: &[u8; 32],
+    person: &str,
+    now_ms: i64,
+) -> Result<Option<SessionCookie>, Box<dyn std::error::Error + Send + Sync>> {
+    if !store::setup_links::redeem(&app.store, digest, now_ms).await? {
+        return Ok(None);
+    }
     let row = store::people::Person {
-        id: person.clone(),
+        id: person.to_owned(),
         subject: None,
         email: None,
         display_name: Some(String::from("Owner (set-up link)")),
@@ -76,31 +93,12 @@ async fn redeem(
         erased_ms: None,
     };
     store::people::create(&app.store, row).await?;
-    let cookie = SessionCookie::begin(&app.store, &person, "setup_link", now_ms).await?;
-    signed(app, Kind::SignIn, &person, "setup_link", now_ms).await?;
-    Ok(Some(cookie))
+    Ok(Some(SessionCookie::begin(&app.store, person, "setup_link", now_ms).await?))
 }
 
-/// Records that somebody signed in or out.
-async fn signed(
-    app: &App,
-    kind: Kind,
-    person: &str,
-    method: &str,
-    now_ms: i64,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    #[derive(Serialize)]
-    struct Section<'a> {
-        method: &'a str,
-    }
-    let mut salts = Salts::new(1);
-    let draft = Draft::new(kind, now_ms).id("principal", person).section(section(
-        "sign_in",
-        &Section { method },
-        &mut salts,
-    )?);
-    app.gateway.audit.append(Entry::new(draft)).await?;
-    Ok(())
+/// Somebody signs in or out.
+fn signed<'a>(person: &'a str, name: &'static str) -> Act<'a> {
+    Act { kind: Kind::SignIn, principal: person, scope: None, name, what: serde_json::Value::Null }
 }
 
 /// Ends the session.
@@ -110,16 +108,17 @@ async fn sign_out(State(auth): State<Auth>, method: Method, headers: HeaderMap) 
         return error_page(&headers, &auth.assets, None, PageError::Forbidden);
     }
     let now_ms = app.gateway.clock.now_ms();
-    let actor = Actor::of(app, &headers).await.ok().flatten();
-    if let Some(cookie) = SessionCookie::of(&headers)
-        && let Err(error) = store::sessions::end(&app.store, &cookie.digest(), now_ms).await
-    {
-        tracing::warn!(%error, "a session could not be ended");
-    }
-    if let Some(person) = actor.as_ref().and_then(|actor| actor.subject.strip_prefix("user:"))
-        && let Err(error) = signed(app, Kind::SignIn, person, "sign_out", now_ms).await
-    {
-        tracing::error!(%error, "a sign-out could not be recorded");
+    let ended = async {
+        let Some(cookie) = SessionCookie::of(&headers) else { return Ok(()) };
+        let Some(session) = store::sessions::live(&app.store, &cookie.digest(), now_ms).await? else {
+            return Ok(());
+        };
+        let end = async { Ok(store::sessions::end(&app.store, &cookie.digest(), now_ms).await?) };
+        app.act_aside(signed(&session.person, "sign_out"), |()| serde_json::Value::Null, end).await
+    };
+    let ended: Result<(), Box<dyn std::error::Error + Send + Sync>> = ended.await;
+    if let Err(error) = ended {
+        return unavailable(&auth, &headers, "a session could not be ended", &*error);
     }
     let mut response = redirect(bailiwick_ui::SIGN_IN_PATH);
     response.headers_mut().append(header::SET_COOKIE, SessionCookie::clear());

@@ -107,6 +107,25 @@ pub async fn create_key(
     now_ms: i64,
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
+    store_key(store, &key, definition, now_ms).await?;
+    Ok(CreatedKey {
+        id: key.id().to_owned(),
+        scope: definition.scope.clone(),
+        name: definition.name.clone(),
+        key: key.reveal(),
+    })
+}
+
+/// Stores a key that was made.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn store_key(
+    store: &Store,
+    key: &VirtualKey,
+    definition: &KeyDefinition,
+    now_ms: i64,
+) -> Result<(), ApplyError> {
     let row = store::keys::VirtualKey {
         id: key.id().to_owned(),
         scope: definition.scope.clone(),
@@ -119,13 +138,7 @@ pub async fn create_key(
         rotated_to: None,
         overlap_until_ms: None,
     };
-    store::keys::create(store, row).await?;
-    Ok(CreatedKey {
-        id: key.id().to_owned(),
-        scope: definition.scope.clone(),
-        name: definition.name.clone(),
-        key: key.reveal(),
-    })
+    Ok(store::keys::create(store, row).await?)
 }
 
 /// Makes a key that exists what is declared. It keeps its secret and its place in a line of rotations.

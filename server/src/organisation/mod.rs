@@ -12,7 +12,7 @@ use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, store_key};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError, PriceUsd};
 
 use crate::budgets::Window;

@@ -15,6 +15,19 @@ pub async fn create(store: &Store, link: SetupLink) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether a link could be used now.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn is_live(store: &Store, token_hash: &[u8], now_ms: i64) -> Result<bool, StoreError> {
+    let live = Entity::find_by_id(token_hash.to_vec())
+        .filter(Column::UsedMs.is_null())
+        .filter(Column::ExpiresMs.gt(now_ms))
+        .one(&store.read)
+        .await?;
+    Ok(live.is_some())
+}
+
 /// Uses a link up. Of any number of callers at once, one is told `true`; a link that is unknown, used or
 /// expired is `false`.
 ///

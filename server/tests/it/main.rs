@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod acts;
 mod app;
 mod audit;
 mod books;

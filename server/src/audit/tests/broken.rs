@@ -132,6 +132,7 @@ fn dialect(statement: &str) -> String {
         return statement.to_owned();
     }
     statement
+        .replace("1 << 40", "1::int8 << 40")
         .replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
         .replace("zeroblob(8)", "decode(repeat('00', 8), 'hex')")
         .replace(
