@@ -108,13 +108,18 @@ pub(crate) fn models(path: &str, models: &[ModelInfo], problems: &mut Vec<Proble
                 });
             }
         }
-        let scopes: Vec<&FactScope> = model.variants.iter().map(|variant| &variant.scope).collect();
-        if scopes.contains(&&FactScope::default()) {
-            problems.push(Problem {
-                file: path.to_owned(),
-                line: None,
-                what: format!("{of}: a variant that fits every endpoint: make it the price"),
-            });
+        let mut wrong = |what: &str| {
+            problems.push(Problem { file: path.to_owned(), line: None, what: format!("{of}: {what}") });
+        };
+        for variant in &model.variants {
+            if variant.scope == FactScope::default() && variant.from.is_none() && variant.until.is_none() {
+                wrong("a variant that fits every endpoint at any time: make it the price");
+            }
+            if let (Some(from), Some(until)) = (variant.from, variant.until)
+                && until <= from
+            {
+                wrong("a variant whose `until` is not after its `from`: it never holds");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
+use chrono::NaiveDate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -63,13 +64,19 @@ pub enum Modality {
     Audio,
 }
 
-/// A price for some endpoints of a model.
+/// A price for some endpoints of a model, or for some time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceVariant {
-    /// For which endpoints.
-    #[serde(rename = "where")]
+    /// For which endpoints; all where absent.
+    #[serde(rename = "where", default)]
     pub scope: FactScope,
+    /// From the beginning of this day on, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<NaiveDate>,
+    /// Until the beginning of this day, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<NaiveDate>,
     /// The price there.
     pub price: Price,
 }
@@ -83,8 +90,29 @@ pub struct Price {
     /// For tokens of the request that the provider had cached; as `input` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<PerMillion>,
+    /// For tokens of the request that the provider writes into its cache; as `input` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<PerMillion>,
+    /// For tokens of images in the request; as `input` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_input: Option<PerMillion>,
+    /// For tokens of audio in the request; as `input` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_input: Option<PerMillion>,
     /// For tokens of the response.
     pub output: PerMillion,
+    /// For tokens of reasoning; as `output` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<PerMillion>,
+    /// For tokens of images in the response; as `output` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_output: Option<PerMillion>,
+    /// For tokens of audio in the response; as `output` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_output: Option<PerMillion>,
+    /// For a million requests, whatever they hold; nothing where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<PerMillion>,
 }
 
 impl Price {
@@ -97,11 +125,24 @@ impl Price {
     /// The higher price of each kind.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
-        let cached_input = match (self.cached_input, other.cached_input) {
-            (None, None) => None,
-            _ => Some(self.cached().max(other.cached())),
+        let of = |part: fn(&Self) -> Option<PerMillion>, whole: fn(&Self) -> PerMillion| {
+            let (one, two) = (part(&self), part(&other));
+            one.or(two)?;
+            Some(one.unwrap_or(whole(&self)).max(two.unwrap_or(whole(&other))))
         };
-        Self { input: self.input.max(other.input), cached_input, output: self.output.max(other.output) }
+        let (input, output) = (|price: &Self| price.input, |price: &Self| price.output);
+        Self {
+            input: self.input.max(other.input),
+            cached_input: of(|price| price.cached_input, input),
+            cache_write: of(|price| price.cache_write, input),
+            image_input: of(|price| price.image_input, input),
+            audio_input: of(|price| price.audio_input, input),
+            output: self.output.max(other.output),
+            reasoning: of(|price| price.reasoning, output),
+            image_output: of(|price| price.image_output, output),
+            audio_output: of(|price| price.audio_output, output),
+            requests: self.requests.max(other.requests),
+        }
     }
 }
 
@@ -173,12 +214,15 @@ impl JsonSchema for PerMillion {
 }
 
 impl ModelInfo {
-    /// The price at `endpoint`: that of the first variant that fits. Where it is unknown whether one fits, the
-    /// highest of all that may, so that a reservation is never too small.
+    /// The price at `endpoint` on a day: that of the first variant that fits. Where it is unknown whether one fits,
+    /// the highest of all that may, so that a reservation is never too small.
     #[must_use]
-    pub fn price_at(&self, endpoint: &EndpointProfile) -> Price {
+    pub fn price_at(&self, endpoint: &EndpointProfile, on: NaiveDate) -> Price {
         let mut highest = None::<Price>;
-        for variant in &self.variants {
+        let in_force = |variant: &&PriceVariant| {
+            variant.from.is_none_or(|from| from <= on) && variant.until.is_none_or(|until| on < until)
+        };
+        for variant in self.variants.iter().filter(in_force) {
             match variant.scope.matches(endpoint) {
                 Match::Yes => return highest.map_or(variant.price, |price| price.max(variant.price)),
                 Match::Maybe => {
@@ -188,6 +232,11 @@ impl ModelInfo {
             }
         }
         highest.map_or(self.price, |price| price.max(self.price))
+    }
+
+    /// The days on which its price may change.
+    pub fn price_changes(&self) -> impl Iterator<Item = NaiveDate> {
+        self.variants.iter().flat_map(|variant| variant.from.into_iter().chain(variant.until))
     }
 
     /// Whether the entry is about a model of this name.
@@ -215,6 +264,30 @@ mod tests {
             assert!(wrong.parse::<PerMillion>().is_err(), "{wrong:?}");
         }
         assert!(serde_json::from_str::<PerMillion>("0.15").is_err(), "a float is no price");
+    }
+
+    #[test]
+    fn a_price_is_in_force_from_a_day_until_a_day() {
+        let model: ModelInfo = serde_json::from_value(serde_json::json!({
+            "service": "s", "model": "m", "kind": "chat", "input": ["text"], "evidence": [],
+            "price": { "input": "1", "output": "2" },
+            "variants": [
+                { "from": "2027-01-01", "until": "2027-02-01", "price": { "input": "3", "output": "4", "reasoning": "9" } },
+                { "from": "2027-02-01", "price": { "input": "5", "output": "6", "requests": "10" } },
+            ],
+        }))
+        .unwrap();
+        let input = |day: &str| {
+            model.price_at(&EndpointProfile::default(), day.parse().unwrap()).input.nano_dollars()
+                / 1_000_000_000
+        };
+        let days = ["2026-12-31", "2027-01-01", "2027-01-31", "2027-02-01", "2099-01-01"];
+        assert_eq!(days.map(input), [1, 3, 3, 5, 5]);
+        assert_eq!(model.price_changes().count(), 3);
+        let [one, two] = &model.variants[..] else { panic!() };
+        let dearest = one.price.max(two.price);
+        assert_eq!(dearest.reasoning, Some(price("9")));
+        assert_eq!((dearest.requests, dearest.cache_write), (Some(price("10")), None));
     }
 
     #[test]

@@ -74,10 +74,22 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
+                    .table("model_groups")
+                    .col(text("name").primary_key())
+                    .col(json("models"))
+                    .col(int("created_ms"))
+                    .col(int("updated_ms"))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
                     .table("budgets")
                     .col(int("id").primary_key())
                     .col(text_null("scope"))
                     .col(text_null("key_id"))
+                    .col(text_null("owner"))
                     .col(text_null("model_group"))
                     .col(text("window"))
                     .col(int("limit_nano"))
@@ -87,15 +99,41 @@ impl MigrationTrait for Migration {
                     .col(int("created_ms"))
                     .foreign_key(&mut reference("scope", "scopes", "path"))
                     .foreign_key(&mut reference("key_id", "virtual_keys", "id"))
+                    .foreign_key(&mut reference("model_group", "model_groups", "name"))
                     .check(Expr::col("limit_nano").gte(0))
-                    // A budget holds for a scope or for one key, never for both and never for neither.
-                    .check(
-                        Expr::col("scope").is_null().and(Expr::col("key_id").is_not_null()).or(Expr::col(
-                            "scope",
-                        )
-                        .is_not_null()
-                        .and(Expr::col("key_id").is_null())),
-                    )
+                    // A budget holds for a scope, for one key or for one user's keys: for exactly one of them.
+                    .check(only("scope").or(only("key_id")).or(only("owner")))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("budget_top_ups")
+                    .col(text("id").primary_key())
+                    .col(int("budget_id"))
+                    .col(int("amount_nano"))
+                    .col(int("from_ms"))
+                    .col(int_null("until_ms"))
+                    .col(text("reason"))
+                    .col(text("principal"))
+                    .col(int("created_ms"))
+                    .foreign_key(&mut reference("budget_id", "budgets", "id"))
+                    .check(Expr::col("amount_nano").gt(0))
+                    .take(),
+            )
+            .await?;
+        manager.create_index(index("budget_top_ups_budget", "budget_top_ups", &["budget_id"])).await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("budget_thresholds")
+                    .col(int("budget_id"))
+                    .col(int("window_start_ms"))
+                    .col(int("percent"))
+                    .col(int("reached_ms"))
+                    .primary_key(Index::create().col("budget_id").col("window_start_ms").col("percent"))
+                    .foreign_key(&mut reference("budget_id", "budgets", "id"))
                     .take(),
             )
             .await?;
@@ -112,4 +150,11 @@ impl MigrationTrait for Migration {
             )
             .await
     }
+}
+
+/// Of a budget's three holders this one is set and the others are not.
+fn only(holder: &'static str) -> SimpleExpr {
+    ["scope", "key_id", "owner"].into_iter().fold(Expr::col(holder).is_not_null(), |all, other| {
+        if other == holder { all } else { all.and(Expr::col(other).is_null()) }
+    })
 }

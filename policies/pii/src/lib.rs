@@ -21,4 +21,5 @@ pub use detector::Detector;
 pub use entity::{EntityCounts, EntitySet, EntityType};
 pub use error::UnknownName;
 pub use finding::{Confidence, Finding, Score};
-pub use redact::{How, Mode, Redaction, RedactionPlan, TokenKey, Vault, redact, redact_as};
+pub use json::Embedded;
+pub use redact::{How, Mode, Redaction, RedactionPlan, TokenKey, Vault, redact, redact_embedded};

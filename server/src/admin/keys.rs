@@ -90,6 +90,9 @@ pub(super) struct NewKey {
     requests_per_minute: Option<std::num::NonZeroU32>,
     #[serde(default)]
     purposes: Vec<String>,
+    /// The user whose key it is.
+    #[serde(default)]
+    owner: Option<String>,
 }
 
 /// A key with its secret: shown once.
@@ -125,6 +128,7 @@ pub(super) async fn create(
             models: new.models,
             purposes: new.purposes,
             requests_per_minute: new.requests_per_minute,
+            owner: new.owner,
             ..KeySettings::default()
         },
     };
@@ -157,6 +161,7 @@ fn own_budget(key: &str, limit_nano: i64, now_ms: i64) -> store::budgets::Budget
         id: 0,
         scope: None,
         key_id: Some(key.to_owned()),
+        owner: None,
         model_group: None,
         window: crate::budgets::Window::MONTH.to_string(),
         limit_nano,

@@ -112,7 +112,7 @@ pub(super) async fn budgets(
                 "window": standing.budget.window,
                 "window_start_ms": standing.window_start_ms,
                 "hard": standing.budget.hard,
-                "limit_usd": format_usd(standing.budget.limit_nano),
+                "limit_usd": format_usd(standing.limit_nano),
                 "settled_usd": format_usd(standing.settled_nano),
                 "reserved_usd": format_usd(standing.reserved_nano),
             })

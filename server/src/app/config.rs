@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 
 /// The server's configuration. What it governs (scopes, endpoints, budgets, keys) is not here but in the database, and
 /// rules are in the policy bundle.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Address and port.
@@ -22,6 +22,7 @@ pub struct Config {
     #[serde(default = "data_dir")]
     pub data_dir: PathBuf,
     /// `postgres://…` or `sqlite://…`; a file in the data directory where absent.
+    #[serde(skip_serializing)]
     pub database_url: Option<DatabaseUrl>,
     /// The folder of the policy bundle; the starter bundle where absent.
     pub bundle: Option<PathBuf>,
@@ -66,7 +67,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// The server's certificate.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM file with the chain, the server's own certificate first.
@@ -76,7 +77,7 @@ pub struct TlsConfig {
 }
 
 /// Limits on what clients send.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Bytes of a request's body.
@@ -106,7 +107,7 @@ impl LimitsConfig {
 }
 
 /// How providers are reached.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpstreamConfig {
     /// PEM file with certificates of authorities to trust beside the public ones.

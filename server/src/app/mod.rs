@@ -3,6 +3,7 @@
 mod acts;
 mod config;
 mod housekeeping;
+mod lifecycle;
 mod listen;
 mod recover;
 mod router;
@@ -36,6 +37,9 @@ use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
+/// How long a start waits for the server before it to be gone: PostgreSQL ends a session whose machine has vanished
+/// after about ten seconds.
+const CLAIM_WAIT: Duration = Duration::from_secs(12);
 /// How long a request waits for others' reservations before a budget refuses it.
 const BUDGET_WAIT: Duration = Duration::from_secs(5);
 /// How many requests may wait so.
@@ -118,7 +122,7 @@ impl App {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
-        store.claim().await?;
+        store.claim(CLAIM_WAIT).await?;
         let clock = Clock::new();
         let log = log_id(&store, &clock).await?;
         let audit = Audit::open(
@@ -128,6 +132,7 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                duty: None,
             },
             clock.clone(),
         )
@@ -161,6 +166,10 @@ impl App {
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
         });
+        app.started().await.map_err(|error| StartError::System {
+            what: String::from("the start cannot be recorded"),
+            why: error.to_string(),
+        })?;
         housekeeping::start(&app);
         Ok(app)
     }
@@ -198,6 +207,9 @@ impl App {
         self.end_acts().await;
         if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
             tracing::warn!(%error, "refused authentication could not be recorded");
+        }
+        if let Err(error) = self.stopped().await {
+            tracing::error!(%error, "the stop could not be recorded");
         }
         if let Err(error) = gateway.audit.close().await {
             tracing::error!(%error, "the audit log could not be closed; the next start completes it");

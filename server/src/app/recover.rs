@@ -70,14 +70,7 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
         response_findings: bailiwick_pii::EntityCounts::default(),
         response_redactions: bailiwick_pii::EntityCounts::default(),
     };
-    let usage = UsageSection {
-        cost_nano: attempt.reserved_nano,
-        source: String::from("reservation"),
-        input_tokens: 0,
-        cached_input_tokens: 0,
-        output_tokens: 0,
-        reasoning_tokens: 0,
-    };
+    let usage = UsageSection::unknown(attempt.reserved_nano);
     let mut draft = Draft::new(Kind::Outcome, now_ms)
         .section(section("outcome", &outcome, &mut salts).map_err(|error| error.to_string())?)
         .section(section("usage", &usage, &mut salts).map_err(|error| error.to_string())?);

@@ -43,6 +43,13 @@ impl Checkpoints {
         self.last.as_ref().map(|(checkpoint, _)| checkpoint)
     }
 
+    /// Another replica signed `signed`.
+    pub(super) fn learn(&mut self, signed: &SignedCheckpoint, time_ms: i64) {
+        if self.behind(signed.unverified().size) {
+            self.last = Some((signed.clone(), time_ms));
+        }
+    }
+
     /// Whether the tree has grown since the last one.
     pub(super) fn behind(&self, size: u64) -> bool {
         self.last().is_none_or(|last| last.unverified().size < size)

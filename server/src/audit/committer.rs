@@ -1,8 +1,8 @@
 //! The group commit: one task that makes everything durable that came in while the commit before was under way.
 //!
-//! There is no artificial delay: alone, an append is a batch of one. On one replica the committer is also the
-//! sequencer, so a record gets its leaf in the transaction that stores it; with several, another task will take
-//! the records that no run covers yet, and only the call of [`Tail::push`] moves there.
+//! There is no artificial delay: alone, an append is a batch of one. Where this replica is the only one, the
+//! committer is also the sequencer, and a record gets its leaf in the transaction that stores it. Where there may
+//! be others, the batch leaves the tree alone, and [`Sequencer`](super::sequencer) takes the records from there.
 //!
 //! When a commit fails, nobody's entry is durable and everybody in the batch is told so. What the database then
 //! holds is read again before the next batch; if it is neither the state before nor the state after the failed
@@ -18,12 +18,13 @@ use tokio::time::Instant;
 
 use super::checkpoints::Checkpoints;
 use super::pending::{AttemptChange, INDEX_ROWS, OpenAttempts, Pending, PendingIndex};
+use super::sequencer::Asked;
 use super::tail::Tail;
 use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
 use crate::store::commit::{self, Batch, NewRecord, NewSpend, TreeStep};
 use crate::store::decisions::DecisionRow;
-use crate::store::replicas::Registered;
+use crate::store::replicas::{self, Registered};
 use crate::store::{Store, StoreError, sections};
 
 /// Most entries of one commit.
@@ -46,23 +47,38 @@ pub(super) enum Command {
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, AuditUnavailable>>;
 
-/// Where the next record goes: its sequence, and the end of the tree.
+/// Where the next record goes: its sequence, and the end of the tree where the committer is the sequencer.
 #[derive(Clone, Debug)]
 pub(super) struct End {
-    pub(super) tail: Tail,
+    pub(super) tail: Option<Tail>,
     pub(super) next_sequence: u64,
+}
+
+impl End {
+    pub(super) fn size(&self) -> u64 {
+        self.tail.as_ref().map_or(0, |tail| tail.frontier.size())
+    }
+
+    fn head(&self) -> Vec<u8> {
+        self.tail.as_ref().map(|tail| tail.frontier.to_bytes()).unwrap_or_default()
+    }
+}
+
+/// A commit that failed: the database holds the head `old` or `new`, and the replica's next record is the one number
+/// `from` or `to`.
+#[derive(Debug)]
+struct Failed {
+    old: Vec<u8>,
+    new: Vec<u8>,
+    from: u64,
+    to: u64,
 }
 
 /// Where the log is.
 #[derive(Debug)]
 enum State {
     Ready(End),
-    /// A commit failed: the database holds the head `old` or `new`, and the batch began with the record `from`.
-    Unsure {
-        old: Vec<u8>,
-        new: Vec<u8>,
-        from: u64,
-    },
+    Unsure(Failed),
 }
 
 #[derive(Debug)]
@@ -74,6 +90,8 @@ pub(super) struct Committer {
     pub(super) replica: Arc<str>,
     pub(super) registered: Registered,
     pub(super) checkpoints: Checkpoints,
+    /// Who signs, where that is not the committer.
+    pub(super) sequencer: Option<mpsc::Sender<Asked>>,
     pub(super) pending: PendingIndex,
     pub(super) open: OpenAttempts,
     pub(super) live: broadcast::Sender<Arc<DecisionRow>>,
@@ -137,9 +155,9 @@ impl Committer {
             return now;
         }
         match state {
-            State::Unsure { .. } => now + RETRY,
+            State::Unsure(_) => now + RETRY,
             State::Ready(end) => {
-                let checkpoint = self.checkpoints.due(end.tail.frontier.size(), now);
+                let checkpoint = self.checkpoints.due(end.size(), now);
                 [checkpoint, self.pending.due()].into_iter().flatten().min().unwrap_or(idle)
             }
         }
@@ -155,13 +173,13 @@ impl Committer {
     ) -> State {
         let end = match state {
             State::Ready(end) => end,
-            State::Unsure { old, new, from } => match self.resync(&old, &new, from).await {
+            State::Unsure(failed) => match self.resync(&failed).await {
                 Ok((end, _)) => end,
                 Err(err) => {
                     refuse(entries.into_iter().map(|(_, reply)| reply), &err);
                     refuse(effects.flush, &err);
                     refuse(effects.checkpoint, &err);
-                    return State::Unsure { old, new, from };
+                    return State::Unsure(failed);
                 }
             },
         };
@@ -178,8 +196,7 @@ impl Committer {
         let now = Instant::now();
         let now_ms = self.clock.now_ms();
         let from = end.next_sequence;
-        let old_size = end.tail.frontier.size();
-        let old = end.tail.frontier.to_bytes();
+        let (old_size, old) = (end.size(), end.head());
         let mut batch = Batch {
             replica: self.registered.number,
             epoch: self.registered.epoch,
@@ -189,22 +206,15 @@ impl Committer {
             records: Vec::with_capacity(entries.len()),
             spend: Vec::new(),
             decisions: Vec::new(),
-            tree: TreeStep {
-                log: Arc::clone(&self.log_text),
-                old_frontier: old.clone(),
-                old_size,
-                new_frontier: Vec::new(),
-                new_size: 0,
-                runs: Vec::new(),
-                tiles: Vec::new(),
-                checkpoint: None,
-            },
+            tree: end.tail.is_some().then(|| TreeStep::new(&self.log_text, old_size, old.clone())),
         };
         // A checkpoint signs what is committed, so the tree as it is before this batch.
         let due = self.checkpoints.due(old_size, now).is_some_and(|due| due <= now);
-        if due || (!effects.checkpoint.is_empty() && self.checkpoints.behind(old_size)) {
-            effects.signed = self.checkpoints.sign(&end.tail.frontier, now_ms).map(|(signed, new)| {
-                batch.tree.checkpoint = Some(new);
+        if let (Some(tail), Some(tree)) = (&end.tail, &mut batch.tree)
+            && (due || (!effects.checkpoint.is_empty() && self.checkpoints.behind(old_size)))
+        {
+            effects.signed = self.checkpoints.sign(&tail.frontier, now_ms).map(|(signed, new)| {
+                tree.checkpoint = Some(new);
                 (signed, now_ms)
             });
         }
@@ -226,12 +236,14 @@ impl Committer {
             .into_iter()
             .map(|((budget, window_start_ms), delta_nano)| NewSpend { budget, window_start_ms, delta_nano })
             .collect();
-        batch.tree.new_size = end.tail.frontier.size();
-        batch.tree.new_frontier = end.tail.frontier.to_bytes();
-        let new = batch.tree.new_frontier.clone();
+        let new = end.head();
+        let mut nothing = batch.records.is_empty() && batch.decisions.is_empty();
+        if let Some(tree) = &mut batch.tree {
+            tree.new_size = end.size();
+            tree.new_frontier.clone_from(&new);
+            nothing &= tree.checkpoint.is_none();
+        }
 
-        let nothing =
-            batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.checkpoint.is_none();
         let committed = if nothing { Ok(()) } else { commit::commit(&self.store, batch).await };
         let err = match committed {
             Ok(()) => {
@@ -243,7 +255,8 @@ impl Committer {
         tracing::warn!(%err, entries = effects.replies.len(), "the audit log could not be written");
         self.pending.restore(std::mem::take(&mut effects.flushed));
         effects.signed = None;
-        match self.resync(&old, &new, from).await {
+        let failed = Failed { old, new, from, to: end.next_sequence };
+        match self.resync(&failed).await {
             // The answer to the commit was lost, the commit was not.
             Ok((end, true)) => {
                 self.answer(effects);
@@ -256,7 +269,7 @@ impl Committer {
             Err(resync) => {
                 tracing::warn!(err = %resync, "the audit log cannot be read either");
                 self.refuse_all(effects, &err);
-                State::Unsure { old, new, from }
+                State::Unsure(failed)
             }
         }
     }
@@ -272,7 +285,8 @@ impl Committer {
         effects: &mut Effects,
     ) -> Result<(), (Reply<Appended>, AuditUnavailable)> {
         let Entry { draft, bookings, index } = entry;
-        let appended = Appended { leaf: end.tail.frontier.size(), replica_sequence: end.next_sequence };
+        let leaf = end.tail.as_ref().map(|tail| tail.frontier.size());
+        let appended = Appended { leaf, replica_sequence: end.next_sequence };
         let (time_ms, kind) = (draft.time_ms, draft.kind.as_str());
         let (scope, decision) = (draft.scope.clone(), draft.ids.get("decision").cloned());
         let attempt = AttemptChange::of_draft(&draft);
@@ -292,7 +306,9 @@ impl Committer {
             Ok(id) => id,
             Err(err) => return Err((reply, unavailable(&err))),
         };
-        end.tail.push(id, record.leaf_hash, time_ms, &mut batch.tree);
+        if let (Some(tail), Some(tree)) = (&mut end.tail, &mut batch.tree) {
+            tail.push(id, record.leaf_hash, time_ms, tree);
+        }
         // A restart raises the clock to this.
         batch.time_ms = batch.time_ms.max(time_ms);
         end.next_sequence = end.next_sequence.saturating_add(1);
@@ -339,7 +355,12 @@ impl Committer {
             self.checkpoints.committed(signed, time_ms).await;
         }
         for reply in asked {
-            let _ = reply.send(self.checkpoints.last().cloned().ok_or(AuditUnavailable::Closed));
+            let Some(sequencer) = &self.sequencer else {
+                let _ = reply.send(self.checkpoints.last().cloned().ok_or(AuditUnavailable::Closed));
+                continue;
+            };
+            // Dropped, the reply says that the log is closed.
+            let _ = sequencer.send(reply).await;
         }
     }
 
@@ -362,11 +383,26 @@ impl Committer {
     }
 
     /// Reads where the log is after a failed commit; `true` where that commit is there after all.
-    async fn resync(&mut self, old: &[u8], new: &[u8], from: u64) -> Result<(End, bool), StoreError> {
+    async fn resync(&mut self, failed: &Failed) -> Result<(End, bool), StoreError> {
         self.store.settle_commits().await?;
-        let head = recover::head(&self.store, &self.log_text).await?;
-        let there = head.frontier == new && new != old;
-        if head.frontier != old && !there {
+        let replica = self.registered.number;
+        let (end, there) = match &self.sequencer {
+            None => {
+                let head = recover::head(&self.store, &self.log_text).await?;
+                let there = head.frontier == failed.new && failed.new != failed.old;
+                let here = there || head.frontier == failed.old;
+                let end = match here {
+                    true => recover::end(&self.store, &head, replica).await?,
+                    false => End { tail: None, next_sequence: u64::MAX },
+                };
+                (end, there)
+            }
+            Some(_) => {
+                let next_sequence = replicas::next_sequence(&self.store, replica).await?;
+                (End { tail: None, next_sequence }, next_sequence == failed.to && failed.to != failed.from)
+            }
+        };
+        if end.next_sequence != if there { failed.to } else { failed.from } {
             return Err(StoreError::Corrupt(
                 "the audit log is not where this server left it: another server writes to this database, or it \
                  was changed or put back while the server ran. Stop one of the two, or compare the database with \
@@ -374,13 +410,10 @@ impl Committer {
                     .into(),
             ));
         }
-        let tail = Tail::load(&self.store, &head).await?;
-        let next_sequence = recover::next_sequence(&self.store, self.registered.number).await?;
         if there {
-            let replica = self.registered.number;
-            recover::replay(&self.store, replica, from, &mut self.pending, &mut self.open).await?;
+            recover::replay(&self.store, replica, failed.from, &mut self.pending, &mut self.open).await?;
         }
-        Ok((End { tail, next_sequence }, there))
+        Ok((end, there))
     }
 
     /// Writes what is left: the list of decisions, and a checkpoint of everything.

@@ -35,11 +35,11 @@ pub struct Booking {
     pub delta_nano: i64,
 }
 
-/// A record that is durable and in the tree.
+/// A record that is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Its place in the tree, from 0.
-    pub leaf: u64,
+    /// Its place in the tree, from 0, where the commit gave it one; else a sequencer soon will.
+    pub leaf: Option<u64>,
     /// Its number among this replica's records.
     pub replica_sequence: u64,
 }

@@ -16,6 +16,7 @@ mod pending;
 mod prune;
 mod read;
 mod recover;
+mod sequencer;
 mod tail;
 
 use std::path::PathBuf;
@@ -24,9 +25,10 @@ use std::time::Duration;
 
 use bailiwick_ledger::{LogId, PublicKey, SignedCheckpoint, Signer};
 use ed25519_dalek::SigningKey;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::committer::{Command, Committer};
+use self::sequencer::Sequencer;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::decisions::DecisionRow;
@@ -58,6 +60,9 @@ pub struct AuditConfig {
     /// Where the last checkpoint is kept outside the database, such as beside the key. Without it, a database
     /// that was put back from an old copy is not noticed.
     pub checkpoint_file: Option<PathBuf>,
+    /// Where other replicas may write to the log too: whether this one has the duty to sequence what all of them
+    /// wrote. `None` where it is the only one; then a commit gives its records their places itself.
+    pub duty: Option<watch::Receiver<bool>>,
 }
 
 /// The audit log. Cheap to clone; the last clone to go ends it, as [`Audit::close`] does.
@@ -85,29 +90,52 @@ impl Audit {
     /// [`AuditOpenError::Broken`] where the log was changed, cut, or put back from an older copy;
     /// [`AuditOpenError::Store`] where the database does not answer.
     pub async fn open(store: Store, config: AuditConfig, clock: Clock) -> Result<Self, AuditOpenError> {
-        let AuditConfig { log, replica, key, checkpoint_file } = config;
+        let AuditConfig { log, replica, key, checkpoint_file, duty } = config;
         let signer = Arc::new(Signer::new(log.clone(), key));
         let replica: Arc<str> = replica.into();
         let file = checkpoint_file.as_deref();
-        let recovered = recover::open(&store, signer.public(), &replica, file, &clock).await?;
+        let recovered =
+            recover::open(&store, signer.public(), &replica, file, &clock, duty.is_some()).await?;
         let unsettled: Result<Vec<i64>, _> =
             recovered.open.sequences().map(|sequence| recovered.replica.number.record(sequence)).collect();
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (live, _) = broadcast::channel(LIVE);
+        let log_text: Arc<str> = log.as_str().into();
+        let checkpoints = || {
+            checkpoints::Checkpoints::new(
+                Arc::clone(&signer),
+                checkpoint_file.clone(),
+                recovered.last.clone(),
+            )
+        };
+        let mut end = recovered.end;
+        let sequencer = duty.map(|duty| {
+            end.tail = None;
+            let (ask, asked) = mpsc::channel(QUEUE);
+            let sequencer = Sequencer {
+                store: store.clone(),
+                clock: clock.clone(),
+                log: Arc::clone(&log_text),
+                checkpoints: checkpoints(),
+                known: None,
+            };
+            tokio::spawn(sequencer.run(asked, duty));
+            ask
+        });
         let committer = Committer {
             store: store.clone(),
             clock: clock.clone(),
-            log_text: log.as_str().into(),
+            log_text,
             log,
             replica,
             registered: recovered.replica,
-            checkpoints: checkpoints::Checkpoints::new(Arc::clone(&signer), checkpoint_file, recovered.last),
+            checkpoints: checkpoints(),
+            sequencer,
             pending: recovered.pending,
             open: recovered.open,
             live: live.clone(),
             waiting: Vec::new(),
         };
-        let end = committer::End { tail: recovered.tail, next_sequence: recovered.next_sequence };
         tokio::spawn(committer.run(end, receiver));
         let inner = Inner { store, clock, signer, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })

@@ -39,7 +39,7 @@ impl Audit {
         }
         let draft = draft.section(Section::new("pruned", &request, salt()?)?);
         let appended = self.append(Entry::new(draft)).await?;
-        let to = request.to.min(appended.leaf);
+        let to = request.to.min(self.checkpoint().await?.unverified().size);
         let destroyed = records::destroy_sections(
             &self.inner.store,
             request.from,

@@ -55,8 +55,11 @@ impl Audit {
     /// # Errors
     /// [`AuditError::NotFound`], or why it cannot be proved.
     pub async fn receipt(&self, decision: &str) -> Result<Receipt, AuditError> {
-        let found = self.decision(decision).await?;
+        let mut found = self.decision(decision).await?;
         let checkpoint = self.checkpoint().await?;
+        if found.iter().any(|record| record.leaf.is_none()) {
+            found = self.decision(decision).await?;
+        }
         let size = checkpoint.unverified().size;
         let mut tree = Tree::new(&self.inner.store, size);
         let mut proved = Vec::with_capacity(found.len());

@@ -12,10 +12,12 @@ use bailiwick_ledger::{PublicKey, SignedCheckpoint};
 use tokio::time::Instant;
 
 use super::AuditOpenError;
+use super::committer::End;
 use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
 use super::tail::Tail;
 use crate::clock::Clock;
+use crate::store::entities::checkpoints;
 use crate::store::replicas::{self, Registered, ReplicaNumber};
 use crate::store::tree::TreeHead;
 use crate::store::{Store, StoreError, decisions::DecisionRow, records, runs, tree};
@@ -27,20 +29,21 @@ const PAGE: u64 = 256;
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) replica: Registered,
-    pub(super) next_sequence: u64,
-    pub(super) tail: Tail,
+    pub(super) end: End,
     pub(super) last: Option<(SignedCheckpoint, i64)>,
     pub(super) pending: PendingIndex,
     pub(super) open: OpenAttempts,
 }
 
-/// Checks `log` and reads what goes on from it; creates it in an empty database.
+/// Checks `log` and reads what goes on from it; creates it in an empty database. Where the log is `shared`, records
+/// of other replicas, and of this one before it stopped, may not be in the tree yet.
 pub(super) async fn open(
     store: &Store,
     key: &PublicKey,
     replica: &str,
     file: Option<&Path>,
     clock: &Clock,
+    shared: bool,
 ) -> Result<Recovered, AuditOpenError> {
     let log = key.name().as_str();
     if let Some(other) = tree::other_log(store, log).await? {
@@ -53,18 +56,25 @@ pub(super) async fn open(
     let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
     clock.raise_to(head.time_ms.max(last_time));
     let replica = replicas::register(store, replica, clock.now_ms()).await?;
-    let tail = Tail::load(store, &head).await.map_err(broken)?;
-    let next_sequence = next_sequence(store, replica.number).await.map_err(broken)?;
-    check_end(store, tail.frontier.size()).await?;
+    let end = match shared {
+        false => end(store, &head, replica.number).await.map_err(broken)?,
+        true => {
+            let tail = Tail::load(store, &head).await.map_err(broken)?;
+            let next_sequence = replicas::next_sequence(store, replica.number).await?;
+            End { tail: Some(tail), next_sequence }
+        }
+    };
+    let size = end.size();
+    check_end(store, size).await?;
 
     let stored = tree::last_checkpoint(store, log).await?;
     if let Some(stored) = &stored {
         let signed = parse(&stored.note, "the last checkpoint in the database")?;
-        check_checkpoint(store, &tail, key, &signed, "the last checkpoint in the database").await?;
+        check_checkpoint(store, size, key, &signed, "the last checkpoint in the database").await?;
     }
     if let Some(note) = read_file(file)? {
         let signed = parse(&note, "the checkpoint beside the key")?;
-        check_checkpoint(store, &tail, key, &signed, "the checkpoint beside the key").await?;
+        check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
     }
     let last = match stored {
         Some(stored) => Some((parse(&stored.note, "the last checkpoint")?, stored.time_ms)),
@@ -74,7 +84,7 @@ pub(super) async fn open(
     let (mut pending, mut open) = (PendingIndex::default(), OpenAttempts::default());
     let from = replica.indexed_to.min(replica.settled_to);
     replay(store, replica.number, from, &mut pending, &mut open).await?;
-    Ok(Recovered { replica, next_sequence, tail, last, pending, open })
+    Ok(Recovered { replica, end, last, pending, open })
 }
 
 /// The head of the log, which must exist.
@@ -86,8 +96,9 @@ pub(super) async fn head(store: &Store, log: &str) -> Result<TreeHead, StoreErro
     })
 }
 
-/// The sequence of the next record of `replica`, all of whose records so far are in the tree.
-pub(super) async fn next_sequence(store: &Store, replica: ReplicaNumber) -> Result<u64, StoreError> {
+/// Where the next record of `replica` goes, which writes alone: all of its records are in the tree.
+pub(super) async fn end(store: &Store, head: &TreeHead, replica: ReplicaNumber) -> Result<End, StoreError> {
+    let tail = Tail::load(store, head).await?;
     let next = replicas::next_sequence(store, replica).await?;
     let sequenced = runs::sequenced_to(store, replica).await?;
     if next != sequenced {
@@ -95,7 +106,7 @@ pub(super) async fn next_sequence(store: &Store, replica: ReplicaNumber) -> Resu
             "the tree has the leaves of {sequenced} records of this replica, and it wrote {next}"
         )));
     }
-    Ok(next)
+    Ok(End { tail: Some(tail), next_sequence: next })
 }
 
 /// Reads the records of `replica` from the sequence `from` on into what the committer remembers. Reading one twice changes nothing.
@@ -139,7 +150,7 @@ async fn check_end(store: &Store, size: u64) -> Result<(), AuditOpenError> {
 
 async fn check_checkpoint(
     store: &Store,
-    tail: &Tail,
+    size: u64,
     key: &PublicKey,
     signed: &SignedCheckpoint,
     which: &str,
@@ -149,7 +160,6 @@ async fn check_checkpoint(
             "{which} is not signed by the key of this log ({err}); is the key file the right one?"
         ))
     })?;
-    let size = tail.frontier.size();
     if checkpoint.size > size {
         return Err(AuditOpenError::Broken(format!(
             "{which} signs {} leaves, and the database holds {size}: its end is missing, or an older copy was put back",
@@ -174,6 +184,12 @@ fn read_file(file: Option<&Path>) -> Result<Option<String>, AuditOpenError> {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(AuditOpenError::Broken(format!("{}: {err}", file.display()))),
     }
+}
+
+/// The checkpoint that a row of the database holds.
+pub(super) fn stored(row: &checkpoints::Model) -> Result<SignedCheckpoint, StoreError> {
+    SignedCheckpoint::parse(&row.note)
+        .map_err(|err| StoreError::Corrupt(format!("the last checkpoint in the database: {err}")))
 }
 
 fn parse(note: &str, which: &str) -> Result<SignedCheckpoint, AuditOpenError> {

@@ -4,7 +4,7 @@
 //! reservations stand in the way of therefore waits, in order and for a bounded time, for their settlement; one that
 //! could not be admitted even if all of them came back is refused at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,8 +42,12 @@ pub struct Exhausted {
 pub struct Standing {
     /// The budget.
     pub budget: Budget,
-    /// Start of the open window, Unix milliseconds.
+    /// Start of the open window's last bucket, Unix milliseconds.
     pub window_start_ms: i64,
+    /// What may be spent in it, nano-dollars: the limit, what was topped up and what was carried over.
+    pub limit_nano: i64,
+    /// What of it was carried over from the window before.
+    pub carried_nano: i64,
     /// Settled in it, nano-dollars.
     pub settled_nano: i64,
     /// Held by open reservations, nano-dollars.
@@ -82,17 +86,23 @@ impl Budgets {
         Self { shared: Arc::default(), max_wait, max_waiters }
     }
 
-    /// Adds a budget or changes its terms. `settled_nano` is what the database has booked in the window of `now_ms`;
-    /// it counts only for a budget that is new here.
-    pub fn put(&self, budget: Budget, settled_nano: i64, now_ms: i64) {
+    /// Adds a budget or changes its terms. `spent` says what the database has booked in which bucket, by its start,
+    /// from the window before that of `now_ms` on; it counts only for a budget that is new here.
+    pub fn put(&self, budget: Budget, spent: &[(i64, i64)], now_ms: i64) {
         let mut state = self.shared.lock();
         match state.slices.get_mut(&budget.id) {
-            Some(slice) if slice.budget.window == budget.window => slice.budget = budget,
+            Some(slice) if slice.budget.window == budget.window => slice.declare(budget, now_ms),
             _ => {
-                let bucket = budget.window.bucket(now_ms);
-                state.slices.insert(budget.id, Slice::new(budget, bucket, settled_nano));
+                state.slices.insert(budget.id, Slice::new(budget, spent, now_ms));
             }
         }
+        admit_waiting(&self.shared, state);
+    }
+
+    /// Forgets budgets that are no longer declared. What is held on them is booked all the same.
+    pub fn keep_only(&self, ids: &BTreeSet<i64>) {
+        let mut state = self.shared.lock();
+        state.slices.retain(|id, _| ids.contains(id));
         admit_waiting(&self.shared, state);
     }
 
@@ -165,8 +175,10 @@ impl Budgets {
                 Standing {
                     budget: slice.budget.clone(),
                     window_start_ms: slice.bucket.start_ms,
-                    settled_nano: slice.settled,
-                    reserved_nano: slice.reserved,
+                    limit_nano: slice.limit(),
+                    carried_nano: slice.carried(),
+                    settled_nano: slice.settled(),
+                    reserved_nano: slice.reserved(),
                 }
             })
             .collect();
@@ -184,12 +196,8 @@ impl Shared {
     pub(super) fn close(self: &Arc<Self>, holds: &[Hold], held_nano: i64, cost_nano: i64) {
         let mut state = self.lock();
         for hold in holds {
-            // A window that has ended takes nothing from the one that is open; the database books it where it belongs.
-            if let Some(slice) = state.slices.get_mut(&hold.budget)
-                && slice.bucket.start_ms == hold.window_start_ms
-            {
-                slice.reserved = slice.reserved.saturating_sub(held_nano);
-                slice.settled = slice.settled.saturating_add(cost_nano);
+            if let Some(slice) = state.slices.get_mut(&hold.budget) {
+                slice.close(hold.window_start_ms, held_nano, cost_nano);
             }
         }
         admit_waiting(self, state);
@@ -250,7 +258,7 @@ fn hold(
     for id in chain {
         if let Some(slice) = state.slices.get_mut(id) {
             slice.roll(now_ms);
-            slice.reserved = slice.reserved.saturating_add(amount_nano);
+            slice.hold(amount_nano);
             holds.push(Hold { budget: *id, window_start_ms: slice.bucket.start_ms });
         }
     }

@@ -9,7 +9,10 @@
 //! transaction that makes the outcome's record durable. With one replica its slice of every budget is the whole
 //! remainder; a `Slice` (`slice.rs`) is what several replicas would lease.
 
+use std::sync::Arc;
+
 mod ledger;
+mod limit;
 mod price;
 mod reservation;
 mod slice;
@@ -18,7 +21,8 @@ mod tests;
 mod window;
 
 pub use ledger::{Budgets, Exhausted, Standing};
-pub use price::{Price, format_usd, parse_usd};
+pub use limit::{TopUp, reached, read_thresholds};
+pub use price::{Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
 pub use reservation::{Reservation, Settled};
 pub use window::{Bucket, Calendar, Period, Rolling, Window};
 
@@ -37,4 +41,31 @@ pub struct Budget {
     pub hard: bool,
     /// Whether a request's `max_tokens` is lowered to what is affordable rather than refused.
     pub lower_output: bool,
+    /// What was added to the limit, and for how long.
+    pub top_ups: Arc<[TopUp]>,
+    /// Up to this much of what a window leaves unused is carried over to the next, in nano-dollars.
+    pub carry_over_nano: i64,
+    /// Shares of the limit at which somebody is told, in per cent, ascending.
+    pub thresholds: Vec<u16>,
+    /// When it was created, Unix milliseconds: it left nothing unused before.
+    pub created_ms: i64,
+}
+
+impl Budget {
+    /// A hard budget with nothing but a limit.
+    #[must_use]
+    pub fn new(id: i64, window: Window, limit_nano: i64) -> Self {
+        Self {
+            id,
+            name: format!("budget {id}"),
+            limit_nano,
+            window,
+            hard: true,
+            lower_output: false,
+            top_ups: Arc::default(),
+            carry_over_nano: 0,
+            thresholds: Vec::new(),
+            created_ms: 0,
+        }
+    }
 }

@@ -8,15 +8,8 @@ fn budgets(limits: &[(i64, i64, bool)]) -> Budgets {
     let budgets = Budgets::new(Duration::from_millis(200), 100);
     for (id, limit_nano, hard) in limits {
         let name = format!("budget-{id}");
-        let budget = Budget {
-            id: *id,
-            name,
-            limit_nano: *limit_nano,
-            window: Window::DAY,
-            hard: *hard,
-            lower_output: false,
-        };
-        budgets.put(budget, 0, NOW);
+        let budget = Budget { name, hard: *hard, ..Budget::new(*id, Window::DAY, *limit_nano) };
+        budgets.put(budget, &[], NOW);
     }
     budgets
 }
@@ -113,6 +106,63 @@ async fn a_new_window_starts_empty_and_late_settlements_stay_in_theirs() {
     let standings = budgets.standings(tomorrow);
     assert_eq!((standings[0].settled_nano, standings[0].reserved_nano), (0, 100));
     held.release();
+}
+
+const HOUR: i64 = 3_600_000;
+
+#[tokio::test]
+async fn a_rolling_window_counts_its_earlier_buckets_until_they_expire() {
+    let budgets = Budgets::new(Duration::from_millis(20), 100);
+    let window: Window = "last 3 hours".parse().unwrap();
+    let start = window.bucket(NOW).start_ms;
+    // From the database: one bucket that has expired and two that count.
+    let spent = [(start - 3 * HOUR, 1_000), (start - 2 * HOUR, 30), (start - HOUR, 20)];
+    budgets.put(Budget::new(1, window, 100), &spent, NOW);
+    assert_eq!(standing(&budgets, 1), (50, 0));
+    assert!(budgets.reserve(&[1], 51, NOW).await.is_err());
+    let held = budgets.reserve(&[1], 50, NOW).await.unwrap();
+    // An hour on, 30 are forgotten; what is held from before still counts, and is settled where it was held.
+    let later = NOW + HOUR;
+    assert!(budgets.reserve(&[1], 31, later).await.is_err());
+    let next = budgets.reserve(&[1], 30, later).await.unwrap();
+    assert_eq!(held.settle(10)[0].window_start_ms, start);
+    let at = |now_ms| {
+        let standing = &budgets.standings(now_ms)[0];
+        (standing.settled_nano, standing.reserved_nano)
+    };
+    assert_eq!(at(later), (30, 30));
+    next.settle(30);
+    assert_eq!(at(later + HOUR), (40, 0));
+    assert_eq!(at(later + 2 * HOUR), (30, 0));
+    assert_eq!(at(later + 3 * HOUR), (0, 0));
+    // Time that jumps ahead forgets all; a request that carries an older instant opens no earlier window.
+    let far = later + 90 * 24 * HOUR;
+    budgets.reserve(&[1], 100, far).await.unwrap().settle(100);
+    assert!(budgets.reserve(&[1], 1, later).await.is_err());
+}
+
+#[tokio::test]
+async fn top_ups_and_what_was_carried_over_count() {
+    let budgets = Budgets::new(Duration::from_millis(20), 100);
+    let day = Window::DAY.bucket(NOW);
+    let (start, end) = (day.start_ms, day.end_ms.unwrap());
+    let top_up = TopUp { amount_nano: 40, from_ms: NOW + 10, until_ms: Some(NOW + 20) };
+    let budget = Budget { carry_over_nano: 25, ..Budget::new(1, Window::DAY, 100) };
+    // Yesterday 90 of 100 were spent.
+    budgets.put(budget.clone(), &[(start - 24 * HOUR, 90)], NOW);
+    assert_eq!(budgets.standings(NOW)[0].limit_nano, 110);
+    assert!(budgets.reserve(&[1], 111, NOW).await.is_err());
+    budgets.put(Budget { top_ups: [top_up].into(), ..budget }, &[], NOW);
+    let limit = |now_ms| budgets.standings(now_ms)[0].limit_nano;
+    assert_eq!([NOW, NOW + 10, NOW + 19, NOW + 20].map(limit), [110, 150, 150, 110]);
+    // 30 of today's own 100 are spent and 60 are held: 10 are certainly unused.
+    budgets.reserve(&[1], 30, NOW + 21).await.unwrap().settle(30);
+    let held = budgets.reserve(&[1], 60, NOW + 21).await.unwrap();
+    let tomorrow = &budgets.standings(end)[0];
+    assert_eq!((tomorrow.limit_nano, tomorrow.carried_nano, tomorrow.settled_nano), (110, 10, 0));
+    held.release();
+    // Nobody spent anything for a week: only the cap is carried.
+    assert_eq!(budgets.standings(end + 7 * 24 * HOUR)[0].limit_nano, 125);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -10,12 +10,13 @@ use crate::store::decisions::DecisionRow as Stored;
 pub fn view(row: &Stored, snapshot: &Snapshot) -> DecisionRow {
     let place =
         row.endpoint.as_deref().and_then(|name| snapshot.places.iter().find(|place| place.name == name));
+    let dry = row.outcome.strip_prefix("dry_");
     DecisionRow {
         id: row.id.clone(),
         time_ms: row.time_ms,
-        outcome: Outcome::from_name(&row.outcome).unwrap_or(Outcome::Running),
+        outcome: Outcome::from_name(dry.unwrap_or(&row.outcome)).unwrap_or(Outcome::Running),
         code: row.code.clone(),
-        dry_run: false,
+        dry_run: dry.is_some(),
         scope: row.scope.clone(),
         key: row.key_id.as_deref().and_then(|id| snapshot.key(id)).map(|key| key.name.clone()),
         model: row.model.clone(),

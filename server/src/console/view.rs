@@ -424,7 +424,7 @@ fn money(app: &App, records: &[StoredRecord]) -> Option<ui::MoneyView> {
                 holder: standing.budget.name.clone(),
                 window: standing.budget.window.to_string(),
                 spent_nanos: standing.settled_nano,
-                limit_nanos: standing.budget.limit_nano,
+                limit_nanos: standing.limit_nano,
             })
             .collect(),
     })

@@ -196,6 +196,7 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
             .zip(simulators)
             .map(|(endpoint, simulator)| definition(endpoint, simulator, credential_file))
             .collect(),
+        model_groups: Vec::new(),
         budgets: [
             ("/acme", "5000"),
             ("/acme/retail/support", "250"),
@@ -203,14 +204,7 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
             ("/acme/research", "100"),
         ]
         .into_iter()
-        .map(|(scope, limit)| BudgetDefinition {
-            scope: Some(scope.to_owned()),
-            key: None,
-            window: Window::MONTH,
-            limit_usd: limit.to_owned(),
-            hard: true,
-            lower_output: false,
-        })
+        .map(|(scope, limit)| BudgetDefinition::of_scope(scope, Window::MONTH, limit))
         .collect(),
         keys: [
             ("/acme/retail/support", "support"),
@@ -281,11 +275,9 @@ fn definition(
             },
         },
         // Nothing is known of it, a price neither; its contract says what it costs.
-        price: (endpoint.name == "mystery").then(|| crate::organisation::PriceUsd {
-            input: String::from("0.10"),
-            cached_input: None,
-            output: String::from("0.40"),
-        }),
+        price: (endpoint.name == "mystery").then(|| crate::organisation::PriceUsd::of_text("0.10", "0.40")),
+        markup_percent: None,
+        price_changes: Vec::new(),
         simulated: true,
         allow_plain_http: false,
         first_byte_timeout_s: None,

@@ -1,5 +1,5 @@
 //! `x-bailiwick-dry-run: 1`: the decision without its consequences, in the shape of the API that was called, so that an
-//! unmodified SDK can read it. Nothing is sent, held or recorded.
+//! unmodified SDK can read it. Nothing is sent or held; the decision is recorded as a dry run.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};

@@ -28,7 +28,7 @@ pub enum Answer {
     /// A stream, its first event already here.
     Stream {
         /// The first event and what it is.
-        first: (sse::Event, StreamEvent),
+        first: Box<(sse::Event, StreamEvent)>,
         /// The rest.
         events: Box<UpstreamEvents>,
     },
@@ -62,7 +62,7 @@ pub async fn forward(
     if stream {
         let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
-        return Ok(Answer::Stream { first, events: Box::new(events) });
+        return Ok(Answer::Stream { first: Box::new(first), events: Box::new(events) });
     }
     let whole = response.body.collect().await?;
     if target.credential().is_some_and(|credential| credential.occurs_in(&whole)) {

@@ -3,11 +3,12 @@
 
 use std::num::NonZeroU32;
 
+use bailiwick_compliance_db::Feature;
 use governor::clock::{Clock as _, DefaultClock};
 
 use super::decide::Decided;
 use super::refusal::{Code, Refusal};
-use crate::budgets::{Budgets, Price, Reservation, format_usd};
+use crate::budgets::{Budgets, Price, Reservation, WorstCase, format_usd};
 use crate::providers::Operation;
 use crate::router::Candidate;
 use crate::snapshot::KeyEntry;
@@ -59,18 +60,24 @@ pub async fn fund(
     budgets: &Budgets,
 ) -> Result<Funded, Refusal> {
     let read = &decided.classified.read;
-    let key = &read.auth.key;
-    let price = candidate.route.price;
+    let (now_ms, chain) = (read.auth.now_ms, read.auth.key.budgets.of(&read.model));
+    let price = candidate.route.prices.at(now_ms);
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
-    let mut output = match read.operation {
+    let output = match read.operation {
         Operation::ChatCompletions => smallest([asked, ruled, candidate.route.max_output_tokens]),
         Operation::Embeddings => Some(0),
     };
+    let worst = |output: Option<u64>| WorstCase {
+        input: read.input_tokens,
+        output: output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(read.answers),
+        media_input: read.opaque,
+        audio_output: read.features.contains(Feature::Audio),
+    };
     let capped = ruled.filter(|ruled| asked.is_none_or(|asked| asked > *ruled));
-    if key.budgets.is_empty() {
+    if chain.is_empty() {
         return Ok(Funded {
-            worst_case_nano: price.map(|price| cost(price, read.input_tokens, output, read.answers)),
+            worst_case_nano: price.map(|price| price.worst_case_nano(worst(output))),
             reservation: None,
             price,
             output_limit: capped,
@@ -91,21 +98,21 @@ pub async fn fund(
     };
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
     let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
-    output = output.or(Some(ASSUMED_OUTPUT));
+    let mut output = output.unwrap_or(ASSUMED_OUTPUT);
     let mut lowered = false;
-    if budgets.lowers_output(&key.budgets)
-        && let Some(free) = budgets.free_nano(&key.budgets, read.auth.now_ms)
-        && let Some(affordable) = price.affordable_output(free, read.input_tokens)
+    if budgets.lowers_output(chain)
+        && let Some(free) = budgets.free_nano(chain, now_ms)
+        && let Some(affordable) = price.affordable_output(free, worst(Some(output)))
     {
         let affordable = affordable / read.answers.max(1);
-        if affordable > 0 && output.is_some_and(|output| output > affordable) {
-            output = Some(affordable);
+        if affordable > 0 && output > affordable {
+            output = affordable;
             limit = Some(affordable);
             lowered = true;
         }
     }
-    let amount = cost(price, read.input_tokens, output, read.answers);
-    let reservation = budgets.reserve(&key.budgets, amount, read.auth.now_ms).await.map_err(|exhausted| {
+    let amount = price.worst_case_nano(worst(Some(output)));
+    let reservation = budgets.reserve(chain, amount, now_ms).await.map_err(|exhausted| {
         Refusal::new(
             Code::BudgetExceeded,
             format!(
@@ -128,13 +135,6 @@ pub async fn fund(
         lowered,
         _sealed: (),
     })
-}
-
-fn cost(price: Price, input: u64, output: Option<u64>, answers: u64) -> i64 {
-    price
-        .cost_nano(input, 0, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers))
-        // A provider may charge cached input more than fresh input (a cache write); the worst case is the dearer one.
-        .max(price.cost_nano(input, input, output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(answers)))
 }
 
 fn smallest<const N: usize>(limits: [Option<u64>; N]) -> Option<u64> {

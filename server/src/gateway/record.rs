@@ -55,6 +55,11 @@ pub struct Recorded {
     _sealed: (),
 }
 
+/// The outcome in the list of a dry run that would be allowed.
+const DRY_ALLOWED: &str = "dry_allowed";
+/// The outcome in the list of a dry run that would be refused.
+const DRY_DENIED: &str = "dry_denied";
+
 /// The section `decision`.
 #[derive(Debug, Serialize)]
 struct DecisionSection<'a> {
@@ -201,6 +206,42 @@ pub async fn refusal(
         .section(section("refusal", &body, &mut salts)?)
         .section(section("timing", &marks, &mut salts)?);
     let row = refused_row(row(decided, "denied", &none), refusal, marks);
+    let mut entry = Entry::new(draft);
+    entry.index = Some(row);
+    gateway.audit.append(entry).await?;
+    Ok(())
+}
+
+/// Makes the decision of a dry run durable: nothing is sent, and the record says so by its kind. `order` are the endpoints
+/// that would be tried; `refusal` is why none would be.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn dry_run(
+    gateway: &Gateway,
+    decided: &Decided,
+    redactions: &EntityCounts,
+    order: &[String],
+    refusal: Option<&Refusal>,
+    network: &Network,
+    marks: &[Mark],
+) -> Result<(), RecordError> {
+    let mut salts = Salts::new(6);
+    let outcome = if refusal.is_none() { "allow" } else { "deny" };
+    let mut draft = head(Kind::DryRun, decided, gateway.clock.now_ms())
+        .section(section("facts", &decided.facts, &mut salts)?)
+        .section(section("decision", &decision(decided, outcome, order, redactions), &mut salts)?)
+        .section(section("principal", &principal(gateway, decided), &mut salts)?)
+        .section(section("network", network, &mut salts)?)
+        .section(section("timing", &marks, &mut salts)?);
+    let mut row = match refusal {
+        None => row(decided, DRY_ALLOWED, redactions),
+        Some(refusal) => {
+            draft = draft.section(section("refusal", &RefusalSection::of(refusal), &mut salts)?);
+            refused_row(row(decided, DRY_DENIED, redactions), refusal, marks)
+        }
+    };
+    row.endpoint = order.first().cloned();
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
     gateway.audit.append(entry).await?;

@@ -1,12 +1,16 @@
 //! What is done to the body before it leaves: findings replaced, and what can be put back kept for the way back.
+//!
+//! What is JSON stays JSON, in strings too: a number that is replaced becomes a string, and members of one object whose
+//! names become the same are told apart by a number.
 
 use std::sync::Arc;
 
-use bailiwick_pii::{EntityCounts, Mode, TokenKey, Vault, redact_as};
+use bailiwick_pii::{Embedded, EntityCounts, Mode, TokenKey, Vault, redact, redact_embedded};
 
 use super::classify::Classified;
 use super::decide::Decided;
-use super::document::{Document, Edits, Kind, NodeId};
+use super::document::{Edits, Kind, rename, tell_apart};
+use super::spans::is_arguments;
 
 /// The edits that redact a body, with what is needed on the way back.
 #[derive(Debug)]
@@ -29,7 +33,9 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         return redacted;
     }
     let document = &classified.read.document;
+    let text = &classified.read.text;
     let mut vault = Vault::new();
+    let mut keys = Vec::new();
     let mut findings = Vec::new();
     let mut at = 0;
     while let Some(first) = classified.findings.get(at) {
@@ -38,24 +44,40 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
             findings.push(next.finding);
             at += 1;
         }
-        let Some(span) = classified.read.text.spans.get(first.span) else { continue };
-        let text = classified.read.text.span_text(span);
-        let mode = if is_arguments(document, span.node) { Mode::JsonString } else { Mode::Text };
-        let key = &redacted.key;
-        let Some(clean) = redact_as(mode, text, &findings, plan, key, &mut vault, &mut redacted.counts)
-        else {
-            continue;
-        };
+        let Some(span) = text.spans.get(first.span) else { continue };
+        let (key, counts) = (&redacted.key, &mut redacted.counts);
         if span.key {
-            redacted.edits.set_key(document, span.node, &clean);
+            let name = text.span_text(span);
+            if let Some(clean) = redact(name, &findings, plan, key, &mut vault, counts) {
+                keys.push((span.node, clean));
+            }
+            continue;
+        }
+        // A redacted number becomes a string: a value that is not there has no numeric form.
+        debug_assert!(matches!(document.kind(span.node), Kind::String | Kind::Number));
+        let leaf = document.text(span.node).unwrap_or_default();
+        let clean = if is_arguments(document, span.node) || is_json(&leaf) {
+            let embedded = text.embedded(first.span).cloned().unwrap_or_else(|| Embedded::new(&leaf));
+            redact_embedded(Mode::JsonString, &embedded, &findings, plan, key, &mut vault, counts)
+                .map(|clean| tell_apart(&leaf, clean))
+        } else if let Some(embedded) = text.embedded(first.span) {
+            redact_embedded(Mode::Text, embedded, &findings, plan, key, &mut vault, counts)
         } else {
-            // A redacted number becomes a string: a value that is not there has no numeric form.
-            debug_assert!(matches!(document.kind(span.node), Kind::String | Kind::Number));
+            redact(&leaf, &findings, plan, key, &mut vault, counts)
+        };
+        if let Some(clean) = clean {
             redacted.edits.set_string(document, span.node, &clean);
         }
     }
+    rename(document, keys, &mut redacted.edits);
     redacted.vault = Arc::new(vault);
     redacted
+}
+
+/// Whether a string is an object or array of JSON.
+fn is_json(text: &str) -> bool {
+    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'['))
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Placeholders are stable within a session of one key, and within the request where there is no session.
@@ -66,10 +88,4 @@ fn token_key(decided: &Decided, root: &TokenKey) -> TokenKey {
         None => format!("request\u{0}{}", decided.id),
     };
     root.derive(label.as_bytes())
-}
-
-/// Whether a string is the arguments of a tool call, which are JSON themselves and must stay JSON.
-fn is_arguments(document: &Document, id: NodeId) -> bool {
-    document.key(id).is_some_and(|key| key == "arguments")
-        && document.parent(id).and_then(|parent| document.key(parent)).is_some_and(|key| key == "function")
 }

@@ -1,24 +1,33 @@
 //! The answer's text on its way back: scanned, redacted where a rule says so, then restored.
 //!
-//! Restoring is a way out of the building, so it happens at named positions only: the text of a message for the same
-//! client, and the arguments of a tool call where a rule allows it. Every other string of a message (reasoning, an
-//! annotation) is scanned and redacted and keeps its placeholders; nothing outside the messages is touched. Signed
-//! reasoning blocks do not occur in this API.
+//! Restoring is a way out of the building, so it happens at named positions only: text for the same client (`content`
+//! and `refusal`, as strings or in parts, and reasoning), and what goes to a tool (the arguments of a function, the
+//! input of a custom tool) where a rule allows it. Every other string of a message (an annotation, a signed part) is
+//! scanned and redacted and keeps its placeholders; what the protocol itself says (`id`, `role`, `type`, a tool's name)
+//! and everything outside the messages is not touched.
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
 //!
-//! On a stream each string has a guard of its own, which holds back no more than its window. What a guard still holds
-//! when its choice ends goes out in a chunk of its own before the one that ends the choice.
+//! On a stream each string has a guard of its own, told apart by its whole way below `delta`, which holds back no more
+//! than its window. What a guard still holds when its string ends (its choice ends, or in an array whose members have no
+//! index the next member comes) is added to the string's last piece if that is in the same chunk, and otherwise goes
+//! out in a chunk of its own before it, at the very same position. Blind spots: keys of an object in an answer are
+//! looked at only within a string of JSON; a signature that comes in a later chunk than what it signs.
+
+mod place;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault, stream::Guard};
 use bytes::Bytes;
 
-use super::document::{Document, Edits, Kind, Limits, NodeId};
+use super::document::{Document, Edits, Kind, Limits, NodeId, tell_apart};
 use crate::providers::failure::Malformed;
 use crate::providers::{Echo, EchoScan, Secret, UpstreamFailure};
+use place::{Place, Position, index, item_of, strings};
 
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
@@ -32,6 +41,10 @@ pub struct Rewriter {
     vault: Arc<Vault>,
     nothing: Vault,
     streams: Vec<Strand>,
+    /// Chunks so far.
+    chunks: u64,
+    /// The last chunk, for what all have in common.
+    last: Option<Bytes>,
     credential: Option<Secret>,
     found: EntityCounts,
     redacted: EntityCounts,
@@ -45,6 +58,8 @@ struct Strand {
     echo: Option<EchoScan>,
     /// Cleared by the guard; could be the beginning of the credential.
     held: String,
+    /// The last chunk with a piece of it, by number, with the piece and the array member that it is in.
+    seen: (u64, NodeId, Option<NodeId>),
 }
 
 impl Strand {
@@ -80,28 +95,6 @@ impl Strand {
     }
 }
 
-/// Which string of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Position {
-    choice: u64,
-    /// The index of the tool call, for its arguments.
-    tool: Option<u64>,
-    /// The member's name.
-    member: String,
-    place: Place,
-}
-
-/// What may happen to a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Text for the client.
-    Text,
-    /// The arguments of a tool call: JSON within a string.
-    Arguments,
-    /// Anything else of a message.
-    Other,
-}
-
 impl Rewriter {
     /// A rewriter for one answer.
     #[must_use]
@@ -119,6 +112,8 @@ impl Rewriter {
             vault,
             nothing: Vault::new(),
             streams: Vec::new(),
+            chunks: 0,
+            last: None,
             credential,
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
@@ -148,23 +143,35 @@ impl Rewriter {
     pub fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamFailure> {
         let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
         let mut edits = Edits::new();
-        for (id, place, _) in strings(&document, "message") {
-            let Some(text) = document.string(id) else { continue };
-            let mut guard = self.guard(place);
-            let mut out = String::with_capacity(text.len());
-            guard.push(&text, &mut out);
-            guard.finish(&mut out);
-            if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
-                return Err(UpstreamFailure::CredentialEcho);
-            }
-            self.found.merge(guard.found());
-            self.redacted.merge(guard.redacted());
-            if out != *text {
-                edits.set_string(&document, id, &out);
+        for message in choices(&document).filter_map(|choice| document.get(choice, "message")) {
+            for (id, place) in strings(&document, message) {
+                if let Some(text) = document.string(id) {
+                    let out = self.at_once(&text, place)?;
+                    if out != *text {
+                        edits.set_string(&document, id, &out);
+                    }
+                }
             }
         }
         self.hide_logprobs(&document, &mut edits);
         Ok(edits.apply(&document))
+    }
+
+    /// Rewrites a string that is there as a whole.
+    fn at_once(&mut self, text: &str, place: Place) -> Result<String, UpstreamFailure> {
+        let mut guard = self.guard(place);
+        let mut out = String::with_capacity(text.len());
+        guard.push(text, &mut out);
+        guard.finish(&mut out);
+        if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
+            return Err(UpstreamFailure::CredentialEcho);
+        }
+        self.found.merge(guard.found());
+        self.redacted.merge(guard.redacted());
+        if place == Place::Arguments && *guard.redacted() != EntityCounts::default() {
+            out = tell_apart(text, out);
+        }
+        Ok(out)
     }
 
     /// Token probabilities tell the text once more, token by token, where no recognizer can see it whole. They are left out
@@ -182,109 +189,159 @@ impl Rewriter {
         }
     }
 
-    /// Rewrites one chunk of a stream. Gives out the chunk's data, and before it, where a choice ends, what was held.
+    /// Rewrites one chunk of a stream. Gives out the chunk's data, and before it what strings held that have ended.
     ///
     /// # Errors
-    /// [`UpstreamFailure::Malformed`].
+    /// [`UpstreamFailure::Malformed`], [`UpstreamFailure::CredentialEcho`].
     pub fn chunk(&mut self, data: Bytes, hide_usage: bool) -> Result<Chunk, UpstreamFailure> {
-        let document = Document::parse(data, LIMITS).map_err(|_| malformed())?;
-        let mut edits = Edits::new();
-        let mut held = Vec::new();
-        for (id, place, position) in strings(&document, "delta") {
-            let Some(text) = document.string(id) else { continue };
-            let out = self.stream(position, place).push(&text)?;
-            if out != *text {
-                edits.set_string(&document, id, &out);
+        let document = Document::parse(data.clone(), LIMITS).map_err(|_| malformed())?;
+        self.chunks += 1;
+        self.last = Some(data);
+        let mut rewritten = Rewritten::default();
+        for (ordinal, choice) in choices(&document).enumerate() {
+            let number = number(&document, choice, ordinal);
+            if let Some(delta) = document.get(choice, "delta") {
+                for (id, place) in strings(&document, delta) {
+                    self.piece(&document, number, delta, id, place, &mut rewritten)?;
+                }
             }
-        }
-        for choice in choices(&document) {
             let ended = document
                 .get(choice, "finish_reason")
                 .is_some_and(|reason| document.kind(reason) == Kind::String);
-            if ended && let Some(rest) = self.flush(index(&document, choice))? {
-                held.push(template(&document, &rest));
+            if ended {
+                self.end(|strand| strand.position.choice == number, &mut rewritten)?;
             }
         }
+        let mut edits = Edits::new();
+        for (id, out) in rewritten.strings {
+            if document.string(id).is_some_and(|text| out != *text) {
+                edits.set_string(&document, id, &out);
+            }
+        }
+        let before = rewritten.before.iter().map(|choice| template(&document, choice)).collect();
         if hide_usage && let Some(usage) = document.member("usage") {
             edits.remove(&document, usage);
         }
         self.hide_logprobs(&document, &mut edits);
         let changed = !edits.is_empty();
-        Ok(Chunk { before: held, data: edits.apply(&document), changed })
+        Ok(Chunk { before, data: edits.apply(&document), changed })
     }
 
-    /// What is still held when a stream ends without saying so: one chunk's data for each choice.
-    ///
-    /// # Errors
-    /// [`UpstreamFailure::CredentialEcho`].
-    pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        let mut open: Vec<u64> = self.streams.iter().map(|strand| strand.position.choice).collect();
-        open.sort_unstable();
-        open.dedup();
-        let mut held = Vec::new();
-        for choice in open {
-            if let Some(rest) = self.flush(choice)? {
-                held.push(format!("{{\"object\":\"chat.completion.chunk\",\"choices\":[{rest}]}}"));
-            }
+    /// Rewrites one piece of a string.
+    fn piece(
+        &mut self,
+        document: &Document,
+        choice: u64,
+        delta: NodeId,
+        id: NodeId,
+        place: Place,
+        rewritten: &mut Rewritten,
+    ) -> Result<(), UpstreamFailure> {
+        let Some(text) = document.string(id).filter(|text| !text.is_empty()) else { return Ok(()) };
+        if place == Place::Name {
+            let out = self.at_once(&text, place)?;
+            rewritten.strings.push((id, out));
+            return Ok(());
         }
-        Ok(held)
+        let (item, chunk) = (item_of(document, delta, id), self.chunks);
+        if self.streams.iter().any(|strand| strand.position.is_in_item()) {
+            // Of members without an index, one that comes ends the one before.
+            let goes_on = |strand: &Strand| {
+                let (seen, _, before) = strand.seen;
+                item.is_some_and(|item| {
+                    strand.position.is_in(document, delta, item) && (seen != chunk || before == Some(item))
+                })
+            };
+            self.end(
+                |strand| strand.position.choice == choice && strand.position.is_in_item() && !goes_on(strand),
+                rewritten,
+            )?;
+        }
+        let found = self
+            .streams
+            .iter()
+            .position(|strand| strand.position.choice == choice && strand.position.is(document, delta, id));
+        let at = match found {
+            Some(at) => at,
+            None => {
+                let position = Position::of(document, choice, delta, id);
+                let (guard, echo) = (self.guard(place), self.credential.clone().map(EchoScan::new));
+                let seen = (chunk, id, item);
+                self.streams.push(Strand { position, guard, echo, held: String::new(), seen });
+                self.streams.len() - 1
+            }
+        };
+        if let Some(strand) = self.streams.get_mut(at) {
+            strand.seen = (chunk, id, item);
+            let out = strand.push(&text)?;
+            rewritten.strings.push((id, out));
+        }
+        Ok(())
     }
 
-    /// The choice object that carries what the choice's guards hold, if they hold anything.
-    fn flush(&mut self, choice: u64) -> Result<Option<String>, UpstreamFailure> {
-        let mut delta = serde_json::Map::new();
-        let mut calls = Vec::new();
-        let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams)
-            .into_iter()
-            .partition(|strand| strand.position.choice == choice);
+    /// Ends strings: what they still hold is added to their piece of this chunk, or goes out before it.
+    fn end(
+        &mut self,
+        ends: impl Fn(&Strand) -> bool,
+        rewritten: &mut Rewritten,
+    ) -> Result<(), UpstreamFailure> {
+        let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams).into_iter().partition(ends);
         self.streams = open;
         for mut strand in ended {
             let rest = strand.finish();
             self.found.merge(strand.guard.found());
             self.redacted.merge(strand.guard.redacted());
-            let (position, rest) = (strand.position, rest?);
-            if rest.is_empty() {
-                continue;
-            }
-            match position.tool {
-                Some(tool) if position.place == Place::Arguments => {
-                    calls.push(serde_json::json!({ "index": tool, "function": { "arguments": rest } }));
-                }
-                _ => {
-                    delta.insert(position.member, rest.into());
+            let rest = rest?;
+            let (seen, id, _) = strand.seen;
+            let piece = rewritten.strings.iter_mut().find(|(piece, _)| seen == self.chunks && *piece == id);
+            match piece {
+                Some((_, out)) => out.push_str(&rest),
+                None if rest.is_empty() => {}
+                None => {
+                    let position = &strand.position;
+                    let choice = serde_json::json!({
+                        "index": position.choice, "delta": position.delta(rest), "finish_reason": null,
+                    });
+                    rewritten.before.push(choice.to_string());
                 }
             }
         }
-        if !calls.is_empty() {
-            delta.insert(String::from("tool_calls"), calls.into());
-        }
-        let rest = (!delta.is_empty()).then(|| {
-            serde_json::json!({ "index": choice, "delta": delta, "finish_reason": null }).to_string()
-        });
-        Ok(rest)
+        Ok(())
+    }
+
+    /// What is still held when a stream ends without saying so: the data of chunks to send.
+    ///
+    /// # Errors
+    /// [`UpstreamFailure::CredentialEcho`].
+    pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
+        let mut rewritten = Rewritten::default();
+        // Nothing of a chunk that went out can be added to.
+        self.chunks += 1;
+        self.end(|_| true, &mut rewritten)?;
+        let Some(last) = self.last.take().filter(|_| !rewritten.before.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let document = Document::parse(last, LIMITS).map_err(|_| malformed())?;
+        Ok(rewritten.before.iter().map(|choice| template(&document, choice)).collect())
     }
 
     fn guard(&self, place: Place) -> Guard {
         let (vault, mode) = match place {
             Place::Text => (&*self.vault, Mode::Text),
             Place::Arguments => (&*self.vault, Mode::JsonString),
-            Place::Other => (&self.nothing, Mode::Text),
+            Place::Input => (&*self.vault, Mode::ToolText),
+            Place::Name | Place::Other => (&self.nothing, Mode::Text),
         };
         Guard::new(Arc::clone(&self.detector), self.plan, self.key.clone(), vault, mode)
     }
+}
 
-    fn stream(&mut self, position: Position, place: Place) -> &mut Strand {
-        let at = match self.streams.iter().position(|strand| strand.position == position) {
-            Some(at) => at,
-            None => {
-                let (guard, echo) = (self.guard(place), self.credential.clone().map(EchoScan::new));
-                self.streams.push(Strand { position, guard, echo, held: String::new() });
-                self.streams.len() - 1
-            }
-        };
-        #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
-        &mut self.streams[at]
-    }
+/// What one chunk becomes.
+#[derive(Debug, Default)]
+struct Rewritten {
+    strings: Vec<(NodeId, String)>,
+    /// Choices to send first, each in a chunk of its own.
+    before: Vec<String>,
 }
 
 /// One chunk, rewritten.
@@ -302,58 +359,9 @@ fn choices(document: &Document) -> impl Iterator<Item = NodeId> + '_ {
     document.member("choices").into_iter().flat_map(|choices| document.children(choices))
 }
 
-fn index(document: &Document, id: NodeId) -> u64 {
-    document.get(id, "index").and_then(|index| document.unsigned(index)).unwrap_or(0)
-}
-
-/// The strings of every choice's message or delta.
-fn strings<'a>(
-    document: &'a Document,
-    holder: &'static str,
-) -> impl Iterator<Item = (NodeId, Place, Position)> + 'a {
-    choices(document).flat_map(move |choice| {
-        let number = index(document, choice);
-        let mut found = Vec::new();
-        if let Some(message) = document.get(choice, holder) {
-            collect(document, message, number, None, 0, &mut found);
-        }
-        found
-    })
-}
-
-fn collect(
-    document: &Document,
-    id: NodeId,
-    choice: u64,
-    tool: Option<u64>,
-    depth: usize,
-    found: &mut Vec<(NodeId, Place, Position)>,
-) {
-    for child in document.children(id) {
-        let key = document.key(child).unwrap_or_default();
-        match document.kind(child) {
-            Kind::Object | Kind::Array => {
-                let tool = match (&*key, document.key(id).as_deref()) {
-                    ("", Some("tool_calls")) => Some(index(document, child)),
-                    _ => tool,
-                };
-                collect(document, child, choice, tool, depth + 1, found);
-            }
-            Kind::String => {
-                let place = match (&*key, depth) {
-                    ("role" | "id" | "type" | "finish_reason", _) => continue,
-                    ("content" | "refusal", 0) => Place::Text,
-                    ("arguments", _) if document.key(id).as_deref() == Some("function") => Place::Arguments,
-                    // A tool's name is sent by the client itself.
-                    ("name", _) if document.key(id).as_deref() == Some("function") => continue,
-                    _ => Place::Other,
-                };
-                let member = key.into_owned();
-                found.push((child, place, Position { choice, tool, member, place }));
-            }
-            _ => {}
-        }
-    }
+/// The number of a choice: what it says, or where it stands.
+fn number(document: &Document, choice: NodeId, ordinal: usize) -> u64 {
+    index(document, choice).unwrap_or_else(|| u64::try_from(ordinal).unwrap_or(u64::MAX))
 }
 
 /// A chunk like this one with another choice.

@@ -75,7 +75,13 @@ where
     let dry_run = decided.classified.hints.dry_run;
     if let Some(refusal) = decided.refusal() {
         timeline.end(Stage::Decide);
-        if !dry_run {
+        if dry_run {
+            let none = EntityCounts::default();
+            let marks = timeline.marks();
+            record::dry_run(gateway, &decided, &none, &[], Some(&refusal), &network, marks)
+                .await
+                .map_err(|error| unrecorded(&decided, &error))?;
+        } else {
             refuse(gateway, &decided, &refusal, &network, &timeline).await?;
         }
         return Err(refusal);
@@ -85,6 +91,10 @@ where
     let routed = route(decided);
     timeline.end(Stage::Route);
     if dry_run {
+        let (decided, order, marks) = (&routed.decided, routed.names(), timeline.marks());
+        record::dry_run(gateway, decided, &redacted.counts, &order, None, &network, marks)
+            .await
+            .map_err(|error| unrecorded(decided, &error))?;
         return Ok(dry_run::answer(&routed, &redacted));
     }
     if let Err(refusal) = fund::rate(&routed.decided.classified.read.auth.key) {
@@ -198,7 +208,7 @@ async fn attempts(
             Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 let attempt = Attempt { gateway, attempted, funded };
-                attempt.stream(first, *events, &mut rewriter, timeline, reply).await;
+                attempt.stream(*first, *events, &mut rewriter, timeline, reply).await;
                 return;
             }
             Err(failure) => Err(failure),
@@ -293,11 +303,7 @@ impl Attempt<'_> {
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
         }
-        if self.funded.lowered
-            && let Some(limit) = self.funded.output_limit
-        {
-            response.headers_mut().insert("x-bailiwick-output-limit", limit.into());
-        }
+        self.tell_limit(response.headers_mut());
         timeline.end(Stage::Respond);
         if reply.send(Ok(response)).is_err() {
             // It was answered in full and the usage is known; only nobody waited for it.
@@ -324,6 +330,7 @@ impl Attempt<'_> {
             self.attempted.redactions,
         );
         let headers = response.headers_mut();
+        self.tell_limit(headers);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
@@ -365,6 +372,15 @@ impl Attempt<'_> {
     fn cost(&self, ending: &Ending) -> Option<String> {
         let cost_nano = settle::cost(&self.funded, ending).cost_nano;
         settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
+    }
+
+    /// Tells the client that a budget lowered its output limit, and to what.
+    fn tell_limit(&self, headers: &mut HeaderMap) {
+        if self.funded.lowered
+            && let Some(limit) = self.funded.output_limit
+        {
+            headers.insert("x-bailiwick-output-limit", limit.into());
+        }
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {

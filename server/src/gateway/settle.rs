@@ -41,25 +41,61 @@ pub struct Ending {
 }
 
 /// The section `usage`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageSection {
     /// What is booked, in nano-dollars; absent where no price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_nano: Option<i64>,
     /// `reported` by the provider, or the `reservation`, because nobody knows better.
     pub source: String,
+    /// Why the report is not believed as it stands: `missing`, `cut_short`, or a provider's doubtful counts by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// As reported.
     #[serde(default)]
     pub input_tokens: u64,
     /// Of them read from the provider's cache.
     #[serde(default)]
     pub cached_input_tokens: u64,
+    /// Of them written into the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
+    /// Of them images.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub image_input_tokens: u64,
+    /// Of them audio.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub audio_input_tokens: u64,
     /// As reported, reasoning included.
     #[serde(default)]
     pub output_tokens: u64,
     /// Of them reasoning.
     #[serde(default)]
     pub reasoning_tokens: u64,
+    /// Of them images.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub image_output_tokens: u64,
+    /// Of them audio.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub audio_output_tokens: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl UsageSection {
+    /// Of an attempt of which nobody knows what it used: what was held is booked.
+    #[must_use]
+    pub fn unknown(held_nano: Option<i64>) -> Self {
+        Self {
+            cost_nano: held_nano,
+            source: String::from("reservation"),
+            doubts: vec![String::from("missing")],
+            ..Self::default()
+        }
+    }
 }
 
 /// The section `outcome`.
@@ -88,29 +124,31 @@ pub struct OutcomeSection {
 pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
     let held = funded.worst_case_nano;
     let never_ran = ending.failure.as_ref().is_some_and(|failure| !failure.may_have_cost());
-    let mut section = UsageSection {
-        cost_nano: held,
-        source: String::from("reservation"),
-        input_tokens: 0,
-        cached_input_tokens: 0,
-        output_tokens: 0,
-        reasoning_tokens: 0,
-    };
+    let mut section = UsageSection::unknown(held);
     if let Some(usage) = ending.usage {
-        let priced = funded
-            .price
-            .map(|price| price.cost_nano(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens));
-        // A usage that contradicts itself is a lower bound, and so is one of a stream that went on unseen.
-        let whole = usage.exact && ending.complete && ending.failure.is_none();
+        let priced = funded.price.map(|price| price.cost_nano(&usage));
+        // A usage that is doubted is a lower bound, and so is one of a stream that went on unseen.
+        let seen = ending.complete && ending.failure.is_none();
+        let whole = usage.is_exact() && seen;
         section.cost_nano = if whole { priced } else { priced.max(held) };
         section.source = String::from(if whole { "reported" } else { "reservation" });
+        section.doubts = usage.doubts.iter().map(|doubt| doubt.as_str().to_owned()).collect();
+        if !seen {
+            section.doubts.push(String::from("cut_short"));
+        }
         section.input_tokens = usage.input_tokens;
         section.cached_input_tokens = usage.cached_input_tokens;
+        section.cache_write_tokens = usage.cache_write_tokens;
+        section.image_input_tokens = usage.image_input_tokens;
+        section.audio_input_tokens = usage.audio_input_tokens;
         section.output_tokens = usage.output_tokens;
         section.reasoning_tokens = usage.reasoning_tokens;
+        section.image_output_tokens = usage.image_output_tokens;
+        section.audio_output_tokens = usage.audio_output_tokens;
     } else if never_ran {
         section.cost_nano = held.map(|_| 0);
         section.source = String::from("never_ran");
+        section.doubts.clear();
     }
     section
 }

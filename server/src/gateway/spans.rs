@@ -7,12 +7,17 @@
 //!
 //! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
-//! the border and counts for both. Blind spots: a value that the client splits over several spans, two content parts for
-//! example, is seen as its pieces; a value written with JSON escapes inside JSON that is itself in a string (the
-//! arguments of a tool call) is seen with its escapes.
+//! the border and counts for both. A string that is itself JSON (the arguments of a tool call, and whatever begins with
+//! `{` or `[`) is scanned as its reader understands it: with the escapes of its strings decoded, and of JSON in those,
+//! four levels in all.
+//!
+//! Blind spots: a value that the client splits over several spans, two content parts for example, is seen as its pieces;
+//! JSON in a string that begins with anything else is seen with its escapes.
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+use bailiwick_pii::Embedded;
 
 use super::document::{Document, Kind, NodeId};
 
@@ -41,6 +46,8 @@ pub struct Text {
     pub buffer: String,
     /// The spans in the buffer's order.
     pub spans: Vec<Span>,
+    /// Those that are JSON with escapes, by index, in order.
+    embedded: Vec<(usize, Embedded)>,
     /// Whether the body holds media or parts that could not be read.
     pub opaque: bool,
     /// Bytes of the body that are images, which are charged by the image.
@@ -74,13 +81,29 @@ impl Text {
             if let Some(leaf) = document.text(id)
                 && !is_exempt(document, id, &leaf)
             {
-                text.push(id, false, &leaf);
+                // Without a backslash there is nothing to decode, which is what most strings are.
+                match memchr::memchr(b'\\', leaf.as_bytes())
+                    .and_then(|_| Embedded::of(&leaf, is_arguments(document, id)))
+                {
+                    Some(embedded) => {
+                        text.push(id, false, embedded.text());
+                        text.embedded.push((text.spans.len().saturating_sub(1), embedded));
+                    }
+                    None => text.push(id, false, &leaf),
+                }
             }
         }
         text
     }
 
-    /// The text of a span.
+    /// The JSON with escapes that the span with this index is, if it is.
+    #[must_use]
+    pub fn embedded(&self, span: usize) -> Option<&Embedded> {
+        let at = self.embedded.binary_search_by_key(&span, |(span, _)| *span).ok()?;
+        self.embedded.get(at).map(|(_, embedded)| embedded)
+    }
+
+    /// The scanned text of a span.
     #[must_use]
     pub fn span_text(&self, span: &Span) -> &str {
         self.buffer.get(span.range.clone()).unwrap_or_default()
@@ -95,6 +118,16 @@ impl Text {
         self.spans.push(Span { node, key, range: start..self.buffer.len() });
         self.buffer.push_str(BORDER);
     }
+}
+
+/// Whether a string is the arguments of a tool call, which are JSON themselves and must stay JSON.
+#[must_use]
+pub fn is_arguments(document: &Document, id: NodeId) -> bool {
+    document.key(id).is_some_and(|key| key == "arguments")
+        && document
+            .parent(id)
+            .and_then(|parent| document.key(parent))
+            .is_some_and(|key| matches!(&*key, "function" | "function_call"))
 }
 
 /// Names that the served APIs give to members; an application cannot put anybody's data into them.
@@ -117,6 +150,7 @@ fn is_schema_name(key: &str) -> bool {
             | "format"
             | "frequency_penalty"
             | "function"
+            | "function_call"
             | "id"
             | "image_url"
             | "include_usage"

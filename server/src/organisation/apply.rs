@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bailiwick_policy::scope;
 use serde::Serialize;
 
-use super::{BudgetDefinition, EndpointDefinition, KeyDefinition, Organisation};
-use crate::budgets::parse_usd;
+use super::{EndpointDefinition, KeyDefinition, Organisation, budget};
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
 use crate::store::{self, Store, StoreError};
@@ -62,7 +61,8 @@ pub enum ApplyError {
 /// # Errors
 /// [`ApplyError`].
 pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
-    let problems = check(organisation);
+    let mut problems = check(organisation);
+    problems.extend(budget::unknown_groups(store, organisation).await?);
     if !problems.is_empty() {
         return Err(ApplyError::Invalid(problems));
     }
@@ -90,10 +90,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         ids.insert(definition.name.as_str(), created.id.clone());
         applied.created_keys.push(created);
     }
-    for definition in &organisation.budgets {
-        budget(store, definition, &ids, now_ms).await?;
-        applied.budgets += 1;
-    }
+    applied.budgets = budget::store_all(store, organisation, &ids, now_ms).await?;
     Ok(applied)
 }
 
@@ -185,45 +182,6 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
     Ok(wanted.len())
 }
 
-async fn budget(
-    store: &Store,
-    definition: &BudgetDefinition,
-    ids: &HashMap<&str, String>,
-    now_ms: i64,
-) -> Result<(), ApplyError> {
-    let key_id = definition.key.as_deref().map(|key| ids.get(key).cloned().unwrap_or_else(|| key.to_owned()));
-    let limit_nano = parse_usd(&definition.limit_usd).map_err(|error| ApplyError::Invalid(vec![error]))?;
-    let mut row = store::budgets::Budget {
-        id: 0,
-        scope: definition.scope.clone(),
-        key_id,
-        model_group: None,
-        window: definition.window.to_string(),
-        limit_nano,
-        hard: definition.hard,
-        thresholds: serde_json::json!([]),
-        settings: serde_json::json!({ "lower_output": definition.lower_output }),
-        created_ms: now_ms,
-    };
-    let existing = store::budgets::list(store).await?;
-    match existing.iter().find(|old| {
-        old.scope == row.scope
-            && old.key_id == row.key_id
-            && old.window == row.window
-            && old.model_group.is_none()
-    }) {
-        Some(old) => {
-            row.id = old.id;
-            row.created_ms = old.created_ms;
-            store::budgets::update(store, row).await?;
-        }
-        None => {
-            store::budgets::create(store, row).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Everything that is wrong with a declaration.
 fn check(organisation: &Organisation) -> Vec<String> {
     let mut problems = Vec::new();
@@ -255,15 +213,13 @@ fn check(organisation: &Organisation) -> Vec<String> {
     for endpoint in &organisation.endpoints {
         problems.extend(endpoint_problems(endpoint));
     }
-    for budget in &organisation.budgets {
-        if budget.scope.is_some() == budget.key.is_some() {
-            problems.push(String::from("a budget holds for a `scope` or for a `key`: name one of them"));
-        }
-        problems.extend(parse_usd(&budget.limit_usd).err());
-    }
+    problems.extend(budget::problems(organisation));
     for key in &organisation.keys {
         if key.name.trim().is_empty() {
             problems.push(format!("a key of {} has no name", key.scope));
+        }
+        if key.settings.owner.as_deref().is_some_and(|owner| owner.trim().is_empty()) {
+            problems.push(format!("key `{}`: its `owner` has no name", key.name));
         }
     }
     problems
@@ -278,7 +234,7 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
     if endpoint.models.is_empty() {
         problems.push(format!("endpoint `{name}` serves no model"));
     }
-    problems.extend(endpoint.own_price().err().map(|error| error.to_string()));
+    problems.extend(endpoint.own_prices().err().map(|error| error.to_string()));
     // The credential is read where the endpoint is used; here only its address is checked.
     let placeholder =
         endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));

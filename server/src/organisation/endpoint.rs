@@ -4,7 +4,7 @@ use bailiwick_compliance_db::{Database, EndpointProfile, ModelKind};
 use bailiwick_policy::{ModelAlias, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::budgets::{Price, parse_usd};
+use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::providers::{AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
 
 /// One endpoint, as declared.
@@ -32,6 +32,12 @@ pub struct EndpointDefinition {
     /// What a million tokens cost here, where it is not the database's list price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<PriceUsd>,
+    /// What is added to either price, in per cent as text: `"7.5"`; a discount where negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub markup_percent: Option<String>,
+    /// What is different from a day on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub price_changes: Vec<PriceChange>,
     /// Whether it stands for a provider rather than being one. Shown wherever the endpoint is.
     #[serde(default)]
     pub simulated: bool,
@@ -76,19 +82,6 @@ impl TryFrom<WrittenCredential> for CredentialRef {
             _ => Err("a credential is `{ env: NAME }` or `{ file: PATH }`"),
         }
     }
-}
-
-/// Prices in US dollars a million tokens, as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceUsd {
-    /// Input.
-    pub input: String,
-    /// Cached input; as input where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached_input: Option<String>,
-    /// Output.
-    pub output: String,
 }
 
 /// Why an endpoint cannot be used as declared.
@@ -195,21 +188,12 @@ impl EndpointDefinition {
         self.credential.as_ref().map(read).transpose()
     }
 
-    /// Its own price, if it declares one.
+    /// What it declares of its prices.
     ///
     /// # Errors
     /// [`EndpointError::Price`].
-    pub fn own_price(&self) -> Result<Option<Price>, EndpointError> {
-        let Some(price) = &self.price else { return Ok(None) };
-        let read = |text: &String| {
-            parse_usd(text).map_err(|what| EndpointError::Price { endpoint: self.name.clone(), what })
-        };
-        let input = read(&price.input)?;
-        Ok(Some(Price {
-            input,
-            cached_input: price.cached_input.as_ref().map(read).transpose()?.unwrap_or(input),
-            output: read(&price.output)?,
-        }))
+    pub fn own_prices(&self) -> Result<OwnPrices, EndpointError> {
+        OwnPrices::of(self).map_err(|what| EndpointError::Price { endpoint: self.name.clone(), what })
     }
 }
 

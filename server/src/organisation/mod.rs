@@ -1,11 +1,13 @@
-//! What an operator declares: scopes, endpoints, budgets and keys.
+//! What an operator declares: scopes, endpoints, model groups, budgets and keys.
 //!
 //! The same types are the file of `bailiwick apply -f`, the seed of the demo and, as JSON, what the database keeps.
 //! Rules, roles and attestations are not here: Git owns those (the policy bundle).
 
 mod apply;
+mod budget;
 pub mod describe;
 mod endpoint;
+mod price;
 mod written_key;
 
 use bailiwick_compliance_db::Country;
@@ -13,9 +15,9 @@ use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
 pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, store_key};
-pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError, PriceUsd};
-
-use crate::budgets::Window;
+pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
+pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
+pub use price::{OwnPrices, PriceChange, PriceUsd, listed};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +27,9 @@ pub struct Organisation {
     pub scopes: Vec<Scope>,
     /// Endpoints by name.
     pub endpoints: Vec<EndpointDefinition>,
-    /// Budgets by (scope or key, window).
+    /// Names for some models, by name.
+    pub model_groups: Vec<ModelGroup>,
+    /// Budgets by (scope, key or user; model group; window).
     pub budgets: Vec<BudgetDefinition>,
     /// Keys by (scope, name). A key that exists keeps its secret.
     pub keys: Vec<KeyDefinition>,
@@ -76,28 +80,6 @@ pub enum OpaqueContent {
     AsDeclared,
 }
 
-/// A budget on a scope or on one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BudgetDefinition {
-    /// The scope that it holds for. Either this or `key`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
-    /// The key's id or, within one file, its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// When it starts again: `month`, `week in Europe/Berlin`, `last 24 hours`, `total`.
-    pub window: Window,
-    /// In US dollars, as text: `"250"`, `"12.50"`.
-    pub limit_usd: String,
-    /// Whether it refuses (the default) or only counts.
-    #[serde(default = "yes")]
-    pub hard: bool,
-    /// Whether `max_tokens` is lowered to what is affordable.
-    #[serde(default)]
-    pub lower_output: bool,
-}
-
 /// A virtual key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "written_key::WrittenKey")]
@@ -129,6 +111,9 @@ pub struct KeySettings {
     /// Requests a minute; without limit where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<std::num::NonZeroU32>,
+    /// The user whose key it is, as an opaque id: budgets of that user hold for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// What its requests are declared to hold.
     #[serde(flatten)]
     pub declarations: Declarations,
@@ -144,6 +129,7 @@ impl Default for KeySettings {
             purposes: Vec::new(),
             roles: vec![String::from("application")],
             requests_per_minute: None,
+            owner: None,
             declarations: Declarations::default(),
             line: None,
         }

@@ -25,6 +25,8 @@ pub(super) struct WrittenKey {
     #[serde(default)]
     requests_per_minute: Option<NonZeroU32>,
     #[serde(default)]
+    owner: Option<String>,
+    #[serde(default)]
     controller: Option<Country>,
     #[serde(default)]
     subject_regions: Vec<String>,
@@ -48,6 +50,7 @@ impl From<WrittenKey> for KeyDefinition {
                 purposes: written.purposes,
                 roles: written.roles.unwrap_or(usual.roles),
                 requests_per_minute: written.requests_per_minute,
+                owner: written.owner,
                 declarations: Declarations {
                     controller: written.controller,
                     subject_regions: written.subject_regions,
@@ -68,7 +71,7 @@ mod tests {
     #[test]
     fn a_key_survives_being_sent_and_a_typo_does_not() {
         let written = r#"{"scope": "/acme", "name": "app", "models": ["m"], "roles": ["lead"], "purposes": ["support"],
-            "requests_per_minute": 5, "subject_regions": ["EU"], "data_classes": ["phi"], "sensitivity": "restricted",
+            "requests_per_minute": 5, "owner": "u-7", "subject_regions": ["EU"], "data_classes": ["phi"], "sensitivity": "restricted",
             "controller": "DE", "opaque_content": "as_declared", "expires": "2027-01-01T00:00:00Z"}"#;
         let key: KeyDefinition = serde_json::from_str(written).unwrap();
         assert_eq!(key.settings.declarations.sensitivity, Some(Sensitivity::Restricted));

@@ -28,7 +28,7 @@ pub use failure::UpstreamFailure;
 pub use openai::{Dialect, OpenAiWire};
 pub use secret::{Echo, EchoScan, Secret};
 pub use target::{AuthStyle, Limits, Target, TargetSpec};
-pub use usage::Usage;
+pub use usage::{Doubt, Doubts, MOST_TOKENS, Usage};
 pub use wire::{
     Answer, BodyEdit, EditValue, Operation, Outgoing, RequestShape, StreamEvent, Wire, WireError,
 };

@@ -1,50 +1,248 @@
 //! What a provider says a request used, read from OpenAI-compatible `usage` objects.
 //!
 //! Shape: <https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage>; embeddings report
-//! `prompt_tokens` and `total_tokens` only. Numbers that contradict each other are kept at their larger reading and
-//! marked inexact, because doubt never refunds.
+//! `prompt_tokens` and `total_tokens` only. Services that pass other models through add the tokens that were written
+//! into a cache, and those of images.
+//!
+//! Nothing that a provider reports is believed blindly. A count that no request can have (negative, a fraction, more
+//! than [`MOST_TOKENS`]) counts as nothing and is doubted; counts that contradict each other are kept at their larger
+//! reading and doubted. A doubted usage is a lower bound: doubt never refunds.
+
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Tokens of one request. `cached_input_tokens` is part of `input_tokens`, `reasoning_tokens` of `output_tokens`.
+/// More tokens than any request has: a hundred times the longest context there is.
+pub const MOST_TOKENS: u64 = 100_000_000;
+
+/// Tokens of one request. `cached_input_tokens` and the like are part of `input_tokens`, `reasoning_tokens` and the
+/// like of `output_tokens`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub input_tokens: u64,
     /// Prompt tokens that the provider read from its cache (usually cheaper).
     pub cached_input_tokens: u64,
+    /// Prompt tokens that the provider wrote into its cache (often dearer).
+    pub cache_write_tokens: u64,
+    /// Prompt tokens of images.
+    pub image_input_tokens: u64,
+    /// Prompt tokens of audio.
+    pub audio_input_tokens: u64,
     /// Tokens of the answer, reasoning included.
     pub output_tokens: u64,
     /// Answer tokens that were spent on reasoning and are not shown.
     pub reasoning_tokens: u64,
-    /// Whether the provider's numbers agree with each other. An inexact usage is a lower bound.
-    pub exact: bool,
+    /// Answer tokens of images.
+    pub image_output_tokens: u64,
+    /// Answer tokens of audio.
+    pub audio_output_tokens: u64,
+    /// Why it is not believed as it stands; a usage with doubts is a lower bound.
+    pub doubts: Doubts,
+}
+
+/// A set of reasons to doubt a usage.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Doubts(u8);
+
+/// A reason to doubt a usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// A count below zero.
+    Negative,
+    /// A count that is not whole.
+    Fractional,
+    /// A count above [`MOST_TOKENS`].
+    TooLarge,
+    /// A count that is no number.
+    NotANumber,
+    /// Counts that contradict each other.
+    Contradictory,
+    /// A later report of a stream that is smaller than an earlier one.
+    Shrank,
+}
+
+impl Doubt {
+    const ALL: [Self; 6] = [
+        Self::Negative,
+        Self::Fractional,
+        Self::TooLarge,
+        Self::NotANumber,
+        Self::Contradictory,
+        Self::Shrank,
+    ];
+
+    /// Its name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Fractional => "fractional",
+            Self::TooLarge => "too_large",
+            Self::NotANumber => "not_a_number",
+            Self::Contradictory => "contradictory",
+            Self::Shrank => "shrank",
+        }
+    }
+}
+
+impl Doubts {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Adds one.
+    pub const fn add(&mut self, doubt: Doubt) {
+        self.0 |= 1 << doubt as u8;
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Doubt> {
+        Doubt::ALL.into_iter().filter(move |doubt| self.0 & (1 << *doubt as u8) != 0)
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Doubts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
 }
 
 /// The provider's object, every field optional. Only `prompt_tokens` makes it a usage.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawUsage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    completion_tokens: Count,
+    #[serde(default)]
+    total_tokens: Count,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
+    /// Beside OpenAI's fields, where a service passes Anthropic's through.
+    #[serde(default)]
+    cache_creation_input_tokens: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct PromptDetails {
-    cached_tokens: Option<u64>,
+    cached_tokens: Count,
+    #[serde(alias = "cache_creation_tokens")]
+    cache_write_tokens: Count,
+    audio_tokens: Count,
+    image_tokens: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
+    reasoning_tokens: Count,
+    audio_tokens: Count,
+    image_tokens: Count,
+}
+
+/// A count as it was written, whatever was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Count {
+    #[default]
+    Absent,
+    Tokens(u64),
+    Doubted(Doubt),
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyCount)
+    }
+}
+
+struct AnyCount;
+
+impl<'de> Visitor<'de> for AnyCount {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_u64<E>(self, count: u64) -> Result<Count, E> {
+        Ok(if count <= MOST_TOKENS { Count::Tokens(count) } else { Count::Doubted(Doubt::TooLarge) })
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, count: i64) -> Result<Count, E> {
+        u64::try_from(count).map_or(Ok(Count::Doubted(Doubt::Negative)), |count| self.visit_u64(count))
+    }
+
+    fn visit_f64<E>(self, count: f64) -> Result<Count, E> {
+        Ok(Count::Doubted(if count < 0.0 {
+            Doubt::Negative
+        } else if count.fract() == 0.0 && count <= 100_000_000.0 {
+            // `8.0` or `1e3`: a whole number, written oddly. Its digits are those of a whole number.
+            return Ok(format!("{count}").parse().map_or(Count::Doubted(Doubt::NotANumber), Count::Tokens));
+        } else if count > 100_000_000.0 {
+            Doubt::TooLarge
+        } else {
+            Doubt::Fractional
+        }))
+    }
+
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count::Absent)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
+        Ok(Count::Doubted(Doubt::NotANumber))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Count, E> {
+        Ok(Count::Doubted(Doubt::NotANumber))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Count, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Count::Doubted(Doubt::NotANumber))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Count, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Count::Doubted(Doubt::NotANumber))
+    }
+}
+
+impl Count {
+    fn read(self, doubts: &mut Doubts) -> Option<u64> {
+        match self {
+            Self::Absent => None,
+            Self::Tokens(count) => Some(count),
+            Self::Doubted(doubt) => {
+                doubts.add(doubt);
+                None
+            }
+        }
+    }
 }
 
 impl Usage {
-    /// Reads a `usage` object. `None` when it is no object or has no `prompt_tokens` that is a whole number.
+    /// Reads a `usage` object. `None` when it is no object or has no `prompt_tokens`.
     pub fn from_json(usage: &[u8]) -> Option<Self> {
         serde_json::from_slice::<RawUsage>(usage).ok()?.reading()
+    }
+
+    /// Whether the provider's numbers can be believed as they stand.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.doubts.is_empty()
     }
 
     /// The larger of both, field by field: providers that report on every chunk count upwards, and a later,
@@ -52,6 +250,12 @@ impl Usage {
     #[must_use]
     pub fn at_least(self, other: Self) -> Self {
         let shrank = other.input_tokens < self.input_tokens || other.output_tokens < self.output_tokens;
+        // Doubts of an earlier report are settled by a later one that has none.
+        let mut doubts = other.doubts;
+        if shrank {
+            doubts = doubts.and(self.doubts);
+            doubts.add(Doubt::Shrank);
+        }
         Self {
             input_tokens: self.input_tokens.max(other.input_tokens),
             // A cached token is cheaper, so the smaller claim is the dearer one.
@@ -60,31 +264,79 @@ impl Usage {
             } else {
                 other.cached_input_tokens
             },
+            cache_write_tokens: self.cache_write_tokens.max(other.cache_write_tokens),
+            image_input_tokens: self.image_input_tokens.max(other.image_input_tokens),
+            audio_input_tokens: self.audio_input_tokens.max(other.audio_input_tokens),
             output_tokens: self.output_tokens.max(other.output_tokens),
             reasoning_tokens: self.reasoning_tokens.max(other.reasoning_tokens),
-            exact: other.exact && !shrank,
+            image_output_tokens: self.image_output_tokens.max(other.image_output_tokens),
+            audio_output_tokens: self.audio_output_tokens.max(other.audio_output_tokens),
+            doubts,
         }
     }
 }
 
 impl RawUsage {
     pub(crate) fn reading(&self) -> Option<Usage> {
-        let input_tokens = self.prompt_tokens?;
-        let stated = self.completion_tokens.unwrap_or(0);
-        let total = self.total_tokens.unwrap_or_else(|| input_tokens.saturating_add(stated));
+        if self.prompt_tokens == Count::Absent {
+            return None;
+        }
+        let mut doubts = Doubts::NONE;
+        let stated_input = self.prompt_tokens.read(&mut doubts);
+        let input_tokens = stated_input.unwrap_or(0);
+        let stated = self.completion_tokens.read(&mut doubts).unwrap_or(0);
+        let total =
+            self.total_tokens.read(&mut doubts).unwrap_or_else(|| input_tokens.saturating_add(stated));
         // Some services leave hidden output (reasoning) out of `completion_tokens` and only add it to the total.
-        let output_tokens = stated.max(total.saturating_sub(input_tokens));
-        let cached = self.prompt_tokens_details.as_ref().and_then(|d| d.cached_tokens).unwrap_or(0);
-        let reasoning = self.completion_tokens_details.as_ref().and_then(|d| d.reasoning_tokens).unwrap_or(0);
-        Some(Usage {
+        let output_tokens = match stated_input {
+            Some(input) => stated.max(total.saturating_sub(input)),
+            None => stated,
+        };
+        if total != input_tokens.saturating_add(stated) {
+            doubts.add(Doubt::Contradictory);
+        }
+        // A part that is larger than the whole: a cheaper part is not believed, a dearer one counts as the whole.
+        let mut part = |count: Count, whole: u64, otherwise: u64| {
+            let count = count.read(&mut doubts).unwrap_or(0);
+            if count > whole {
+                doubts.add(Doubt::Contradictory);
+            }
+            if count > whole { otherwise } else { count }
+        };
+        let prompt = self.prompt_tokens_details.as_ref();
+        let of_prompt = |read: fn(&PromptDetails) -> Count| prompt.map_or(Count::Absent, read);
+        let answer = self.completion_tokens_details.as_ref();
+        let of_answer = |read: fn(&CompletionDetails) -> Count| answer.map_or(Count::Absent, read);
+        let cache_write = match of_prompt(|details| details.cache_write_tokens) {
+            Count::Absent => self.cache_creation_input_tokens,
+            stated => stated,
+        };
+        let mut usage = Usage {
             input_tokens,
-            cached_input_tokens: if cached <= input_tokens { cached } else { 0 },
+            cached_input_tokens: part(of_prompt(|details| details.cached_tokens), input_tokens, 0),
+            cache_write_tokens: part(cache_write, input_tokens, input_tokens),
+            image_input_tokens: part(of_prompt(|details| details.image_tokens), input_tokens, input_tokens),
+            audio_input_tokens: part(of_prompt(|details| details.audio_tokens), input_tokens, input_tokens),
             output_tokens,
-            reasoning_tokens: reasoning.min(output_tokens),
-            exact: total == input_tokens.saturating_add(stated)
-                && cached <= input_tokens
-                && reasoning <= output_tokens,
-        })
+            reasoning_tokens: part(
+                of_answer(|details| details.reasoning_tokens),
+                output_tokens,
+                output_tokens,
+            ),
+            image_output_tokens: part(
+                of_answer(|details| details.image_tokens),
+                output_tokens,
+                output_tokens,
+            ),
+            audio_output_tokens: part(
+                of_answer(|details| details.audio_tokens),
+                output_tokens,
+                output_tokens,
+            ),
+            doubts: Doubts::NONE,
+        };
+        usage.doubts = doubts;
+        Some(usage)
     }
 }
 
@@ -108,7 +360,7 @@ mod tests {
             cached_input_tokens: 64,
             output_tokens: 40,
             reasoning_tokens: 16,
-            exact: true,
+            ..Usage::default()
         };
         assert_eq!(usage, Some(expected));
     }
@@ -116,13 +368,13 @@ mod tests {
     #[test]
     fn embeddings_have_no_output() {
         let usage = read(r#"{"prompt_tokens":8,"total_tokens":8}"#).unwrap();
-        assert_eq!((usage.input_tokens, usage.output_tokens, usage.exact), (8, 0, true));
+        assert_eq!((usage.input_tokens, usage.output_tokens, usage.is_exact()), (8, 0, true));
     }
 
     #[test]
     fn hidden_output_in_the_total_is_charged_and_inexact() {
         let usage = read(r#"{"prompt_tokens":8,"completion_tokens":2,"total_tokens":50}"#).unwrap();
-        assert_eq!((usage.output_tokens, usage.exact), (42, false));
+        assert_eq!((usage.output_tokens, usage.is_exact()), (42, false));
     }
 
     #[test]
@@ -132,30 +384,81 @@ mod tests {
         )
         .unwrap();
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.cached_input_tokens), (8, 2, 0));
-        assert!(!usage.exact);
+        assert!(!usage.is_exact());
     }
 
     #[test]
-    fn nonsense_is_no_usage() {
-        for text in [
-            "null",
-            "[]",
-            "{}",
-            r#"{"prompt_tokens":-1}"#,
-            r#"{"prompt_tokens":1.5}"#,
-            r#"{"prompt_tokens":"8"}"#,
-            "{",
-        ] {
+    fn every_kind_of_token_is_read() {
+        let usage = read(
+            r#"{"prompt_tokens":100,"completion_tokens":90,"total_tokens":190,
+                "prompt_tokens_details":{"cached_tokens":10,"cache_write_tokens":20,"audio_tokens":30,"image_tokens":5},
+                "completion_tokens_details":{"reasoning_tokens":40,"audio_tokens":25,"image_tokens":15,
+                    "accepted_prediction_tokens":3}}"#,
+        )
+        .unwrap();
+        let expected = Usage {
+            input_tokens: 100,
+            cached_input_tokens: 10,
+            cache_write_tokens: 20,
+            image_input_tokens: 5,
+            audio_input_tokens: 30,
+            output_tokens: 90,
+            reasoning_tokens: 40,
+            image_output_tokens: 15,
+            audio_output_tokens: 25,
+            doubts: Doubts::NONE,
+        };
+        assert_eq!(usage, expected);
+        let beside =
+            read(r#"{"prompt_tokens":9,"completion_tokens":1,"cache_creation_input_tokens":7}"#).unwrap();
+        assert_eq!(beside.cache_write_tokens, 7);
+    }
+
+    #[test]
+    fn no_usage_at_all() {
+        for text in ["null", "[]", "{}", r#"{"prompt_tokens":null}"#, r#"{"completion_tokens":8}"#, "{"] {
             assert_eq!(read(text), None, "{text}");
         }
     }
 
     #[test]
-    fn huge_numbers_do_not_overflow() {
-        let usage =
-            read(r#"{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615}"#)
-                .unwrap();
-        assert_eq!(usage.output_tokens, u64::MAX);
+    fn counts_that_no_request_has_are_doubted_and_count_as_nothing() {
+        for (count, doubt) in [
+            ("-1", Doubt::Negative),
+            ("-9223372036854775808", Doubt::Negative),
+            ("-1e300", Doubt::Negative),
+            ("1.5", Doubt::Fractional),
+            ("100000001", Doubt::TooLarge),
+            ("9007199254740993", Doubt::TooLarge),
+            ("18446744073709551615", Doubt::TooLarge),
+            ("18446744073709551616", Doubt::TooLarge),
+            ("1e300", Doubt::TooLarge),
+            ("\"8\"", Doubt::NotANumber),
+            ("true", Doubt::NotANumber),
+            ("[1]", Doubt::NotANumber),
+            ("{\"n\":1}", Doubt::NotANumber),
+        ] {
+            for field in ["prompt_tokens", "completion_tokens"] {
+                let other = if field == "prompt_tokens" { "completion_tokens" } else { "prompt_tokens" };
+                let usage = read(&format!(r#"{{"{field}":{count},"{other}":7}}"#)).unwrap();
+                assert_eq!(usage.doubts.iter().collect::<Vec<_>>(), [doubt], "{field}: {count}");
+                assert_eq!(usage.input_tokens + usage.output_tokens, 7, "{field}: {count}");
+            }
+        }
+        let odd = read(r#"{"prompt_tokens":8.0,"completion_tokens":1e3}"#).unwrap();
+        assert_eq!((odd.input_tokens, odd.output_tokens, odd.is_exact()), (8, 1_000, true));
+    }
+
+    #[test]
+    fn a_part_larger_than_the_whole_is_the_whole_or_nothing_whichever_is_dearer() {
+        let usage = read(
+            r#"{"prompt_tokens":8,"completion_tokens":2,
+                "prompt_tokens_details":{"cached_tokens":9,"audio_tokens":9},
+                "completion_tokens_details":{"reasoning_tokens":3}}"#,
+        )
+        .unwrap();
+        assert_eq!((usage.cached_input_tokens, usage.audio_input_tokens, usage.reasoning_tokens), (0, 8, 2));
+        assert_eq!(usage.doubts.iter().collect::<Vec<_>>(), [Doubt::Contradictory]);
     }
 
     #[test]
@@ -163,7 +466,7 @@ mod tests {
         let first = read(r#"{"prompt_tokens":10,"completion_tokens":5}"#).unwrap();
         let later = read(r#"{"prompt_tokens":10,"completion_tokens":3}"#).unwrap();
         let joined = first.at_least(later);
-        assert_eq!((joined.output_tokens, joined.exact), (5, false));
-        assert!(later.at_least(first).exact);
+        assert_eq!((joined.output_tokens, joined.is_exact()), (5, false));
+        assert!(later.at_least(first).is_exact());
     }
 }

@@ -22,8 +22,11 @@ pub struct Candidate<'a> {
 pub fn order(candidates: &mut [Candidate<'_>], now_ms: i64) {
     candidates.sort_by(|one, other| {
         let rank = |candidate: &Candidate<'_>| {
-            let price =
-                candidate.route.price.map_or(i64::MAX, |price| price.input.saturating_add(price.output));
+            let price = candidate
+                .route
+                .prices
+                .at(now_ms)
+                .map_or(i64::MAX, |price| price.input.saturating_add(price.output));
             (candidate.place.health.is_resting(now_ms), price)
         };
         rank(one).cmp(&rank(other)).then_with(|| one.place.name.cmp(&other.place.name))

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, Value};
+use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, ModelInfo, Value};
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, Compiled, Problem, scope};
 use chrono::{DateTime, Utc};
 use governor::{Quota, RateLimiter};
-use smallvec::SmallVec;
 
+use super::budgets::{self, Chains};
 use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
-use crate::budgets::{Budget, Budgets, Price, Window};
-use crate::organisation::{Declarations, EndpointDefinition, KeySettings};
+use crate::budgets::Budgets;
+use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
 use crate::store::{self, Store, StoreError};
 
@@ -59,7 +59,7 @@ pub async fn build(
 ) -> Result<Snapshot, BuildError> {
     let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
     let scopes = scopes(store).await?;
-    let budget_rows = put_budgets(store, budgets, now_ms).await?;
+    let declared_budgets = budgets::Declared::load(store, budgets, now_ms).await?;
     let mut unusable = Vec::new();
     let mut places = Vec::new();
     let mut endpoints = Vec::new();
@@ -82,7 +82,7 @@ pub async fn build(
     let mut keys = HashMap::new();
     for row in store::keys::list(store).await? {
         let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
-        let mut entry = key(&row, &scopes, &budget_rows, previous)?;
+        let mut entry = key(&row, &scopes, previous)?;
         let served = places
             .iter()
             .zip(policy.endpoints())
@@ -105,6 +105,9 @@ pub async fn build(
                 entry.0.models.insert(model.clone());
             }
         }
+        let path: Vec<&str> = scope::ancestors(&row.scope).collect();
+        let holder = budgets::Holder { line: &entry.2.line, owner: entry.2.owner.as_deref(), scopes: &path };
+        entry.0.budgets = declared_budgets.chains(holder, &entry.0.models);
         keys.insert(entry.0.id.clone(), Arc::new(entry.0));
     }
     let made_from = policy.digests();
@@ -136,43 +139,6 @@ async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildEr
     Ok(scopes)
 }
 
-async fn put_budgets(
-    store: &Store,
-    budgets: &Budgets,
-    now_ms: i64,
-) -> Result<Vec<store::budgets::Budget>, BuildError> {
-    let rows = store::budgets::list(store).await?;
-    for row in &rows {
-        let window: Window =
-            row.window.parse().map_err(|error| BuildError::Row(format!("budget {}: {error}", row.id)))?;
-        let start = window.bucket(now_ms).start_ms;
-        let settled = store::budgets::spend_since(store, start)
-            .await?
-            .into_iter()
-            .find(|spend| spend.budget.0 == row.id && spend.window_start_ms == start)
-            .map_or(0, |spend| spend.settled_nano);
-        let name = match (&row.scope, &row.key_id) {
-            (Some(scope), _) => scope.clone(),
-            (None, Some(key)) => format!("key {key}"),
-            (None, None) => format!("budget {}", row.id),
-        };
-        let budget = Budget {
-            id: row.id,
-            name,
-            limit_nano: row.limit_nano,
-            window,
-            hard: row.hard,
-            lower_output: row
-                .settings
-                .get("lower_output")
-                .and_then(serde_json::Value::as_bool)
-                .unwrap_or(false),
-        };
-        budgets.put(budget, settled, now_ms);
-    }
-    Ok(rows)
-}
-
 fn place(
     definition: &EndpointDefinition,
     sources: &Sources,
@@ -180,7 +146,7 @@ fn place(
     now_ms: i64,
 ) -> Result<Place, String> {
     let credential = definition.read_credential().map_err(|error| error.to_string())?;
-    let own_price = definition.own_price().map_err(|error| error.to_string())?;
+    let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
         let target =
@@ -191,17 +157,12 @@ fn place(
             ..definition.profile.clone()
         };
         let info = sources.database.model(&profile.service, &model.upstream);
-        let listed = info.map(|info| {
-            let price = info.price_at(&profile);
-            Price {
-                input: price.input.nano_dollars(),
-                cached_input: price.cached().nano_dollars(),
-                output: price.output.nano_dollars(),
-            }
+        let prices = own_prices.over(info.into_iter().flat_map(ModelInfo::price_changes), |day| {
+            info.map(|info| organisation::listed(&info.price_at(&profile, day)))
         });
         let route = Route {
             target,
-            price: own_price.or(listed),
+            prices,
             max_output_tokens: info.and_then(|info| info.max_output_tokens).map(u64::from),
         };
         routes.insert(model.alias.clone(), route);
@@ -245,13 +206,18 @@ fn countries(definition: &EndpointDefinition, sources: &Sources, now_ms: i64) ->
     }
 }
 
-/// The key without its models, and the list that limits them.
+/// By what a key's budgets are found.
+struct Paid {
+    line: String,
+    owner: Option<String>,
+}
+
+/// The key without its models and budgets, the list that limits the former, and by what the latter are found.
 fn key(
     row: &store::keys::VirtualKey,
     scopes: &BTreeMap<String, Declarations>,
-    budgets: &[store::budgets::Budget],
     previous: Option<&Arc<KeyEntry>>,
-) -> Result<(KeyEntry, Option<Vec<String>>), BuildError> {
+) -> Result<(KeyEntry, Option<Vec<String>>, Paid), BuildError> {
     let wrong = |what: String| BuildError::Row(format!("key `{}`: {what}", row.id));
     let settings: KeySettings =
         serde_json::from_value(row.settings.clone()).map_err(|error| wrong(error.to_string()))?;
@@ -264,13 +230,6 @@ fn key(
         declared.add(declarations).map_err(&wrong)?;
     }
     declared.add(&settings.declarations).map_err(&wrong)?;
-    let line = settings.line.as_ref().unwrap_or(&row.id);
-    let own = budgets.iter().filter(|budget| budget.key_id.as_ref() == Some(line));
-    let above = chain
-        .iter()
-        .rev()
-        .flat_map(|path| budgets.iter().filter(move |budget| budget.scope.as_deref() == Some(*path)));
-    let budgets: SmallVec<[i64; 4]> = own.chain(above).map(|budget| budget.id).collect();
     let rate = settings.requests_per_minute.map(|limit| match previous.map(Arc::as_ref) {
         Some(KeyEntry { rate: Some(rate), requests_per_minute: Some(before), .. }) if *before == limit => {
             Arc::clone(rate)
@@ -285,7 +244,7 @@ fn key(
         models: std::collections::BTreeSet::new(),
         purposes: settings.purposes,
         declared,
-        budgets,
+        budgets: Chains::default(),
         rate,
         requests_per_minute: settings.requests_per_minute,
         digest,
@@ -293,7 +252,8 @@ fn key(
         revoked_ms: row.revoked_ms,
         overlap_until_ms: row.overlap_until_ms,
     };
-    Ok((entry, settings.models))
+    let paid = Paid { line: settings.line.unwrap_or_else(|| row.id.clone()), owner: settings.owner };
+    Ok((entry, settings.models, paid))
 }
 
 fn list(problems: &[Problem]) -> String {

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use governor::DefaultDirectRateLimiter;
-use smallvec::SmallVec;
-
-use super::Declared;
+use super::{Chains, Declared};
 use crate::keys::VirtualKey;
+use governor::DefaultDirectRateLimiter;
 
 /// A key with all that follows from its scope, roles and settings.
 #[derive(Debug)]
@@ -26,8 +24,8 @@ pub struct KeyEntry {
     pub purposes: Vec<String>,
     /// What is declared for its requests.
     pub declared: Declared,
-    /// The budgets up its chain, its own first.
-    pub budgets: SmallVec<[i64; 4]>,
+    /// The budgets up its chain, its own first, by the model asked for.
+    pub budgets: Chains,
     /// Its rate limit; kept from one snapshot to the next.
     pub rate: Option<Arc<DefaultDirectRateLimiter>>,
     /// The rate limit's number, requests a minute.

@@ -5,6 +5,7 @@
 //! leaves the old one in force. Authentication looks here and never at the database.
 
 mod archive;
+mod budgets;
 mod build;
 mod declared;
 mod key;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use bailiwick_policy::Compiled;
 
 pub use archive::Archive;
+pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build};
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};

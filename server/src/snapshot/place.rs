@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::budgets::Price;
+use crate::budgets::Prices;
 use crate::providers::{Dialect, Target};
 use crate::router::Health;
 
@@ -35,8 +35,8 @@ pub struct Place {
 pub struct Route {
     /// Where to send.
     pub target: Target,
-    /// What it costs; `None` is unknown, and no budget can hold an unknown amount.
-    pub price: Option<Price>,
+    /// What it costs, and from when on.
+    pub prices: Prices,
     /// The most output tokens that the model gives, where known.
     pub max_output_tokens: Option<u64>,
 }

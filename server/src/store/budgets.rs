@@ -2,13 +2,16 @@
 //! transaction as the outcome record that explains it.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, SqlErr, sea_query::ExprTrait,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    sea_query::{ExprTrait, OnConflict},
 };
 
-use super::entities::budget_spend;
+pub use super::entities::budget_top_ups::Model as TopUp;
 pub use super::entities::budgets::Model as Budget;
 use super::entities::budgets::{Column, Entity};
+use super::entities::{budget_spend, budget_thresholds, budget_top_ups};
 use super::{Store, StoreError};
 
 /// The number of a budget.
@@ -38,7 +41,8 @@ pub async fn list(store: &Store) -> Result<Vec<Budget>, StoreError> {
 /// Adds a budget; its `id` is ignored and the one that it got is returned.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where the scope or key does not exist, or where the budget names both or neither;
+/// [`StoreError::Conflict`] where the scope, key or model group does not exist, or where the budget does not name exactly
+/// one of scope, key and user;
 /// [`StoreError::Unavailable`].
 pub async fn create(store: &Store, budget: Budget) -> Result<BudgetId, StoreError> {
     store
@@ -95,6 +99,14 @@ pub async fn delete(store: &Store, id: BudgetId) -> Result<(), StoreError> {
                     .filter(budget_spend::Column::BudgetId.eq(id.0))
                     .exec(transaction)
                     .await?;
+                budget_top_ups::Entity::delete_many()
+                    .filter(budget_top_ups::Column::BudgetId.eq(id.0))
+                    .exec(transaction)
+                    .await?;
+                budget_thresholds::Entity::delete_many()
+                    .filter(budget_thresholds::Column::BudgetId.eq(id.0))
+                    .exec(transaction)
+                    .await?;
                 let deleted = Entity::delete_by_id(id.0).exec(transaction).await?;
                 if deleted.rows_affected == 0 { Err(StoreError::NotFound("budget")) } else { Ok(()) }
             })
@@ -121,4 +133,84 @@ pub async fn spend_since(store: &Store, since_ms: i64) -> Result<Vec<Spend>, Sto
             settled_nano: row.settled_nano,
         })
         .collect())
+}
+
+/// The budget with this number.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn get(store: &Store, id: BudgetId) -> Result<Budget, StoreError> {
+    Entity::find_by_id(id.0).one(&store.read).await?.ok_or(StoreError::NotFound("budget"))
+}
+
+/// Every top-up that counts at `now_ms` or later, by budget and time.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn top_ups(store: &Store, now_ms: i64) -> Result<Vec<TopUp>, StoreError> {
+    use budget_top_ups::Column as C;
+    Ok(budget_top_ups::Entity::find()
+        .filter(C::UntilMs.is_null().or(C::UntilMs.gt(now_ms)))
+        .order_by_asc(C::BudgetId)
+        .order_by_asc(C::CreatedMs)
+        .all(&store.read)
+        .await?)
+}
+
+/// Adds a top-up.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the budget does not exist or the amount is not above zero;
+/// [`StoreError::Unavailable`].
+pub async fn top_up(store: &Store, top_up: TopUp) -> Result<(), StoreError> {
+    let row = top_up.into_active_model().reset_all();
+    budget_top_ups::Entity::insert(row).exec_without_returning(&store.write).await?;
+    Ok(())
+}
+
+/// The thresholds that were noted for windows that began at or after `since_ms`, and for those that never end: budget,
+/// start of the window, per cent.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn noted_thresholds(store: &Store, since_ms: i64) -> Result<Vec<(BudgetId, i64, u16)>, StoreError> {
+    use budget_thresholds::Column as C;
+    let rows = budget_thresholds::Entity::find()
+        .filter(C::WindowStartMs.gte(since_ms).or(C::WindowStartMs.eq(0)))
+        .all(&store.read)
+        .await?;
+    let percent = |percent: i64| u16::try_from(percent).unwrap_or(u16::MAX);
+    Ok(rows
+        .into_iter()
+        .map(|row| (BudgetId(row.budget_id), row.window_start_ms, percent(row.percent)))
+        .collect())
+}
+
+/// Notes that a threshold was reached; `false` where that was noted before.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the budget does not exist; [`StoreError::Unavailable`].
+pub async fn note_threshold(
+    store: &Store,
+    budget: BudgetId,
+    window_start_ms: i64,
+    percent: u16,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    use budget_thresholds::Column as C;
+    let row = budget_thresholds::ActiveModel {
+        budget_id: Set(budget.0),
+        window_start_ms: Set(window_start_ms),
+        percent: Set(i64::from(percent)),
+        reached_ms: Set(now_ms),
+    };
+    let noted = budget_thresholds::Entity::insert(row)
+        .on_conflict(OnConflict::columns([C::BudgetId, C::WindowStartMs, C::Percent]).do_nothing().to_owned())
+        .exec_without_returning(&store.write)
+        .await;
+    match noted {
+        Ok(rows) => Ok(rows > 0),
+        Err(sea_orm::DbErr::RecordNotInserted) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -31,7 +31,7 @@ const STATEMENTS: usize = 256;
 const PAGE_BYTES: u32 = 8192;
 /// Pages of the write-ahead log that are moved into the database together. Each commit writes the ends of the
 /// same few trees; the fewer checkpoints, the fewer times these are moved.
-const CHECKPOINT_PAGES: &str = "4096";
+const CHECKPOINT_PAGES: &str = "1024";
 
 /// How long the database may take to say that it is there.
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,16 +91,16 @@ impl Store {
         Ok(Self { write, read, backend: Backend::Sqlite })
     }
 
-    /// Becomes the server that writes to this database, until [`Store::close`] or the end of the process. On
-    /// PostgreSQL no second one can; on SQLite the file belongs to one machine, and a second writer is noticed by
-    /// the group commit.
+    /// Becomes the one server that writes to this database, until [`Store::close`] or the end of the process; waits
+    /// up to `wait` for another one that is about to go. On PostgreSQL nobody else can claim it then. On SQLite the
+    /// file belongs to one machine, and a second writer is noticed by the group commit.
     ///
     /// # Errors
     /// [`StoreError::Taken`] where another server does; [`StoreError::Unavailable`].
-    pub async fn claim(&self) -> Result<(), StoreError> {
+    pub async fn claim(&self, wait: Duration) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite => Ok(()),
-            Backend::Postgres(writer) => writer.claim().await,
+            Backend::Postgres(writer) => writer.claim(wait).await,
         }
     }
 
@@ -184,7 +184,7 @@ impl Store {
     }
 
     /// Begins a transaction; on SQLite it holds the write lock from its first statement on.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

@@ -22,7 +22,7 @@ pub struct DecisionRow {
     /// The model that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// How it ended so far, such as `forwarding`, `answered`, `denied`, `failed`.
+    /// How it ended so far: `running`, `allowed`, `denied`, `failed`; of a dry run `dry_allowed` or `dry_denied`.
     pub outcome: String,
     /// The endpoint that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]

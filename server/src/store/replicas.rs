@@ -25,6 +25,11 @@ impl ReplicaNumber {
         Self(id >> SEQUENCE_BITS)
     }
 
+    /// The replica of this number.
+    pub(crate) const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The number itself.
     pub(crate) const fn get(self) -> i64 {
         self.0

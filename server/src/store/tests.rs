@@ -107,6 +107,7 @@ async fn a_budget_belongs_to_a_scope_or_to_a_key() {
         id: 99,
         scope: scope.map(Into::into),
         key_id: key.map(Into::into),
+        owner: None,
         model_group: None,
         window: "month".into(),
         limit_nano: 5,

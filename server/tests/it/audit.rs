@@ -120,6 +120,53 @@ fn second_opinion(export: &[u8], receipt: &[u8], bad_receipt: &[u8], key: &Publi
     }
 }
 
+/// A server's life is in its log: starts with what it started with, stops in good order, policies that came into force.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_stops_and_policies_are_recorded() {
+    let app = TestApp::start().await;
+    let digest = app.app().gateway.snapshot.load().bundle_digest.clone();
+    let folder = app.finish().await;
+    let bundle = folder.path().join("bundle");
+    for (name, text) in bailiwick_policy::BundleSource::starter().files {
+        let path = bundle.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    std::fs::write(bundle.join("README.md"), "Ours.").unwrap();
+    let rules = std::fs::read_dir(bundle.join("rules")).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("{text}\n# Ours.\n")).unwrap();
+    let open = |bundle: Option<std::path::PathBuf>| {
+        let mut config =
+            bailiwick::app::Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("data"));
+        config.bundle = bundle;
+        bailiwick::app::App::open(config, None)
+    };
+    let grace = std::time::Duration::from_secs(5);
+    open(None).await.unwrap().close(grace).await;
+    let last = open(Some(bundle)).await.unwrap();
+    let audit = &last.gateway.audit;
+    let (export, _) = audit.export(bailiwick::audit::ExportRequest::default(), Vec::new()).await.unwrap();
+    let (_, records) = crate::books::read_export(&export, Some(audit.public_key()));
+    let life: Vec<_> = records
+        .iter()
+        .filter(|record| ["start", "stop", "policy"].contains(&record.header.kind.as_str()))
+        .collect();
+    let kinds: Vec<&str> = life.iter().map(|record| record.header.kind.as_str()).collect();
+    assert_eq!(kinds, ["start", "policy", "stop", "start", "stop", "start", "policy"]);
+    let start = &life[0].sections["start"];
+    assert_eq!((&start["version"], &start["simulated"]), (&json!(env!("CARGO_PKG_VERSION")), &json!(true)));
+    assert_eq!(start["config"], life[3].sections["start"]["config"]);
+    assert_ne!(start["config"], life[5].sections["start"]["config"], "another bundle is configured");
+    assert_eq!(life[0].header.digests["bundle"], digest);
+    assert_eq!(life[1].sections["policy"], json!({ "to": digest }));
+    let now = last.gateway.snapshot.load().bundle_digest.clone();
+    assert_ne!(now, digest);
+    assert_eq!(life[6].sections["policy"], json!({ "from": digest, "to": now }));
+    assert_eq!(life[2].sections["stop"], json!({ "unsettled": 0 }));
+    last.close(grace).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_wrong_keys_are_one_record() {
     let app = TestApp::start().await;

@@ -340,8 +340,20 @@ async fn a_dry_run_decides_and_sends_nothing() {
 
     assert!(app.received().is_empty());
     assert_eq!(app.spend().await.values().sum::<i64>(), 0);
-    // The two exports themselves are records.
-    assert_eq!(app.records().await.len(), before + 1);
+    // Four dry runs were recorded, as such; explanations are not. The export itself is a record too.
+    let records = app.records().await;
+    let recorded: Vec<&str> = records[before..].iter().map(|record| record.header.kind.as_str()).collect();
+    assert_eq!(recorded, ["dry_run", "dry_run", "dry_run", "dry_run", "export"]);
+    let list = app.admin(reqwest::Method::GET, "/api/v1/decisions", None).await.is(200).json();
+    let rows = list["decisions"].as_array().unwrap();
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["dry_run"] == true), "{list}");
+    assert_eq!((&rows[0]["outcome"], &rows[0]["code"]), (&json!("denied"), &json!("no_eligible_endpoint")));
+    assert_eq!((&rows[3]["outcome"], &rows[3]["endpoint"]), (&json!("allowed"), &json!(IN_THE_EU[0])));
+    for row in rows {
+        let receipt = app.get(&format!("/v1/decisions/{}", row["id"].as_str().unwrap()), "support").await;
+        let receipt = bailiwick_ledger::Receipt::parse(&receipt.is(200).body).unwrap();
+        assert_eq!(receipt.verify(Some(&app.public_key())).unwrap().records.len(), 1);
+    }
     app.finish().await;
 }
 

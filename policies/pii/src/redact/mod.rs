@@ -13,7 +13,7 @@ pub use vault::Vault;
 
 use key::Purpose;
 
-use crate::json::StringTracker;
+use crate::json::{Embedded, Follower, View, number_around, quote};
 use crate::{EntityCounts, Finding};
 
 /// What stands for a masked value. Its length tells nothing.
@@ -28,6 +28,16 @@ pub enum Mode {
     /// A JSON text, as carried (unescaped once) by the string of a tool call's arguments. Values are
     /// JSON-escaped when they are put back, and a number that is replaced becomes a string.
     JsonString,
+    /// Plain text that goes to a tool: the input of a custom tool. Like [`Mode::Text`], but values are put back
+    /// only where they may be put into the arguments of tool calls.
+    ToolText,
+}
+
+impl Mode {
+    /// Whether what it stands for goes to a tool.
+    pub const fn is_for_tools(self) -> bool {
+        matches!(self, Self::JsonString | Self::ToolText)
+    }
 }
 
 /// Replaces the values of `findings` in `text` as `plan` says and counts what it replaced. `None` if nothing
@@ -43,13 +53,48 @@ pub fn redact(
     vault: &mut Vault,
     counts: &mut EntityCounts,
 ) -> Option<String> {
-    redact_as(Mode::Text, text, findings, plan, key, vault, counts)
+    redact_from(Mode::Text, Source { text, view: None }, findings, plan, key, vault, counts)
 }
 
-/// Like [`redact`], for a text of the given mode: with [`Mode::JsonString`] a JSON text stays one.
-pub fn redact_as(
+/// Like [`redact`], for a text that is JSON or looks like it. `findings` are those of a scan of [`Embedded::text`]; what
+/// comes back is the text as it was written, with the values replaced however they were written. With
+/// [`Mode::JsonString`] a JSON text stays one.
+pub fn redact_embedded(
     mode: Mode,
-    text: &str,
+    embedded: &Embedded,
+    findings: &[Finding],
+    plan: &RedactionPlan,
+    key: &TokenKey,
+    vault: &mut Vault,
+    counts: &mut EntityCounts,
+) -> Option<String> {
+    let source = Source { text: embedded.text(), view: Some(embedded.view()) };
+    redact_from(mode, source, findings, plan, key, vault, counts)
+}
+
+/// A text as it is understood, and how it is written where that differs.
+#[derive(Clone, Copy)]
+struct Source<'t> {
+    text: &'t str,
+    view: Option<&'t View>,
+}
+
+impl Source<'_> {
+    fn written(self, start: usize, end: usize, out: &mut String) {
+        match self.view {
+            Some(view) => view.written(start, end, out),
+            None => out.push_str(self.text.get(start..end).unwrap_or_default()),
+        }
+    }
+
+    fn widen(self, start: usize, end: usize) -> (usize, usize) {
+        self.view.map_or((start, end), |view| view.widen(start, end))
+    }
+}
+
+fn redact_from(
+    mode: Mode,
+    source: Source<'_>,
     findings: &[Finding],
     plan: &RedactionPlan,
     key: &TokenKey,
@@ -59,39 +104,48 @@ pub fn redact_as(
     if plan.is_empty() {
         return None;
     }
-    let around = Around::new(text);
+    let around = Around::new(source.text);
     let mut out = String::new();
-    let (mut done, mut tracked) = (0, 0);
-    let mut strings = StringTracker::default();
+    let mut done = 0;
+    let mut place = Follower::json();
     for finding in findings {
         let Some(redaction) = plan.applies_to(finding) else { continue };
-        if finding.start < done {
+        let (mut start, mut end) = source.widen(finding.start, finding.end);
+        if start < done {
             continue;
         }
-        let (mut start, mut end, mut quote) = (finding.start, finding.end, "");
+        let Some(value) = source.text.get(start..end).filter(|value| !value.is_empty()) else { continue };
+        let mut mark = "";
         if mode == Mode::JsonString {
-            strings.advance(text.get(tracked..start).unwrap_or_default());
-            tracked = start;
-            if strings.in_string() {
-                start += strings.escape_left(text.get(start..).unwrap_or_default());
+            // Up to the finding, then, where that is a number, up to the number.
+            let mut before = String::new();
+            source.written(done, start, &mut before);
+            let mut here = place;
+            here.advance(&before);
+            if here.in_string() {
+                place = here;
+                place.skip();
+            } else {
+                mark = quote(here.escapes());
+                (start, end) = number_around(source.text, start, end, done);
+                before.clear();
+                source.written(done, start, &mut before);
+                place.advance(&before);
             }
+            out.push_str(&before);
+        } else {
+            source.written(done, start, &mut out);
         }
-        let Some(value) = text.get(start..end).filter(|value| !value.is_empty()) else { continue };
-        if mode == Mode::JsonString && !strings.in_string() {
-            (start, end) = crate::json::number_around(text, start.max(done), end, done);
-            quote = "\"";
-        }
-        out.push_str(text.get(done..start).unwrap_or_default());
-        out.push_str(quote);
+        out.push_str(mark);
         out.push_str(&replacement(finding, value, redaction, key, vault, &around));
-        out.push_str(quote);
+        out.push_str(mark);
         counts.add(finding.entity);
         done = end;
     }
     if done == 0 {
         return None;
     }
-    out.push_str(text.get(done..).unwrap_or_default());
+    source.written(done, source.text.len(), &mut out);
     Some(out)
 }
 

@@ -71,7 +71,8 @@ fn first<const N: usize>(digest: &Digest) -> [u8; N] {
     out
 }
 
-/// `value` with its separators kept, its first letters and digits taken from `head`, the rest from the digest.
+/// `value` with its separators kept, but for those that JSON would escape, its first letters and digits taken from
+/// `head`, the rest from the digest.
 fn refill(value: &str, digest: &Digest, head: &str) -> String {
     let mut head = head.chars();
     let mut digits = digest.iter().cycle().map(|byte| char::from(b'0' + byte % 10));
@@ -79,7 +80,7 @@ fn refill(value: &str, digest: &Digest, head: &str) -> String {
     for c in value.chars() {
         if c.is_alphanumeric() {
             out.extend(head.next().or_else(|| digits.next()));
-        } else if c.is_ascii() {
+        } else if c.is_ascii_graphic() && !matches!(c, '"' | '\\') {
             out.push(c);
         } else {
             out.push(' ');

@@ -10,13 +10,17 @@
 //! word or private key exceeds [`Guard::WINDOW`] bytes. One that does is decided on what there is of it, and
 //! if that much is a finding, the rest of the word is swallowed with it.
 //!
-//! *Blind spots.* Those of the recognizers; an entity that the model spreads over several of its texts
+//! *JSON.* In [`Mode::JsonString`], and in a text that begins with `{` or `[`, the scan reads what the strings say
+//! behind their escapes, in JSON texts inside strings too, four levels in all. What no redaction touches goes out as it
+//! was written.
+//!
+//! *Blind spots.* Those of the recognizers; two keys of one object that redaction makes the same; an entity that the model spreads over several of its texts
 //! (choices, tool calls, messages); context words further back than the recognizers look.
 
 use std::sync::Arc;
 
 use super::{Restorer, window};
-use crate::json::{StringTracker, number_around};
+use crate::json::{Follower, View, is_number_value, number_around, quote};
 use crate::redact::{Around, replacement};
 use crate::{Detector, EntityCounts, Finding, Mode, RedactionPlan, TokenKey, Vault};
 
@@ -37,12 +41,13 @@ pub struct Guard {
     vault: Vault,
     restorer: Restorer,
     /// Decided text kept as context, then undecided text.
-    buffer: String,
+    view: View,
     /// Where the undecided text begins in the buffer.
     decided: usize,
     /// Whether the rest of a redacted word is being dropped.
     swallowing: bool,
-    strings: StringTracker,
+    /// Follows what is decided.
+    place: Follower,
     redacted: EntityCounts,
     found: EntityCounts,
     scratch: Vec<Finding>,
@@ -71,10 +76,10 @@ impl Guard {
             known,
             vault: Vault::new(),
             restorer: Restorer::new(vault, mode),
-            buffer: String::new(),
+            view: View::new(beginning(mode)),
             decided: 0,
             swallowing: false,
-            strings: StringTracker::default(),
+            place: beginning(mode),
             redacted: EntityCounts::default(),
             found: EntityCounts::default(),
             scratch: Vec::new(),
@@ -86,14 +91,17 @@ impl Guard {
         if self.plan.is_empty() {
             self.restorer.push(chunk, out);
         }
-        let chunk = self.unswallowed(chunk);
-        self.buffer.push_str(chunk);
-        let undecided = self.buffer.get(self.decided..).unwrap_or_default();
+        let before = self.view.text().len();
+        self.view.push(chunk);
+        if self.swallowing && !self.swallow(before) {
+            return;
+        }
+        let undecided = self.view.text().get(self.decided..).unwrap_or_default();
         let mut until = self.decided + window::decided(undecided);
         // What a whole-number chain begins before, or a key, stays as it is; only the window forces a cut.
         let forced = until == self.decided && undecided.len() > Self::WINDOW;
         if forced {
-            until = self.buffer.len();
+            until = self.view.text().len();
         }
         if until > self.decided {
             self.decide(until, forced, out);
@@ -102,12 +110,15 @@ impl Guard {
 
     /// Appends to `out` what was held back. The guard can then take another text.
     pub fn finish(&mut self, out: &mut String) {
-        self.decide(self.buffer.len(), false, out);
+        self.view.end();
+        if !self.swallowing {
+            self.decide(self.view.text().len(), false, out);
+        }
         self.restorer.finish(out);
-        self.buffer.clear();
+        self.view = View::new(beginning(self.mode));
         self.decided = 0;
         self.swallowing = false;
-        self.strings = StringTracker::default();
+        self.place = beginning(self.mode);
     }
 
     /// How many findings were redacted so far.
@@ -120,26 +131,25 @@ impl Guard {
         &self.found
     }
 
-    /// The part of `chunk` after a word that is being swallowed.
-    fn unswallowed<'c>(&mut self, chunk: &'c str) -> &'c str {
-        if !self.swallowing {
-            return chunk;
+    /// Leaves out what came from `before` on, up to the end of the word; whether it ended.
+    fn swallow(&mut self, before: usize) -> bool {
+        let came = self.view.text().get(before..).unwrap_or_default();
+        let end = came.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>'));
+        let (from, _) = self.view.widen(before + end.unwrap_or(came.len()), 0);
+        self.decided = from.max(before);
+        self.swallowing = end.is_none();
+        if self.swallowing {
+            self.forget();
         }
-        match chunk.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>')) {
-            Some(end) => {
-                self.swallowing = false;
-                chunk.get(end..).unwrap_or_default()
-            }
-            None => "",
-        }
+        !self.swallowing
     }
 
     /// Emits the buffer up to `until`, or to before a finding that crosses it.
     fn decide(&mut self, until: usize, forced: bool, out: &mut String) {
         let mut findings = std::mem::take(&mut self.scratch);
         findings.clear();
-        self.detector.scan(&self.buffer, &mut findings);
-        let mut until = until;
+        self.detector.scan(self.view.text(), &mut findings);
+        let (mut until, _) = self.view.widen(until, until);
         if let Some(crossing) = findings.iter().find(|f| f.start < until && f.end > until) {
             until = crossing.start.max(self.decided);
         }
@@ -150,7 +160,7 @@ impl Guard {
             self.found.add(finding.entity);
             if let Some(redaction) = self.plan.applies_to(finding) {
                 self.replace(finding, redaction, out);
-                self.swallowing |= forced && finding.end == self.buffer.len();
+                self.swallowing |= forced && finding.end == self.view.text().len();
             }
         }
         self.scratch = findings;
@@ -159,62 +169,72 @@ impl Guard {
     }
 
     fn replace(&mut self, finding: &Finding, redaction: crate::Redaction, out: &mut String) {
-        let (mut start, mut end, mut quote) = (finding.start, finding.end, "");
-        if self.mode == Mode::JsonString {
-            let mut strings = self.strings;
-            strings.advance(self.buffer.get(self.decided..start).unwrap_or_default());
-            if strings.in_string() {
-                start += strings.escape_left(self.buffer.get(start..).unwrap_or_default());
-                if start >= end {
-                    return;
-                }
-            } else {
-                (start, end) = number_around(&self.buffer, start, end, self.decided);
-                quote = "\"";
+        let (mut start, mut end) = self.view.widen(finding.start, finding.end);
+        let held = start..end;
+        let mut mark = "";
+        let mut here = self.place;
+        let mut before = String::new();
+        self.view.written(self.decided, start, &mut before);
+        here.advance(&before);
+        if here.is_json() && !here.in_string() {
+            let text = self.view.text();
+            let (first, last) = number_around(text, start, end, self.decided);
+            if self.mode == Mode::JsonString || is_number_value(text, first, last) {
+                mark = quote(here.escapes());
+                (start, end) = (first, last);
             }
         }
-        let held = start.max(finding.start)..finding.end;
         self.emit(start, out);
         // A placeholder cannot begin before a redacted value and end after it.
-        self.restorer.finish(out);
-        let value = self.buffer.get(held).unwrap_or_default();
+        self.restorer.flush(out);
+        self.restorer.skip();
+        let value = self.view.text().get(held).unwrap_or_default();
         // Judged by the value alone, so that it does not depend on where the text was cut.
         let stand_in = replacement(finding, value, redaction, &self.key, &mut self.vault, &Around::default());
-        for part in [quote, &stand_in, quote] {
+        for part in [mark, &stand_in, mark] {
             out.push_str(part);
         }
         self.redacted.add(finding.entity);
-        self.strings.advance(self.buffer.get(start..end).unwrap_or_default());
+        self.place.skip();
         self.decided = end;
     }
 
     /// Passes the buffer up to `until` on to the restorer.
     fn emit(&mut self, until: usize, out: &mut String) {
-        let text = self.buffer.get(self.decided..until).unwrap_or_default();
-        if self.mode == Mode::JsonString {
-            self.strings.advance(text);
+        if until <= self.decided {
+            return;
         }
-        if !self.plan.is_empty() {
-            self.restorer.push(text, out);
+        if self.view.is_plain() {
+            let text = self.view.text().get(self.decided..until).unwrap_or_default();
+            self.place.advance(text);
+            if !self.plan.is_empty() {
+                self.restorer.push(text, out);
+            }
+        } else if !self.plan.is_empty() {
+            let mut text = String::with_capacity(until - self.decided);
+            self.view.written(self.decided, until, &mut text);
+            self.place.advance(&text);
+            self.restorer.push(&text, out);
         }
-        self.decided = self.decided.max(until);
+        self.decided = until;
     }
 
     /// Drops decided text that is too far back to matter.
     fn forget(&mut self) {
-        let mut drop = self.decided.saturating_sub(CONTEXT);
+        let drop = self.decided.saturating_sub(CONTEXT);
         if drop < CONTEXT {
             return;
         }
-        while !self.buffer.is_char_boundary(drop) {
-            drop -= 1;
-        }
-        self.buffer.drain(..drop);
-        self.decided -= drop;
+        self.decided -= self.view.forget(drop);
     }
 
     fn is_placeholder(&self, finding: &Finding) -> bool {
-        let value = finding.value(&self.buffer).unwrap_or_default();
+        let value = finding.value(self.view.text()).unwrap_or_default();
         self.known.binary_search_by(|known| known.as_str().cmp(value)).is_ok()
     }
+}
+
+/// Where a text begins.
+fn beginning(mode: Mode) -> Follower {
+    if mode == Mode::JsonString { Follower::json() } else { Follower::text() }
 }

@@ -2,13 +2,14 @@
 //!
 //! *Window.* It holds back only the longest end of the text that could still become a placeholder, so never
 //! more than the longest placeholder of the vault, and nothing while no `<` (or first letter of a surrogate)
-//! is near. *Blind spots.* A placeholder that the model changed, in case or by a space within it, is not
-//! restored. In [`Mode::JsonString`] the angle brackets may be written as `\u003c` and `\u003e`, as Go's JSON
-//! encoder writes them; other needless escapes are not undone.
+//! is near. *JSON.* Values are escaped as the place needs it: in [`Mode::JsonString`], and in a text that begins
+//! with `{` or `[`, which is taken for JSON; JSON in its strings is followed into. *Blind spots.* A placeholder that
+//! the model changed, in case or by a space within it, is not restored. In [`Mode::JsonString`] the angle brackets may
+//! be written as `\u003c` and `\u003e`, as Go's JSON encoder writes them; other needless escapes are not undone.
 
 use zeroize::Zeroizing;
 
-use crate::json::escape_into;
+use crate::json::{Follower, escape_into};
 use crate::{Mode, Vault};
 
 /// Restores placeholders on one stream of text.
@@ -20,26 +21,24 @@ pub struct Restorer {
     /// Whether a placeholder starts with a byte.
     first: [bool; 256],
     pending: String,
+    mode: Mode,
+    place: Follower,
 }
 
 impl Restorer {
-    /// A restorer for what `vault` lets be restored: into text in [`Mode::Text`], into the arguments of tool
-    /// calls in [`Mode::JsonString`].
+    /// A restorer for what `vault` lets be restored: into text in [`Mode::Text`], into what goes to a tool in the other
+    /// modes.
     pub fn new(vault: &Vault, mode: Mode) -> Self {
-        let json = mode == Mode::JsonString;
         let mut table = Vec::new();
-        for (placeholder, value) in vault.restorable(json) {
-            if json {
-                let mut escaped = Zeroizing::new(String::with_capacity(value.len() + 2));
-                escape_into(value, &mut escaped);
-                let spelt_out = placeholder.replace('<', "\\u003c").replace('>', "\\u003e");
-                if spelt_out != placeholder {
-                    table.push((spelt_out, escaped.clone()));
+        for (placeholder, value) in vault.restorable(mode.is_for_tools()) {
+            if mode == Mode::JsonString && placeholder.contains('<') {
+                for escape in ["\\u003", "\\\\u003"] {
+                    let spelt_out =
+                        placeholder.replace('<', &format!("{escape}c")).replace('>', &format!("{escape}e"));
+                    table.push((spelt_out, value.clone()));
                 }
-                table.push((placeholder.to_owned(), escaped));
-            } else {
-                table.push((placeholder.to_owned(), value.clone()));
             }
+            table.push((placeholder.to_owned(), value.clone()));
         }
         table.sort_by(|a, b| a.0.cmp(&b.0));
         let mut lengths: Vec<usize> = table.iter().map(|(placeholder, _)| placeholder.len()).collect();
@@ -51,7 +50,7 @@ impl Restorer {
                 *slot = true;
             }
         }
-        Self { table, lengths, first, pending: String::new() }
+        Self { table, lengths, first, pending: String::new(), mode, place: beginning(mode) }
     }
 
     /// Takes the next chunk and appends to `out` what is certain.
@@ -70,8 +69,19 @@ impl Restorer {
 
     /// Appends to `out` what was held back. The restorer can then take another text.
     pub fn finish(&mut self, out: &mut String) {
+        self.flush(out);
+        self.place = beginning(self.mode);
+    }
+
+    /// Appends to `out` what was held back, within a text.
+    pub(super) fn flush(&mut self, out: &mut String) {
         let text = std::mem::take(&mut self.pending);
         self.restore(&text, true, out);
+    }
+
+    /// Something of the text did not come here.
+    pub(super) fn skip(&mut self) {
+        self.place.skip();
     }
 
     /// How many bytes are held back.
@@ -80,27 +90,36 @@ impl Restorer {
     }
 
     /// Restores as far as is certain; the place from which it is not.
-    fn restore(&self, text: &str, last: bool, out: &mut String) -> usize {
-        let mut done = 0;
-        let mut at = 0;
+    fn restore(&mut self, text: &str, last: bool, out: &mut String) -> usize {
+        let mut place = self.place;
+        let pass = |from: usize, to: usize, place: &mut Follower, out: &mut String| {
+            let piece = text.get(from..to).unwrap_or_default();
+            if !self.table.is_empty() {
+                place.advance(piece);
+            }
+            out.push_str(piece);
+        };
+        let (mut done, mut at, mut kept) = (0, 0, text.len());
         while let Some(ahead) = self.next_start(text, at) {
             let rest = text.get(ahead..).unwrap_or_default();
             if !last && self.could_grow(rest) {
-                out.push_str(text.get(done..ahead).unwrap_or_default());
-                return ahead;
+                kept = ahead;
+                break;
             }
             match self.longest(rest) {
                 Some((placeholder, value)) => {
-                    out.push_str(text.get(done..ahead).unwrap_or_default());
-                    out.push_str(value);
+                    pass(done, ahead, &mut place, out);
+                    escape_into(value, place.escapes(), out);
+                    place.skip();
                     at = ahead + placeholder.len();
                     done = at;
                 }
                 None => at = ahead + 1,
             }
         }
-        out.push_str(text.get(done..).unwrap_or_default());
-        text.len()
+        pass(done, kept, &mut place, out);
+        self.place = place;
+        kept
     }
 
     /// The next place where a placeholder could start.
@@ -132,4 +151,9 @@ impl std::fmt::Debug for Restorer {
             .field("held", &self.pending.len())
             .finish()
     }
+}
+
+/// Where a text begins.
+fn beginning(mode: Mode) -> Follower {
+    if mode == Mode::JsonString { Follower::json() } else { Follower::text() }
 }

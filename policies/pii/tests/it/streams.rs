@@ -4,7 +4,7 @@ use bailiwick_pii::stream::{Guard, Restorer};
 use bailiwick_pii::{EntityCounts, How, Mode, RedactionPlan, TokenKey, Vault, redact};
 use proptest::prelude::*;
 
-use crate::text::{VALUES, cut, detector, mixture, plan, scan};
+use crate::text::{UNMISTAKABLE, VALUES, cut, detector, json, mixture, plan, scan};
 
 const KEY: TokenKey = TokenKey::new([9; 32]);
 
@@ -55,7 +55,11 @@ proptest! {
         let pieces = run(&mut many, &cut(&text, &cuts));
         prop_assert_eq!(&whole, &pieces, "{:?}", text);
         prop_assert_eq!(one.found(), many.found());
-        // And it is what redacting the whole text gives, up to placeholders that the text holds already.
+        // And it is what redacting the whole text gives, up to placeholders that the text holds already. What begins like
+        // JSON is read as JSON, so that a number in it becomes a string.
+        if text.trim_start().starts_with(['{', '[']) {
+            return Ok(());
+        }
         let mut counts = EntityCounts::default();
         let redacted = redact(&text, &scan(&text), &plan(how), &KEY, &mut Vault::new(), &mut counts).unwrap_or(text);
         prop_assert_eq!(whole, redacted);
@@ -81,6 +85,31 @@ proptest! {
         let out = run(&mut guard(plan(how), &Vault::new(), Mode::JsonString), &cut(&json, &cuts));
         prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{:?}", out);
         prop_assert!(!out.contains("4111111111111111"));
+    }
+}
+
+proptest! {
+    // Each case runs once for every place to cut at.
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_escape_hides_a_value_however_it_is_cut(json in json(), text: bool, how in proptest::sample::select(&How::ALL[..])) {
+        let mode = if text { Mode::Text } else { Mode::JsonString };
+        let written = json.written.as_str();
+        let whole = run(&mut guard(plan(how), &Vault::new(), mode), &[written]);
+        let parsed = json.parse(&whole);
+        prop_assert!(parsed.is_some(), "{:?}", whole);
+        for said in parsed.iter().flatten() {
+            for value in UNMISTAKABLE {
+                prop_assert!(!said.contains(value), "{:?} in {:?}", value, whole);
+            }
+        }
+        for cut in (1..written.len()).filter(|cut| written.is_char_boundary(*cut)) {
+            let (head, tail) = written.split_at(cut);
+            prop_assert_eq!(&run(&mut guard(plan(how), &Vault::new(), mode), &[head, tail]), &whole, "{}", cut);
+        }
+        let single: Vec<&str> = written.split("").collect();
+        prop_assert_eq!(&run(&mut guard(plan(how), &Vault::new(), mode), &single), &whole);
     }
 }
 

@@ -104,3 +104,87 @@ pub(crate) fn cut<'t>(text: &'t str, cuts: &[u16]) -> Vec<&'t str> {
     places.sort_unstable();
     places.windows(2).map(|w| &text[w[0]..w[1]]).collect()
 }
+
+/// Values that are found wherever they stand between blanks.
+pub(crate) const UNMISTAKABLE: &[&str] =
+    &["anna.lang@kunde.example", "DE02120300000000202051", "4111 1111\t1111 1111", "ines@b.example"];
+
+/// A JSON text with JSON texts in its strings.
+#[derive(Debug, Clone)]
+pub(crate) struct Json {
+    pub(crate) written: String,
+    depth: usize,
+}
+
+impl Json {
+    /// What its innermost strings say, keys included; `None` where it is no JSON.
+    pub(crate) fn parse(&self, text: &str) -> Option<Vec<String>> {
+        let mut said = Vec::new();
+        said_by(&serde_json::from_str(text).ok()?, self.depth, &mut said)?;
+        Some(said)
+    }
+}
+
+fn said_by(value: &serde_json::Value, depth: usize, said: &mut Vec<String>) -> Option<()> {
+    match value {
+        serde_json::Value::String(text) if depth > 0 && text.trim_start().starts_with(['{', '[']) => {
+            said_by(&serde_json::from_str(text).ok()?, depth - 1, said)?;
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                said_by(item, depth, said)?;
+            }
+        }
+        serde_json::Value::Object(members) => {
+            for (key, member) in members {
+                said.push(key.clone());
+                said_by(member, depth, said)?;
+            }
+        }
+        other => said.push(other.as_str().map_or_else(|| other.to_string(), str::to_owned)),
+    }
+    Some(())
+}
+
+/// `text` as a JSON string, with some of its characters escaped that need not be.
+fn written(text: &str, needless: u64) -> String {
+    let mut out = String::from("\"");
+    for (at, c) in text.chars().enumerate() {
+        if needless >> (at % 64) & 1 == 1 {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            let quoted = serde_json::Value::from(c.to_string()).to_string();
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        }
+    }
+    out + "\""
+}
+
+/// A JSON text that holds unmistakable values among harmless ones, written with needless escapes, up to three levels deep.
+pub(crate) fn json() -> impl Strategy<Value = Json> {
+    let word = || {
+        prop_oneof![
+            2 => proptest::sample::select(UNMISTAKABLE).prop_map(str::to_owned),
+            1 => proptest::sample::select(&["hello", "é 😀", "a \\ b", "\n", "say \"x\""][..]).prop_map(str::to_owned),
+        ]
+    };
+    let text = proptest::collection::vec(word(), 0..4).prop_map(|words| words.join(" "));
+    let member = (word(), text, any::<u64>(), any::<u64>());
+    (proptest::collection::vec(member, 0..3), proptest::collection::vec(any::<u64>(), 0..3)).prop_map(
+        |(members, levels)| {
+            let members: Vec<String> = members
+                .iter()
+                .enumerate()
+                .map(|(at, (key, text, one, other))| {
+                    format!("{}:{}", written(&format!("{at} {key}"), *one), written(text, *other))
+                })
+                .collect();
+            let mut json = format!("{{{}}}", members.join(","));
+            // An escaped bracket would not begin a text that is followed into: no reader does that.
+            for needless in &levels {
+                json = format!("[1, {}]", written(&json, needless & !1));
+            }
+            Json { written: json, depth: levels.len() }
+        },
+    )
+}

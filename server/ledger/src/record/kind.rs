@@ -14,6 +14,8 @@ pub enum Kind {
     Decision,
     /// One try at one endpoint is about to leave.
     Attempt,
+    /// A request was decided and that was all that was asked for: nothing was sent.
+    DryRun,
     /// How an attempt ended: usage, cost, status.
     Outcome,
     /// A request was refused.
@@ -40,9 +42,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Decision,
         Self::Attempt,
+        Self::DryRun,
         Self::Outcome,
         Self::Refusal,
         Self::RefusedAuthentication,
@@ -62,6 +65,7 @@ impl Kind {
         match self {
             Self::Decision => "decision",
             Self::Attempt => "attempt",
+            Self::DryRun => "dry_run",
             Self::Outcome => "outcome",
             Self::Refusal => "refusal",
             Self::RefusedAuthentication => "refused_authentication",

@@ -22,7 +22,7 @@ async fn refused_meanwhile(log: TestLog, refuse: &str, allow: &str) {
     }
     log.store.sql(allow).await;
     let appended = log.audit.append(outcome("after", Some(budget))).await.unwrap();
-    assert_eq!(appended, Appended { leaf: 3, replica_sequence: 3 });
+    assert_eq!(appended, Appended { leaf: Some(3), replica_sequence: 3 });
     assert_eq!(budgets::spend_since(&log.store, 0).await.unwrap()[0].settled_nano, 4_000);
     let report = prove::export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
@@ -103,7 +103,7 @@ async fn a_database_that_another_process_locks_refuses_until_it_is_free() {
     assert!(matches!(refused, Err(AuditUnavailable::Database { .. })), "{refused:?}");
     assert!(began.elapsed() < std::time::Duration::from_secs(10));
     other.unlock().await;
-    assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, 1);
+    assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, Some(1));
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_second_writer_is_noticed_and_the_log_stays_shut() {
         let refused = log.audit.append(attempt("d3")).await;
         assert!(matches!(refused, Err(AuditUnavailable::Database { .. })), "{refused:?}");
     }
-    assert_eq!(other.append(attempt("d4")).await.unwrap().leaf, 2, "the one that is right goes on");
+    assert_eq!(other.append(attempt("d4")).await.unwrap().leaf, Some(2), "the one that is right goes on");
     other.close().await.unwrap();
     other_store.close().await;
 }

@@ -23,9 +23,9 @@ async fn child() {
             for turn in 0.. {
                 let decision = format!("p{start}-{task}-{turn}");
                 let first = audit.append(attempt(&decision)).await.unwrap();
-                println!("ack {} {decision} attempt", first.leaf);
+                println!("ack {} {decision} attempt", first.leaf.unwrap());
                 let second = audit.append(outcome(&decision, Some(budget))).await.unwrap();
-                println!("ack {} {decision} outcome", second.leaf);
+                println!("ack {} {decision} outcome", second.leaf.unwrap());
             }
         });
     }

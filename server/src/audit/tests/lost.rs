@@ -8,7 +8,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::store::StoreError;
 
 /// Stands between a log and its database. While it is deaf, what the database says is swallowed and the log finds
 /// its connection closed, but the database does not learn of that.
@@ -79,7 +78,7 @@ async fn a_commit_whose_answer_is_lost_is_told_as_what_it_was() {
     for round in 1..=5 {
         between.deaf.store(true, Ordering::SeqCst);
         let appended = log.audit.append(attempt(&format!("d{round}"))).await.unwrap();
-        assert_eq!(appended.leaf, round, "it was committed, and is told so");
+        assert_eq!(appended.leaf, Some(round), "it was committed, and is told so");
     }
     let report = prove::export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
@@ -103,7 +102,7 @@ async fn a_commit_that_is_still_under_way_does_not_happen_after_it_was_refused()
     let refused = log.audit.append(attempt("d1")).await;
     assert!(matches!(refused, Err(AuditUnavailable::Database { .. })), "{refused:?}");
     database::run(&url, "DROP TRIGGER wait ON records").await;
-    assert_eq!(log.audit.append(attempt("d2")).await.unwrap().leaf, 1);
+    assert_eq!(log.audit.append(attempt("d2")).await.unwrap().leaf, Some(1));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(log.audit.decision("d1").await.is_err(), "it must not appear later");
     let report = prove::export(&log, ExportRequest::default()).await;
@@ -149,16 +148,17 @@ async fn a_second_server_is_refused() {
         return;
     }
     let log = TestLog::new().await;
+    log.store.claim(Duration::ZERO).await.unwrap();
     log.audit.append(attempt("d1")).await.unwrap();
     let url = database::postgres_in(log.folder.path()).await.unwrap();
     let second = Store::open(&url).await.unwrap();
-    let refused = second.settle_commits().await;
+    let refused = second.claim(Duration::from_millis(300)).await;
     assert!(matches!(refused, Err(StoreError::Taken(_))), "{refused:?}");
     let text = refused.unwrap_err().to_string();
     assert!(text.contains("application `bailiwick`"), "{text}");
-    assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, 1, "the first goes on");
+    assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, Some(1), "the first goes on");
     // The second may as soon as the first has gone.
     log.stop().await;
-    second.claim().await.unwrap();
+    second.claim(Duration::from_secs(5)).await.unwrap();
     second.close().await;
 }

@@ -6,6 +6,7 @@ mod durable;
 mod load;
 mod lost;
 mod prove;
+mod replicas;
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::budgets::{self, Budget};
-use crate::store::scopes;
+use crate::store::{StoreError, scopes};
 use crate::testing::database;
 
 /// The database's file, where it is one.
@@ -55,6 +56,7 @@ impl TestLog {
             id: 0,
             scope: Some("/acme".into()),
             key_id: None,
+            owner: None,
             model_group: None,
             window: "day".into(),
             limit_nano: 1_000_000_000,
@@ -67,16 +69,22 @@ impl TestLog {
     }
 }
 
+/// The database of `folder`, of the kind that this run is on.
+async fn open_store(folder: &Path) -> Result<Store, StoreError> {
+    match database::postgres_in(folder).await {
+        Some(url) => Store::open(&url).await,
+        None => Store::open_file(&folder.join(FILE)).await,
+    }
+}
+
 async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenError> {
-    let store = match database::postgres_in(folder).await {
-        Some(url) => Store::open(&url).await?,
-        None => Store::open_file(&folder.join(FILE)).await?,
-    };
+    let store = open_store(folder).await?;
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
         replica: "r1".into(),
         key: load_or_create_key(&folder.join("log.key"))?,
         checkpoint_file: Some(folder.join("log.checkpoint")),
+        duty: None,
     };
     let audit = Audit::open(store.clone(), config, clock.clone()).await?;
     Ok((store, audit))

@@ -63,6 +63,10 @@ pub enum Behaviour {
     Compressed,
     /// Puts the request's credential header into the answer's text.
     EchoSecret,
+    /// Says just this: of a stream, one delta after the other; of a whole answer, the first as its message. `{0}` in it
+    /// stands for the first placeholder of the request, `{1}` for the next other one, and so on; `{0<}` for its
+    /// beginning and `{0>}` for the rest.
+    Say(Vec<serde_json::Value>),
     /// Reports an error inside a stream after `after` events, as vLLM does. A whole answer is as always.
     ErrorInStream {
         /// Events that are sent before.

@@ -90,7 +90,11 @@ pub(super) fn headers(dialect: Dialect, content_type: &'static str) -> HeaderMap
 /// Lets the behaviour have its way with a reply.
 pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -> Outcome {
     match behaviour {
-        Behaviour::Normal | Behaviour::Hang | Behaviour::OmitUsage | Behaviour::EchoSecret => {}
+        Behaviour::Normal
+        | Behaviour::Hang
+        | Behaviour::OmitUsage
+        | Behaviour::EchoSecret
+        | Behaviour::Say(_) => {}
         Behaviour::Close => return Outcome::Script(Vec::new()),
         Behaviour::NotHttp => {
             return Outcome::Script(vec![Step::Write(Bytes::from_static(

@@ -37,6 +37,7 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
     let secret = (behaviour == Behaviour::EchoSecret).then(|| credential(dialect, head)).flatten();
     let omit_usage = behaviour == Behaviour::OmitUsage;
     let reply = match check(shared, head, route, body) {
+        Ok(request) if let Behaviour::Say(said) = &behaviour => script(shared, &request, body, said),
         Ok(request) => answer(shared, route, &request, body, secret.as_deref(), omit_usage),
         Err(reply) => *reply,
     };
@@ -153,6 +154,48 @@ fn mistral_knows(route: Route, field: &str) -> bool {
     const EMBEDDINGS: &[&str] =
         &["model", "input", "metadata", "output_dimension", "output_dtype", "encoding_format"];
     if route == Route::Chat { CHAT.contains(&field) } else { EMBEDDINGS.contains(&field) }
+}
+
+/// An answer of which every word is given.
+fn script(shared: &Shared, request: &Value, raw: &[u8], said: &[Value]) -> Reply {
+    let dialect = shared.config.dialect;
+    let raw = String::from_utf8_lossy(raw);
+    let mut placeholders: Vec<&str> = Vec::new();
+    for (at, _) in raw.match_indices('<') {
+        let found = raw.get(at..).and_then(|rest| rest.get(..=rest.find('>')?));
+        placeholders.extend(found.filter(|found| found.contains('_') && !placeholders.contains(found)));
+    }
+    let say = |part: &Value| -> Value {
+        let mut text = part.to_string();
+        for (at, placeholder) in placeholders.iter().enumerate() {
+            let (head, tail) = placeholder.split_at_checked(5).unwrap_or_default();
+            for (name, says) in [("", *placeholder), ("<", head), (">", tail)] {
+                text = text.replace(&format!("{{{at}{name}}}"), says);
+            }
+        }
+        serde_json::from_str(&text).unwrap_or_default()
+    };
+    let body = |object: &str, choice: Value| {
+        json!({"id": "chatcmpl-said", "object": object, "created": chat::CREATED, "model": request.get("model"),
+            "choices": [choice]})
+    };
+    if request.get("stream") == Some(&Value::Bool(true)) {
+        let chunk = |delta: Value, finish: Option<&str>| {
+            chat::event(&body(
+                "chat.completion.chunk",
+                json!({"index": 0, "delta": delta, "finish_reason": finish}),
+            ))
+        };
+        let mut events: Vec<Bytes> = said.iter().map(|delta| chunk(say(delta), None)).collect();
+        events.push(chunk(json!({}), Some("stop")));
+        events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+        let headers = headers(dialect, "text/event-stream; charset=utf-8");
+        return Reply { status: StatusCode::OK, headers, content: Content::Events(events) };
+    }
+    let message = said.first().map(say).unwrap_or_default();
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    let content = Content::Whole(Bytes::from(body("chat.completion", choice).to_string()));
+    Reply { status: StatusCode::OK, headers: headers(dialect, "application/json"), content }
 }
 
 fn answer(

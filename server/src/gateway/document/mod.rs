@@ -8,6 +8,7 @@
 //! Strict where leniency would let two readers see two different requests: duplicate keys, lone surrogates, bytes
 //! that are not UTF-8, text after the value and nesting beyond the limit are refused (RFC 8259, section 4 and 8).
 
+mod distinct;
 mod edit;
 mod parse;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+pub use distinct::{rename, tell_apart};
 pub use edit::Edits;
 pub use parse::{Limits, Malformed};
 

@@ -61,6 +61,13 @@ pub enum Malformed {
 }
 
 pub(super) fn parse(bytes: Bytes, limits: Limits) -> Result<Document, Malformed> {
+    let document = parse_repeated(bytes, limits)?;
+    check_duplicates(&document)?;
+    Ok(document)
+}
+
+/// Like [`parse`], but members of one object may have the same name.
+pub(super) fn parse_repeated(bytes: Bytes, limits: Limits) -> Result<Document, Malformed> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Malformed::TooLarge);
     }
@@ -76,9 +83,7 @@ pub(super) fn parse(bytes: Bytes, limits: Limits) -> Result<Document, Malformed>
     };
     builder.run()?;
     let nodes = builder.nodes;
-    let document = Document { bytes, nodes };
-    check_duplicates(&document)?;
-    Ok(document)
+    Ok(Document { bytes, nodes })
 }
 
 struct Open {

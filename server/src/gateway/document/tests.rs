@@ -166,3 +166,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn names_that_become_the_same_are_told_apart() {
+    let document = parse(r#"{"x":[{"a":1,"b":2,"****":3,"c":{"a":4}}],"a":5}"#);
+    let keys = document.ids().filter(|id| document.key(*id).is_some_and(|key| matches!(&*key, "a" | "b")));
+    let keys = keys.map(|id| (id, String::from("****"))).collect();
+    let mut edits = Edits::new();
+    rename(&document, keys, &mut edits);
+    assert_eq!(edits.apply(&document), r#"{"x":[{"****_2":1,"****_3":2,"****":3,"c":{"****":4}}],"****":5}"#);
+    let (before, after) = (r#"["{\"a\":1,\"b\":2}",{"c":3}]"#, r#"["{\"*\":1,\"*\":2}",{"c":3}]"#);
+    assert_eq!(tell_apart(before, after.to_owned()), r#"["{\"*\":1,\"*_2\":2}",{"c":3}]"#);
+    assert_eq!(tell_apart("{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}".to_owned()), "{\"a\":1,\"a\":2}");
+    assert_eq!(tell_apart("{\"a\"", "{\"*\"".to_owned()), "{\"*\"");
+}

@@ -116,7 +116,7 @@ async fn a_good_answer_whole_and_streamed() {
     );
     let (streamed, raw) = attempt(&target, true).await.unwrap();
     assert_eq!(usage, streamed);
-    assert!(usage.unwrap().exact && usage.unwrap().output_tokens > 5);
+    assert!(usage.unwrap().is_exact() && usage.unwrap().output_tokens > 5);
     assert!(raw.ends_with(b"data: [DONE]\n\n"));
     let received = simulator.received();
     assert_eq!(received[0].body, chat(false));

@@ -71,7 +71,8 @@ pub(crate) struct Batch {
     pub(crate) spend: Vec<NewSpend>,
     /// Rows of the list of decisions, each with the sequence of the record that last changed it.
     pub(crate) decisions: Vec<(u64, DecisionRow)>,
-    pub(crate) tree: TreeStep,
+    /// How the tree grows, where the replica is its own sequencer.
+    pub(crate) tree: Option<TreeStep>,
 }
 
 /// How the tree grows.
@@ -89,6 +90,20 @@ pub(crate) struct TreeStep {
 }
 
 impl TreeStep {
+    /// From the head `old_frontier` on.
+    pub(crate) fn new(log: &Arc<str>, old_size: u64, old_frontier: Vec<u8>) -> Self {
+        Self {
+            log: Arc::clone(log),
+            old_frontier,
+            old_size,
+            new_frontier: Vec::new(),
+            new_size: old_size,
+            runs: Vec::new(),
+            tiles: Vec::new(),
+            checkpoint: None,
+        }
+    }
+
     /// Whether it is no more than a new head.
     fn is_plain(&self) -> bool {
         self.runs.is_empty() && self.tiles.is_empty() && self.checkpoint.is_none()

@@ -1,7 +1,8 @@
 //! The group commit on PostgreSQL: one statement, which is a transaction by itself, in one round trip.
 //!
 //! Its first parts check the replica's epoch and the head that the batch was built on: where one of them is another,
-//! it becomes null, which its column refuses, and nothing of the statement happens. What is inserted travels as one array a column, so that the statement is the same for
+//! it becomes null, which its column refuses, and nothing of the statement happens. Where the tree is another's to
+//! move, there is no log in the batch, and so no head to check. What is inserted travels as one array a column, so that the statement is the same for
 //! any number of rows and is planned once.
 
 use std::borrow::Cow;
@@ -29,24 +30,26 @@ const COMMIT: &str = "\
     ), head AS ( \
       UPDATE tree_head SET size = CASE WHEN size = $6 AND frontier = $7 THEN $8::int8 END, frontier = $9, \
         time_ms = $2 \
-      WHERE log = $10 AND EXISTS (SELECT FROM replica) RETURNING 1 \
+      WHERE log = $10::text AND EXISTS (SELECT FROM replica) RETURNING 1 \
+    ), allowed AS ( \
+      SELECT 1 FROM head UNION ALL SELECT 1 FROM replica WHERE $10::text IS NULL \
     ), new_records AS ( \
       INSERT INTO records (id, time_ms, kind, scope, decision, leaf_bytes, leaf_hash, sections, index_update) \
       SELECT * FROM unnest($11::int8[], $12::int8[], $13::text[], $14::text[], $15::text[], $16::bytea[], \
-        $17::bytea[], $18::bytea[], $19::bytea[]) WHERE EXISTS (SELECT FROM head) \
+        $17::bytea[], $18::bytea[], $19::bytea[]) WHERE EXISTS (SELECT FROM allowed) \
     ), new_runs AS ( \
       INSERT INTO tree_runs (leaf, record) \
-      SELECT * FROM unnest($20::int8[], $21::int8[]) WHERE EXISTS (SELECT FROM head) \
+      SELECT * FROM unnest($20::int8[], $21::int8[]) WHERE EXISTS (SELECT FROM allowed) \
     ), new_tiles AS ( \
       INSERT INTO tree_tiles (level, position, first_ms, last_ms, hashes, root) \
       SELECT * FROM unnest($22::int8[], $23::int8[], $24::int8[], $25::int8[], $26::bytea[], $27::bytea[]) \
-      WHERE EXISTS (SELECT FROM head) \
+      WHERE EXISTS (SELECT FROM allowed) \
     ), new_decisions AS ( \
       INSERT INTO decisions (id, record, time_ms, scope, key_id, model, outcome, endpoint, redactions, classes, \
         cost_nano, overhead_us, status, code) \
       SELECT * FROM unnest($28::text[], $29::int8[], $30::int8[], $31::text[], $32::text[], $33::text[], \
         $34::text[], $35::text[], $36::text[], $37::text[], $38::int8[], $39::int8[], $40::int8[], $41::text[]) \
-      WHERE EXISTS (SELECT FROM head) \
+      WHERE EXISTS (SELECT FROM allowed) \
       ON CONFLICT (id) DO UPDATE SET record = excluded.record, time_ms = excluded.time_ms, \
         scope = excluded.scope, key_id = excluded.key_id, model = excluded.model, outcome = excluded.outcome, \
         endpoint = excluded.endpoint, redactions = excluded.redactions, classes = excluded.classes, \
@@ -54,16 +57,16 @@ const COMMIT: &str = "\
         code = excluded.code \
     ), new_spend AS ( \
       INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
-      SELECT * FROM unnest($42::int8[], $43::int8[], $44::int8[]) WHERE EXISTS (SELECT FROM head) \
+      SELECT * FROM unnest($42::int8[], $43::int8[], $44::int8[]) WHERE EXISTS (SELECT FROM allowed) \
       ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET \
         settled_nano = budget_spend.settled_nano + excluded.settled_nano \
     ), new_checkpoint AS ( \
       INSERT INTO checkpoints (log, size, note, time_ms) \
-      SELECT $10, $45::int8, $46::text, $47::int8 WHERE $45 IS NOT NULL AND EXISTS (SELECT FROM head) \
+      SELECT $10, $45::int8, $46::text, $47::int8 WHERE $45 IS NOT NULL AND EXISTS (SELECT FROM allowed) \
       ON CONFLICT DO NOTHING \
     ), old_checkpoint AS ( \
-      DELETE FROM checkpoints WHERE log = $10 AND size = $48::int8 AND EXISTS (SELECT FROM head) \
-    ) SELECT 1 FROM head";
+      DELETE FROM checkpoints WHERE log = $10 AND size = $48::int8 AND EXISTS (SELECT FROM allowed) \
+    ) SELECT 1 FROM allowed";
 
 /// As [`super::commit`].
 pub(super) async fn commit(writer: &Writer, batch: &Batch) -> Result<(), StoreError> {
@@ -81,25 +84,26 @@ pub(super) async fn commit(writer: &Writer, batch: &Batch) -> Result<(), StoreEr
 }
 
 fn arguments(batch: &Batch) -> Result<PgArguments, StoreError> {
-    let tree = &batch.tree;
+    let tree = batch.tree.as_ref();
     let mut args = PgArguments::default();
     add(&mut args, batch.epoch)?;
     add(&mut args, batch.time_ms)?;
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
     add(&mut args, batch.replica.get())?;
-    add(&mut args, to_i64(tree.old_size)?)?;
-    add(&mut args, tree.old_frontier.as_slice())?;
-    add(&mut args, to_i64(tree.new_size)?)?;
-    add(&mut args, tree.new_frontier.as_slice())?;
-    add(&mut args, &*tree.log)?;
+    add(&mut args, tree.map(|tree| to_i64(tree.old_size)).transpose()?)?;
+    add(&mut args, tree.map(|tree| tree.old_frontier.as_slice()))?;
+    add(&mut args, tree.map(|tree| to_i64(tree.new_size)).transpose()?)?;
+    add(&mut args, tree.map(|tree| tree.new_frontier.as_slice()))?;
+    add(&mut args, tree.map(|tree| &*tree.log))?;
     records(&mut args, batch.replica, &batch.records)?;
-    all(&mut args, tree.runs.iter().map(|run| to_i64(run.leaf)))?;
-    column(&mut args, &tree.runs, |run| run.record)?;
-    tiles(&mut args, &tree.tiles)?;
+    let (runs, complete) = tree.map(|tree| (&*tree.runs, &*tree.tiles)).unwrap_or_default();
+    all(&mut args, runs.iter().map(|run| to_i64(run.leaf)))?;
+    column(&mut args, runs, |run| run.record)?;
+    tiles(&mut args, complete)?;
     decisions(&mut args, batch.replica, &batch.decisions)?;
     spend(&mut args, &batch.spend)?;
-    let checkpoint = tree.checkpoint.as_ref();
+    let checkpoint = tree.and_then(|tree| tree.checkpoint.as_ref());
     add(&mut args, checkpoint.map(|new| to_i64(new.size)).transpose()?)?;
     add(&mut args, checkpoint.map(|new| new.note.as_str()))?;
     add(&mut args, checkpoint.map(|new| new.time_ms))?;

@@ -36,19 +36,22 @@ pub(super) async fn commit(write: &DatabaseConnection, batch: Batch) -> Result<(
 
 async fn write_batch(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
-    let rest = !(batch.records.is_empty() && batch.decisions.is_empty() && batch.tree.is_plain());
+    let rest = !(batch.records.is_empty()
+        && batch.decisions.is_empty()
+        && batch.tree.as_ref().is_some_and(TreeStep::is_plain));
     begin(connection, &mut batch, first, rest).await?;
     if !rest {
         return Ok(());
     }
     let Batch { replica, records, spend, decisions, tree, .. } = batch;
-    let TreeStep { log, runs, tiles, checkpoint, .. } = tree;
     insert(connection, &RECORDS, records, |args, row| record(args, replica, row)).await?;
-    insert(connection, &RUNS, runs, run).await?;
-    insert(connection, &TILES, tiles, tile).await?;
     insert(connection, &DECISIONS, decisions, |args, row| decision(args, replica, row)).await?;
-    if let Some(checkpoint) = checkpoint {
-        sign(connection, &log, checkpoint).await?;
+    if let Some(TreeStep { log, runs, tiles, checkpoint, .. }) = tree {
+        insert(connection, &RUNS, runs, run).await?;
+        insert(connection, &TILES, tiles, tile).await?;
+        if let Some(checkpoint) = checkpoint {
+            sign(connection, &log, checkpoint).await?;
+        }
     }
     let mut args = SqliteArguments::default();
     add(&mut args, bookings(&spend)?)?;
@@ -66,8 +69,12 @@ async fn begin(
     records: Vec<NewRecord>,
     rest: bool,
 ) -> Result<(), StoreError> {
-    let sql = if rest { &BEGIN } else { &WHOLE };
-    let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, rest)).collect());
+    let (sql, form) = match (rest, &batch.tree) {
+        (false, Some(_)) => (&WHOLE, Form::Whole),
+        (true, Some(_)) => (&BEGIN, Form::Begin),
+        (_, None) => (&APART, Form::Apart),
+    };
+    let sql = sql.get_or_init(|| (0..=ROWS).map(|rows| write_begin(rows, form)).collect());
     let sql = sql.get(records.len()).ok_or_else(|| StoreError::Conflict("too many records".into()))?;
     let mut args = SqliteArguments::default();
     args.reserve(records.len() * RECORDS.columns + 13, 0);
@@ -79,37 +86,56 @@ async fn begin(
     add(&mut args, to_i64(batch.indexed_to)?)?;
     add(&mut args, to_i64(batch.settled_to)?)?;
     add(&mut args, batch.replica.get())?;
-    let tree = &mut batch.tree;
-    add(&mut args, to_i64(tree.old_size)?)?;
-    add(&mut args, std::mem::take(&mut tree.old_frontier))?;
-    add(&mut args, to_i64(tree.new_size)?)?;
-    add(&mut args, std::mem::take(&mut tree.new_frontier))?;
-    add(&mut args, batch.time_ms)?;
-    add(&mut args, Arc::clone(&tree.log))?;
+    let mut moves = 1;
+    if let Some(tree) = &mut batch.tree {
+        add(&mut args, to_i64(tree.old_size)?)?;
+        add(&mut args, std::mem::take(&mut tree.old_frontier))?;
+        add(&mut args, to_i64(tree.new_size)?)?;
+        add(&mut args, std::mem::take(&mut tree.new_frontier))?;
+        add(&mut args, batch.time_ms)?;
+        add(&mut args, Arc::clone(&tree.log))?;
+        moves = 2;
+    }
     if !rest {
         add(&mut args, bookings(&batch.spend)?)?;
     }
     // All rows, not the first: the driver stops at the statement whose rows nobody takes.
     match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
-        Ok(moved) if moved.len() == 2 => Ok(()),
+        Ok(moved) if moved.len() == moves => Ok(()),
         Ok(_) | Err(StoreError::Conflict(_)) => Err(moved_away()),
         Err(err) => Err(err),
     }
 }
 
-/// The statements of [`begin`] for each number of records, where more follows and where nothing does.
+/// What [`begin`] does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Everything.
+    Whole,
+    /// More follows.
+    Begin,
+    /// More follows, and the tree is another's.
+    Apart,
+}
+
+/// The statements of [`begin`] for each number of records.
+static APART: OnceLock<Vec<String>> = OnceLock::new();
 static BEGIN: OnceLock<Vec<String>> = OnceLock::new();
 static WHOLE: OnceLock<Vec<String>> = OnceLock::new();
 static FINISH: OnceLock<String> = OnceLock::new();
 
-fn write_begin(rows: usize, rest: bool) -> String {
+fn write_begin(rows: usize, form: Form) -> String {
     let insert = if rows == 0 { String::new() } else { format!("{}; ", RECORDS.write(rows)) };
-    let finish = if rest { String::new() } else { format!("; {SPEND}; COMMIT") };
+    let finish = if form == Form::Whole { format!("; {SPEND}; COMMIT") } else { String::new() };
+    let tree = if form == Form::Apart {
+        ""
+    } else {
+        "; UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, frontier = ?, time_ms = ? \
+         WHERE log = ? RETURNING size"
+    };
     format!(
         "BEGIN IMMEDIATE; {insert}UPDATE replicas SET epoch = CASE WHEN epoch = ? THEN epoch END, \
-         heartbeat_ms = ?, indexed_to = ?, settled_to = ? WHERE number = ? RETURNING epoch; \
-         UPDATE tree_head SET size = CASE WHEN size = ? AND frontier = ? THEN ? END, frontier = ?, time_ms = ? \
-         WHERE log = ? RETURNING size{finish}"
+         heartbeat_ms = ?, indexed_to = ?, settled_to = ? WHERE number = ? RETURNING epoch{tree}{finish}"
     )
 }
 

@@ -2,17 +2,19 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A limit on spending for a scope or for a key.
+/// A limit on spending for a scope, for a key, or for a user's keys.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "budgets")]
 pub struct Model {
     /// Its number.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
-    /// The scope it holds for; null where it holds for a key.
+    /// The scope it holds for. Of this and the next two exactly one is set.
     pub scope: Option<String>,
-    /// The key it holds for; null where it holds for a scope.
+    /// The key it holds for.
     pub key_id: Option<String>,
+    /// The user for whose keys it holds.
+    pub owner: Option<String>,
     /// The model group it counts; null counts all.
     pub model_group: Option<String>,
     /// When it starts again, in the words of `budgets::Window`.
@@ -21,7 +23,7 @@ pub struct Model {
     pub limit_nano: i64,
     /// Whether a request that would pass it is refused (or only shown).
     pub hard: bool,
-    /// Shares of the limit at which somebody is told.
+    /// Shares of the limit, in per cent, at which somebody is told.
     pub thresholds: Json,
     /// What else was declared, such as lowering output caps to fit.
     pub settings: Json,

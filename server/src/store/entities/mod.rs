@@ -1,10 +1,13 @@
 //! The tables as sea-orm entities, a file each.
 
 pub mod budget_spend;
+pub mod budget_thresholds;
+pub mod budget_top_ups;
 pub mod budgets;
 pub mod checkpoints;
 pub mod decisions;
 pub mod endpoints;
+pub mod model_groups;
 pub mod people;
 pub mod records;
 pub mod replicas;

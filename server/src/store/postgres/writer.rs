@@ -1,11 +1,12 @@
 //! The one connection that commits.
 //!
-//! Its session holds an advisory lock of the database from before the first commit to its end. Two things follow.
-//! A second server that is pointed at the database is refused instead of writing beside this one. And a commit
-//! whose answer was lost is settled once the lock is held again: the session that it ran in is gone then, and
-//! with it everything that session could still have done, so what the database now says is what happened.
+//! When it is lost with a commit under way, nobody knows whether that commit has happened, or is still going to. So
+//! before another connection takes its place, the server's side of the lost one is ended and seen to be gone: what
+//! the database says from then on is what became of the commit.
 //!
-//! With several replicas, each of them has a lock of its own: [`Writer::key`] is where they part.
+//! A server that has claimed the database holds an advisory lock on this connection, and takes it again on each that
+//! follows. A second server is refused instead of writing beside this one. [`Writer::claim`] is all there is to that:
+//! servers that may write beside one another do not claim.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,14 +14,11 @@ use std::time::Duration;
 use sea_orm::sqlx::{self, Connection as _, PgConnection, query, query_as, query_scalar};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Address, LOCKS, WRITER, pool};
 use crate::store::StoreError;
 
-/// How long a server that starts waits for the one before it to be gone: a session of a machine that vanished
-/// lives for about ten seconds more.
-const START_WAIT: Duration = Duration::from_secs(12);
 /// How long a commit waits where the connection has to be made anew.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
 /// How long it waits between two tries.
@@ -37,6 +35,7 @@ struct Session {
     connection: Option<PgConnection>,
     /// Process number and start of the server's side, also of a connection that was lost.
     backend: Option<(i32, String)>,
+    claimed: bool,
     closed: bool,
 }
 
@@ -51,21 +50,25 @@ impl Writer {
         Self { address, session: Mutex::default() }
     }
 
-    /// Becomes the server that writes to this database; waits a moment for one that is about to go.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] where another server holds it; [`StoreError::Unavailable`].
-    pub(crate) async fn claim(&self) -> Result<(), StoreError> {
-        self.hold_within(START_WAIT).await.map(Held::keep)
+    /// See [`crate::store::Store::claim`].
+    pub(crate) async fn claim(&self, wait: Duration) -> Result<(), StoreError> {
+        let deadline = Instant::now() + wait;
+        let Held { mut session, mut connection } = self.hold_until(deadline).await?;
+        if !session.claimed {
+            lock(&mut connection, deadline).await?;
+            session.claimed = true;
+        }
+        session.connection = Some(connection);
+        Ok(())
     }
 
     /// The connection, made anew where it was lost. Nothing that was begun on an earlier one can still happen
     /// when this returns.
     ///
     /// # Errors
-    /// As [`Writer::claim`].
+    /// [`StoreError::Unavailable`]; [`StoreError::Taken`] where another server has claimed the database since.
     pub(crate) async fn hold(&self) -> Result<Held<'_>, StoreError> {
-        self.hold_within(COMMIT_WAIT).await
+        self.hold_until(Instant::now() + COMMIT_WAIT).await
     }
 
     /// Ends the session, and with it the claim.
@@ -79,97 +82,114 @@ impl Writer {
         }
     }
 
-    async fn hold_within(&self, wait: Duration) -> Result<Held<'_>, StoreError> {
+    async fn hold_until(&self, deadline: Instant) -> Result<Held<'_>, StoreError> {
         let mut session = self.session.lock().await;
         if session.closed {
             return Err(StoreError::Unavailable("the database was closed".into()));
         }
         let connection = match session.connection.take() {
             Some(connection) => connection,
-            None => self.connect(&mut session, wait).await?,
+            None => self.connect(&mut session, deadline).await?,
         };
         Ok(Held { session, connection })
     }
 
-    /// Connects and takes the lock.
-    async fn connect(&self, session: &mut Session, wait: Duration) -> Result<PgConnection, StoreError> {
+    async fn connect(&self, session: &mut Session, deadline: Instant) -> Result<PgConnection, StoreError> {
         let mut connection = pool::connect(&self.address).await?;
-        let locking = self.lock(&mut connection, session, Instant::now() + wait);
-        match timeout(wait.saturating_add(pool::CONNECT_TIMEOUT), locking).await {
-            Ok(locked) => locked?,
+        let preparing = prepare(&mut connection, session, deadline);
+        match timeout_at(deadline + pool::CONNECT_TIMEOUT, preparing).await {
+            Ok(prepared) => prepared?,
             Err(_) => return Err(StoreError::Unavailable(format!("{} does not answer", self.address))),
         }
         Ok(connection)
     }
+}
 
-    async fn lock(
-        &self,
-        connection: &mut PgConnection,
-        session: &mut Session,
-        deadline: Instant,
-    ) -> Result<(), StoreError> {
-        // The group commit is one long statement of many parts: planning it costs as much as running it.
-        query("SET plan_cache_mode = force_generic_plan").execute(&mut *connection).await?;
-        let backend: (i32, String) =
-            query_as("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
-                .fetch_one(&mut *connection)
-                .await?;
-        let (class, key) = Self::key();
-        loop {
-            let locked: bool = query_scalar("SELECT pg_try_advisory_lock($1, $2)")
-                .bind(class)
-                .bind(key)
-                .fetch_one(&mut *connection)
-                .await?;
-            if locked {
-                session.backend = Some(backend);
-                return Ok(());
-            }
-            // Our own session of before, which the server does not yet know to be lost.
-            if let Some((pid, start)) = &session.backend {
-                query(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                     WHERE pid = $1 AND backend_start::text = $2",
-                )
-                .bind(*pid)
-                .bind(start.as_str())
-                .execute(&mut *connection)
-                .await?;
-            }
-            if Instant::now() >= deadline {
-                return Err(StoreError::Taken(Self::holder(connection).await?));
-            }
-            sleep(PAUSE).await;
-        }
+async fn prepare(
+    connection: &mut PgConnection,
+    session: &mut Session,
+    deadline: Instant,
+) -> Result<(), StoreError> {
+    // The group commit is one long statement of many parts: planning it costs as much as running it.
+    query("SET plan_cache_mode = force_generic_plan").execute(&mut *connection).await?;
+    if let Some((pid, start)) = &session.backend {
+        end(connection, *pid, start, deadline).await?;
     }
-
-    /// The key of the lock. One for the database: one server writes to it. With several, the replica's own.
-    fn key() -> (i32, i32) {
-        (LOCKS, WRITER)
+    session.backend =
+        query_as("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+            .fetch_optional(&mut *connection)
+            .await?;
+    if session.claimed {
+        lock(connection, deadline).await?;
     }
+    Ok(())
+}
 
-    /// Who holds the lock, in words.
-    async fn holder(connection: &mut PgConnection) -> Result<String, StoreError> {
-        let (class, key) = Self::key();
-        let holder: Option<(i32, Option<String>, Option<String>)> = query_as(
-            "SELECT a.pid, a.application_name, host(a.client_addr) FROM pg_locks l \
-             JOIN pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.database = a.datid \
-             AND a.datname = current_database() AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid",
+/// Ends the session of a connection that was lost, and returns once it is gone.
+async fn end(
+    connection: &mut PgConnection,
+    pid: i32,
+    start: &str,
+    deadline: Instant,
+) -> Result<(), StoreError> {
+    loop {
+        // Its end is asked for, and it is there until it has got so far.
+        let asked: Option<bool> = query_scalar(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2",
         )
-        .bind(i64::from(class))
-        .bind(i64::from(key))
-        .fetch_optional(connection)
+        .bind(pid)
+        .bind(start)
+        .fetch_optional(&mut *connection)
         .await?;
-        Ok(match holder {
-            Some((pid, name, address)) => format!(
-                "session {pid} of PostgreSQL, application `{}`, from {}",
-                name.unwrap_or_default(),
-                address.unwrap_or_else(|| String::from("this machine"))
-            ),
-            None => String::from("a session that PostgreSQL does not show to this user"),
-        })
+        if asked.is_none() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(StoreError::Unavailable(
+                "a commit on a lost connection is still under way in PostgreSQL".into(),
+            ));
+        }
+        sleep(PAUSE).await;
     }
+}
+
+async fn lock(connection: &mut PgConnection, deadline: Instant) -> Result<(), StoreError> {
+    loop {
+        let locked: bool = query_scalar("SELECT pg_try_advisory_lock($1, $2)")
+            .bind(LOCKS)
+            .bind(WRITER)
+            .fetch_one(&mut *connection)
+            .await?;
+        if locked {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(StoreError::Taken(holder(connection).await?));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Who holds the lock, in words.
+async fn holder(connection: &mut PgConnection) -> Result<String, StoreError> {
+    let holder: Option<(i32, Option<String>, Option<String>)> = query_as(
+        "SELECT a.pid, a.application_name, host(a.client_addr) FROM pg_locks l \
+         JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.database = a.datid \
+         AND a.datname = current_database() AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid",
+    )
+    .bind(i64::from(LOCKS))
+    .bind(i64::from(WRITER))
+    .fetch_optional(connection)
+    .await?;
+    Ok(match holder {
+        Some((pid, name, address)) => format!(
+            "session {pid} of PostgreSQL, application `{}`, from {}",
+            name.unwrap_or_default(),
+            address.unwrap_or_else(|| String::from("this machine"))
+        ),
+        None => String::from("a session that PostgreSQL does not show to this user"),
+    })
 }
 
 impl Held<'_> {

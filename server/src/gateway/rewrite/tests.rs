@@ -1,0 +1,202 @@
+//! Every position of a stream, cut at every place: what a client puts together is what it would have got at once, at the
+//! very same position.
+
+use std::collections::BTreeMap;
+
+use bailiwick_pii::{EntityType, How, Redaction, redact};
+use serde_json::{Value, json};
+
+use super::*;
+
+const MAIL: &str = "anna.lang@kunde.example";
+const IBAN: &str = "DE02120300000000202051";
+
+fn key() -> TokenKey {
+    TokenKey::new([3; 32])
+}
+
+/// A vault that holds the address, and its placeholder.
+fn vault(tools: bool) -> (Arc<Vault>, String) {
+    let mut plan = RedactionPlan::empty();
+    let restored =
+        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: tools, min_confidence: 0 };
+    plan.add(EntityType::Email, restored);
+    let (mut vault, mut counts, mut found) = (Vault::new(), EntityCounts::default(), Vec::new());
+    Detector::new().scan(MAIL, &mut found);
+    let placeholder = redact(MAIL, &found, &plan, &key(), &mut vault, &mut counts).unwrap();
+    (Arc::new(vault), placeholder)
+}
+
+fn rewriter(vault: &Arc<Vault>) -> Rewriter {
+    let mut plan = RedactionPlan::empty();
+    plan.add(EntityType::Iban, Redaction::new(How::Mask));
+    Rewriter::new(Arc::new(Detector::new()), plan, key(), Arc::clone(vault), None)
+}
+
+/// A position of a message: its name, whether JSON stands there, and a delta with a piece of it.
+type Spot = (&'static str, bool, fn(&str) -> Value);
+
+const SPOTS: &[Spot] = &[
+    ("content", false, |t| json!({ "content": t })),
+    ("refusal", false, |t| json!({ "refusal": t })),
+    ("reasoning_content", false, |t| json!({ "reasoning_content": t })),
+    ("reasoning", false, |t| json!({ "reasoning": t })),
+    ("part", false, |t| json!({ "content": [{ "type": "text", "text": t }] })),
+    ("refused part", false, |t| json!({ "content": [{ "type": "refusal", "refusal": t }] })),
+    ("part with index", false, |t| json!({ "content": [{ "index": 4, "type": "text", "text": t }] })),
+    (
+        "thinking",
+        false,
+        |t| json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": t }] }] }),
+    ),
+    ("function", true, |t| json!({ "tool_calls": [{ "index": 1, "function": { "arguments": t } }] })),
+    (
+        "function without index",
+        true,
+        |t| json!({ "tool_calls": [{ "id": "c7", "type": "function", "function": { "arguments": t } }] }),
+    ),
+    (
+        "custom",
+        false,
+        |t| json!({ "tool_calls": [{ "index": 0, "type": "custom", "custom": { "input": t } }] }),
+    ),
+    ("custom JSON", true, |t| json!({ "tool_calls": [{ "index": 2, "custom": { "input": t } }] })),
+    ("legacy", true, |t| json!({ "function_call": { "arguments": t } })),
+];
+
+fn chunk(delta: &Value, finish: Option<&str>) -> Bytes {
+    let chunk = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{ "index": 2, "delta": delta, "finish_reason": finish }] });
+    Bytes::from(chunk.to_string())
+}
+
+/// What a client puts together: the text at each position.
+fn gather(into: &mut BTreeMap<String, String>, at: &str, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in
+                members.iter().filter(|(key, _)| !matches!(key.as_str(), "index" | "id" | "type"))
+            {
+                gather(into, &format!("{at}/{key}"), member);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                // What has an index is told by it alone.
+                let name = match item["index"].as_u64() {
+                    Some(index) => format!("{at}/{index}"),
+                    None => format!("{at}/{} {}", item["id"], item["type"]),
+                };
+                gather(into, &name, item);
+            }
+        }
+        Value::String(text) => into.entry(at.to_owned()).or_default().push_str(text),
+        _ => {}
+    }
+}
+
+fn client(rewriter: &mut Rewriter, chunks: &[Bytes]) -> BTreeMap<String, String> {
+    let mut got = BTreeMap::new();
+    let mut take = |data: &[u8]| {
+        let chunk: Value = serde_json::from_slice(data).unwrap();
+        assert_eq!((&chunk["id"], &chunk["choices"][0]["index"]), (&json!("x"), &json!(2)), "{chunk}");
+        gather(&mut got, "", &chunk["choices"][0]["delta"]);
+    };
+    for data in chunks {
+        let out = rewriter.chunk(data.clone(), false).unwrap();
+        out.before.iter().for_each(|held| take(held.as_bytes()));
+        take(&out.data);
+    }
+    rewriter.finish().unwrap().iter().for_each(|held| take(held.as_bytes()));
+    got.retain(|_, text| !text.is_empty());
+    got
+}
+
+fn texts(json: bool, placeholder: &str) -> (String, String) {
+    if json {
+        let escaped = "DE021203000000002020\\u0035\\u0031";
+        (
+            format!("{{\"to\":\"{placeholder}\",\"iban\":\"{escaped}\",\"{IBAN}\":[\"\\n{IBAN}\"]}}"),
+            format!("{{\"to\":\"{MAIL}\",\"iban\":\"****\",\"****\":[\"\\n****\"]}}"),
+        )
+    } else {
+        (format!("To {placeholder}, from {IBAN}, {placeholder}"), format!("To {MAIL}, from ****, {MAIL}"))
+    }
+}
+
+#[test]
+fn every_position_is_restored_wherever_it_is_cut() {
+    let (vault, placeholder) = vault(true);
+    for (name, json, spot) in SPOTS {
+        let (sent, wanted) = texts(*json, &placeholder);
+        let mut expected = BTreeMap::new();
+        gather(&mut expected, "", &spot(&wanted));
+        for cut in 0..=sent.len() {
+            let (head, tail) = sent.split_at(cut);
+            for end in 0..3 {
+                let mut chunks = vec![chunk(&json!({ "role": "assistant" }), None), chunk(&spot(head), None)];
+                chunks.push(chunk(&spot(tail), (end == 1).then_some("stop")));
+                chunks.extend((end == 0).then(|| chunk(&json!({}), Some("stop"))));
+                let mut got = client(&mut rewriter(&vault), &chunks);
+                got.remove("/role");
+                assert_eq!(got, expected, "{name} cut at {cut}, ended in way {end}");
+            }
+        }
+        let pieces: Vec<Bytes> = sent.chars().map(|c| chunk(&spot(&c.to_string()), None)).collect();
+        assert_eq!(client(&mut rewriter(&vault), &pieces), expected, "{name}, a character a chunk");
+    }
+}
+
+#[test]
+fn every_position_of_a_whole_answer_is_restored() {
+    let (allowed, placeholder) = vault(true);
+    let (text_only, _) = vault(false);
+    for (name, json, spot) in SPOTS {
+        let (sent, wanted) = texts(*json, &placeholder);
+        let answer = json!({ "choices": [{ "index": 0, "message": spot(&sent) }] });
+        let whole = |vault: &Arc<Vault>| -> Value {
+            let body = rewriter(vault).whole(Bytes::from(answer.to_string())).unwrap();
+            serde_json::from_slice(&body).unwrap()
+        };
+        assert_eq!(whole(&allowed)["choices"][0]["message"], spot(&wanted), "{name}");
+        let tool = spot("").get("content").is_none() && spot("").to_string().contains("call");
+        let kept = if tool { wanted.replace(MAIL, &placeholder) } else { wanted };
+        assert_eq!(whole(&text_only)["choices"][0]["message"], spot(&kept), "{name}, text only");
+    }
+}
+
+#[test]
+fn members_without_an_index_are_kept_apart() {
+    let (vault, placeholder) = vault(true);
+    let call =
+        |id: &str, text: &str| json!({ "id": id, "type": "function", "function": { "arguments": text } });
+    let part = |text: &str| json!({ "content": [{ "type": "text", "text": text }] });
+    let (head, tail) = placeholder.split_at(4);
+    // Two calls in one chunk, then a third; what each holds stays with it, in order.
+    let calls = json!({ "tool_calls": [call("a", "{\"a\":1}"), call("b", &format!("\"{placeholder}\""))] });
+    let third = json!({ "tool_calls": [call("c", &format!("\"{IBAN}\""))] });
+    let got = client(&mut rewriter(&vault), &[chunk(&calls, None), chunk(&third, None)]);
+    let texts: Vec<&str> = got.values().map(String::as_str).collect();
+    assert_eq!(texts, ["{\"a\":1}", &format!("\"{MAIL}\""), "\"****\""], "{got:?}");
+    // Parts go on from chunk to chunk.
+    let got = client(
+        &mut rewriter(&vault),
+        &[chunk(&part(&format!("to {head}")), None), chunk(&part(&format!("{tail}!")), Some("stop"))],
+    );
+    assert_eq!(got.into_values().collect::<Vec<_>>(), [format!("to {MAIL}!")]);
+}
+
+#[test]
+fn what_the_protocol_says_is_neither_held_nor_changed() {
+    let (vault, placeholder) = vault(true);
+    let delta = json!({ "role": "assistant", "tool_calls": [{ "index": 0, "id": IBAN, "type": "function",
+        "function": { "name": placeholder, "arguments": "" } }] });
+    let out = rewriter(&vault).chunk(chunk(&delta, None), false).unwrap();
+    assert!(!out.changed && out.before.is_empty());
+    // A placeholder that nobody was given is nobody's, and what is signed keeps what it has.
+    let made_up = placeholder.replace('_', "_ZZ");
+    let parts = json!({ "content": [{ "type": "text", "text": made_up },
+        { "type": "thinking", "thinking": placeholder, "signature": "s" }] });
+    let out = rewriter(&vault).chunk(chunk(&parts, Some("stop")), false).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&out.data).unwrap()["choices"][0]["delta"], parts);
+}

@@ -1,0 +1,154 @@
+//! Budgets from the database: brought up to date in memory, and which of them a key's request touches.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bailiwick_policy::pattern;
+use smallvec::SmallVec;
+
+use super::BuildError;
+use crate::budgets::{Budget, Budgets, TopUp, Window};
+use crate::organisation::BudgetSettings;
+use crate::store::{self, Store};
+
+/// The budgets that a request reserves on, nearest first.
+pub type Chain = SmallVec<[i64; 6]>;
+
+/// The chains of one key. A budget on a model group holds only for requests for its models.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chains {
+    /// For models that no group of the chain's budgets names.
+    plain: Chain,
+    /// For those that one does.
+    by_model: HashMap<String, Chain>,
+}
+
+impl Chains {
+    /// The budgets that a request for `model` reserves on.
+    #[must_use]
+    pub fn of(&self, model: &str) -> &[i64] {
+        self.by_model.get(model).unwrap_or(&self.plain)
+    }
+}
+
+/// The budgets as declared.
+#[derive(Debug)]
+pub(super) struct Declared {
+    rows: Vec<store::budgets::Budget>,
+    groups: HashMap<String, Vec<String>>,
+}
+
+/// Whom a key's budgets hold for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder<'a> {
+    /// The first key of its line of rotations.
+    pub(super) line: &'a str,
+    /// Its user.
+    pub(super) owner: Option<&'a str>,
+    /// Its scope and those above, nearest first.
+    pub(super) scopes: &'a [&'a str],
+}
+
+impl Declared {
+    /// Reads them and brings `budgets` up to date.
+    pub(super) async fn load(store: &Store, budgets: &Budgets, now_ms: i64) -> Result<Self, BuildError> {
+        let mut rows = store::budgets::list(store).await?;
+        let wrong = |id: i64, what: String| BuildError::Row(format!("budget {id}: {what}"));
+        let mut settings = HashMap::new();
+        for row in &rows {
+            let read: BudgetSettings = serde_json::from_value(row.settings.clone())
+                .map_err(|error| wrong(row.id, error.to_string()))?;
+            settings.insert(row.id, read);
+        }
+        let settings = |id: i64| settings.get(&id).copied().unwrap_or_default();
+        rows.retain(|row| !settings(row.id).retired);
+        let mut windows = Vec::with_capacity(rows.len());
+        for row in &rows {
+            windows.push(row.window.parse::<Window>().map_err(|what| wrong(row.id, what))?);
+        }
+        // The window before counts too: something of it may be carried over.
+        let since_ms = windows.iter().map(|window| earliest(window, now_ms)).min().unwrap_or(now_ms);
+        let mut spent: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
+        for spend in store::budgets::spend_since(store, since_ms).await? {
+            spent.entry(spend.budget.0).or_default().push((spend.window_start_ms, spend.settled_nano));
+        }
+        let mut top_ups: HashMap<i64, Vec<TopUp>> = HashMap::new();
+        // Those that ended in the window before were part of what it left unused.
+        for row in store::budgets::top_ups(store, since_ms).await? {
+            let top_up = TopUp { amount_nano: row.amount_nano, from_ms: row.from_ms, until_ms: row.until_ms };
+            top_ups.entry(row.budget_id).or_default().push(top_up);
+        }
+        for (row, window) in rows.iter().zip(windows) {
+            let settings = settings(row.id);
+            let thresholds = serde_json::from_value(row.thresholds.clone())
+                .map_err(|error| wrong(row.id, error.to_string()))?;
+            let budget = Budget {
+                id: row.id,
+                name: name(row),
+                limit_nano: row.limit_nano,
+                window,
+                hard: row.hard,
+                lower_output: settings.lower_output,
+                top_ups: top_ups.remove(&row.id).unwrap_or_default().into(),
+                carry_over_nano: settings.carry_over_nano,
+                thresholds,
+                created_ms: row.created_ms,
+            };
+            budgets.put(budget, spent.get(&row.id).map_or(&[][..], Vec::as_slice), now_ms);
+        }
+        budgets.keep_only(&rows.iter().map(|row| row.id).collect::<BTreeSet<_>>());
+        let mut groups = HashMap::new();
+        for group in store::model_groups::list(store).await? {
+            let models = serde_json::from_value(group.models)
+                .map_err(|error| BuildError::Row(format!("model group `{}`: {error}", group.name)))?;
+            groups.insert(group.name, models);
+        }
+        Ok(Self { rows, groups })
+    }
+
+    /// The chains of a key that may use `models`.
+    pub(super) fn chains(&self, holder: Holder<'_>, models: &BTreeSet<String>) -> Chains {
+        let own = self.rows.iter().filter(|row| row.key_id.as_deref() == Some(holder.line));
+        let of_user =
+            self.rows.iter().filter(|row| row.owner.is_some() && row.owner.as_deref() == holder.owner);
+        let above = holder
+            .scopes
+            .iter()
+            .flat_map(|path| self.rows.iter().filter(move |row| row.scope.as_deref() == Some(*path)));
+        let all: Vec<&store::budgets::Budget> = own.chain(of_user).chain(above).collect();
+        let chain = |counts: &dyn Fn(&str) -> bool| -> Chain {
+            all.iter().filter(|row| row.model_group.as_deref().is_none_or(counts)).map(|row| row.id).collect()
+        };
+        let plain = chain(&|_| false);
+        let by_model = if plain.len() == all.len() {
+            HashMap::new()
+        } else {
+            models.iter().map(|model| (model.clone(), chain(&|group| self.names(group, model)))).collect()
+        };
+        Chains { plain, by_model }
+    }
+
+    /// Whether a group names a model. A group that nobody knows names every one: its budgets then hold too often rather
+    /// than never.
+    fn names(&self, group: &str, model: &str) -> bool {
+        self.groups.get(group).is_none_or(|names| names.iter().any(|name| pattern::matches(name, model)))
+    }
+}
+
+/// The start of the earliest bucket whose spend matters now.
+fn earliest(window: &Window, now_ms: i64) -> i64 {
+    let before = window.bucket_before(now_ms).map_or(now_ms, |before| before.start_ms);
+    before.min(window.counts_from(now_ms))
+}
+
+/// What a budget is called in refusals, which clients read: a user's is not called by the user.
+fn name(row: &store::budgets::Budget) -> String {
+    let holder = match (&row.scope, &row.key_id) {
+        (Some(scope), _) => scope.clone(),
+        (None, Some(key)) => format!("key {key}"),
+        (None, None) => String::from("of the key's user"),
+    };
+    match &row.model_group {
+        Some(group) => format!("{holder} for models {group}"),
+        None => holder,
+    }
+}
