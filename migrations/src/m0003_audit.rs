@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::table::{blob, blob_null, clustered, index, int, int_null, text, text_null};
+use crate::table::{blob, blob_null, clustered, index, int, int_null, one_of, text, text_null};
 
 /// See the module.
 #[derive(DeriveMigrationName)]
@@ -17,8 +17,10 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // The replicas that write to the log. The number is the upper part of the ids of a replica's records. Each
-        // commit of a replica checks its epoch: who raises the epoch of another has stopped it for good. Sequences
-        // below `indexed_to` are in the list of decisions; below `settled_to` no attempt is without an outcome.
+        // commit of a replica checks its epoch: who raises the epoch of another has stopped it for good. Then it is
+        // `fenced`, and `gone` once what it left open is booked and in the tree. `seen_ms` is the database's time.
+        // Sequences below `indexed_to` are in the list of decisions; below `settled_to` no attempt is without an
+        // outcome.
         manager
             .create_table(
                 Table::create()
@@ -26,9 +28,12 @@ impl MigrationTrait for Migration {
                     .col(int("number").primary_key())
                     .col(text("name").unique_key())
                     .col(int("epoch"))
+                    .col(text("state"))
+                    .col(int("seen_ms"))
                     .col(int("heartbeat_ms"))
                     .col(int("indexed_to"))
                     .col(int("settled_to"))
+                    .check(one_of("state", &["live", "fenced", "gone"]))
                     .take(),
             )
             .await?;

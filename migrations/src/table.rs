@@ -73,3 +73,8 @@ pub(crate) fn clustered(manager: &SchemaManager) -> &'static str {
         _ => "",
     }
 }
+
+/// `CHECK (column IN (values))`.
+pub(crate) fn one_of(column: &'static str, values: &[&'static str]) -> SimpleExpr {
+    Expr::col(column).is_in(values.iter().copied())
+}

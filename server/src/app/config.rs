@@ -33,6 +33,9 @@ pub struct Config {
     pub replica: String,
     /// TLS; plain HTTP where absent.
     pub tls: Option<TlsConfig>,
+    /// Who may read `/metrics`.
+    #[serde(default)]
+    pub metrics: MetricsAccess,
     /// Limits on what clients send.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -64,6 +67,19 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DatabaseUrl(…)")
     }
+}
+
+/// Who may read `/metrics`, which names endpoints and tells how much they are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsAccess {
+    /// Whoever asks from this machine itself, not through a proxy on it; others as with `token`.
+    #[default]
+    Local,
+    /// Service tokens and people that may read endpoints at the root.
+    Token,
+    /// Everybody.
+    Open,
 }
 
 /// The server's certificate.
@@ -179,6 +195,7 @@ impl Config {
             public_url: None,
             replica: replica(),
             tls: None,
+            metrics: MetricsAccess::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
         }

@@ -5,9 +5,11 @@ mod config;
 mod housekeeping;
 mod lifecycle;
 mod listen;
+mod membership;
 mod recover;
 mod router;
 mod secrets;
+mod thresholds;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,15 +21,17 @@ use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, TlsConfig, UpstreamConfig};
+pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
+pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
 use crate::budgets::Budgets;
@@ -101,6 +105,11 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// Budgets that reach a share of their limit, as it is noticed.
+    pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
+    /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
+    /// it must be opened again, and is then a new replica.
+    pub fenced: CancellationToken,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// Ends of acts that the log has not taken yet.
@@ -122,8 +131,12 @@ impl App {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
-        store.claim(CLAIM_WAIT).await?;
+        let shared = store.is_shared();
+        if !shared {
+            store.claim(CLAIM_WAIT).await?;
+        }
         let clock = Clock::new();
+        let (duty, on_duty) = watch::channel(false);
         let log = log_id(&store, &clock).await?;
         let audit = Audit::open(
             store.clone(),
@@ -132,7 +145,7 @@ impl App {
                 replica: config.replica.clone(),
                 key: load_or_create_key(&config.data_dir.join("log.key"))?,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
-                duty: None,
+                duty: shared.then_some(on_duty),
             },
             clock.clone(),
         )
@@ -162,6 +175,8 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            thresholds: tokio::sync::broadcast::Sender::new(64),
+            fenced: CancellationToken::new(),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
@@ -171,6 +186,9 @@ impl App {
             why: error.to_string(),
         })?;
         housekeeping::start(&app);
+        if shared {
+            membership::start(&app, duty);
+        }
         Ok(app)
     }
 
@@ -213,6 +231,11 @@ impl App {
         }
         if let Err(error) = gateway.audit.close().await {
             tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+        }
+        if self.store.is_shared()
+            && let Err(error) = store::replicas::leave(&self.store, gateway.audit.replica()).await
+        {
+            tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
         self.store.close().await;
     }

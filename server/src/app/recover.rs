@@ -4,12 +4,13 @@
 use bailiwick_ledger::{Draft, Kind};
 use serde::Deserialize;
 
-use super::{StartError, acts};
+use super::{App, StartError, acts};
 use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
 use crate::clock::Clock;
 use crate::gateway::record::{Hold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
+use crate::store::replicas::{self, Peer};
 
 /// The result of an attempt whose end the server did not see.
 const STOPPED: &str = "server_stopped";
@@ -23,6 +24,17 @@ struct AttemptSection {
     holds: Vec<Hold>,
 }
 
+/// Why something that was left open could not be booked. It can be tried again: nothing is booked twice.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct BookError(String);
+
+impl From<AuditError> for BookError {
+    fn from(error: AuditError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// Books every attempt without an outcome at what was held for it, and ends every act that was begun.
 pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) -> Result<(), StartError> {
     let failed = |why: String| StartError::System {
@@ -30,16 +42,37 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
         why,
     };
     let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
+    book(audit, store, clock, unsettled).await.map_err(|error| failed(error.to_string()))
+}
+
+/// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.
+pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookError> {
+    let audit = &app.gateway.audit;
+    let unsettled = audit.adopt(peer).await?;
+    let count = unsettled.len();
+    book(audit, &app.store, &app.gateway.clock, unsettled).await?;
+    // Its last records are in the tree before it is forgotten.
+    audit.checkpoint().await.map_err(AuditError::from)?;
+    replicas::gone(&app.store, peer.number).await.map_err(AuditError::from)?;
+    Ok(count)
+}
+
+async fn book(
+    audit: &Audit,
+    store: &Store,
+    clock: &Clock,
+    unsettled: Vec<StoredRecord>,
+) -> Result<(), BookError> {
     for record in unsettled {
         if matches!(record.header().map(|header| header.known_kind()), Ok(Some(Kind::Admin | Kind::SignIn))) {
             acts::interrupted(audit, store, &record, clock.now_ms())
                 .await
-                .map_err(|error| failed(error.to_string()))?;
+                .map_err(|error| BookError(error.to_string()))?;
             continue;
         }
-        let mut entry = outcome(&record, clock.now_ms()).map_err(&failed)?;
-        entry.index = row(audit, &record).await.map_err(|error| failed(error.to_string()))?;
-        audit.append(entry).await.map_err(|error| failed(error.to_string()))?;
+        let mut entry = outcome(&record, clock.now_ms()).map_err(BookError)?;
+        entry.index = row(audit, &record).await?;
+        audit.append(entry).await.map_err(AuditError::from)?;
     }
     Ok(())
 }

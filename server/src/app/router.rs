@@ -1,13 +1,15 @@
 //! Every route of the server in one place.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::{ConnectInfo, Extension};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::App;
+use super::{App, MetricsAccess};
 use crate::console::{self, ServerConsole};
 use crate::gateway::refusal::{Code, Refusal};
 use crate::gateway::{self};
@@ -22,7 +24,7 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
     )
     .layer(axum::middleware::from_fn_with_state(Arc::clone(app), console::viewer))
     .layer(tower_http::compression::CompressionLayer::new());
-    let health = Arc::clone(app);
+    let (health, measured) = (Arc::clone(app), Arc::clone(app));
     axum::Router::new()
         .merge(gateway::api::router(Arc::clone(&app.gateway)))
         .merge(admin::router(Arc::clone(app)))
@@ -33,12 +35,41 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
         .route("/readyz", get(move || ready(Arc::clone(&health))))
         .route(
             "/metrics",
-            get(move || {
-                std::future::ready(metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default())
+            get(move |peer: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap| {
+                let (app, metrics) = (Arc::clone(&measured), metrics.clone());
+                async move {
+                    may_read_metrics(&app, peer.map(|peer| peer.0.0), &headers).await?;
+                    Ok::<_, admin::Problem>(
+                        metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default(),
+                    )
+                }
             }),
         )
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+}
+
+/// Metrics name endpoints and tell how much they are used: see [`MetricsAccess`].
+async fn may_read_metrics(
+    app: &Arc<App>,
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+) -> Result<(), admin::Problem> {
+    let open = match app.config.metrics {
+        MetricsAccess::Open => true,
+        MetricsAccess::Token => false,
+        MetricsAccess::Local => {
+            let here = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+            // A proxy on this machine asks for somebody else.
+            here && !["forwarded", "x-forwarded-for", "x-real-ip", "via"]
+                .into_iter()
+                .any(|name| headers.contains_key(name))
+        }
+    };
+    if !open {
+        identity::require(app, &Method::GET, headers, "/", "console:endpoints", "read").await?;
+    }
+    Ok(())
 }
 
 /// Installs the recorder of metrics; `None` where the process has one already.

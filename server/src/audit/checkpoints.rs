@@ -97,9 +97,13 @@ impl Checkpoints {
             let note = signed.to_string();
             // The appends of this batch have been answered already; the next batch waits for it.
             let written = tokio::task::spawn_blocking(move || {
-                let new = file.with_extension("new");
-                std::fs::write(&new, note)?;
-                std::fs::rename(&new, &file)
+                use std::io::Write as _;
+                let path = file.with_extension("new");
+                let mut new = std::fs::File::create(&path)?;
+                new.write_all(note.as_bytes())?;
+                // Or a disk that fails now leaves the new name with nothing in it, and no start on that.
+                new.sync_data()?;
+                std::fs::rename(&path, &file)
             });
             match written.await {
                 Ok(Ok(())) => {}

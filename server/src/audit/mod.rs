@@ -32,6 +32,7 @@ use self::sequencer::Sequencer;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::decisions::DecisionRow;
+use crate::store::replicas::Registered;
 
 pub use self::entry::{Appended, AuditUnavailable, Booking, BudgetId, Entry, IndexUpdate};
 pub use self::error::{AuditError, AuditOpenError};
@@ -53,7 +54,8 @@ const LIVE: usize = 1024;
 pub struct AuditConfig {
     /// The log's id, which is in every record; a database holds one log.
     pub log: LogId,
-    /// This server's name among those that write to the log; it keeps it over restarts.
+    /// This server's name among those that write to the log. Where it is the only one, it keeps it over restarts;
+    /// among several, each start adds a number of its own.
     pub replica: String,
     /// The log's signing key; see [`load_or_create_key`].
     pub key: SigningKey,
@@ -73,6 +75,7 @@ pub struct Audit {
 
 #[derive(Debug)]
 struct Inner {
+    replica: Registered,
     store: Store,
     clock: Clock,
     signer: Arc<Signer>,
@@ -92,7 +95,6 @@ impl Audit {
     pub async fn open(store: Store, config: AuditConfig, clock: Clock) -> Result<Self, AuditOpenError> {
         let AuditConfig { log, replica, key, checkpoint_file, duty } = config;
         let signer = Arc::new(Signer::new(log.clone(), key));
-        let replica: Arc<str> = replica.into();
         let file = checkpoint_file.as_deref();
         let recovered =
             recover::open(&store, signer.public(), &replica, file, &clock, duty.is_some()).await?;
@@ -127,7 +129,7 @@ impl Audit {
             clock: clock.clone(),
             log_text,
             log,
-            replica,
+            replica: recovered.name,
             registered: recovered.replica,
             checkpoints: checkpoints(),
             sequencer,
@@ -137,7 +139,8 @@ impl Audit {
             waiting: Vec::new(),
         };
         tokio::spawn(committer.run(end, receiver));
-        let inner = Inner { store, clock, signer, commands, live, unsettled: unsettled? };
+        let replica = recovered.replica;
+        let inner = Inner { replica, store, clock, signer, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -166,6 +169,11 @@ impl Audit {
         let log = self.inner.signer.public().name().as_str();
         let stored = crate::store::tree::last_checkpoint(&self.inner.store, log).await?;
         Ok(stored.map(|stored| stored.time_ms))
+    }
+
+    /// This server among the replicas.
+    pub(crate) fn replica(&self) -> Registered {
+        self.inner.replica
     }
 
     /// The log's public key; its text form is what an auditor is given.

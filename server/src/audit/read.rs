@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 
 use bailiwick_ledger::{Receipt, ReceiptRecord};
+use tokio::time::Instant;
 
 use super::committer::Command;
 use super::nodes::Tree;
-use super::pending::AttemptChange;
-use super::{Audit, AuditError, DecisionFilter};
+use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
+use super::{Audit, AuditError, DecisionFilter, recover};
 use crate::store::decisions::{self, DecisionRow};
 use crate::store::records::{self, StoredRecord};
+use crate::store::replicas::Peer;
 
 impl Audit {
     /// Up to `limit` decisions, newest first, older than the one with the id `before`. Holds everything that
@@ -80,6 +82,28 @@ impl Audit {
         let mut unsettled = Vec::new();
         for id in &self.inner.unsettled {
             if let Some(record) = records::get(&self.inner.store, *id).await?
+                && !self.has_outcome(&record).await?
+            {
+                unsettled.push(record);
+            }
+        }
+        Ok(unsettled)
+    }
+
+    /// What the replica `peer` left open, which is stopped: its rows of the list of decisions are written, and its
+    /// attempts and acts without an outcome are returned. Whoever books them appends the outcome.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub(crate) async fn adopt(&self, peer: Peer) -> Result<Vec<StoredRecord>, AuditError> {
+        let store = &self.inner.store;
+        let (mut rows, mut open) = (PendingIndex::default(), OpenAttempts::default());
+        recover::replay(store, peer.number, peer.done_to, &mut rows, &mut open).await?;
+        let rows = rows.take(Instant::now(), true, usize::MAX);
+        decisions::adopt(store, peer.number, PendingIndex::rows(&rows)).await?;
+        let mut unsettled = Vec::new();
+        for sequence in open.sequences() {
+            if let Some(record) = records::get(store, peer.number.record(sequence)?).await?
                 && !self.has_outcome(&record).await?
             {
                 unsettled.push(record);

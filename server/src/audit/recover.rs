@@ -6,6 +6,7 @@
 //! that intact; it is found by verifying an export.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bailiwick_ledger::merkle::{Frontier, leaf_hash};
 use bailiwick_ledger::{PublicKey, SignedCheckpoint};
@@ -29,6 +30,8 @@ const PAGE: u64 = 256;
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) replica: Registered,
+    /// The name that its records carry.
+    pub(super) name: Arc<str>,
     pub(super) end: End,
     pub(super) last: Option<(SignedCheckpoint, i64)>,
     pub(super) pending: PendingIndex,
@@ -55,7 +58,10 @@ pub(super) async fn open(
     let head = head(store, log).await.map_err(broken)?;
     let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
     clock.raise_to(head.time_ms.max(last_time));
-    let replica = replicas::register(store, replica, clock.now_ms()).await?;
+    let (replica, name) = match shared {
+        false => replicas::register(store, replica, clock.now_ms()).await?,
+        true => replicas::join(store, replica, clock.now_ms()).await?,
+    };
     let end = match shared {
         false => end(store, &head, replica.number).await.map_err(broken)?,
         true => {
@@ -84,7 +90,7 @@ pub(super) async fn open(
     let (mut pending, mut open) = (PendingIndex::default(), OpenAttempts::default());
     let from = replica.indexed_to.min(replica.settled_to);
     replay(store, replica.number, from, &mut pending, &mut open).await?;
-    Ok(Recovered { replica, end, last, pending, open })
+    Ok(Recovered { replica, name: name.into(), end, last, pending, open })
 }
 
 /// The head of the log, which must exist.

@@ -36,16 +36,30 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     let bound = socket.local_addr().map_err(Failed::io("the socket has no address"))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"));
-    let app = App::open(config, None).await?;
-    first_run(&app, &url, output).await?;
-    let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics_recorder()))?;
-    output.note(&format!("bailiwick serves {url}"));
-    end.await;
-    output.note("stopping: open requests are finished and the audit log is signed");
-    app.gateway.stopping_live.cancel();
-    listening.stop(grace).await;
-    app.close(grace).await;
-    Ok(())
+    let metrics = metrics_recorder();
+    let mut end = std::pin::pin!(end);
+    loop {
+        let app = App::open(config.clone(), None).await?;
+        first_run(&app, &url, output).await?;
+        let socket = socket.try_clone().map_err(Failed::io("the socket cannot be served"))?;
+        let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics.clone()))?;
+        output.note(&format!("bailiwick serves {url}"));
+        let fenced = tokio::select! {
+            () = &mut end => false,
+            () = app.fenced.cancelled() => true,
+        };
+        match fenced {
+            true => output
+                .note("another replica stopped this one, which was silent: it begins again as a new one"),
+            false => output.note("stopping: open requests are finished and the audit log is signed"),
+        }
+        app.gateway.stopping_live.cancel();
+        listening.stop(grace).await;
+        app.close(grace).await;
+        if !fenced {
+            return Ok(());
+        }
+    }
 }
 
 /// A server that nobody can administer yet makes a way in: a one-time link for a person, a token for automation.

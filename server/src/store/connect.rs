@@ -120,6 +120,11 @@ impl Store {
         }
     }
 
+    /// Whether several servers may use the database at once.
+    pub(crate) fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Ends every connection; what runs is waited for.
     pub async fn close(&self) {
         if let Backend::Postgres(writer) = &self.backend {

@@ -1,10 +1,15 @@
 //! The list of decisions that the console shows: one row a decision, behind the log by at most the indexer's
 //! lag, and rebuilt from it where it is missing.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, Iterable as _, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 
 use super::entities::decisions::{Column, Entity, Model};
+use super::replicas::ReplicaNumber;
 use super::{Store, StoreError};
 
 /// What the list shows of one decision. It holds counts and names, never content.
@@ -111,6 +116,45 @@ pub async fn list(
 /// [`StoreError::Unavailable`].
 pub async fn get(store: &Store, id: &str) -> Result<Option<DecisionRow>, StoreError> {
     Ok(Entity::find_by_id(id.to_owned()).one(&store.read).await?.map(DecisionRow::from))
+}
+
+/// Writes rows as `replica` left them, which is stopped, each with the sequence of the record that last changed it. A
+/// row that somebody else has changed since is not put back.
+pub(crate) async fn adopt(
+    store: &Store,
+    replica: ReplicaNumber,
+    rows: Vec<(u64, DecisionRow)>,
+) -> Result<(), StoreError> {
+    let columns: Vec<Column> = Column::iter().filter(|column| !matches!(column, Column::Id)).collect();
+    let record = || Expr::col((Entity, Column::Record));
+    let older = record().gte(replica.record(0)?).and(record().lt(Expr::cust("excluded.record")));
+    let conflict = OnConflict::column(Column::Id).update_columns(columns).action_and_where(older).to_owned();
+    for (sequence, row) in rows {
+        let new = row.at(replica.record(sequence)?).into_active_model().reset_all();
+        Entity::insert(new).on_conflict(conflict.clone()).exec_without_returning(&store.write).await?;
+    }
+    Ok(())
+}
+
+impl DecisionRow {
+    fn at(self, record: i64) -> Model {
+        Model {
+            id: self.id,
+            record,
+            time_ms: self.time_ms,
+            scope: self.scope,
+            key_id: self.key_id,
+            model: self.model,
+            outcome: self.outcome,
+            endpoint: self.endpoint,
+            redactions: self.redactions,
+            classes: self.classes,
+            cost_nano: self.cost_nano,
+            overhead_us: self.overhead_us,
+            status: self.status,
+            code: self.code,
+        }
+    }
 }
 
 impl From<Model> for DecisionRow {

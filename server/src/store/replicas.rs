@@ -4,10 +4,12 @@
 //! of one replica are in the order in which it wrote, and no two replicas write at the same end of an index.
 
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
+pub(crate) use super::entities::replicas::State;
 use super::entities::{records, replicas};
 use super::tree::{to_i64, to_u64};
 use super::{Store, StoreError};
@@ -62,24 +64,18 @@ pub(crate) struct Registered {
     pub(crate) settled_to: u64,
 }
 
-/// Registers the replica called `name`: it gets a number the first time and a new epoch each time, so that a process
-/// that ran under this name before can commit nothing more.
-pub(crate) async fn register(store: &Store, name: &str, now_ms: i64) -> Result<Registered, StoreError> {
-    let row = store
-        .transaction(|transaction| {
-            let name = name.to_owned();
-            Box::pin(async move { next_epoch(transaction, name, now_ms).await })
-        })
-        .await?;
-    if row.number >> (62 - SEQUENCE_BITS) != 0 {
-        return Err(StoreError::Corrupt(format!("the replica {name} has the number {}", row.number)));
-    }
-    Ok(Registered {
-        number: ReplicaNumber(row.number),
-        epoch: row.epoch,
-        indexed_to: to_u64(row.indexed_to)?,
-        settled_to: to_u64(row.settled_to)?,
-    })
+/// Registers the replica called `name`, which is the only one: it gets a number the first time and a new epoch each
+/// time, so that a process that ran under this name before can commit nothing more.
+pub(crate) async fn register(
+    store: &Store,
+    name: &str,
+    now_ms: i64,
+) -> Result<(Registered, String), StoreError> {
+    let row = store.transaction(|transaction| {
+        let name = name.to_owned();
+        Box::pin(async move { next_epoch(transaction, name, now_ms).await })
+    });
+    registered(row.await?)
 }
 
 async fn next_epoch(
@@ -88,32 +84,166 @@ async fn next_epoch(
     now_ms: i64,
 ) -> Result<replicas::Model, StoreError> {
     let known = replicas::Entity::find().filter(replicas::Column::Name.eq(&name)).lock_exclusive().one(db);
-    if let Some(mut row) = known.await? {
-        row.epoch = row.epoch.saturating_add(1);
-        row.heartbeat_ms = row.heartbeat_ms.max(now_ms);
-        let mut change = row.clone().into_active_model();
-        change.epoch = Set(row.epoch);
-        change.heartbeat_ms = Set(row.heartbeat_ms);
-        replicas::Entity::update(change).exec_without_returning(db).await?;
-        return Ok(row);
-    }
+    let Some(mut row) = known.await? else { return add(db, |_| name, now_ms).await };
+    row.epoch = row.epoch.saturating_add(1);
+    row.state = State::Live;
+    row.seen_ms = now_ms;
+    row.heartbeat_ms = Ord::max(row.heartbeat_ms, now_ms);
+    let change = row.clone().into_active_model().reset_all();
+    replicas::Entity::update(change).exec_without_returning(db).await?;
+    Ok(row)
+}
+
+/// Registers one replica more among several. Each start is a new replica with a name of its own: what an earlier
+/// process left open is booked by whoever leads, and never by two.
+pub(crate) async fn join(store: &Store, name: &str, now_ms: i64) -> Result<(Registered, String), StoreError> {
+    let row = store.transaction(|transaction| {
+        let name = name.to_owned();
+        Box::pin(async move { add(transaction, |number| format!("{name}.{number}"), now_ms).await })
+    });
+    registered(row.await?)
+}
+
+async fn add(
+    db: &impl ConnectionTrait,
+    name: impl FnOnce(i64) -> String + Send,
+    now_ms: i64,
+) -> Result<replicas::Model, StoreError> {
     let last = replicas::Entity::find().order_by_desc(replicas::Column::Number).one(db).await?;
+    let number = last.map_or(0, |row| row.number).saturating_add(1);
+    if number >> (62 - SEQUENCE_BITS) != 0 {
+        return Err(StoreError::Conflict("there have been more than 4 million replicas".into()));
+    }
     let row = replicas::Model {
-        number: last.map_or(0, |row| row.number).saturating_add(1),
-        name,
+        number,
+        name: name(number),
         epoch: 1,
+        state: State::Live,
+        seen_ms: 0,
         heartbeat_ms: now_ms,
         indexed_to: 0,
         settled_to: 0,
     };
     let new = row.clone().into_active_model().reset_all();
     match replicas::Entity::insert(new).exec_without_returning(db).await {
-        Ok(_) => Ok(row),
+        Ok(_) => {}
+        // Two that join at once must not take the same number.
         Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-            Err(StoreError::Contended("another replica is being given a number".into()))
+            return Err(StoreError::Contended("another replica is being given a number".into()));
         }
-        Err(err) => Err(err.into()),
+        Err(err) => return Err(err.into()),
     }
+    replicas::Entity::update_many()
+        .col_expr(replicas::Column::SeenMs, now(db))
+        .filter(replicas::Column::Number.eq(number))
+        .exec(db)
+        .await?;
+    Ok(row)
+}
+
+/// With the name that its records carry.
+fn registered(row: replicas::Model) -> Result<(Registered, String), StoreError> {
+    let registered = Registered {
+        number: ReplicaNumber(row.number),
+        epoch: row.epoch,
+        indexed_to: to_u64(row.indexed_to)?,
+        settled_to: to_u64(row.settled_to)?,
+    };
+    Ok((registered, row.name))
+}
+
+/// The database's clock, in Unix milliseconds: replicas may disagree about the time, and about who is late they must
+/// not.
+fn now(db: &impl ConnectionTrait) -> SimpleExpr {
+    Expr::cust(match db.get_database_backend() {
+        DbBackend::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        _ => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    })
+}
+
+/// Says that the replica is there. `false` where it was fenced: it may write nothing more.
+pub(crate) async fn beat(store: &Store, me: Registered) -> Result<bool, StoreError> {
+    let done = replicas::Entity::update_many()
+        .col_expr(replicas::Column::SeenMs, now(&store.write))
+        .filter(replicas::Column::Number.eq(me.number.0))
+        .filter(replicas::Column::Epoch.eq(me.epoch))
+        .exec(&store.write)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// A replica that is not gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) number: ReplicaNumber,
+    pub(crate) epoch: i64,
+    pub(crate) state: State,
+    /// How long it has been silent, by the database's clock.
+    pub(crate) silent_ms: i64,
+    /// From this sequence on its records may change the list of decisions, or be attempts without an outcome.
+    pub(crate) done_to: u64,
+}
+
+/// Every replica that is not gone, by number.
+pub(crate) async fn peers(store: &Store) -> Result<Vec<Peer>, StoreError> {
+    use replicas::Column as C;
+    let rows: Vec<(i64, i64, State, i64, i64, i64)> = replicas::Entity::find()
+        .select_only()
+        .columns([C::Number, C::Epoch, C::State])
+        .expr_as(now(&store.read).sub(Expr::col(C::SeenMs)), "silent_ms")
+        .columns([C::IndexedTo, C::SettledTo])
+        .filter(C::State.ne(State::Gone))
+        .order_by_asc(C::Number)
+        .into_tuple()
+        .all(&store.read)
+        .await?;
+    rows.into_iter()
+        .map(|(number, epoch, state, silent_ms, indexed_to, settled_to)| {
+            let done_to = to_u64(Ord::min(indexed_to, settled_to))?;
+            Ok(Peer { number: ReplicaNumber(number), epoch, state, silent_ms, done_to })
+        })
+        .collect()
+}
+
+/// Stops `peer` for good if it is still silent for `silent_ms`: no commit of its can succeed after this returned
+/// `true`.
+pub(crate) async fn fence(store: &Store, peer: Peer, silent_ms: i64) -> Result<bool, StoreError> {
+    use replicas::Column as C;
+    let done = replicas::Entity::update_many()
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
+        .col_expr(C::State, Expr::value(State::Fenced))
+        .filter(C::Number.eq(peer.number.0))
+        .filter(C::Epoch.eq(peer.epoch))
+        .filter(C::State.eq(State::Live))
+        .filter(now(&store.write).sub(Expr::col(C::SeenMs)).gte(silent_ms))
+        .exec(&store.write)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Nothing of `replica` is open any more.
+pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), StoreError> {
+    use replicas::Column as C;
+    replicas::Entity::update_many()
+        .col_expr(C::State, Expr::value(State::Gone))
+        .filter(C::Number.eq(replica.0))
+        .filter(C::State.eq(State::Fenced))
+        .exec(&store.write)
+        .await?;
+    Ok(())
+}
+
+/// The replica stops in good order: what it wrote is settled, and it writes nothing more.
+pub(crate) async fn leave(store: &Store, me: Registered) -> Result<(), StoreError> {
+    use replicas::Column as C;
+    replicas::Entity::update_many()
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
+        .col_expr(C::State, Expr::value(State::Fenced))
+        .filter(C::Number.eq(me.number.0))
+        .filter(C::Epoch.eq(me.epoch))
+        .exec(&store.write)
+        .await?;
+    Ok(())
 }
 
 /// The latest time at which any replica committed, Unix milliseconds.

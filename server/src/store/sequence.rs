@@ -47,11 +47,12 @@ impl Step {
         &self.head
     }
 
-    /// Every replica that ever wrote.
+    /// Every replica of which a record may be missing in the tree.
     pub(crate) async fn replicas(&self) -> Result<Vec<ReplicaNumber>, StoreError> {
         let numbers: Vec<i64> = replicas::Entity::find()
             .select_only()
             .column(replicas::Column::Number)
+            .filter(replicas::Column::State.ne(replicas::State::Gone))
             .order_by_asc(replicas::Column::Number)
             .into_tuple()
             .all(&self.transaction)

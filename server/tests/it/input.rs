@@ -266,3 +266,30 @@ async fn a_rate_limit_says_when_to_come_back() {
     assert_eq!(app.received().values().sum::<u64>(), 2);
     app.finish().await;
 }
+
+/// Metrics name endpoints: they are for this machine or a token, unless the configuration says otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_for_this_machine_or_a_token() {
+    use bailiwick::app::MetricsAccess;
+
+    for (access, local, proxied) in
+        [(MetricsAccess::Local, 200, 401), (MetricsAccess::Token, 401, 401), (MetricsAccess::Open, 200, 200)]
+    {
+        let app = TestApp::with(|config| config.metrics = access).await;
+        let ask = |token: String, proxied: bool| {
+            let mut request = app.client.get(format!("{}/metrics", app.url()));
+            if !token.is_empty() {
+                request = request.bearer_auth(token);
+            }
+            if proxied {
+                request = request.header("x-forwarded-for", "192.0.2.7");
+            }
+            async { request.send().await.unwrap().status().as_u16() }
+        };
+        assert_eq!(ask(String::new(), false).await, local, "{access:?}");
+        assert_eq!(ask(String::new(), true).await, proxied, "{access:?}");
+        assert_eq!(ask(app.key("support"), true).await, proxied, "a virtual key is no service token");
+        assert_eq!(ask(app.token().to_owned(), true).await, 200);
+        app.finish().await;
+    }
+}

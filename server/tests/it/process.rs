@@ -60,8 +60,13 @@ pub(crate) struct DemoProcess {
 impl DemoProcess {
     /// Starts it with the database of the folder that `data` is in.
     pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, database::postgres_in(data.parent().unwrap()).await)
+    }
+
+    /// Starts it with this database, or with the file in its own folder.
+    pub(crate) fn start_with(data: &Path, database_url: Option<String>) -> Self {
         let mut command = Command::new(BINARY);
-        if let Some(url) = database::postgres_in(data.parent().unwrap()).await {
+        if let Some(url) = database_url {
             command.env("BAILIWICK_DEMO_DATABASE_URL", url);
         }
         let mut child = command

@@ -99,20 +99,6 @@ async fn three_replicas_share_one_tree_whoever_sequences() {
 }
 
 #[tokio::test]
-async fn a_replica_whose_name_another_process_took_commits_nothing_more() {
-    let folder = TempDir::new().unwrap();
-    let old = replica(folder.path(), "a").await;
-    old.write("old", 2).await;
-    let new = replica(folder.path(), "a").await;
-    new.write("new", 2).await;
-    let refused = old.audit.append(attempt("ghost")).await;
-    assert!(refused.is_err(), "{refused:?}");
-    assert!(matches!(new.audit.decision("ghost").await, Err(AuditError::NotFound(_))));
-    new.write("newer", 2).await;
-    new.verified().await;
-}
-
-#[tokio::test]
 async fn a_record_that_was_removed_before_it_was_sequenced_stops_the_sequencer() {
     let folder = TempDir::new().unwrap();
     let a = replica(folder.path(), "a").await;
@@ -120,4 +106,52 @@ async fn a_record_that_was_removed_before_it_was_sequenced_stops_the_sequencer()
     sql(folder.path(), "DELETE FROM records WHERE id = 1099511627778").await;
     let refused = a.audit.checkpoint().await.unwrap_err().to_string();
     assert!(refused.contains("record number 2 of replica 1 is missing"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_silent_replica_is_stopped_once_and_what_it_left_open_is_found() {
+    use crate::store::replicas::{self, State};
+
+    let folder = TempDir::new().unwrap();
+    let a = replica(folder.path(), "a").await;
+    let b = replica(folder.path(), "b").await;
+    a.write("done", 3).await;
+    a.audit.append(attempt("open")).await.unwrap();
+    let peer =
+        |peers: Vec<replicas::Peer>| peers.into_iter().find(|peer| peer.number == a.audit.replica().number);
+    let seen = peer(replicas::peers(&b.store).await.unwrap()).unwrap();
+    assert_eq!(seen.state, State::Live);
+    assert!((0..60_000).contains(&seen.silent_ms), "{seen:?}");
+    assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "it was just seen");
+
+    sql(folder.path(), "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1").await;
+    let seen = peer(replicas::peers(&b.store).await.unwrap()).unwrap();
+    assert!(seen.silent_ms >= 60_000);
+    assert!(replicas::beat(&a.store, a.audit.replica()).await.unwrap());
+    assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "it was seen again meanwhile");
+    sql(folder.path(), "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1").await;
+    assert!(replicas::fence(&b.store, seen, 60_000).await.unwrap());
+    assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "somebody did that already");
+
+    // What was paused wakes, and can neither record nor say that it is there.
+    assert!(a.audit.append(outcome("open", None)).await.is_err());
+    assert!(!replicas::beat(&a.store, a.audit.replica()).await.unwrap());
+
+    let seen = peer(replicas::peers(&b.store).await.unwrap()).unwrap();
+    assert_eq!(seen.state, State::Fenced);
+    for _ in 0..2 {
+        let open = b.audit.adopt(seen).await.unwrap();
+        let ids: Vec<_> =
+            open.iter().map(|record| record.header().unwrap().ids["decision"].clone()).collect();
+        assert_eq!(ids, ["open"]);
+        let row = b.audit.decision_row("done-0002").await.unwrap().unwrap();
+        assert_eq!(row.outcome, "answered");
+    }
+    b.audit.append(outcome("open", None)).await.unwrap();
+    assert_eq!(b.audit.adopt(seen).await.unwrap(), [], "nothing is booked twice");
+    assert_eq!(b.audit.decision_row("open").await.unwrap().unwrap().outcome, "answered");
+    b.audit.checkpoint().await.unwrap();
+    replicas::gone(&b.store, seen.number).await.unwrap();
+    assert_eq!(peer(replicas::peers(&b.store).await.unwrap()), None);
+    b.verified().await;
 }

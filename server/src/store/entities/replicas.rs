@@ -14,12 +14,31 @@ pub struct Model {
     pub name: String,
     /// Raised at each start, and by whoever stops it for good.
     pub epoch: i64,
+    /// Whether it may write.
+    pub state: State,
+    /// When it was last seen, by the database's clock.
+    pub seen_ms: i64,
     /// When it last committed.
     pub heartbeat_ms: i64,
     /// Its records below this sequence are in the list of decisions.
     pub indexed_to: i64,
     /// No attempt below this sequence is without an outcome.
     pub settled_to: i64,
+}
+
+/// The life of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum State {
+    /// It writes.
+    #[sea_orm(string_value = "live")]
+    Live,
+    /// It was stopped; what it left open is not booked yet.
+    #[sea_orm(string_value = "fenced")]
+    Fenced,
+    /// It was stopped, and nothing of it is open.
+    #[sea_orm(string_value = "gone")]
+    Gone,
 }
 
 /// No relation is followed in code.

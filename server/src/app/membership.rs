@@ -1,0 +1,128 @@
+//! This server among the replicas of one database: it says that it is there, notices who is not, and does what one of
+//! them has to do for all.
+//!
+//! A replica that is silent for [`SILENT`] is stopped for good: its epoch is raised, and no commit of its can succeed
+//! any more, whether it died, was paused or lost the database. Who leads is no vote: it is the live replica with the
+//! lowest number. Two may believe it for a moment; what a leader does is safe for two (see `audit/sequencer.rs`), or
+//! happens only to replicas that are stopped, through commits that a stopped leader cannot make.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+
+use super::{App, recover};
+use crate::store::replicas::{self, Peer, State};
+use crate::store::{Store, StoreError};
+
+/// How often a replica says that it is there.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long a replica may be silent before it is stopped. Another takes over what it did within this and two beats.
+const SILENT: Duration = Duration::from_secs(6);
+
+/// Starts the task; it ends with the server, or when this replica is stopped.
+pub(super) fn start(app: &Arc<App>, duty: watch::Sender<bool>) {
+    let stopping = app.gateway.stopping.clone();
+    let weak = Arc::downgrade(app);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(BEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut member = Member { weak, duty, seen: Instant::now(), booking: None };
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => if !member.beat().await { return },
+            }
+        }
+    });
+}
+
+struct Member {
+    weak: Weak<App>,
+    duty: watch::Sender<bool>,
+    /// When this replica last knew that it was seen.
+    seen: Instant,
+    booking: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Member {
+    /// `false` where this replica is stopped, or the server gone.
+    async fn beat(&mut self) -> bool {
+        let Some(app) = self.weak.upgrade() else { return false };
+        let me = app.gateway.audit.replica();
+        let began = Instant::now();
+        match timeout(SILENT, replicas::beat(&app.store, me)).await {
+            Ok(Ok(true)) => self.seen = began,
+            Ok(Ok(false)) => {
+                self.duty.send_replace(false);
+                tracing::error!("this replica was silent for so long that another one stopped it");
+                app.fenced.cancel();
+                return false;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "this replica cannot say that it is there"),
+            Err(_) => tracing::warn!("this replica cannot say that it is there: the database is silent"),
+        }
+        if self.seen.elapsed() >= SILENT {
+            // Somebody else may be at it by now.
+            self.duty.send_replace(false);
+            return true;
+        }
+        match look(&app.store, me.number.get()).await {
+            Ok((leads, fenced)) => {
+                self.duty.send_if_modified(|duty| std::mem::replace(duty, leads) != leads);
+                if leads
+                    && !fenced.is_empty()
+                    && self.booking.as_ref().is_none_or(tokio::task::JoinHandle::is_finished)
+                {
+                    let app = Arc::clone(&app);
+                    self.booking = Some(tokio::spawn(async move { book(&app, fenced).await }));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "this replica cannot see the others"),
+        }
+        true
+    }
+}
+
+/// Whether the replica number `me` leads, and who is stopped and not booked. Stops who is silent.
+async fn look(store: &Store, me: i64) -> Result<(bool, Vec<Peer>), StoreError> {
+    let silent_ms = i64::try_from(SILENT.as_millis()).unwrap_or(i64::MAX);
+    let peers = replicas::peers(store).await?;
+    let mut fenced = Vec::new();
+    let mut leader = None;
+    for peer in peers {
+        match peer.state {
+            State::Live if peer.silent_ms < silent_ms || peer.number.get() == me => {
+                leader = leader.or(Some(peer.number.get()));
+            }
+            State::Live => {
+                if replicas::fence(store, peer, silent_ms).await? {
+                    tracing::warn!(
+                        replica = peer.number.get(),
+                        silent_ms = peer.silent_ms,
+                        "a silent replica was stopped"
+                    );
+                }
+            }
+            State::Fenced => fenced.push(peer),
+            State::Gone => {}
+        }
+    }
+    Ok((leader == Some(me), fenced))
+}
+
+/// Books what stopped replicas left open.
+async fn book(app: &App, fenced: Vec<Peer>) {
+    for peer in fenced {
+        let number = peer.number.get();
+        match recover::book_replica(app, peer).await {
+            Ok(booked) => {
+                tracing::info!(replica = number, booked, "what a stopped replica left open is booked");
+            }
+            Err(error) => {
+                tracing::warn!(replica = number, %error, "what a stopped replica left open is not booked yet; it is tried again");
+            }
+        }
+    }
+}
