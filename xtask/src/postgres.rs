@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let mut command = Command::new(program);
     command.args(arguments).env(URL, &cluster.url);
+    cargo::free(&mut command);
     let status = command.status().map_err(|e| format!("cannot run `{}`: {e}", cargo::shown(&command)))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
