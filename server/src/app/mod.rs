@@ -34,7 +34,7 @@ pub(crate) use secrets::write_private;
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
@@ -44,10 +44,13 @@ use crate::store::{self, Store, StoreError};
 /// How long a start waits for the server before it to be gone: PostgreSQL ends a session whose machine has vanished
 /// after about ten seconds.
 const CLAIM_WAIT: Duration = Duration::from_secs(12);
-/// How long a request waits for others' reservations before a budget refuses it.
-const BUDGET_WAIT: Duration = Duration::from_secs(5);
-/// How many requests may wait so.
-const BUDGET_WAITERS: usize = 1_000;
+
+/// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
+/// it is looked whether another replica is short, where there can be one.
+fn budget_patience(shared: bool) -> Patience {
+    let look = if shared { Duration::from_millis(250) } else { Duration::from_secs(86_400) };
+    Patience { wait: Duration::from_secs(5), waiters: 1_000, look }
+}
 
 /// Why the server could not start. The text tells what to change.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,8 @@ pub struct App {
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
     /// it must be opened again, and is then a new replica.
     pub fenced: CancellationToken,
+    /// Keeps another server out of the data directory, until this one is closed.
+    lock: std::sync::Mutex<Option<std::fs::File>>,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// Ends of acts that the log has not taken yet.
@@ -125,6 +130,7 @@ impl App {
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
         secrets::create_data_dir(&config.data_dir)?;
+        let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
@@ -150,8 +156,11 @@ impl App {
             clock.clone(),
         )
         .await?;
-        let budgets = Budgets::new(BUDGET_WAIT, BUDGET_WAITERS);
         recover::book_unsettled(&audit, &store, &clock).await?;
+        let lessee = audit.lessee();
+        lessee.begin().await?;
+        let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
+        let fenced = budgets.lost().clone();
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
@@ -176,7 +185,8 @@ impl App {
             config,
             simulated: demo.is_some(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
-            fenced: CancellationToken::new(),
+            fenced,
+            lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
@@ -238,6 +248,7 @@ impl App {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
         self.store.close().await;
+        drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 }
 

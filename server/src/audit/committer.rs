@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bailiwick_ledger::{LogId, SignedCheckpoint};
@@ -24,7 +25,7 @@ use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
 use crate::store::commit::{self, Batch, NewRecord, NewSpend, TreeStep};
 use crate::store::decisions::DecisionRow;
-use crate::store::replicas::{self, Registered};
+use crate::store::replicas::{self, Registered, ReplicaNumber};
 use crate::store::{Store, StoreError, sections};
 
 /// Most entries of one commit.
@@ -90,6 +91,8 @@ pub(super) struct Committer {
     pub(super) replica: Arc<str>,
     pub(super) registered: Registered,
     pub(super) checkpoints: Checkpoints,
+    /// Whether the last commit failed. Then it is tried, with nothing to write if need be, until one succeeds.
+    pub(super) failing: Arc<AtomicBool>,
     /// Who signs, where that is not the committer.
     pub(super) sequencer: Option<mpsc::Sender<Asked>>,
     pub(super) pending: PendingIndex,
@@ -156,6 +159,7 @@ impl Committer {
         }
         match state {
             State::Unsure(_) => now + RETRY,
+            State::Ready(_) if self.failing.load(Ordering::Relaxed) => now + RETRY,
             State::Ready(end) => {
                 let checkpoint = self.checkpoints.due(end.size(), now);
                 [checkpoint, self.pending.due()].into_iter().flatten().min().unwrap_or(idle)
@@ -234,7 +238,12 @@ impl Committer {
         }
         batch.spend = spend
             .into_iter()
-            .map(|((budget, window_start_ms), delta_nano)| NewSpend { budget, window_start_ms, delta_nano })
+            .map(|((budget, window_start_ms, replica), delta_nano)| NewSpend {
+                budget,
+                window_start_ms,
+                replica,
+                delta_nano,
+            })
             .collect();
         let new = end.head();
         let mut nothing = batch.records.is_empty() && batch.decisions.is_empty();
@@ -244,7 +253,12 @@ impl Committer {
             nothing &= tree.checkpoint.is_none();
         }
 
-        let committed = if nothing { Ok(()) } else { commit::commit(&self.store, batch).await };
+        let committed = if nothing && !self.failing.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            commit::commit(&self.store, batch).await
+        };
+        self.failing.store(committed.is_err(), Ordering::Relaxed);
         let err = match committed {
             Ok(()) => {
                 self.apply(effects, now, end.next_sequence).await;
@@ -281,10 +295,11 @@ impl Committer {
         reply: Reply<Appended>,
         end: &mut End,
         batch: &mut Batch,
-        spend: &mut HashMap<(super::BudgetId, i64), i64>,
+        spend: &mut HashMap<(super::BudgetId, i64, ReplicaNumber), i64>,
         effects: &mut Effects,
     ) -> Result<(), (Reply<Appended>, AuditUnavailable)> {
-        let Entry { draft, bookings, index } = entry;
+        let Entry { draft, bookings, spent_by, index } = entry;
+        let spent_by = spent_by.unwrap_or(self.registered.number);
         let leaf = end.tail.as_ref().map(|tail| tail.frontier.size());
         let appended = Appended { leaf, replica_sequence: end.next_sequence };
         let (time_ms, kind) = (draft.time_ms, draft.kind.as_str());
@@ -313,7 +328,7 @@ impl Committer {
         batch.time_ms = batch.time_ms.max(time_ms);
         end.next_sequence = end.next_sequence.saturating_add(1);
         for booking in bookings {
-            let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms)).or_default();
+            let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms, spent_by)).or_default();
             *sum = sum.saturating_add(booking.delta_nano);
         }
         batch.records.push(NewRecord {

@@ -166,6 +166,15 @@ impl Store {
         Ok(())
     }
 
+    /// The database of a test's folder, of the kind that the run is on.
+    #[cfg(test)]
+    pub(crate) async fn open_in(folder: &Path) -> Result<Self, StoreError> {
+        match crate::testing::database::postgres_in(folder).await {
+            Some(url) => Self::open(&url).await,
+            None => Self::open_file(&folder.join("bailiwick.db")).await,
+        }
+    }
+
     /// Runs SQL on the writing connection, to put it into a state that only the world could.
     #[cfg(test)]
     pub(crate) async fn sql(&self, statement: &str) {

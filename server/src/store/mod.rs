@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod entities;
 mod error;
 pub mod keys;
+pub(crate) mod leases;
 pub mod model_groups;
 pub mod people;
 mod postgres;

@@ -11,10 +11,9 @@ use crate::{bundle as browser, cargo, postgres, tidy as rules, tools as provisio
 const LOAD: &str = "xtask/bench";
 
 /// The modules whose unit tests touch the database.
-const UNITS: [&str; 4] = ["store::", "audit::", "organisation::", "snapshot::"];
+const UNITS: [&str; 5] = ["store::", "audit::", "budgets::", "organisation::", "snapshot::"];
 /// These, and the integration tests, as nextest selects them.
-const ON_POSTGRES: &str =
-    "package(bailiwick) & (binary(it) | (kind(lib) & test(/^(store|audit|organisation|snapshot)::/)))";
+const ON_POSTGRES: &str = "package(bailiwick) & (binary(it) | (kind(lib) & test(/^(store|audit|budgets|organisation|snapshot)::/)))";
 
 pub(super) fn format(context: &Context, _: &Args, _: &mut Found) -> Outcome {
     cargo::run(&mut cargo::command(&context.root, &["fmt", "--all", "--check"])).into()

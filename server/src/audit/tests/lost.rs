@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::store::StoreError;
 
 /// Stands between a log and its database. While it is deaf, what the database says is swallowed and the log finds
 /// its connection closed, but the database does not learn of that.

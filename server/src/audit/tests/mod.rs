@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::budgets::{self, Budget};
-use crate::store::{StoreError, scopes};
+use crate::store::scopes;
 use crate::testing::database;
 
 /// The database's file, where it is one.
@@ -69,16 +69,8 @@ impl TestLog {
     }
 }
 
-/// The database of `folder`, of the kind that this run is on.
-async fn open_store(folder: &Path) -> Result<Store, StoreError> {
-    match database::postgres_in(folder).await {
-        Some(url) => Store::open(&url).await,
-        None => Store::open_file(&folder.join(FILE)).await,
-    }
-}
-
 async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenError> {
-    let store = open_store(folder).await?;
+    let store = Store::open_in(folder).await?;
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
         replica: "r1".into(),
@@ -133,7 +125,7 @@ fn attempt(decision: &str) -> Entry {
         .digest("bundle", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
         .section(Section::new("facts", &facts, salt()).unwrap())
         .section(Section::new("attempt", &tried, salt()).unwrap());
-    Entry { draft, bookings: smallvec![], index: Some(row(decision, "forwarding")) }
+    Entry { draft, bookings: smallvec![], spent_by: None, index: Some(row(decision, "forwarding")) }
 }
 
 /// The shape of what it records after.
@@ -148,7 +140,7 @@ fn outcome(decision: &str, budget: Option<BudgetId>) -> Entry {
         .into_iter()
         .map(|budget| Booking { budget, window_start_ms: 86_400_000, delta_nano: 1_000 })
         .collect();
-    Entry { draft, bookings, index: Some(row(decision, "answered")) }
+    Entry { draft, bookings, spent_by: None, index: Some(row(decision, "answered")) }
 }
 
 fn salt() -> [u8; 32] {

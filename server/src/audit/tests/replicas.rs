@@ -12,7 +12,7 @@ struct Replica {
 }
 
 async fn replica(folder: &Path, name: &str) -> Replica {
-    let store = open_store(folder).await.unwrap();
+    let store = Store::open_in(folder).await.unwrap();
     let (duty, on_duty) = watch::channel(false);
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),

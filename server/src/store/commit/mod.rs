@@ -41,11 +41,12 @@ pub(crate) struct NewTile {
     pub(crate) root: [u8; 32],
 }
 
-/// Spend of one budget in one window.
+/// Spend of one budget in one bucket of its window, by the replica that it was granted to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSpend {
     pub(crate) budget: BudgetId,
     pub(crate) window_start_ms: i64,
+    pub(crate) replica: ReplicaNumber,
     pub(crate) delta_nano: i64,
 }
 

@@ -56,16 +56,18 @@ const COMMIT: &str = "\
         cost_nano = excluded.cost_nano, overhead_us = excluded.overhead_us, status = excluded.status, \
         code = excluded.code \
     ), new_spend AS ( \
-      INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
-      SELECT * FROM unnest($42::int8[], $43::int8[], $44::int8[]) WHERE EXISTS (SELECT FROM allowed) \
-      ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET \
+      INSERT INTO budget_spend (budget_id, window_start_ms, replica, settled_nano) \
+      SELECT * FROM unnest($42::int8[], $43::int8[], $44::int8[], $45::int8[]) AS spend (budget, start, by, delta) \
+      WHERE EXISTS (SELECT FROM allowed) \
+        AND (SELECT true FROM budgets WHERE budgets.id = spend.budget FOR KEY SHARE) \
+      ON CONFLICT (budget_id, window_start_ms, replica) DO UPDATE SET \
         settled_nano = budget_spend.settled_nano + excluded.settled_nano \
     ), new_checkpoint AS ( \
       INSERT INTO checkpoints (log, size, note, time_ms) \
-      SELECT $10, $45::int8, $46::text, $47::int8 WHERE $45 IS NOT NULL AND EXISTS (SELECT FROM allowed) \
+      SELECT $10, $46::int8, $47::text, $48::int8 WHERE $46 IS NOT NULL AND EXISTS (SELECT FROM allowed) \
       ON CONFLICT DO NOTHING \
     ), old_checkpoint AS ( \
-      DELETE FROM checkpoints WHERE log = $10 AND size = $48::int8 AND EXISTS (SELECT FROM allowed) \
+      DELETE FROM checkpoints WHERE log = $10 AND size = $49::int8 AND EXISTS (SELECT FROM allowed) \
     ) SELECT 1 FROM allowed";
 
 /// As [`super::commit`].
@@ -153,10 +155,14 @@ fn decisions(
     column(args, rows, |(_, row)| row.code.as_deref().map(text))
 }
 
+/// In one order, so that nobody who writes several of these rows too can wait for us while we wait for them.
 fn spend(args: &mut PgArguments, rows: &[NewSpend]) -> Result<(), StoreError> {
-    column(args, rows, |row| row.budget.0)?;
-    column(args, rows, |row| row.window_start_ms)?;
-    column(args, rows, |row| row.delta_nano)
+    let mut rows: Vec<&NewSpend> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| (row.budget, row.window_start_ms, row.replica.get()));
+    column(args, &rows, |row| row.budget.0)?;
+    column(args, &rows, |row| row.window_start_ms)?;
+    column(args, &rows, |row| row.replica.get())?;
+    column(args, &rows, |row| row.delta_nano)
 }
 
 fn all(
