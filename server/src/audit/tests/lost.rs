@@ -113,6 +113,41 @@ async fn a_commit_that_is_still_under_way_does_not_happen_after_it_was_refused()
     log.stop().await;
 }
 
+/// The process dies while its commit is under way in the database, which goes on with it.
+#[test]
+fn a_start_does_not_overlook_a_commit_that_outlives_its_server() {
+    if !database::on_postgres() {
+        return;
+    }
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let first = runtime();
+    let folder = first.block_on(async {
+        let log = TestLog::new().await;
+        log.audit.append(attempt("d0")).await.unwrap();
+        sql(
+            log.folder.path(),
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$; \
+             CREATE TRIGGER wait AFTER INSERT ON records EXECUTE FUNCTION wait()",
+        )
+        .await;
+        let audit = log.audit.clone();
+        tokio::spawn(async move { audit.append(attempt("d1")).await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        log.folder
+    });
+    first.shutdown_background();
+    runtime().block_on(async {
+        let log = TestLog::reopen(folder).await.unwrap();
+        sql(log.folder.path(), "DROP TRIGGER wait ON records").await;
+        assert_eq!(log.audit.append(attempt("d2")).await.unwrap().leaf, Some(2));
+        assert_eq!(log.audit.decision("d1").await.unwrap().len(), 1);
+        let report = prove::export(&log, ExportRequest::default()).await;
+        assert_eq!(report.problems, []);
+        log.stop().await;
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_connections_are_ended_goes_on() {
     if !database::on_postgres() {
