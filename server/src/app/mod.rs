@@ -109,6 +109,8 @@ pub struct App {
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
     /// it must be opened again, and is then a new replica.
     pub fenced: CancellationToken,
+    /// Keeps another server out of the data directory, until this one is closed.
+    lock: std::sync::Mutex<Option<std::fs::File>>,
     /// One change of configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// Ends of acts that the log has not taken yet.
@@ -124,6 +126,7 @@ impl App {
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
         secrets::create_data_dir(&config.data_dir)?;
+        let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
@@ -176,6 +179,7 @@ impl App {
             simulated: demo.is_some(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
+            lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
@@ -237,6 +241,7 @@ impl App {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
         self.store.close().await;
+        drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 }
 

@@ -12,6 +12,7 @@ pub mod document;
 mod dry_run;
 pub mod forward;
 pub mod fund;
+pub mod media;
 pub mod metrics;
 pub mod pseudonym;
 pub mod read;
