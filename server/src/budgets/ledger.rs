@@ -148,7 +148,7 @@ impl Budgets {
         state.now_ms = state.now_ms.max(now_ms);
         match state.accounts.get_mut(&id) {
             Some(account) if account.slice.budget.window == budget.window => {
-                account.slice.put(budget, now_ms)
+                account.slice.put(budget, now_ms);
             }
             Some(account) => account.slice.replace(budget, seen, now_ms),
             None => {
