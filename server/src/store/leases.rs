@@ -42,7 +42,7 @@ async fn in_transaction(
     epoch: i64,
     ask: &Ask,
 ) -> Result<Lease, StoreError> {
-    let budget = budgets::Entity::find_by_id(ask.budget).lock(LockType::Update).one(transaction).await?;
+    let budget = budgets::Entity::find_by_id(ask.budget).lock(LockType::NoKeyUpdate).one(transaction).await?;
     let Some(budget) = budget else { return Ok(Lease::Gone) };
     if epoch_of(transaction, replica, LockType::KeyShare).await? != Some(epoch) {
         return Ok(Lease::Fenced);
