@@ -2,6 +2,7 @@
 //! Errors are RFC 9457 problem details. What changes something is recorded in the audit log before it happens.
 
 mod audit;
+mod budgets;
 mod decisions;
 mod endpoints;
 mod keys;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 pub use audit::receipt_for;
+pub(crate) use budgets::scope_of as budget_scope;
 pub(crate) use organisation::{created, named};
 pub use problem::Problem;
 
@@ -31,7 +33,8 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
-        .route("/api/v1/budgets", get(organisation::budgets))
+        .route("/api/v1/budgets", get(budgets::list))
+        .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/audit/export", get(audit::export))

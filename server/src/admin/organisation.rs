@@ -1,4 +1,4 @@
-//! Applying a declaration, and where budgets stand.
+//! Applying a declaration.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use http::{HeaderMap, Method};
 
 use super::Problem;
 use crate::app::{Act, App};
-use crate::budgets::format_usd;
-use crate::identity::{Actor, require};
+use crate::gateway::{Named, PseudonymKey};
+use crate::identity::require;
 use crate::organisation::{Applied, EndpointDefinition, Organisation, apply as apply_to};
 use bailiwick_ledger::Kind;
 
@@ -29,7 +29,7 @@ pub(super) async fn apply(
         principal: &actor.subject,
         scope: Some("/"),
         name: "applied",
-        what: named(&organisation),
+        what: named(&organisation, &app.gateway.pseudonyms),
     };
     let change = async {
         // Again: another declaration may have come first.
@@ -39,14 +39,19 @@ pub(super) async fn apply(
     Ok(Json(app.act(act, created, change).await?))
 }
 
-/// What a declaration names, for its record.
-pub(crate) fn named(organisation: &Organisation) -> serde_json::Value {
+/// What a declaration names, for its record. People are pseudonyms there, as everywhere in the log.
+pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> serde_json::Value {
+    let mut budgets = organisation.budgets.clone();
+    for user in budgets.iter_mut().filter_map(|budget| budget.user.as_mut()) {
+        *user = pseudonyms.of(Named::User, user);
+    }
     let keys =
         organisation.keys.iter().map(|key| serde_json::json!({ "scope": key.scope, "name": key.name }));
     serde_json::json!({
         "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
         "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
-        "budgets": organisation.budgets,
+        "model_groups": organisation.model_groups,
+        "budgets": budgets,
         "keys": keys.collect::<Vec<_>>(),
     })
 }
@@ -74,49 +79,4 @@ async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem>
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Problem::invalid(format!("nothing was changed: {}", problems.join("; ")))
         })
-}
-
-/// `GET /api/v1/budgets`.
-pub(super) async fn budgets(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<serde_json::Value>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, "console:budgets", "read").await?;
-    let owners: std::collections::HashMap<i64, String> = crate::store::budgets::list(&app.store)
-        .await?
-        .into_iter()
-        .filter_map(|row| {
-            let of_key = || {
-                let snapshot = app.gateway.snapshot.load();
-                snapshot.key(row.key_id.as_deref()?).map(|key| key.scope.clone())
-            };
-            Some((row.id, row.scope.clone().or_else(of_key)?))
-        })
-        .collect();
-    let budgets: Vec<serde_json::Value> = app
-        .gateway
-        .budgets
-        .standings(app.gateway.clock.now_ms())
-        .into_iter()
-        .filter(|standing| {
-            owners
-                .get(&standing.budget.id)
-                .is_some_and(|scope| bailiwick_policy::scope::covers(&actor.scope, scope))
-        })
-        .map(|standing| {
-            serde_json::json!({
-                "id": standing.budget.id,
-                "name": standing.budget.name,
-                "window": standing.budget.window,
-                "window_start_ms": standing.window_start_ms,
-                "hard": standing.budget.hard,
-                "limit_usd": format_usd(standing.limit_nano),
-                "settled_usd": format_usd(standing.settled_nano),
-                "reserved_usd": format_usd(standing.reserved_nano),
-            })
-        })
-        .collect();
-    Ok(Json(serde_json::json!({ "budgets": budgets })))
 }

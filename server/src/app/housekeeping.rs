@@ -27,6 +27,7 @@ pub(super) fn start(app: &Arc<App>) {
                     let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
                     let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
                     app.end_acts().await;
+                    app.note_thresholds().await;
                     if (over || stale) && let Err(error) = app.reload().await {
                         tracing::error!(%error, "the configuration could not be put in force; it is tried again");
                     }

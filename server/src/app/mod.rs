@@ -9,6 +9,7 @@ mod membership;
 mod recover;
 mod router;
 mod secrets;
+mod thresholds;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use config::{Config, ConfigError, LimitsConfig, MetricsAccess, TlsConfig, Up
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 pub(crate) use secrets::write_private;
+pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
 use crate::budgets::Budgets;
@@ -100,6 +102,8 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// Budgets that reach a share of their limit, as it is noticed.
+    pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
     /// it must be opened again, and is then a new replica.
     pub fenced: CancellationToken,
@@ -165,6 +169,7 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced: CancellationToken::new(),
             changing: tokio::sync::Mutex::new(()),
             unended: acts::Unended::default(),

@@ -22,6 +22,9 @@ pub(super) enum KeysCommand {
         /// A monthly budget of its own, in US dollars
         #[arg(long, value_name = "X")]
         budget_usd: Option<String>,
+        /// The user whose key it is, as an opaque id: that user's budgets hold for it
+        #[arg(long, value_name = "ID")]
+        owner: Option<String>,
         /// Only these models
         #[arg(long, value_delimiter = ',', value_name = "A,B")]
         models: Option<Vec<String>>,
@@ -55,9 +58,9 @@ pub(super) enum KeysCommand {
 
 pub(super) async fn run(command: KeysCommand, output: Output) -> Result<(), Failed> {
     match command {
-        KeysCommand::Create { remote, scope, name, budget_usd, models, expires } => {
+        KeysCommand::Create { remote, scope, name, budget_usd, owner, models, expires } => {
             let body = json!({
-                "scope": scope, "name": name, "budget_usd": budget_usd, "models": models, "expires": expires,
+                "scope": scope, "name": name, "budget_usd": budget_usd, "owner": owner, "models": models, "expires": expires,
             });
             let created: Value =
                 Api::new(&remote).json(Method::POST, "/api/v1/keys", &[], Some(&body)).await?;

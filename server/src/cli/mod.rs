@@ -3,6 +3,7 @@
 //! Exit 0: done. 1: refused or failed, with the reason on standard error. 2: bad usage.
 
 mod audit;
+mod budgets;
 mod declare;
 mod demo;
 mod endpoints;
@@ -46,7 +47,10 @@ enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Declare scopes, endpoints, budgets and keys
+    /// Budgets: where they stand, and topping them up
+    #[command(subcommand)]
+    Budgets(budgets::BudgetsCommand),
+    /// Declare scopes, endpoints, model groups, budgets and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
     #[command(subcommand)]
@@ -125,6 +129,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Serve(args) => asynchronous(serve::run(args, output)),
         Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
         Command::Keys(command) => asynchronous(keys::run(command, output)),
+        Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }

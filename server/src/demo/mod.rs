@@ -100,7 +100,7 @@ impl Demo {
         }
         let app = App::open(config, Some(DemoMode { decide_at_ms: DECIDE_AT_MS })).await?;
         let seed = organisation::organisation(&simulators, &credential_file);
-        let what = crate::admin::named(&seed);
+        let what = crate::admin::named(&seed, &app.gateway.pseudonyms);
         let act = Act { kind: Kind::Admin, principal: "system", scope: Some("/"), name: "demo_seeded", what };
         let made = |made: &Seeded| crate::admin::created(&made.applied);
         let Seeded { applied, token, link } = app

@@ -25,6 +25,7 @@ pages! {
     tutorial: "docs/tutorial/first-request.md",
     put_it_in_front: "docs/how-to/put-it-in-front-of-an-app.md",
     declare: "docs/how-to/declare-an-organisation.md",
+    set_budgets: "docs/how-to/set-budgets.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",
     organisation_file: "docs/reference/organisation.md",

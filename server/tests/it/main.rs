@@ -23,6 +23,7 @@ mod governed;
 mod hostile;
 mod input;
 mod invariants;
+mod money;
 mod process;
 mod reply;
 mod sdk;

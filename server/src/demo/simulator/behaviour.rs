@@ -55,6 +55,8 @@ pub enum Behaviour {
         /// Bytes, about.
         bytes: u64,
     },
+    /// Reports this as the usage of a chat, whatever it is.
+    ReportUsage(serde_json::Value),
     /// Leaves usage out, whether asked for or not.
     OmitUsage,
     /// Sends the right body as `text/html`.

@@ -27,6 +27,8 @@ pub(super) struct Completion {
     input_tokens: u64,
     with_usage: bool,
     omit_usage: bool,
+    /// What is reported in place of the true usage.
+    pub(super) told_usage: Option<Value>,
 }
 
 /// Answers a request whose `model` and `messages` were checked. `secret` is worked into the text; `omit_usage`
@@ -68,6 +70,7 @@ pub(super) fn complete(
         input_tokens: prompt.tokens + tools,
         with_usage: request.pointer("/stream_options/include_usage") == Some(&Value::Bool(true)),
         omit_usage,
+        told_usage: None,
     }
 }
 
@@ -237,6 +240,9 @@ impl Completion {
     }
 
     fn usage(&self) -> Value {
+        if let Some(told) = &self.told_usage {
+            return told.clone();
+        }
         let spoken = self.pieces.len() as u64;
         let called: u64 =
             self.calls.iter().map(|call| text::count(&call.arguments) + text::count(&call.name)).sum();

@@ -93,6 +93,7 @@ pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -
         Behaviour::Normal
         | Behaviour::Hang
         | Behaviour::OmitUsage
+        | Behaviour::ReportUsage(_)
         | Behaviour::EchoSecret
         | Behaviour::Say(_) => {}
         Behaviour::Close => return Outcome::Script(Vec::new()),

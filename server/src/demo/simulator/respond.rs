@@ -22,6 +22,14 @@ enum Route {
     Models,
 }
 
+/// What is said of the usage.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Truth,
+    Nothing,
+    This(Value),
+}
+
 /// Decides what happens to one request.
 pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
     let dialect = shared.config.dialect;
@@ -35,10 +43,14 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
         return Outcome::Silence;
     }
     let secret = (behaviour == Behaviour::EchoSecret).then(|| credential(dialect, head)).flatten();
-    let omit_usage = behaviour == Behaviour::OmitUsage;
+    let usage = match &behaviour {
+        Behaviour::OmitUsage => Told::Nothing,
+        Behaviour::ReportUsage(usage) => Told::This(usage.clone()),
+        _ => Told::Truth,
+    };
     let reply = match check(shared, head, route, body) {
         Ok(request) if let Behaviour::Say(said) = &behaviour => script(shared, &request, body, said),
-        Ok(request) => answer(shared, route, &request, body, secret.as_deref(), omit_usage),
+        Ok(request) => answer(shared, route, &request, body, secret.as_deref(), usage),
         Err(reply) => *reply,
     };
     behave(behaviour, dialect, reply)
@@ -204,7 +216,7 @@ fn answer(
     request: &Value,
     raw: &[u8],
     secret: Option<&str>,
-    omit_usage: bool,
+    usage: Told,
 ) -> Reply {
     let config = &shared.config;
     let dialect = config.dialect;
@@ -218,7 +230,7 @@ fn answer(
         return match embeddings::answer(model, request) {
             Ok((data, tokens)) => {
                 let mut body = json!({"object": "list", "data": data, "model": model});
-                if let (false, Some(fields)) = (omit_usage, body.as_object_mut()) {
+                if let (false, Some(fields)) = (usage == Told::Nothing, body.as_object_mut()) {
                     fields.insert("usage".into(), json!({"prompt_tokens": tokens, "total_tokens": tokens}));
                 }
                 whole(Bytes::from(body.to_string()))
@@ -226,7 +238,11 @@ fn answer(
             Err(complaint) => refuse(dialect, Fault::Invalid(complaint)),
         };
     }
-    let completion = chat::complete(&config.name, dialect, request, raw, secret, omit_usage);
+    let omit = usage == Told::Nothing;
+    let mut completion = chat::complete(&config.name, dialect, request, raw, secret, omit);
+    if let Told::This(usage) = usage {
+        completion.told_usage = Some(usage);
+    }
     if request.get("stream") == Some(&Value::Bool(true)) {
         Reply {
             status: StatusCode::OK,

@@ -1,0 +1,274 @@
+//! Where budgets stand, and topping them up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use bailiwick_ledger::Kind;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use crate::app::{Act, App};
+use crate::budgets::{Standing, Window, format_usd, parse_usd, reached};
+use crate::identity::{Actor, require};
+use crate::store;
+
+const OBJECT: &str = "console:budgets";
+/// Longest reason of a top-up, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// A budget as an operator sees it.
+#[derive(Debug, Serialize)]
+struct BudgetView {
+    id: i64,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    models: Option<String>,
+    window: Window,
+    /// Start of the bucket in which spend is booked now.
+    window_start_ms: i64,
+    /// When what is spent now counts no longer; null is never.
+    forgets_ms: Option<i64>,
+    hard: bool,
+    /// As declared.
+    declared_usd: String,
+    /// What may be spent now: as declared, topped up, carried over.
+    limit_usd: String,
+    carried_over_usd: String,
+    settled_usd: String,
+    reserved_usd: String,
+    thresholds: Vec<u16>,
+    /// Those of them that are reached.
+    reached: Vec<u16>,
+    top_ups: Vec<TopUpView>,
+}
+
+/// A top-up as an operator sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct TopUpView {
+    id: String,
+    amount_usd: String,
+    from_ms: i64,
+    /// Null counts for good.
+    until_ms: Option<i64>,
+    reason: String,
+    principal: String,
+}
+
+impl From<store::budgets::TopUp> for TopUpView {
+    fn from(row: store::budgets::TopUp) -> Self {
+        Self {
+            id: row.id,
+            amount_usd: format_usd(row.amount_nano),
+            from_ms: row.from_ms,
+            until_ms: row.until_ms,
+            reason: row.reason,
+            principal: row.principal,
+        }
+    }
+}
+
+/// `GET /api/v1/budgets`: those of the actor's scope.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    let actor = require(&app, &method, &headers, &scope, OBJECT, "read").await?;
+    let now_ms = app.gateway.clock.now_ms();
+    let rows: HashMap<i64, store::budgets::Budget> =
+        store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut top_ups: HashMap<i64, Vec<TopUpView>> = HashMap::new();
+    for row in store::budgets::top_ups(&app.store, now_ms).await? {
+        top_ups.entry(row.budget_id).or_default().push(row.into());
+    }
+    let budgets: Vec<BudgetView> = app
+        .gateway
+        .budgets
+        .standings(now_ms)
+        .into_iter()
+        .filter_map(|standing| {
+            let row = rows.get(&standing.budget.id)?;
+            bailiwick_policy::scope::covers(&actor.scope, &scope_of(&app, row)?).then(|| {
+                let top_ups = top_ups.remove(&row.id).unwrap_or_default();
+                view(row, standing, top_ups, now_ms)
+            })
+        })
+        .collect();
+    Ok(Json(serde_json::json!({ "budgets": budgets })))
+}
+
+fn view(
+    row: &store::budgets::Budget,
+    standing: Standing,
+    top_ups: Vec<TopUpView>,
+    now_ms: i64,
+) -> BudgetView {
+    let budget = standing.budget;
+    BudgetView {
+        id: budget.id,
+        name: budget.name,
+        scope: row.scope.clone(),
+        key: row.key_id.clone(),
+        user: row.owner.clone(),
+        models: row.model_group.clone(),
+        window_start_ms: standing.window_start_ms,
+        forgets_ms: budget.window.forgets_at(now_ms),
+        window: budget.window,
+        hard: budget.hard,
+        declared_usd: format_usd(budget.limit_nano),
+        limit_usd: format_usd(standing.limit_nano),
+        carried_over_usd: format_usd(standing.carried_nano),
+        settled_usd: format_usd(standing.settled_nano),
+        reserved_usd: format_usd(standing.reserved_nano),
+        reached: reached(&budget.thresholds, standing.limit_nano, standing.settled_nano).collect(),
+        thresholds: budget.thresholds,
+        top_ups,
+    }
+}
+
+/// Where a budget is: a key's is where the key is, a user's concerns the whole tree.
+pub(crate) fn scope_of(app: &App, row: &store::budgets::Budget) -> Option<String> {
+    match (&row.scope, &row.key_id) {
+        (Some(scope), _) => Some(scope.clone()),
+        (None, Some(key)) => app.gateway.snapshot.load().key(key).map(|key| key.scope.clone()),
+        (None, None) => Some(String::from("/")),
+    }
+}
+
+/// The body of `POST /api/v1/budgets/{id}/top-ups`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTopUp {
+    amount_usd: String,
+    reason: String,
+    /// From now on where absent.
+    #[serde(default)]
+    from: Option<DateTime<Utc>>,
+    #[serde(default)]
+    until: Until,
+}
+
+/// How long a top-up counts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "String")]
+enum Until {
+    /// `window`: to the end of the open window; of a rolling one until what is spent now is forgotten.
+    #[default]
+    Window,
+    /// `always`.
+    Always,
+    /// An RFC 3339 instant.
+    At(DateTime<Utc>),
+    /// Something else.
+    Unknown(String),
+}
+
+impl From<String> for Until {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "window" => Self::Window,
+            "always" => Self::Always,
+            _ => text.parse().map_or(Self::Unknown(text), Self::At),
+        }
+    }
+}
+
+/// `POST /api/v1/budgets/{id}/top-ups`: in force when this answers.
+pub(super) async fn top_up(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+    body: Result<Json<NewTopUp>, JsonRejection>,
+) -> Result<(StatusCode, Json<TopUpView>), Problem> {
+    let row = match store::budgets::get(&app.store, store::budgets::BudgetId(id)).await {
+        Ok(row) => row,
+        Err(store::StoreError::NotFound(_)) => {
+            require(&app, &method, &headers, "/", OBJECT, "top_up").await?;
+            return Err(Problem::not_found("budget"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
+    let actor = require(&app, &method, &headers, &scope, OBJECT, "top_up").await?;
+    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let now_ms = app.gateway.clock.now_ms();
+    let top_up = read(&row, new, &actor, now_ms).map_err(Problem::invalid)?;
+    let what = serde_json::json!({
+        "budget": id,
+        "top_up": top_up.id,
+        "amount_usd": format_usd(top_up.amount_nano),
+        "from_ms": top_up.from_ms,
+        "until_ms": top_up.until_ms,
+        "reason": top_up.reason,
+    });
+    let act = Act {
+        kind: Kind::Admin,
+        principal: &actor.subject,
+        scope: Some(&scope),
+        name: "budget_topped_up",
+        what,
+    };
+    let stored = top_up.clone();
+    let change = async { Ok::<_, Problem>(store::budgets::top_up(&app.store, stored).await?) };
+    app.act(act, |()| serde_json::Value::Null, change).await?;
+    Ok((StatusCode::CREATED, Json(top_up.into())))
+}
+
+fn read(
+    row: &store::budgets::Budget,
+    new: NewTopUp,
+    actor: &Actor,
+    now_ms: i64,
+) -> Result<store::budgets::TopUp, String> {
+    let amount_nano = parse_usd(&new.amount_usd)?;
+    if amount_nano == 0 {
+        return Err(String::from("a top-up of nothing: `amount_usd` is above zero"));
+    }
+    if row.limit_nano.checked_add(amount_nano).is_none() {
+        return Err(String::from("limit and top-up together are more US dollars than can be counted"));
+    }
+    let reason = new.reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(format!("a top-up needs a `reason` of at most {LONGEST_REASON} characters"));
+    }
+    let from_ms = new.from.map_or(now_ms, |from| from.timestamp_millis());
+    if from_ms < now_ms {
+        return Err(String::from("`from` is in the past; leave it out for now"));
+    }
+    let window: Window = row.window.parse()?;
+    let until_ms = match new.until {
+        Until::Window => window.forgets_at(from_ms),
+        Until::Always => None,
+        Until::At(until) => Some(until.timestamp_millis()),
+        Until::Unknown(text) => {
+            let shown: String = text.chars().take(40).collect();
+            return Err(format!("`{shown}` is no end: `window`, `always` or an RFC 3339 instant"));
+        }
+    };
+    if until_ms.is_some_and(|until| until <= from_ms) {
+        return Err(String::from("`until` is not after `from`"));
+    }
+    Ok(store::budgets::TopUp {
+        id: format!("top_{}", uuid::Uuid::now_v7().simple()),
+        budget_id: row.id,
+        amount_nano,
+        from_ms,
+        until_ms,
+        reason: reason.to_owned(),
+        principal: actor.subject.clone(),
+        created_ms: now_ms,
+    })
+}
