@@ -87,9 +87,7 @@ fn triggers(backend: sea_orm::DbBackend) -> Vec<String> {
         return std::iter::once(function).chain(CONFIGURATION.into_iter().map(on)).collect();
     }
     let on = |table: &str, change: &str| {
-        format!(
-            "CREATE TRIGGER {table}_{change}_revision AFTER {change} ON {table} BEGIN {RAISE}; END"
-        )
+        format!("CREATE TRIGGER {table}_{change}_revision AFTER {change} ON {table} BEGIN {RAISE}; END")
     };
     CONFIGURATION
         .into_iter()

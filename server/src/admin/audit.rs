@@ -137,7 +137,8 @@ pub(super) async fn receipt(
 
 async fn found(app: &Arc<App>, method: &Method, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
     let now_ms = app.gateway.clock.now_ms();
-    let key = authenticate::authenticate(headers, app.gateway.snapshot.load_full(), now_ms).ok();
+    let snapshot = app.gateway.in_force().ok();
+    let key = snapshot.and_then(|snapshot| authenticate::authenticate(headers, snapshot, now_ms).ok());
     if key.is_none() && Actor::of(app, headers).await?.is_none() {
         // Whoever is nobody here does not learn which decisions there are.
         require(app, method, headers, "/", super::decisions::OBJECT, "read").await?;

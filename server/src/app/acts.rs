@@ -116,7 +116,7 @@ impl App {
         let mut end = self.begin(act).await?;
         let done = change.await;
         // A change that failed half-way may have stored something already: what is stored is what is in force.
-        let rebuilt = self.rebuild().await;
+        let rebuilt = self.reload().await;
         match (&done, &rebuilt) {
             (Ok(done), Ok(())) => end.result.made = made(done),
             (Ok(done), Err(_)) => {

@@ -87,9 +87,13 @@ pub fn metrics_recorder() -> Option<PrometheusHandle> {
         .inspect(|_| gateway::metrics::describe())
 }
 
-/// Ready means that a request could be served: the database answers and there is something to decide with.
+/// Ready means that a request could be served: the database answers and there is something to decide
+/// with that is known to be in force.
 async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
     match app.store.ping().await {
+        Ok(()) if app.gateway.freshness.is_stale() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "what is configured could not be asked for\n")
+        }
         Ok(()) if !app.gateway.stopping.is_cancelled() => (StatusCode::OK, "ready\n"),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),

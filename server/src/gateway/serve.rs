@@ -51,7 +51,7 @@ where
 {
     let mut timeline = Timeline::begin();
     let now_ms = gateway.clock.now_ms();
-    authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+    authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     let hints = Hints::read(&incoming.headers)?;
     timeline.end(Stage::Authenticate);
@@ -60,7 +60,7 @@ where
     // came into force meanwhile is in force.
     timeline.skip();
     let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+    let auth = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.

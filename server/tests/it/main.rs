@@ -25,6 +25,7 @@ mod input;
 mod invariants;
 mod money;
 mod process;
+mod replicas;
 mod reply;
 mod sdk;
 mod streaming;
