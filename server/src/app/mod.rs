@@ -4,6 +4,7 @@ mod acts;
 mod config;
 mod follow;
 mod housekeeping;
+mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;

@@ -26,6 +26,7 @@ pub mod route;
 pub mod serve;
 pub mod settle;
 pub mod spans;
+mod stopped;
 pub mod timeline;
 
 use std::sync::Arc;

@@ -23,6 +23,7 @@ mod governed;
 mod hostile;
 mod input;
 mod invariants;
+mod kill_switch;
 mod money;
 mod process;
 mod replicas;
