@@ -137,15 +137,29 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
+        // A row for each replica, so that no two of them write to the same one. What a replica may spend is granted
+        // to it before it spends it, what it has spent is settled by the commit that records it, and of the two the
+        // greater counts against the limit. `short_nano` is what it asked for and did not get.
         manager
             .create_table(
                 Table::create()
                     .table("budget_spend")
                     .col(int("budget_id"))
                     .col(int("window_start_ms"))
-                    .col(int("settled_nano"))
-                    .primary_key(Index::create().col("budget_id").col("window_start_ms"))
+                    .col(int("replica"))
+                    .col(int("granted_nano").default(0))
+                    .col(int("settled_nano").default(0))
+                    .col(int("short_nano").default(0))
+                    .primary_key(Index::create().col("budget_id").col("window_start_ms").col("replica"))
                     .foreign_key(&mut reference("budget_id", "budgets", "id"))
+                    .take(),
+            )
+            .await?;
+        // Few rows at any time: who is short.
+        manager
+            .create_index(
+                index("budget_spend_short", "budget_spend", &["budget_id"])
+                    .and_where(Expr::col("short_nano").gt(0))
                     .take(),
             )
             .await

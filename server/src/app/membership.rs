@@ -57,6 +57,7 @@ impl Member {
             Ok(Ok(false)) => {
                 self.duty.send_replace(false);
                 tracing::error!("this replica was silent for so long that another one stopped it");
+                app.gateway.budgets.fence();
                 app.fenced.cancel();
                 return false;
             }

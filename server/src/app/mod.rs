@@ -37,17 +37,19 @@ pub(crate) use secrets::write_private;
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError};
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
-/// How long a request waits for others' reservations before a budget refuses it.
-const BUDGET_WAIT: Duration = Duration::from_secs(5);
-/// How many requests may wait so.
-const BUDGET_WAITERS: usize = 1_000;
+/// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
+/// it is looked whether another replica is short, where there can be one.
+fn budget_patience(shared: bool) -> Patience {
+    let look = if shared { Duration::from_millis(250) } else { Duration::from_secs(86_400) };
+    Patience { wait: Duration::from_secs(5), waiters: 1_000, look }
+}
 
 /// Why the server could not start. The text tells what to change.
 #[derive(Debug, thiserror::Error)]
@@ -155,10 +157,13 @@ impl App {
             clock.clone(),
         )
         .await?;
-        let budgets = Budgets::new(BUDGET_WAIT, BUDGET_WAITERS);
         recover::book_unsettled(&audit, &store, &clock).await?;
         let asked = Instant::now();
         let revision = store::revision::current(&store).await?;
+        let lessee = audit.lessee();
+        lessee.begin().await?;
+        let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
+        let fenced = budgets.lost().clone();
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
@@ -184,7 +189,7 @@ impl App {
             config,
             simulated: demo.is_some(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
-            fenced: CancellationToken::new(),
+            fenced,
             changing: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
             revision: AtomicI64::new(revision),

@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::gateway::record::{Hold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
-use crate::store::replicas::{self, Peer};
+use crate::store::leases;
+use crate::store::replicas::{self, Peer, ReplicaNumber};
 
 /// The result of an attempt whose end the server did not see.
 const STOPPED: &str = "server_stopped";
@@ -51,6 +52,8 @@ pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookErr
     let unsettled = audit.adopt(peer).await?;
     let count = unsettled.len();
     book(audit, &app.store, &app.gateway.clock, unsettled).await?;
+    // What it might have spent is booked, so the rest of what it held is free again.
+    leases::reclaim(&app.store, peer.number, peer.epoch).await.map_err(AuditError::from)?;
     // Its last records are in the tree before it is forgotten.
     audit.checkpoint().await.map_err(AuditError::from)?;
     replicas::gone(&app.store, peer.number).await.map_err(AuditError::from)?;
@@ -116,6 +119,7 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
         }
     }
     let mut entry = Entry::new(draft);
+    entry.spent_by = Some(ReplicaNumber::of(record.id));
     entry.bookings = attempt
         .holds
         .iter()

@@ -24,7 +24,7 @@ use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
 use crate::store::commit::{self, Batch, NewRecord, NewSpend, TreeStep};
 use crate::store::decisions::DecisionRow;
-use crate::store::replicas::{self, Registered};
+use crate::store::replicas::{self, Registered, ReplicaNumber};
 use crate::store::{Store, StoreError, sections};
 
 /// Most entries of one commit.
@@ -234,7 +234,12 @@ impl Committer {
         }
         batch.spend = spend
             .into_iter()
-            .map(|((budget, window_start_ms), delta_nano)| NewSpend { budget, window_start_ms, delta_nano })
+            .map(|((budget, window_start_ms, replica), delta_nano)| NewSpend {
+                budget,
+                window_start_ms,
+                replica,
+                delta_nano,
+            })
             .collect();
         let new = end.head();
         let mut nothing = batch.records.is_empty() && batch.decisions.is_empty();
@@ -281,10 +286,11 @@ impl Committer {
         reply: Reply<Appended>,
         end: &mut End,
         batch: &mut Batch,
-        spend: &mut HashMap<(super::BudgetId, i64), i64>,
+        spend: &mut HashMap<(super::BudgetId, i64, ReplicaNumber), i64>,
         effects: &mut Effects,
     ) -> Result<(), (Reply<Appended>, AuditUnavailable)> {
-        let Entry { draft, bookings, index } = entry;
+        let Entry { draft, bookings, spent_by, index } = entry;
+        let spent_by = spent_by.unwrap_or(self.registered.number);
         let leaf = end.tail.as_ref().map(|tail| tail.frontier.size());
         let appended = Appended { leaf, replica_sequence: end.next_sequence };
         let (time_ms, kind) = (draft.time_ms, draft.kind.as_str());
@@ -313,7 +319,7 @@ impl Committer {
         batch.time_ms = batch.time_ms.max(time_ms);
         end.next_sequence = end.next_sequence.saturating_add(1);
         for booking in bookings {
-            let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms)).or_default();
+            let sum: &mut i64 = spend.entry((booking.budget, booking.window_start_ms, spent_by)).or_default();
             *sum = sum.saturating_add(booking.delta_nano);
         }
         batch.records.push(NewRecord {

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 pub use crate::store::budgets::BudgetId;
 pub use crate::store::decisions::DecisionRow as IndexUpdate;
+use crate::store::replicas::ReplicaNumber;
 
 /// Something to record, with what has to become durable in the same transaction.
 #[derive(Debug)]
@@ -13,6 +14,9 @@ pub struct Entry {
     pub draft: Draft,
     /// Spend that the record explains.
     pub bookings: SmallVec<[Booking; 4]>,
+    /// The replica that the bookings are by, where it is another one: who books for a replica that is dead spends
+    /// what was granted to that one, not to itself.
+    pub(crate) spent_by: Option<ReplicaNumber>,
     /// The row of the list of decisions as it stands after this record; it replaces the one before.
     pub index: Option<IndexUpdate>,
 }
@@ -20,7 +24,7 @@ pub struct Entry {
 impl Entry {
     /// A record alone.
     pub fn new(draft: Draft) -> Self {
-        Self { draft, bookings: SmallVec::new(), index: None }
+        Self { draft, bookings: SmallVec::new(), spent_by: None, index: None }
     }
 }
 

@@ -29,6 +29,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::committer::{Command, Committer};
 use self::sequencer::Sequencer;
+use crate::budgets::Lessee;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::decisions::DecisionRow;
@@ -169,6 +170,11 @@ impl Audit {
         let log = self.inner.signer.public().name().as_str();
         let stored = crate::store::tree::last_checkpoint(&self.inner.store, log).await?;
         Ok(stored.map(|stored| stored.time_ms))
+    }
+
+    /// This server as one that leases parts of budgets, in the epoch in which it commits.
+    pub fn lessee(&self) -> Lessee {
+        Lessee::new(self.inner.store.clone(), self.inner.replica.number, self.inner.replica.epoch)
     }
 
     /// This server among the replicas.

@@ -1,26 +1,66 @@
 //! Admission: one short lock, never held across an await.
 //!
 //! A worst case is an over-estimate, so a request can be in the way of another for no good reason. One that only open
-//! reservations stand in the way of therefore waits, in order and for a bounded time, for their settlement; one that
-//! could not be admitted even if all of them came back is refused at once.
+//! reservations, or what other replicas hold, stand in the way of therefore waits, in order and for a bounded time,
+//! until they have come back; one that could not be admitted even if all of them did is refused at once.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
+use super::hash::ById;
+use super::lease::Ask;
+use super::lessee::{self, Bus, Lessee, Note, Pause};
+use super::queue::{self, Waiter, admit, hand_over, overlaps};
 use super::reservation::{Hold, Reservation};
 use super::slice::Slice;
-use super::{Budget, Window};
+use super::{Amount, Assessed, Budget, Window};
+use crate::store::StoreError;
+use crate::store::leases::Lease;
 
-/// All budgets of this replica.
+/// All budgets, as this replica may spend of them.
 #[derive(Debug, Clone)]
 pub struct Budgets {
     shared: Arc<Shared>,
-    max_wait: Duration,
-    max_waiters: usize,
+    patience: Patience,
+}
+
+/// How long is waited, and how many may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How long a request waits for others' settlement.
+    pub wait: Duration,
+    /// How many requests wait so.
+    pub waiters: usize,
+    /// How often it is looked whether other replicas are short of what is idle here. Nothing is lost by looking
+    /// seldom where a [`Bus`] tells.
+    pub look: Duration,
+}
+
+/// Why an attempt was not admitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReserved {
+    /// A budget has no room.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// What this replica holds of a budget does not suffice, and the database can't be asked for more.
+    #[error("nobody can say what is left of budget `{name}`: {why}")]
+    Unavailable {
+        /// The budget's name.
+        name: String,
+        /// What the database said.
+        why: String,
+    },
+    /// This replica is held to be dead: others may spend what it held.
+    #[error(
+        "this replica may spend nothing any more: it was declared dead, or another one runs under its name"
+    )]
+    Fenced,
 }
 
 /// A budget that has no room for an attempt.
@@ -33,7 +73,7 @@ pub struct Exhausted {
     pub window: Window,
     /// Left, not counting open reservations.
     pub free_nano: i64,
-    /// The attempt's worst case.
+    /// The attempt's worst case, or the least that it can be cut down to.
     pub asked_nano: i64,
 }
 
@@ -48,119 +88,177 @@ pub struct Standing {
     pub limit_nano: i64,
     /// What of it was carried over from the window before.
     pub carried_nano: i64,
-    /// Settled in it, nano-dollars.
+    /// Settled in its window by all replicas, as far as this one knows, nano-dollars.
     pub settled_nano: i64,
-    /// Held by open reservations, nano-dollars.
+    /// Held by open reservations of this replica, nano-dollars.
     pub reserved_nano: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
+    pub(super) lessee: Lessee,
+    bus: Arc<dyn Bus>,
     state: Mutex<State>,
+    lost: CancellationToken,
+    /// Where tasks run; a reservation may be dropped outside of it.
+    runtime: Option<Handle>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    slices: HashMap<i64, Slice>,
-    waiting: VecDeque<Waiter>,
+pub(super) struct State {
+    pub(super) accounts: ById<Account>,
+    pub(super) waiting: VecDeque<Waiter>,
+    /// The latest time that anybody told.
+    now_ms: i64,
+    fenced: bool,
 }
 
 #[derive(Debug)]
-struct Waiter {
-    chain: SmallVec<[i64; 4]>,
-    amount_nano: i64,
-    now_ms: i64,
-    admit: oneshot::Sender<Reservation>,
-}
-
-enum Room {
-    Yes,
-    Later,
-    No(Exhausted),
+pub(super) struct Account {
+    pub(super) slice: Slice,
+    /// Wakes the task that asks the database, where there is one.
+    tended: Option<Arc<Notify>>,
+    /// Why the database could not be asked the last time.
+    failed: Option<String>,
 }
 
 impl Budgets {
-    /// No budgets yet. A request waits at most `max_wait` for others' settlement, and at most `max_waiters` wait.
+    /// No budgets yet. Has to be called inside a runtime.
     #[must_use]
-    pub fn new(max_wait: Duration, max_waiters: usize) -> Self {
-        Self { shared: Arc::default(), max_wait, max_waiters }
+    pub fn new(lessee: Lessee, patience: Patience, bus: Arc<dyn Bus>) -> Self {
+        let shared = Arc::new(Shared {
+            lessee,
+            bus,
+            state: Mutex::default(),
+            lost: CancellationToken::new(),
+            runtime: Handle::try_current().ok(),
+        });
+        if let Some(runtime) = &shared.runtime {
+            runtime.spawn(lessee::look(Arc::downgrade(&shared), patience.look));
+        }
+        Self { shared, patience }
     }
 
-    /// Adds a budget or changes its terms. `spent` says what the database has booked in which bucket, by its start,
-    /// from the window before that of `now_ms` on; it counts only for a budget that is new here.
-    pub fn put(&self, budget: Budget, spent: &[(i64, i64)], now_ms: i64) {
+    /// Adds a budget or changes its terms. `seen` says what the database has booked in which bucket, by its start, from
+    /// the window before that of `now_ms` on: to show, until the database is asked.
+    pub fn put(&self, budget: Budget, seen: &[(i64, i64)], now_ms: i64) {
+        let id = budget.id;
         let mut state = self.shared.lock();
-        match state.slices.get_mut(&budget.id) {
-            Some(slice) if slice.budget.window == budget.window => slice.declare(budget, now_ms),
+        state.now_ms = state.now_ms.max(now_ms);
+        match state.accounts.get_mut(&id) {
+            Some(account) if account.slice.budget.window == budget.window => {
+                account.slice.put(budget, now_ms);
+            }
             _ => {
-                state.slices.insert(budget.id, Slice::new(budget, spent, now_ms));
+                let slice = Slice::new(budget, seen, now_ms);
+                state.accounts.insert(id, Account { slice, tended: None, failed: None });
             }
         }
-        admit_waiting(&self.shared, state);
+        self.shared.settle_down(state, &[id]);
     }
 
     /// Forgets budgets that are no longer declared. What is held on them is booked all the same.
     pub fn keep_only(&self, ids: &BTreeSet<i64>) {
         let mut state = self.shared.lock();
-        state.slices.retain(|id, _| ids.contains(id));
-        admit_waiting(&self.shared, state);
-    }
-
-    /// The smallest remainder along a chain, in nano-dollars; `None` where no hard budget limits it.
-    #[must_use]
-    pub fn free_nano(&self, chain: &[i64], now_ms: i64) -> Option<i64> {
-        let mut state = self.shared.lock();
-        hard(&mut state, chain, now_ms).map(|slice| slice.free()).min()
+        state.accounts.retain(|id, _| ids.contains(id));
+        self.shared.settle_down(state, &[]);
     }
 
     /// Whether a budget along the chain asks for `max_tokens` to be lowered to what is affordable.
     #[must_use]
     pub fn lowers_output(&self, chain: &[i64]) -> bool {
         let state = self.shared.lock();
-        chain.iter().filter_map(|id| state.slices.get(id)).any(|slice| slice.budget.lower_output)
+        chain.iter().filter_map(|id| state.accounts.get(id)).any(|account| account.slice.budget.lower_output)
     }
 
     /// Holds `amount_nano` on every budget of the chain, or on none.
+    ///
+    /// # Errors
+    /// [`NotReserved`].
     pub async fn reserve(
         &self,
         chain: &[i64],
         amount_nano: i64,
         now_ms: i64,
-    ) -> Result<Reservation, Exhausted> {
+    ) -> Result<Reservation, NotReserved> {
+        self.reserve_between(chain, Amount::exactly(amount_nano), now_ms).await
+    }
+
+    /// Holds as much of `amount` as the tightest budget of the chain has, the same on all of them; or nothing, where
+    /// that is less than the least. What others hold is waited for before less than the most is taken.
+    ///
+    /// # Errors
+    /// [`NotReserved`].
+    pub async fn reserve_between(
+        &self,
+        chain: &[i64],
+        amount: Amount,
+        now_ms: i64,
+    ) -> Result<Reservation, NotReserved> {
         let wait = {
             let mut state = self.shared.lock();
+            if state.fenced {
+                return Err(NotReserved::Fenced);
+            }
+            state.now_ms = state.now_ms.max(now_ms);
             let behind = state.waiting.iter().any(|waiter| overlaps(&waiter.chain, chain));
-            match room(&mut state, chain, amount_nano, now_ms) {
-                Room::No(exhausted) => return Err(exhausted),
-                Room::Yes if !behind => {
-                    return Ok(hold(&self.shared, &mut state, chain, amount_nano, now_ms));
+            match assess(&mut state, chain, amount, now_ms) {
+                Assessed::Refused(exhausted) => return Err(exhausted.into()),
+                Assessed::Fits(nano) if !behind => {
+                    return Ok(hold(&self.shared, &mut state, chain, nano, now_ms));
                 }
-                _ if state.waiting.len() >= self.max_waiters => {
-                    return Err(blocking(&mut state, chain, amount_nano, now_ms));
+                _ if state.waiting.len() >= self.patience.waiters => {
+                    return Err(blocking(&state, chain, amount));
                 }
                 _ => {
                     let (admit, wait) = oneshot::channel();
-                    state.waiting.push_back(Waiter {
-                        chain: SmallVec::from_slice(chain),
-                        amount_nano,
-                        now_ms,
-                        admit,
-                    });
+                    let chain = SmallVec::from_slice(chain);
+                    state.waiting.push_back(Waiter { chain, amount, now_ms, admit });
                     wait
                 }
             }
         };
-        match tokio::time::timeout(self.max_wait, wait).await {
+        self.shared.stir(self.shared.lock(), chain);
+        match tokio::time::timeout(self.patience.wait, wait).await {
             Ok(Ok(reservation)) => Ok(reservation),
             // Timed out, or refused while waiting because others' true cost used up the room.
-            _ => {
-                let mut state = self.shared.lock();
-                state.waiting.retain(|waiter| !waiter.admit.is_closed());
-                let exhausted = blocking(&mut state, chain, amount_nano, now_ms);
-                admit_waiting(&self.shared, state);
-                Err(exhausted)
-            }
+            _ => self.give_up(chain, amount, now_ms),
         }
+    }
+
+    /// The end of a wait: what is free now, if that is enough.
+    fn give_up(&self, chain: &[i64], amount: Amount, now_ms: i64) -> Result<Reservation, NotReserved> {
+        let mut state = self.shared.lock();
+        state.waiting.retain(|waiter| !waiter.admit.is_closed());
+        let behind = state.waiting.iter().any(|waiter| overlaps(&waiter.chain, chain));
+        let free = hard(&state, chain).map(|account| account.slice.free()).min().unwrap_or(0);
+        let done = if state.fenced {
+            Err(NotReserved::Fenced)
+        } else if !behind && free >= amount.least {
+            Ok(hold(&self.shared, &mut state, chain, amount.most.min(free), now_ms))
+        } else {
+            Err(blocking(&state, chain, amount))
+        };
+        self.shared.settle_down(state, chain);
+        done
+    }
+
+    /// What another replica told.
+    pub fn heard(&self, note: Note) {
+        self.shared.heard(note);
+    }
+
+    /// Stops spending: this replica's epoch is over. Reservations that are open stay as they are, and can be neither
+    /// recorded nor booked by this replica.
+    pub fn fence(&self) {
+        let mut state = self.shared.lock();
+        self.shared.fence(&mut state);
+    }
+
+    /// Is cancelled once this replica's epoch is over.
+    #[must_use]
+    pub fn lost(&self) -> &CancellationToken {
+        &self.shared.lost
     }
 
     /// Where every budget stands, by id.
@@ -168,17 +266,17 @@ impl Budgets {
     pub fn standings(&self, now_ms: i64) -> Vec<Standing> {
         let mut state = self.shared.lock();
         let mut standings: Vec<Standing> = state
-            .slices
+            .accounts
             .values_mut()
-            .map(|slice| {
+            .map(|Account { slice, .. }| {
                 slice.roll(now_ms);
                 Standing {
                     budget: slice.budget.clone(),
                     window_start_ms: slice.bucket.start_ms,
-                    limit_nano: slice.limit(),
+                    limit_nano: slice.limit(now_ms),
                     carried_nano: slice.carried(),
-                    settled_nano: slice.settled(),
-                    reserved_nano: slice.reserved(),
+                    settled_nano: slice.settled_in_window(),
+                    reserved_nano: slice.reserved_in_window(),
                 }
             })
             .collect();
@@ -195,59 +293,188 @@ impl Shared {
 
     pub(super) fn close(self: &Arc<Self>, holds: &[Hold], held_nano: i64, cost_nano: i64) {
         let mut state = self.lock();
+        let mut give_back = false;
         for hold in holds {
-            if let Some(slice) = state.slices.get_mut(&hold.budget) {
-                slice.close(hold.window_start_ms, held_nano, cost_nano);
+            if let Some(account) = state.accounts.get_mut(&hold.budget) {
+                account.slice.close(hold.window_start_ms, held_nano, cost_nano);
+                give_back |= account.slice.gives_back();
             }
         }
-        admit_waiting(self, state);
+        if give_back || !state.waiting.is_empty() {
+            let chain: SmallVec<[i64; 8]> = holds.iter().map(|hold| hold.budget).collect();
+            self.settle_down(state, &chain);
+        }
+    }
+
+    /// After a change on the budgets `of`: admits who fits, and asks the database where that helps.
+    fn settle_down(self: &Arc<Self>, mut state: MutexGuard<'_, State>, of: &[i64]) {
+        let admitted = admit(self, &mut state);
+        self.stir(state, of);
+        hand_over(admitted);
+    }
+
+    /// Sees that the budgets `of` are tended that should be.
+    fn stir(self: &Arc<Self>, mut state: MutexGuard<'_, State>, of: &[i64]) {
+        for id in of {
+            let demand = queue::demand(&mut state, *id);
+            let now_ms = state.now_ms;
+            let Some(account) = state.accounts.get_mut(id) else { continue };
+            let slice = &account.slice;
+            let hopes = demand.first > 0 && slice.hopes(demand.first, now_ms);
+            if !hopes && !slice.gives_back() {
+                continue;
+            }
+            match (&account.tended, &self.runtime) {
+                (Some(wake), _) => wake.notify_one(),
+                (None, Some(runtime)) => {
+                    let wake = Arc::new(Notify::new());
+                    account.tended = Some(Arc::clone(&wake));
+                    runtime.spawn(lessee::tend(Arc::downgrade(self), *id, wake));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// What to ask about a budget; `None` ends the task that asks.
+    pub(super) fn ask(&self, budget: i64) -> Option<Ask> {
+        let mut state = self.lock();
+        let demand = queue::demand(&mut state, budget);
+        let (now_ms, fenced) = (state.now_ms, state.fenced);
+        let account = state.accounts.get_mut(&budget)?;
+        let ask = if fenced { None } else { account.slice.ask(demand, now_ms) };
+        if ask.is_none() {
+            account.tended = None;
+        }
+        ask
+    }
+
+    pub(super) fn answered(self: &Arc<Self>, ask: &Ask, answer: Result<Lease, StoreError>) -> Pause {
+        let mut state = self.lock();
+        let mut notes: SmallVec<[Note; 2]> = SmallVec::new();
+        let mut pause = Pause::None;
+        match (answer, state.accounts.get_mut(&ask.budget)) {
+            (Ok(Lease::Granted(answer)), Some(account)) => {
+                account.failed = None;
+                account.slice.answered(ask, &answer);
+                if answer.short > 0 {
+                    notes.push(Note::Short(ask.budget));
+                }
+                if answer.others_short {
+                    notes.push(Note::Room(ask.budget));
+                    pause = Pause::Breath;
+                }
+            }
+            (Ok(Lease::Gone), _) => {
+                state.accounts.remove(&ask.budget);
+            }
+            (Ok(Lease::Fenced), _) => self.fence(&mut state),
+            (Err(error), Some(account)) => {
+                tracing::warn!(budget = ask.budget, %error, "a budget's remainder could not be asked for");
+                account.failed = Some(error.to_string());
+                pause = Pause::UntilWoken;
+            }
+            (Ok(Lease::Granted(_)) | Err(_), None) => {}
+        }
+        let admitted = admit(self, &mut state);
+        let demand = queue::demand(&mut state, ask.budget);
+        let now_ms = state.now_ms;
+        let hopes = |account: &Account| demand.first > 0 && account.slice.hopes(demand.first, now_ms);
+        if state.accounts.get(&ask.budget).is_some_and(hopes) {
+            pause = Pause::UntilWoken;
+        }
+        drop(state);
+        hand_over(admitted);
+        for note in notes {
+            self.bus.tell(note);
+        }
+        pause
+    }
+
+    pub(super) fn heard(self: &Arc<Self>, note: Note) {
+        let mut state = self.lock();
+        match note {
+            Note::Short(budget) => {
+                if let Some(account) = state.accounts.get_mut(&budget) {
+                    account.slice.others_short = true;
+                }
+                self.stir(state, &[budget]);
+            }
+            Note::Room(budget) => {
+                if let Some(wake) = state.accounts.get(&budget).and_then(|account| account.tended.as_ref()) {
+                    wake.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Whether anything is held that another replica could use.
+    pub(super) fn holds_idle(&self) -> bool {
+        self.lock().accounts.values().any(|account| account.slice.is_idle())
+    }
+
+    fn fence(&self, state: &mut State) {
+        state.fenced = true;
+        for account in state.accounts.values_mut() {
+            account.slice.fence();
+        }
+        // Dropping the senders tells those who wait.
+        state.waiting.clear();
+        self.lost.cancel();
     }
 }
 
-fn overlaps(one: &[i64], other: &[i64]) -> bool {
-    one.iter().any(|id| other.contains(id))
+fn hard<'a>(state: &'a State, chain: &'a [i64]) -> impl Iterator<Item = &'a Account> {
+    chain.iter().filter_map(|id| state.accounts.get(id)).filter(|account| account.slice.budget.hard)
 }
 
-fn hard<'a>(state: &'a mut State, chain: &'a [i64], now_ms: i64) -> impl Iterator<Item = &'a Slice> {
+/// Whether there is room on a chain: for all that is asked for, or for what the tightest budget would have if
+/// everything came back.
+pub(super) fn assess(state: &mut State, chain: &[i64], amount: Amount, now_ms: i64) -> Assessed {
+    let mut nano = amount.most;
     for id in chain {
-        if let Some(slice) = state.slices.get_mut(id) {
-            slice.roll(now_ms);
+        let Some(account) = state.accounts.get_mut(id) else { continue };
+        let slice = &mut account.slice;
+        slice.roll(now_ms);
+        if !slice.budget.hard {
+            continue;
+        }
+        match slice.unspent() {
+            Some(unspent) if unspent < amount.least && slice.is_fresh(now_ms) => {
+                return Assessed::Refused(exhausted(slice, amount));
+            }
+            Some(unspent) => nano = nano.min(unspent).max(amount.least),
+            None => {}
         }
     }
-    chain.iter().filter_map(|id| state.slices.get(id)).filter(|slice| slice.budget.hard)
-}
-
-fn room(state: &mut State, chain: &[i64], amount_nano: i64, now_ms: i64) -> Room {
-    let mut room = Room::Yes;
-    for slice in hard(state, chain, now_ms) {
-        if slice.unspent() < amount_nano {
-            return Room::No(exhausted(slice, amount_nano));
-        }
-        if slice.free() < amount_nano {
-            room = Room::Later;
-        }
+    if hard(state, chain).all(|account| account.slice.free() >= nano) {
+        Assessed::Fits(nano)
+    } else {
+        Assessed::Waits(nano)
     }
-    room
 }
 
 /// The tightest budget of the chain, for the refusal's text.
-fn blocking(state: &mut State, chain: &[i64], amount_nano: i64, now_ms: i64) -> Exhausted {
-    hard(state, chain, now_ms).min_by_key(|slice| slice.free()).map_or(
-        Exhausted { name: String::new(), window: Window::Total, free_nano: 0, asked_nano: amount_nano },
-        |slice| exhausted(slice, amount_nano),
-    )
-}
-
-fn exhausted(slice: &Slice, asked_nano: i64) -> Exhausted {
-    Exhausted {
-        name: slice.budget.name.clone(),
-        window: slice.budget.window,
-        free_nano: slice.unspent().max(0),
-        asked_nano,
+fn blocking(state: &State, chain: &[i64], amount: Amount) -> NotReserved {
+    let Some(account) = hard(state, chain).min_by_key(|account| account.slice.free()) else {
+        return NotReserved::Fenced;
+    };
+    match &account.failed {
+        Some(why) => NotReserved::Unavailable { name: account.slice.budget.name.clone(), why: why.clone() },
+        None => exhausted(&account.slice, amount).into(),
     }
 }
 
-fn hold(
+fn exhausted(slice: &Slice, amount: Amount) -> Exhausted {
+    Exhausted {
+        name: slice.budget.name.clone(),
+        window: slice.budget.window,
+        free_nano: slice.unspent().unwrap_or(slice.budget.limit_nano).max(0),
+        asked_nano: amount.least,
+    }
+}
+
+pub(super) fn hold(
     shared: &Arc<Shared>,
     state: &mut State,
     chain: &[i64],
@@ -256,51 +483,12 @@ fn hold(
 ) -> Reservation {
     let mut holds = SmallVec::new();
     for id in chain {
-        if let Some(slice) = state.slices.get_mut(id) {
+        if let Some(account) = state.accounts.get_mut(id) {
+            let slice = &mut account.slice;
             slice.roll(now_ms);
-            slice.hold(amount_nano);
+            slice.reserved = slice.reserved.saturating_add(amount_nano);
             holds.push(Hold { budget: *id, window_start_ms: slice.bucket.start_ms });
         }
     }
     Reservation { shared: Arc::clone(shared), holds, amount_nano, open: true, sent: false }
-}
-
-/// Admits whoever fits now, in order; nobody overtakes an earlier one with whom they share a budget. Takes the guard so
-/// that reservations whose owner has gone are dropped, and thereby closed, after the lock is free.
-fn admit_waiting(shared: &Arc<Shared>, mut state: MutexGuard<'_, State>) {
-    if state.waiting.is_empty() {
-        return;
-    }
-    let mut blocked: SmallVec<[i64; 16]> = SmallVec::new();
-    let mut admitted = Vec::new();
-    let mut still = VecDeque::new();
-    while let Some(waiter) = state.waiting.pop_front() {
-        if waiter.admit.is_closed() {
-            continue;
-        }
-        if overlaps(&waiter.chain, &blocked) {
-            still.push_back(waiter);
-            continue;
-        }
-        match room(&mut state, &waiter.chain, waiter.amount_nano, waiter.now_ms) {
-            Room::Yes => {
-                let reservation = hold(shared, &mut state, &waiter.chain, waiter.amount_nano, waiter.now_ms);
-                admitted.push((waiter.admit, reservation));
-            }
-            Room::Later => {
-                blocked.extend(waiter.chain.iter().copied());
-                still.push_back(waiter);
-            }
-            // Dropping the sender tells the waiter.
-            Room::No(_) => {}
-        }
-    }
-    state.waiting = still;
-    drop(state);
-    for (admit, reservation) in admitted {
-        if let Err(unwanted) = admit.send(reservation) {
-            // Its owner left between the check and here: nothing was sent for it.
-            unwanted.release();
-        }
-    }
 }

@@ -45,6 +45,12 @@ impl Budget {
             .min()
     }
 
+    /// Whether what a window leaves unused may be carried over to the next.
+    #[must_use]
+    pub fn carries_over(&self) -> bool {
+        self.carry_over_nano > 0 && self.window.starts_again()
+    }
+
     /// What is carried over from the window `before`, in which `spent_nano` was spent: its unused part, up to the cap.
     /// What it had been carried itself is not carried on, so money lives for two windows at most. A budget that did not
     /// exist then left nothing unused.

@@ -6,25 +6,58 @@
 //! that is dropped without a word after its attempt was sent is booked whole.
 //!
 //! What a replica may spend is here, in memory, and what it has spent is in the database, moved there by the same
-//! transaction that makes the outcome's record durable. With one replica its slice of every budget is the whole
-//! remainder; a `Slice` (`slice.rs`) is what several replicas would lease.
+//! transaction that makes the outcome's record durable. Each replica leases a *slice* of a budget's remainder from
+//! the database ([`lease`]), spends it without asking, and gives back what is idle when another one is short. With one
+//! replica its slice is the whole remainder.
 
 use std::sync::Arc;
 
+mod declared;
+mod hash;
+pub(crate) mod lease;
 mod ledger;
+mod lessee;
 mod limit;
 mod price;
+mod queue;
 mod reservation;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod window;
 
-pub use ledger::{Budgets, Exhausted, Standing};
+pub use ledger::{Budgets, Exhausted, NotReserved, Patience, Standing};
+pub use lessee::{Bus, Lessee, NoBus, Note};
 pub use limit::{TopUp, reached, read_thresholds};
 pub use price::{Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
-pub use reservation::{Reservation, Settled};
+pub use reservation::{Reservation, Settled, Settlement};
 pub use window::{Bucket, Calendar, Period, Rolling, Window};
+
+/// What an attempt asks for, in nano-dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount {
+    /// Its worst case.
+    pub most: i64,
+    /// What it can be cut down to where the budgets do not have that much; the same where it can't be.
+    pub least: i64,
+}
+
+impl Amount {
+    /// An amount that can't be cut down.
+    #[must_use]
+    pub const fn exactly(nano: i64) -> Self {
+        Self { most: nano, least: nano }
+    }
+}
+
+/// Whether there is room for an amount on a chain of budgets, and for how much of it.
+#[derive(Debug)]
+enum Assessed {
+    Fits(i64),
+    /// Perhaps there is, once reservations came back or the database was asked.
+    Waits(i64),
+    Refused(Exhausted),
+}
 
 /// One budget, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! goes back; dropped afterwards it is booked whole, because nobody knows what the provider will charge.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use smallvec::SmallVec;
 
@@ -19,7 +20,7 @@ pub(super) struct Hold {
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) shared: Arc<Shared>,
-    pub(super) holds: SmallVec<[Hold; 4]>,
+    pub(super) holds: SmallVec<[Hold; 6]>,
     pub(super) amount_nano: i64,
     pub(super) open: bool,
     pub(super) sent: bool,
@@ -36,6 +37,40 @@ pub struct Settled {
     pub cost_nano: i64,
 }
 
+/// A true cost that is booked in memory, and not yet in the database.
+///
+/// What was held beyond it is still held: were it spent again before the outcome is durable, a crash would leave two
+/// attempts without an outcome, and what would be booked for them could be more than the limit. Where nobody says
+/// that it is durable, it stays held.
+#[must_use = "what is settled has to be made durable"]
+#[derive(Debug)]
+pub struct Settlement {
+    shared: Arc<Shared>,
+    booked: SmallVec<[Settled; 6]>,
+    surplus_nano: AtomicI64,
+}
+
+impl Settlement {
+    /// What is to be booked with the outcome's record.
+    #[must_use]
+    pub fn booked(&self) -> &[Settled] {
+        &self.booked
+    }
+
+    /// The outcome is durable: what was held beyond the true cost is free again.
+    pub fn durable(&self) {
+        let surplus_nano = self.surplus_nano.swap(0, Ordering::Relaxed);
+        if surplus_nano > 0 {
+            let holds: SmallVec<[Hold; 6]> = self
+                .booked
+                .iter()
+                .map(|booked| Hold { budget: booked.budget, window_start_ms: booked.window_start_ms })
+                .collect();
+            self.shared.close(&holds, surplus_nano, 0);
+        }
+    }
+}
+
 impl Reservation {
     /// The worst case that is held, in nano-dollars.
     #[must_use]
@@ -45,7 +80,7 @@ impl Reservation {
 
     /// The budgets and windows it is held on, with the whole amount: what a crash would book.
     #[must_use]
-    pub fn worst_case(&self) -> SmallVec<[Settled; 4]> {
+    pub fn worst_case(&self) -> SmallVec<[Settled; 6]> {
         self.booked(self.amount_nano)
     }
 
@@ -54,10 +89,18 @@ impl Reservation {
         self.sent = true;
     }
 
-    /// Books the true cost, more than was held if it must be, and returns the rest.
-    pub fn settle(mut self, cost_nano: i64) -> SmallVec<[Settled; 4]> {
-        self.close(cost_nano);
-        self.booked(cost_nano)
+    /// Books the true cost, more than was held if it must be. The rest comes back once that is durable.
+    pub fn settle(mut self, cost_nano: i64) -> Settlement {
+        let cost_nano = cost_nano.max(0);
+        let surplus_nano = self.amount_nano.saturating_sub(cost_nano).max(0);
+        if std::mem::replace(&mut self.open, false) {
+            self.shared.close(&self.holds, self.amount_nano.saturating_sub(surplus_nano), cost_nano);
+        }
+        Settlement {
+            shared: Arc::clone(&self.shared),
+            booked: self.booked(cost_nano),
+            surplus_nano: AtomicI64::new(surplus_nano),
+        }
     }
 
     /// Returns all of it: only for an attempt of which no byte was sent.
@@ -65,7 +108,7 @@ impl Reservation {
         self.close(0);
     }
 
-    fn booked(&self, cost_nano: i64) -> SmallVec<[Settled; 4]> {
+    fn booked(&self, cost_nano: i64) -> SmallVec<[Settled; 6]> {
         self.holds
             .iter()
             .map(|hold| Settled { budget: hold.budget, window_start_ms: hold.window_start_ms, cost_nano })

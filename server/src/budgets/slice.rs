@@ -1,73 +1,110 @@
-//! What this replica may spend of one budget in one window, and what it holds and has spent of it.
+//! What this replica may spend of one budget in the bucket that is open, and what it holds and has spent of it. Pure:
+//! it says what to ask ([`Slice::ask`]) and takes the answer.
+//!
+//! In memory, settled + reserved <= granted, and granted here is never more than granted in the database: it is
+//! raised after the database has raised it and lowered before the database is told.
 
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 
+use super::lease::{Answer, Ask, Kept};
 use super::{Bucket, Budget};
+
+/// How long an answer tells that there is no room, in milliseconds; then it is asked for again.
+const FRESH_MS: i64 = 1_000;
 
 /// The state of one budget on this replica.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     pub(super) budget: Budget,
     pub(super) bucket: Bucket,
-    /// In this bucket.
-    money: Money,
-    /// Earlier buckets of a rolling window that still count, oldest first, by their start.
-    earlier: VecDeque<(i64, Money)>,
-    /// The sum of `earlier`.
-    earlier_sum: Money,
-    /// What may be spent in the window now: limit, top-ups, what was carried over.
-    limit_nano: i64,
-    /// What was carried over from the window before.
-    carried_nano: i64,
-    /// All of this stands until then, Unix milliseconds.
+    /// May be spent in this bucket, nano-dollars.
+    pub(super) granted: i64,
+    /// Settled in this bucket, nano-dollars.
+    pub(super) settled: i64,
+    /// Held by open reservations of this bucket, nano-dollars.
+    pub(super) reserved: i64,
+    /// What the database had settled in which bucket when the budget was put here: to show, as long as nothing was
+    /// asked.
+    seen: Vec<(i64, i64)>,
+    /// What was carried over into this window.
+    carried: i64,
+    /// The limit stands until then, Unix milliseconds, and so does the bucket.
     until_ms: i64,
+    /// How the budget stood when the database was last asked.
+    pub(super) known: Option<Known>,
+    /// Earlier buckets that count still.
+    older: SmallVec<[Older; 1]>,
+    /// Another replica is short of this budget.
+    pub(super) others_short: bool,
+    /// The database may keep a wish of this replica.
+    wished: bool,
+    /// An ask was not answered (yet): the database may grant more than is held here.
+    unsure: bool,
+    /// The terms have changed: what is idle goes back, and the rest is asked for anew.
+    changed: bool,
 }
 
-/// Nano-dollars of one bucket.
-#[derive(Debug, Clone, Copy, Default)]
-struct Money {
+/// How a budget stands elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    limit: i64,
+    most: i64,
+    elsewhere_settled: i64,
+    others_hold: i64,
+    at_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Older {
+    start_ms: i64,
     settled: i64,
-    /// Held by open reservations.
     reserved: i64,
+    /// The database may grant more than is in use.
+    excess: bool,
+}
+
+/// What waits for a budget on this replica.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Demand {
+    /// What the first that waits needs from this budget, where this budget is what it waits for.
+    pub(super) first: i64,
+    /// What all that wait could use.
+    pub(super) all: i64,
+    /// What the first that waits has here already, while it waits for another budget.
+    pub(super) promised: i64,
 }
 
 impl Slice {
-    /// `spent` says what was settled in which bucket, by its start, from the window before on.
-    pub(super) fn new(budget: Budget, spent: &[(i64, i64)], now_ms: i64) -> Self {
+    /// `seen` says what the database has settled in which bucket, by its start, from the window before on.
+    pub(super) fn new(budget: Budget, seen: &[(i64, i64)], now_ms: i64) -> Self {
         let bucket = budget.window.bucket(now_ms);
-        let counts_from = budget.window.counts_from(now_ms);
-        let before = budget.window.bucket_before(now_ms);
-        let sum = |is: &dyn Fn(i64) -> bool| {
-            let of = spent.iter().filter(|(start, _)| is(*start));
-            of.fold(0_i64, |sum, (_, nano)| sum.saturating_add(*nano))
-        };
-        let settled = sum(&|start| start == bucket.start_ms);
-        let spent_before = sum(&|start| before.is_some_and(|before| before.start_ms == start));
-        let mut earlier: VecDeque<(i64, Money)> = spent
-            .iter()
-            .filter(|(start, _)| (counts_from..bucket.start_ms).contains(start))
-            .map(|(start, nano)| (*start, Money { settled: *nano, reserved: 0 }))
-            .collect();
-        earlier.make_contiguous().sort_unstable_by_key(|(start, _)| *start);
-        let carried_nano = budget.carried_nano(before, spent_before);
-        let money = Money { settled, reserved: 0 };
         let mut slice = Self {
             budget,
             bucket,
-            money,
-            earlier,
-            earlier_sum: Money::default(),
-            limit_nano: 0,
-            carried_nano,
+            granted: 0,
+            settled: 0,
+            reserved: 0,
+            seen: seen.to_vec(),
+            carried: 0,
             until_ms: 0,
+            known: None,
+            older: SmallVec::new(),
+            others_short: false,
+            wished: false,
+            unsure: false,
+            changed: false,
         };
         slice.refresh(now_ms);
         slice
     }
 
-    /// Takes over what changed in the declaration. The window is the same.
-    pub(super) fn declare(&mut self, budget: Budget, now_ms: i64) {
+    /// Changes the terms; the window is the same. What was granted under the old ones and is not in use is given back.
+    pub(super) fn put(&mut self, budget: Budget, now_ms: i64) {
         self.roll(now_ms);
+        let terms = |budget: &Budget| (budget.limit_at(now_ms), budget.hard, budget.carry_over_nano);
+        if terms(&budget) != terms(&self.budget) {
+            self.reconsider();
+        }
         self.budget = budget;
         self.refresh(now_ms);
     }
@@ -79,80 +116,275 @@ impl Slice {
         if now_ms < self.until_ms {
             return;
         }
-        if self.bucket.end_ms.is_some_and(|end| now_ms >= end) {
-            let bucket = self.budget.window.bucket(now_ms);
-            // What is still held counts as spent: it may be.
-            let spent = self.money.settled.saturating_add(self.money.reserved);
-            let before = self.budget.window.bucket_before(now_ms);
-            let spent = if before == Some(self.bucket) { spent } else { 0 };
-            self.carried_nano = self.budget.carried_nano(before, spent);
-            self.earlier.push_back((self.bucket.start_ms, self.money));
-            self.bucket = bucket;
-            self.money = Money::default();
-            let counts_from = self.budget.window.counts_from(now_ms);
-            self.earlier.retain(|(start, _)| *start >= counts_from);
+        if self.bucket.end_ms.is_none_or(|end| now_ms < end) {
+            // A top-up begins or ends.
+            self.reconsider();
+            self.refresh(now_ms);
+            return;
         }
+        self.older.push(Older {
+            start_ms: self.bucket.start_ms,
+            settled: self.settled,
+            reserved: self.reserved,
+            excess: self.budget.hard,
+        });
+        self.bucket = self.budget.window.bucket(now_ms);
+        let oldest_ms = self.oldest_ms();
+        self.older.retain(|older| older.start_ms >= oldest_ms);
+        self.seen.retain(|(start_ms, _)| *start_ms >= oldest_ms);
+        (self.granted, self.settled, self.reserved) = (0, 0, 0);
+        self.known = None;
+        (self.unsure, self.changed) = (false, false);
         self.refresh(now_ms);
     }
 
     fn refresh(&mut self, now_ms: i64) {
-        self.limit_nano = self.budget.limit_at(now_ms).saturating_add(self.carried_nano);
         let changes = [self.bucket.end_ms, self.budget.limit_changes(now_ms)];
         self.until_ms = changes.into_iter().flatten().min().unwrap_or(i64::MAX);
-        self.earlier_sum = self.earlier.iter().fold(Money::default(), |sum, (_, money)| Money {
-            settled: sum.settled.saturating_add(money.settled),
-            reserved: sum.reserved.saturating_add(money.reserved),
-        });
-    }
-
-    /// Holds an amount in the open bucket.
-    pub(super) fn hold(&mut self, amount_nano: i64) {
-        self.money.reserved = self.money.reserved.saturating_add(amount_nano);
-    }
-
-    /// Gives back what was held in a bucket and books what it cost. A bucket that no longer counts takes nothing from
-    /// the window that is open; the database books it where it belongs.
-    pub(super) fn close(&mut self, start_ms: i64, held_nano: i64, cost_nano: i64) {
-        let money = if start_ms == self.bucket.start_ms {
-            [Some(&mut self.money), None]
-        } else {
-            let earlier = self.earlier.iter_mut().find(|(start, _)| *start == start_ms);
-            let Some((_, money)) = earlier else { return };
-            [Some(money), Some(&mut self.earlier_sum)]
-        };
-        for money in money.into_iter().flatten() {
-            money.reserved = money.reserved.saturating_sub(held_nano);
-            money.settled = money.settled.saturating_add(cost_nano);
+        if self.known.is_none() {
+            let before = self.budget.window.bucket_before(self.bucket.start_ms);
+            let spent = before.map_or(0, |before| {
+                let older = self.older.iter().filter(|older| older.start_ms == before.start_ms);
+                older.fold(self.seen_in(before.start_ms, before.start_ms), |sum, older| {
+                    sum.saturating_add(older.settled).saturating_add(older.reserved)
+                })
+            });
+            self.carried = self.budget.carried_nano(before, spent);
         }
     }
 
-    /// What may be spent in the window now.
-    pub(super) fn limit(&self) -> i64 {
-        self.limit_nano
+    fn reconsider(&mut self) {
+        self.changed = true;
+        self.granted = self.granted.min(self.in_use());
+    }
+
+    /// The start of the earliest bucket that counts against the limit.
+    fn counts_from(&self) -> i64 {
+        if self.budget.window.rolls() {
+            self.budget.window.counts_from(self.bucket.start_ms)
+        } else {
+            self.bucket.start_ms
+        }
+    }
+
+    /// The start of the earliest bucket that matters in any way.
+    fn oldest_ms(&self) -> i64 {
+        let before = self.budget.window.bucket_before(self.bucket.start_ms);
+        match before.filter(|_| self.budget.carries_over()) {
+            Some(before) => before.start_ms,
+            None => self.counts_from(),
+        }
+    }
+
+    fn seen_in(&self, from_ms: i64, to_ms: i64) -> i64 {
+        let seen = self.seen.iter().filter(|(start_ms, _)| (from_ms..=to_ms).contains(start_ms));
+        seen.fold(0, |sum, (_, nano)| sum.saturating_add(*nano))
+    }
+
+    /// What may be spent in the window now, as far as this replica knows.
+    pub(super) fn limit(&self, now_ms: i64) -> i64 {
+        self.budget.limit_at(now_ms).saturating_add(self.carried)
     }
 
     /// What of it was carried over.
     pub(super) fn carried(&self) -> i64 {
-        self.carried_nano
+        self.carried
     }
 
-    /// Settled in the window.
-    pub(super) fn settled(&self) -> i64 {
-        self.money.settled.saturating_add(self.earlier_sum.settled)
+    /// Held by open reservations of this replica in the window.
+    pub(super) fn reserved_in_window(&self) -> i64 {
+        self.counting().fold(self.reserved, |sum, older| sum.saturating_add(older.reserved))
     }
 
-    /// Held by open reservations of the window.
-    pub(super) fn reserved(&self) -> i64 {
-        self.money.reserved.saturating_add(self.earlier_sum.reserved)
+    fn counting(&self) -> impl Iterator<Item = &Older> {
+        let from_ms = self.counts_from();
+        self.older.iter().filter(move |older| older.start_ms >= from_ms)
     }
 
-    /// Left if nothing that is reserved came back.
+    pub(super) fn in_use(&self) -> i64 {
+        self.settled.saturating_add(self.reserved)
+    }
+
+    /// Left for this replica to reserve without asking.
     pub(super) fn free(&self) -> i64 {
-        self.unspent().saturating_sub(self.reserved())
+        self.granted.saturating_sub(self.in_use())
     }
 
-    /// Left if everything that is reserved came back.
-    pub(super) fn unspent(&self) -> i64 {
-        self.limit_nano.saturating_sub(self.settled())
+    /// Left of the limit if everything that is reserved anywhere came back, as far as this replica knows.
+    pub(super) fn unspent(&self) -> Option<i64> {
+        let known = self.known?;
+        Some(known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.settled))
     }
+
+    /// Settled in the window by all replicas, as far as this one knows.
+    pub(super) fn settled_in_window(&self) -> i64 {
+        match self.known {
+            Some(known) => self.settled.saturating_add(known.elsewhere_settled),
+            None => {
+                let seen = self.seen_in(self.counts_from(), self.bucket.start_ms);
+                let own = seen.saturating_add(self.settled);
+                self.counting().fold(own, |sum, older| sum.saturating_add(older.settled))
+            }
+        }
+    }
+
+    /// Whether what is known of the budget is so new that a refusal can rest on it.
+    pub(super) fn is_fresh(&self, now_ms: i64) -> bool {
+        !self.changed && self.known.is_some_and(|known| fresh(known, now_ms))
+    }
+
+    /// Whether the database could have more for this replica than it holds.
+    fn could_grow(&self, amount: i64, now_ms: i64) -> bool {
+        let Some(known) = self.known else { return true };
+        self.changed
+            || known.others_hold > 0
+            || known.most.saturating_sub(self.in_use()) >= amount
+            || self.has_excess()
+            || (self.unspent().is_some_and(|unspent| amount > unspent) && !fresh(known, now_ms))
+    }
+
+    /// What to tell and ask the database now, if anything. Gives up what it gives back before it says so.
+    pub(super) fn ask(&mut self, demand: Demand, now_ms: i64) -> Option<Ask> {
+        let in_use = self.in_use();
+        let short = self.budget.hard
+            && demand.first > 0
+            && self.free() < demand.first
+            && self.could_grow(demand.first, now_ms);
+        let promised = in_use.saturating_add(demand.promised);
+        let (keep, need, want) = if short {
+            let need = in_use.saturating_add(demand.first);
+            (in_use, need, in_use.saturating_add(demand.all).max(need))
+        } else if self.changed || (self.others_short && (self.granted > promised || self.has_excess())) {
+            // What was promised can't be more than what is granted.
+            let keep = self.granted.min(promised);
+            (keep, keep, keep)
+        } else if self.wished && demand.first == 0 {
+            (self.granted, self.granted, self.granted)
+        } else {
+            return None;
+        };
+        self.granted = keep;
+        self.wished |= short;
+        self.unsure = true;
+        let from_ms = self.counts_from();
+        Some(Ask {
+            budget: self.budget.id,
+            window: self.budget.window,
+            oldest_ms: self.oldest_ms(),
+            bucket_ms: self.bucket.start_ms,
+            from_ms,
+            to_ms: if self.budget.window.rolls() { i64::MAX } else { from_ms },
+            first: self.known.is_none(),
+            keep,
+            need,
+            want,
+            older: self
+                .older
+                .iter()
+                .map(|older| Kept {
+                    bucket_ms: older.start_ms,
+                    settled: older.settled,
+                    in_use: older.settled.saturating_add(older.reserved),
+                })
+                .collect(),
+            now_ms,
+        })
+    }
+
+    /// Takes the answer to the last ask. Without one, what was asked for is not held, and what was to be kept is.
+    pub(super) fn answered(&mut self, ask: &Ask, answer: &Answer) {
+        for older in &mut self.older {
+            let told = ask.older.iter().find(|kept| kept.bucket_ms == older.start_ms);
+            if told.is_some_and(|kept| kept.in_use == older.settled.saturating_add(older.reserved)) {
+                older.excess = false;
+            }
+        }
+        self.others_short = answer.others_short;
+        self.wished = answer.short > 0;
+        if ask.first {
+            // It was counted among what was seen.
+            for (_, nano) in self.seen.iter_mut().filter(|(start_ms, _)| *start_ms == ask.bucket_ms) {
+                *nano = nano.saturating_sub(answer.settled);
+            }
+        }
+        if ask.bucket_ms != self.bucket.start_ms {
+            // It was rolled meanwhile, and nothing of what came is needed any more.
+            let matters = ask.bucket_ms >= self.oldest_ms();
+            match self.older.iter_mut().find(|older| older.start_ms == ask.bucket_ms) {
+                Some(older) => {
+                    older.excess = true;
+                    if ask.first {
+                        older.settled = older.settled.saturating_add(answer.settled);
+                    }
+                }
+                None if matters => self.older.push(Older {
+                    start_ms: ask.bucket_ms,
+                    settled: answer.settled,
+                    reserved: 0,
+                    excess: true,
+                }),
+                None => {}
+            }
+            return;
+        }
+        if ask.first && self.known.is_none() {
+            self.settled = self.settled.saturating_add(answer.settled);
+        }
+        self.carried = answer.carried;
+        self.granted = answer.granted;
+        (self.unsure, self.changed) = (false, false);
+        self.known = Some(Known {
+            limit: answer.limit,
+            most: answer.most,
+            elsewhere_settled: answer.elsewhere_settled,
+            others_hold: answer.others_hold,
+            at_ms: ask.now_ms,
+        });
+    }
+
+    /// Books `cost` where `held` was reserved, in the bucket that began at `start_ms`.
+    pub(super) fn close(&mut self, start_ms: i64, held: i64, cost: i64) {
+        if self.bucket.start_ms == start_ms {
+            self.reserved = self.reserved.saturating_sub(held);
+            self.settled = self.settled.saturating_add(cost);
+        } else if let Some(older) = self.older.iter_mut().find(|older| older.start_ms == start_ms) {
+            // A bucket that no longer counts takes nothing from the one that is open; the database books it there.
+            older.reserved = older.reserved.saturating_sub(held);
+            older.settled = older.settled.saturating_add(cost);
+            older.excess = self.budget.hard;
+            let from_ms = self.counts_from();
+            if let Some(known) = self.known.as_mut().filter(|_| start_ms >= from_ms) {
+                known.elsewhere_settled = known.elsewhere_settled.saturating_add(cost);
+            }
+        }
+    }
+
+    /// Whether something could be given back that another replica is short of.
+    pub(super) fn gives_back(&self) -> bool {
+        self.changed || (self.others_short && (self.free() > 0 || self.has_excess()))
+    }
+
+    /// Whether it may hold something in the database that nobody here uses.
+    pub(super) fn is_idle(&self) -> bool {
+        self.free() > 0 || self.has_excess()
+    }
+
+    fn has_excess(&self) -> bool {
+        self.unsure || self.older.iter().any(|older| older.excess)
+    }
+
+    /// Whether it is worth asking again and again while somebody waits for `amount`.
+    pub(super) fn hopes(&self, amount: i64, now_ms: i64) -> bool {
+        self.free() < amount && self.could_grow(amount, now_ms)
+    }
+
+    /// Everything is void: the replica is held to be dead.
+    pub(super) fn fence(&mut self) {
+        self.granted = self.granted.min(self.in_use());
+        self.others_short = false;
+    }
+}
+
+fn fresh(known: Known, now_ms: i64) -> bool {
+    now_ms.saturating_sub(known.at_ms) < FRESH_MS
 }

@@ -68,7 +68,8 @@ pub(super) async fn run(command: KillSwitchCommand, output: Output) -> Result<()
         KillSwitchCommand::Throw { remote, kind, target, scope, reason, hours } => {
             // A little less, so that the server's clock does not see more than the longest time.
             let expires_ms = Clock::new().now_ms() + i64::from(hours) * 3_600_000 - 60_000;
-            let expires = chrono::DateTime::from_timestamp_millis(expires_ms).map(|expires| expires.to_rfc3339());
+            let expires =
+                chrono::DateTime::from_timestamp_millis(expires_ms).map(|expires| expires.to_rfc3339());
             let body = json!({
                 "kind": kind, "target": target, "scope": scope, "reason": reason, "expires": expires,
             });

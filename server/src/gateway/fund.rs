@@ -8,7 +8,7 @@ use governor::clock::{Clock as _, DefaultClock};
 
 use super::decide::Decided;
 use super::refusal::{Code, Refusal};
-use crate::budgets::{Budgets, Price, Reservation, WorstCase, format_usd};
+use crate::budgets::{Amount, Budgets, NotReserved, Price, Reservation, WorstCase, format_usd};
 use crate::providers::Operation;
 use crate::router::Candidate;
 use crate::snapshot::KeyEntry;
@@ -98,22 +98,34 @@ pub async fn fund(
     };
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
     let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
-    let mut output = output.unwrap_or(ASSUMED_OUTPUT);
-    let mut lowered = false;
-    if budgets.lowers_output(chain)
-        && let Some(free) = budgets.free_nano(chain, now_ms)
-        && let Some(affordable) = price.affordable_output(free, worst(Some(output)))
-    {
-        let affordable = affordable / read.answers.max(1);
-        if affordable > 0 && output > affordable {
-            output = affordable;
-            limit = Some(affordable);
-            lowered = true;
-        }
+    let output = output.unwrap_or(ASSUMED_OUTPUT);
+    let most = price.worst_case_nano(worst(Some(output)));
+    // One token of output is the least that is worth asking for.
+    let least =
+        if budgets.lowers_output(chain) { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
+    let reservation = budgets
+        .reserve_between(chain, Amount { most, least }, now_ms)
+        .await
+        .map_err(|error| not_reserved(error, candidate).decision(&decided.id))?;
+    let amount = reservation.amount_nano();
+    let affordable = price.affordable_output(amount, worst(Some(output))).filter(|_| amount < most);
+    let lowered = affordable.is_some();
+    if let Some(affordable) = affordable {
+        limit = Some(affordable / read.answers.max(1));
     }
-    let amount = price.worst_case_nano(worst(Some(output)));
-    let reservation = budgets.reserve(chain, amount, now_ms).await.map_err(|exhausted| {
-        Refusal::new(
+    Ok(Funded {
+        reservation: Some(reservation),
+        price: Some(price),
+        worst_case_nano: Some(amount),
+        output_limit: limit,
+        lowered,
+        _sealed: (),
+    })
+}
+
+fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {
+    match error {
+        NotReserved::Exhausted(exhausted) => Refusal::new(
             Code::BudgetExceeded,
             format!(
                 "budget {} has ${} left {}, and this request could cost ${} at {}",
@@ -124,17 +136,18 @@ pub async fn fund(
                 candidate.place.name
             ),
         )
-        .decision(&decided.id)
-        .fix("lower `max_tokens`, wait for the budget's next window, or have the budget raised")
-    })?;
-    Ok(Funded {
-        reservation: Some(reservation),
-        price: Some(price),
-        worst_case_nano: Some(amount),
-        output_limit: limit,
-        lowered,
-        _sealed: (),
-    })
+        .fix("lower `max_tokens`, wait for the budget's next window, or have the budget raised"),
+        NotReserved::Unavailable { name, .. } => Refusal::new(
+            Code::Unavailable,
+            format!("nobody can say what is left of budget {name}: the database does not answer"),
+        )
+        .fix("try again in a moment; if it stays so, the server's operator has to look at its database"),
+        NotReserved::Fenced => Refusal::new(
+            Code::Unavailable,
+            "this server may spend nothing any more: another one has taken its place",
+        )
+        .fix("try again: another server answers"),
+    }
 }
 
 fn smallest<const N: usize>(limits: [Option<u64>; N]) -> Option<u64> {

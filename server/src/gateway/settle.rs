@@ -18,7 +18,7 @@ use super::metrics;
 use super::record::{self, Attempted, RecordError, Salts, section};
 use super::timeline::{Mark, Timeline};
 use crate::audit::{Audit, Booking, BudgetId, Entry};
-use crate::budgets::Settled;
+use crate::budgets::Settlement;
 use crate::providers::{UpstreamFailure, Usage};
 
 /// How an attempt ended.
@@ -171,7 +171,7 @@ pub struct Outcome<'a> {
     usage: UsageSection,
     marks: SmallVec<[Mark; 10]>,
     overhead_us: u64,
-    settled: SmallVec<[Settled; 4]>,
+    settled: Option<Settlement>,
     code: Option<&'static str>,
     now_ms: i64,
 }
@@ -185,8 +185,7 @@ pub fn book<'a>(
     timeline: &Timeline,
 ) -> Outcome<'a> {
     let usage = cost(&funded, ending);
-    let settled =
-        funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0))).unwrap_or_default();
+    let settled = funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0)));
     let now_ms = gateway.clock.now_ms();
     let place = attempted.candidate.place;
     match &ending.failure {
@@ -239,6 +238,9 @@ impl Outcome<'_> {
     /// [`RecordError`]; it can be tried again.
     pub async fn try_record(&self, audit: &Audit) -> Result<(), RecordError> {
         audit.append(self.entry()?).await?;
+        if let Some(settled) = &self.settled {
+            settled.durable();
+        }
         Ok(())
     }
 
@@ -267,6 +269,7 @@ impl Outcome<'_> {
         entry.bookings = self
             .settled
             .iter()
+            .flat_map(|settled| settled.booked())
             .map(|booked| Booking {
                 budget: BudgetId(booked.budget),
                 window_start_ms: booked.window_start_ms,

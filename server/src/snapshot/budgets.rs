@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 
 use super::BuildError;
 use crate::budgets::{Budget, Budgets, TopUp, Window};
-use crate::organisation::BudgetSettings;
 use crate::store::{self, Store};
 
 /// The budgets that a request reserves on, nearest first.
@@ -53,20 +52,16 @@ impl Declared {
     pub(super) async fn load(store: &Store, budgets: &Budgets, now_ms: i64) -> Result<Self, BuildError> {
         let mut rows = store::budgets::list(store).await?;
         let wrong = |id: i64, what: String| BuildError::Row(format!("budget {id}: {what}"));
-        let mut settings = HashMap::new();
+        let mut declared = Vec::with_capacity(rows.len());
         for row in &rows {
-            let read: BudgetSettings = serde_json::from_value(row.settings.clone())
-                .map_err(|error| wrong(row.id, error.to_string()))?;
-            settings.insert(row.id, read);
+            let budget = Budget::declared(row, Vec::new()).map_err(|what| wrong(row.id, what))?;
+            declared.extend(budget.map(|budget| Budget { name: name(row), ..budget }));
         }
-        let settings = |id: i64| settings.get(&id).copied().unwrap_or_default();
-        rows.retain(|row| !settings(row.id).retired);
-        let mut windows = Vec::with_capacity(rows.len());
-        for row in &rows {
-            windows.push(row.window.parse::<Window>().map_err(|what| wrong(row.id, what))?);
-        }
+        let ids: BTreeSet<i64> = declared.iter().map(|budget| budget.id).collect();
+        rows.retain(|row| ids.contains(&row.id));
         // The window before counts too: something of it may be carried over.
-        let since_ms = windows.iter().map(|window| earliest(window, now_ms)).min().unwrap_or(now_ms);
+        let earliest = declared.iter().map(|budget| earliest(&budget.window, now_ms));
+        let since_ms = earliest.min().unwrap_or(now_ms);
         let mut spent: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
         for spend in store::budgets::spend_since(store, since_ms).await? {
             spent.entry(spend.budget.0).or_default().push((spend.window_start_ms, spend.settled_nano));
@@ -77,25 +72,12 @@ impl Declared {
             let top_up = TopUp { amount_nano: row.amount_nano, from_ms: row.from_ms, until_ms: row.until_ms };
             top_ups.entry(row.budget_id).or_default().push(top_up);
         }
-        for (row, window) in rows.iter().zip(windows) {
-            let settings = settings(row.id);
-            let thresholds = serde_json::from_value(row.thresholds.clone())
-                .map_err(|error| wrong(row.id, error.to_string()))?;
-            let budget = Budget {
-                id: row.id,
-                name: name(row),
-                limit_nano: row.limit_nano,
-                window,
-                hard: row.hard,
-                lower_output: settings.lower_output,
-                top_ups: top_ups.remove(&row.id).unwrap_or_default().into(),
-                carry_over_nano: settings.carry_over_nano,
-                thresholds,
-                created_ms: row.created_ms,
-            };
-            budgets.put(budget, spent.get(&row.id).map_or(&[][..], Vec::as_slice), now_ms);
+        for mut budget in declared {
+            budget.top_ups = top_ups.remove(&budget.id).unwrap_or_default().into();
+            let spent = spent.get(&budget.id).map_or(&[][..], Vec::as_slice);
+            budgets.put(budget, spent, now_ms);
         }
-        budgets.keep_only(&rows.iter().map(|row| row.id).collect::<BTreeSet<_>>());
+        budgets.keep_only(&ids);
         let mut groups = HashMap::new();
         for group in store::model_groups::list(store).await? {
             let models = serde_json::from_value(group.models)

@@ -1,6 +1,8 @@
 //! Budgets and what was settled on them. Spend is booked by the audit log's group commit, in the same
 //! transaction as the outcome record that explains it.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -19,12 +21,12 @@ use super::{Store, StoreError};
 #[serde(transparent)]
 pub struct BudgetId(pub i64);
 
-/// What was settled on a budget in the window that began at `window_start_ms`.
+/// What all replicas settled on a budget in the bucket that began at `window_start_ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spend {
     /// The budget.
     pub budget: BudgetId,
-    /// Start of the window, Unix milliseconds.
+    /// Start of the bucket, Unix milliseconds.
     pub window_start_ms: i64,
     /// Settled spend, nano-dollars.
     pub settled_nano: i64,
@@ -102,7 +104,7 @@ pub async fn delete(store: &Store, id: BudgetId) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
-/// The settled spend of every window that began at or after `since_ms` (`total` windows begin at 0 and are
+/// The settled spend of every bucket that began at or after `since_ms` (`total` windows begin at 0 and are
 /// always among them).
 ///
 /// # Errors
@@ -113,12 +115,17 @@ pub async fn spend_since(store: &Store, since_ms: i64) -> Result<Vec<Spend>, Sto
         .filter(C::WindowStartMs.gte(since_ms).or(C::WindowStartMs.eq(0)))
         .all(&store.read)
         .await?;
-    Ok(rows
+    let mut sums: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry((row.budget_id, row.window_start_ms)).or_default();
+        *sum = sum.saturating_add(row.settled_nano);
+    }
+    Ok(sums
         .into_iter()
-        .map(|row| Spend {
-            budget: BudgetId(row.budget_id),
-            window_start_ms: row.window_start_ms,
-            settled_nano: row.settled_nano,
+        .map(|((budget, window_start_ms), settled_nano)| Spend {
+            budget: BudgetId(budget),
+            window_start_ms,
+            settled_nano,
         })
         .collect())
 }

@@ -44,11 +44,12 @@ pub(crate) struct NewTile {
     pub(crate) root: [u8; 32],
 }
 
-/// Spend of one budget in one window.
+/// Spend of one budget in one bucket of its window, by the replica that it was granted to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSpend {
     pub(crate) budget: BudgetId,
     pub(crate) window_start_ms: i64,
+    pub(crate) replica: ReplicaNumber,
     pub(crate) delta_nano: i64,
 }
 
@@ -237,14 +238,19 @@ fn write_begin(rows: usize, form: Form) -> String {
     )
 }
 
-/// Bookings are one JSON text, so that a statement needs no text of its own for each number of them.
-const SPEND: &str = "INSERT INTO budget_spend (budget_id, window_start_ms, settled_nano) \
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true \
-    ON CONFLICT (budget_id, window_start_ms) DO UPDATE SET settled_nano = \
+/// Bookings are one JSON text, so that a statement needs no text of its own for each number of them. Nothing is booked
+/// on a budget that has been deleted.
+const SPEND: &str = "INSERT INTO budget_spend (budget_id, window_start_ms, replica, settled_nano) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) \
+    WHERE value ->> 0 IN (SELECT id FROM budgets) \
+    ON CONFLICT (budget_id, window_start_ms, replica) DO UPDATE SET settled_nano = \
     budget_spend.settled_nano + excluded.settled_nano";
 
 fn bookings(spend: &[NewSpend]) -> Result<String, StoreError> {
-    let rows: Vec<_> = spend.iter().map(|row| (row.budget.0, row.window_start_ms, row.delta_nano)).collect();
+    let rows: Vec<_> = spend
+        .iter()
+        .map(|row| (row.budget.0, row.window_start_ms, row.replica.get(), row.delta_nano))
+        .collect();
     serde_json::to_string(&rows).map_err(|err| StoreError::Conflict(err.to_string()))
 }
 

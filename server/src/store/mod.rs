@@ -13,6 +13,7 @@ pub mod entities;
 mod error;
 pub mod keys;
 pub mod kill_switches;
+pub(crate) mod leases;
 pub mod model_groups;
 pub mod people;
 pub(crate) mod records;

@@ -18,7 +18,7 @@ use super::{Store, StoreError};
 const SEQUENCE_BITS: u32 = 40;
 
 /// The number of a replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ReplicaNumber(i64);
 
 impl ReplicaNumber {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bailiwick::clock::Clock;
 use bailiwick::demo::simulator::Behaviour;
 use bailiwick::gateway::record::read_facts;
 use bailiwick::snapshot::Archive;
@@ -12,8 +13,12 @@ use crate::app::{TestApp, message};
 
 const PATH: &str = "/api/v1/kill-switches";
 
+fn in_ms(ms: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(Clock::new().now_ms() + ms).unwrap().to_rfc3339()
+}
+
 fn in_hours(hours: i64) -> String {
-    (chrono::Utc::now() + chrono::Duration::hours(hours)).to_rfc3339()
+    in_ms(hours * 3_600_000)
 }
 
 fn order(kind: &str, target: &str) -> Value {
@@ -203,7 +208,7 @@ async fn a_decision_under_a_switch_can_be_decided_again_when_it_is_lifted() {
 async fn an_expired_switch_stops_nothing_and_asks_again() {
     let app = TestApp::start().await;
     let mut body = order("endpoint", "openai-us");
-    body["expires"] = json!((chrono::Utc::now() + chrono::Duration::milliseconds(1500)).to_rfc3339());
+    body["expires"] = json!(in_ms(1500));
     let id = throw(&app, &body).await;
     app.ask("research", "gpt-4.1-mini", "Hello").await.is(403);
     let began = Instant::now();

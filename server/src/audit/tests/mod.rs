@@ -121,7 +121,7 @@ fn attempt(decision: &str) -> Entry {
         .digest("bundle", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
         .section(Section::new("facts", &facts, salt()).unwrap())
         .section(Section::new("attempt", &tried, salt()).unwrap());
-    Entry { draft, bookings: smallvec![], index: Some(row(decision, "forwarding")) }
+    Entry { draft, bookings: smallvec![], spent_by: None, index: Some(row(decision, "forwarding")) }
 }
 
 /// The shape of what it records after.
@@ -136,7 +136,7 @@ fn outcome(decision: &str, budget: Option<BudgetId>) -> Entry {
         .into_iter()
         .map(|budget| Booking { budget, window_start_ms: 86_400_000, delta_nano: 1_000 })
         .collect();
-    Entry { draft, bookings, index: Some(row(decision, "answered")) }
+    Entry { draft, bookings, spent_by: None, index: Some(row(decision, "answered")) }
 }
 
 fn salt() -> [u8; 32] {

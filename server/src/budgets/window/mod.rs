@@ -136,6 +136,12 @@ impl Window {
         }
     }
 
+    /// Whether money that was spent in earlier buckets counts with that of the one that is open.
+    #[must_use]
+    pub const fn rolls(&self) -> bool {
+        matches!(self, Self::Rolling(_))
+    }
+
     /// Whether every window starts empty, so that what is left of one can be carried over to the next.
     #[must_use]
     pub const fn starts_again(&self) -> bool {
