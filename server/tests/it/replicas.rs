@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bailiwick::app::{App, Config, Listening, router, serve_on};
+use bailiwick::clock::Clock;
 use reqwest::Method;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Another server on the database in a folder, with a folder of its own.
 struct Other {
-    _app: Arc<App>,
+    app: Arc<App>,
     url: String,
     _listening: Listening,
 }
@@ -32,7 +33,7 @@ impl Other {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
         let listening = serve_on(socket, None, router(&app, &url, None)).unwrap();
-        Self { _app: app, url, _listening: listening }
+        Self { app, url, _listening: listening }
     }
 
     async fn models(&self, client: &reqwest::Client, key: &str) -> Reply {
@@ -72,6 +73,24 @@ async fn a_revoked_key_stops_on_every_server_within_a_second() {
         app.admin(Method::POST, &format!("/api/v1/keys/{id}/revoke"), None).await.is(200);
         let stopped = until(401, &other, &app.client, &key).await;
         assert!(stopped < A_SECOND, "{stopped:?}");
+    }
+    let order = json!({
+        "kind": "endpoint", "target": "openai-us", "reason": "incident 7",
+        "expires": chrono::DateTime::from_timestamp_millis(Clock::new().now_ms() + 3_600_000).unwrap(),
+    });
+    let stops = || !other.app.gateway.snapshot.load().policy.kill_switches().is_empty();
+    let thrown = app.admin(Method::POST, "/api/v1/kill-switches", Some(&order)).await.is(201).json();
+    let began = Instant::now();
+    while !stops() {
+        assert!(began.elapsed() < A_SECOND, "the other server knows of no kill switch");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let path = format!("/api/v1/kill-switches/{}", thrown["id"].as_str().unwrap());
+    app.admin(Method::DELETE, &path, Some(&json!({ "reason": "mended" }))).await.is(200);
+    let began = Instant::now();
+    while stops() {
+        assert!(began.elapsed() < A_SECOND, "the other server still stops");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     drop(other);
     app.finish().await;
