@@ -112,6 +112,8 @@ pub struct App {
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
     /// it must be opened again, and is then a new replica.
     pub fenced: CancellationToken,
+    /// Keeps another server out of the data directory, until this one is closed.
+    lock: std::sync::Mutex<Option<std::fs::File>>,
     /// One act that changes the configuration at a time.
     changing: tokio::sync::Mutex<()>,
     /// One snapshot is built at a time, so that none is put in force after one that was read later.
@@ -131,6 +133,7 @@ impl App {
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
         secrets::create_data_dir(&config.data_dir)?;
+        let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
@@ -190,6 +193,7 @@ impl App {
             simulated: demo.is_some(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
+            lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
             revision: AtomicI64::new(revision),
@@ -254,6 +258,7 @@ impl App {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
         self.store.close().await;
+        drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 }
 

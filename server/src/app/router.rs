@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Extension};
 use axum::response::{IntoResponse as _, Response};
@@ -84,15 +85,35 @@ pub fn metrics_recorder() -> Option<PrometheusHandle> {
         .and_then(PrometheusBuilder::install_recorder)
         .ok()
         // Descriptions go to the recorder that is installed, so not before.
-        .inspect(|_| gateway::metrics::describe())
+        .inspect(|recorder| {
+            gateway::metrics::describe();
+            digest(recorder.clone());
+        })
 }
 
-/// Ready means that a request could be served: the database answers and there is something to decide
-/// with that is known to be in force.
+/// Has `recorder` count what was measured into its buckets now and then. Until then it keeps each measurement, and
+/// nobody may ever ask for the metrics.
+fn digest(recorder: PrometheusHandle) {
+    const EVERY: Duration = Duration::from_secs(1);
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                recorder.run_upkeep();
+            }
+        });
+    }
+}
+
+/// Ready means that a request could be served: the database answers, the log can be written, and what is configured is
+/// known to be in force.
 async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
     match app.store.ping().await {
         Ok(()) if app.gateway.freshness.is_stale() => {
             (StatusCode::SERVICE_UNAVAILABLE, "what is configured could not be asked for\n")
+        }
+        Ok(()) if !app.gateway.audit.is_writable() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written\n")
         }
         Ok(()) if !app.gateway.stopping.is_cancelled() => (StatusCode::OK, "ready\n"),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),

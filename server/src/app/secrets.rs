@@ -1,5 +1,6 @@
 //! Files of the data directory that nobody else may read.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use bailiwick_pii::TokenKey;
@@ -25,6 +26,28 @@ pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Takes the data directory for this server alone, until the file is closed or the process ends.
+pub(super) fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("lock");
+    let failed = |why: String| StartError::System {
+        what: format!("the data directory {} cannot be taken", data_dir.display()),
+        why,
+    };
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| failed(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed(String::from(
+            "another server has it open; stop that one first, or give this one a directory of its own",
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed(error.to_string())),
+    }
 }
 
 /// The secrets of a data directory, each made where it is missing. Servers on one database need the same.

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bailiwick_ledger::{LogId, SignedCheckpoint};
@@ -90,6 +91,8 @@ pub(super) struct Committer {
     pub(super) replica: Arc<str>,
     pub(super) registered: Registered,
     pub(super) checkpoints: Checkpoints,
+    /// Whether the last commit failed. Then it is tried, with nothing to write if need be, until one succeeds.
+    pub(super) failing: Arc<AtomicBool>,
     /// Who signs, where that is not the committer.
     pub(super) sequencer: Option<mpsc::Sender<Asked>>,
     pub(super) pending: PendingIndex,
@@ -156,6 +159,7 @@ impl Committer {
         }
         match state {
             State::Unsure(_) => now + RETRY,
+            State::Ready(_) if self.failing.load(Ordering::Relaxed) => now + RETRY,
             State::Ready(end) => {
                 let checkpoint = self.checkpoints.due(end.size(), now);
                 [checkpoint, self.pending.due()].into_iter().flatten().min().unwrap_or(idle)
@@ -249,7 +253,12 @@ impl Committer {
             nothing &= tree.checkpoint.is_none();
         }
 
-        let committed = if nothing { Ok(()) } else { commit::commit(&self.store, batch).await };
+        let committed = if nothing && !self.failing.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            commit::commit(&self.store, batch).await
+        };
+        self.failing.store(committed.is_err(), Ordering::Relaxed);
         let err = match committed {
             Ok(()) => {
                 self.apply(effects, now, end.next_sequence).await;

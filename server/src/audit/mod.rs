@@ -21,6 +21,7 @@ mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bailiwick_ledger::{LogId, PublicKey, SignedCheckpoint, Signer};
@@ -76,6 +77,7 @@ pub struct Audit {
 
 #[derive(Debug)]
 struct Inner {
+    failing: Arc<AtomicBool>,
     replica: Registered,
     store: Store,
     clock: Clock,
@@ -125,7 +127,9 @@ impl Audit {
             tokio::spawn(sequencer.run(asked, duty));
             ask
         });
+        let failing = Arc::new(AtomicBool::new(false));
         let committer = Committer {
+            failing: Arc::clone(&failing),
             store: store.clone(),
             clock: clock.clone(),
             log_text,
@@ -141,7 +145,7 @@ impl Audit {
         };
         tokio::spawn(committer.run(end, receiver));
         let replica = recovered.replica;
-        let inner = Inner { replica, store, clock, signer, commands, live, unsettled: unsettled? };
+        let inner = Inner { failing, replica, store, clock, signer, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -170,6 +174,11 @@ impl Audit {
         let log = self.inner.signer.public().name().as_str();
         let stored = crate::store::tree::last_checkpoint(&self.inner.store, log).await?;
         Ok(stored.map(|stored| stored.time_ms))
+    }
+
+    /// Whether the last commit succeeded, or none was tried yet. One that failed is tried again twice a second.
+    pub fn is_writable(&self) -> bool {
+        !self.inner.failing.load(Ordering::Relaxed)
     }
 
     /// This server as one that leases parts of budgets, in the epoch in which it commits.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::app::message;
 use crate::books::{check_books, read_export};
-use crate::process::DemoProcess;
+use crate::process::{DemoProcess, run};
 
 /// Eight clients that ask without a pause until the server is gone; how many were answered.
 async fn load(demo: &DemoProcess, answered: &Arc<AtomicU64>) -> Vec<tokio::task::JoinHandle<()>> {
@@ -116,4 +116,20 @@ async fn asked_to_end_under_load_it_settles_everything() {
         worker.await.unwrap();
     }
     assert_eq!(inspect(&data).await, 0, "nothing was left to book");
+}
+
+#[test]
+fn a_second_server_is_kept_out_of_the_data_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = DemoProcess::start(folder.path());
+    let words = ["demo", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
+    let refused = run(&words, None, "").is(1);
+    assert!(refused.err.contains("another server has it open"), "{}", refused.err);
+    // The first one did not notice.
+    let token = demo.told["admin_token"].as_str().unwrap().to_owned();
+    run(&["keys", "list", "--json"], Some((demo.url(), &token)), "").is(0);
+    demo.child.kill().unwrap();
+    demo.child.wait().unwrap();
+    // A process that was killed keeps nobody out.
+    DemoProcess::start(folder.path());
 }
