@@ -1,6 +1,8 @@
 //! Folds the spellings of a text that look or read the same to plain ASCII, so that recognizers need not know
 //! them: spaces that do not break, typographic dashes, full-width letters and digits, digits of other scripts,
-//! and characters of no width. Spans found in the folded text are mapped back.
+//! and characters that are not shown (Default_Ignorable_Code_Point of
+//! <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>). Spans found in the folded text are
+//! mapped back.
 
 /// What becomes of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +15,24 @@ enum Fold {
 fn fold(c: char) -> Fold {
     let digit = |zero: char| Fold::To(char::from(b'0' + u8::try_from(c as u32 - zero as u32).unwrap_or(0)));
     match c {
-        // No width: soft hyphen, combining grapheme joiner, zero-width space, joiners, marks, word joiner, BOM.
+        // Default_Ignorable_Code_Point: not shown, whatever stands around it.
         '\u{ad}'
         | '\u{34f}'
-        | '\u{180e}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => Fold::Remove,
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => Fold::Remove,
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Fold::To(' '),
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Fold::To('-'),
         '\u{2024}' | '\u{3002}' => Fold::To('.'),
@@ -60,7 +71,9 @@ impl Folded {
     pub(crate) fn new(text: &str) -> Option<Self> {
         // What is folded begins with one of few bytes; most text has none of them.
         if text.is_ascii()
-            || !text.bytes().any(|b| matches!(b, 0xC2 | 0xCD | 0xD9 | 0xDB | 0xE0..=0xE3 | 0xEF))
+            || !text
+                .bytes()
+                .any(|b| matches!(b, 0xC2 | 0xCD | 0xD8 | 0xD9 | 0xDB | 0xE0..=0xE3 | 0xEF | 0xF0 | 0xF3))
         {
             return None;
         }
@@ -119,6 +132,34 @@ impl Folded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_shown_is_not_seen() {
+        for range in [
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x17b4..=0x17b5,
+            0x180b..=0x180f,
+            0x200b..=0x200f,
+            0x202a..=0x202e,
+            0x2060..=0x206f,
+            0x3164..=0x3164,
+            0xfe00..=0xfe0f,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xfff0..=0xfff8,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0000..=0xe0fff,
+        ] {
+            for c in range.filter_map(char::from_u32) {
+                let text = format!("4111{c}1111");
+                assert_eq!(Folded::new(&text).map(|f| f.text), Some("41111111".into()), "{:x}", c as u32);
+            }
+        }
+    }
 
     #[test]
     fn maps_back() {

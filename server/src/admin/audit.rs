@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
 use super::Problem;
@@ -31,8 +31,9 @@ pub(super) async fn export(
     State(app): State<Arc<App>>,
     method: Method,
     headers: HeaderMap,
-    Query(query): Query<ExportQuery>,
+    query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
     let scope = query.scope.clone().unwrap_or_else(|| String::from("/"));
     bailiwick_policy::scope::validate(&scope).map_err(Problem::invalid)?;
     let actor = require(&app, &method, &headers, &scope, OBJECT, "export").await?;
@@ -139,18 +140,20 @@ async fn found(app: &Arc<App>, method: &Method, headers: &HeaderMap, id: &str) -
     let now_ms = app.gateway.clock.now_ms();
     let snapshot = app.gateway.in_force().ok();
     let key = snapshot.and_then(|snapshot| authenticate::authenticate(headers, snapshot, now_ms).ok());
-    if key.is_none() && Actor::of(app, headers).await?.is_none() {
+    let actor = Actor::of(app, headers).await?;
+    if key.is_none() && actor.is_none() {
         // Whoever is nobody here does not learn which decisions there are.
-        require(app, method, headers, "/", super::decisions::OBJECT, "read").await?;
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Nobody known asks").detail(
+            "send `Authorization: Bearer bwk_…` with the key that made the request, or `Bearer bwt_…` with a service \
+             token, or sign in to the console",
+        ));
     }
     let row = app.gateway.audit.decision_row(id).await?.ok_or_else(|| Problem::not_found("decision"))?;
     let own = key.is_some_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
     if !own {
-        match Actor::of(app, headers).await? {
-            Some(actor) if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) => {
-                return Err(Problem::not_found("decision"));
-            }
-            _ => {}
+        // What is another key's, or outside the actor's scope, is not there.
+        if !actor.is_some_and(|actor| bailiwick_policy::scope::covers(&actor.scope, &row.scope)) {
+            return Err(Problem::not_found("decision"));
         }
         require(app, method, headers, &row.scope, super::decisions::OBJECT, "read").await?;
     }

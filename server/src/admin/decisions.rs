@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::StreamExt as _;
@@ -20,6 +21,14 @@ use crate::identity::{Actor, require};
 
 pub(crate) const OBJECT: &str = "console:decisions";
 const PAGE: u64 = 100;
+/// The longest page.
+const MOST: u64 = 1_000;
+
+/// Whether it has the form of a decision's id.
+fn is_id(text: &str) -> bool {
+    text.strip_prefix("dec_")
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ListQuery {
@@ -33,15 +42,24 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     method: Method,
     headers: HeaderMap,
-    Query(query): Query<ListQuery>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let actor = actor(&app, &method, &headers).await?;
+    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Problem::invalid(format!("`limit` is a number from 1 to {MOST}")));
+    }
+    if query.before.as_deref().is_some_and(|before| !is_id(before)) {
+        return Err(Problem::invalid(
+            "`before` is the id of a decision: `dec_…`, the last of the page before",
+        ));
+    }
     let scope = query.scope.unwrap_or_else(|| actor.scope.clone());
     if !bailiwick_policy::scope::covers(&actor.scope, &scope) {
         return Err(Problem::not_found("scope"));
     }
     let filter = DecisionFilter { scope: Some(scope), ..DecisionFilter::default() };
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, 1_000);
     let found = app.gateway.audit.decisions(&filter, query.before.as_deref(), limit).await?;
     let snapshot = app.gateway.snapshot.load_full();
     let found: Vec<_> = found.iter().map(|row| rows::view(row, &snapshot)).collect();

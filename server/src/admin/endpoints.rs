@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use http::{HeaderMap, Method};
 use serde::Deserialize;
@@ -45,9 +46,10 @@ pub(super) async fn explain(
     State(app): State<Arc<App>>,
     method: Method,
     headers: HeaderMap,
-    Query(query): Query<ExplainQuery>,
+    query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Result<Json<describe::EndpointExplanation>, Problem> {
     let actor = actor(&app, &method, &headers).await?;
+    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
     let snapshot = app.gateway.snapshot.load_full();
     let index = snapshot
         .policy

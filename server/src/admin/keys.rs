@@ -133,6 +133,17 @@ pub(super) async fn create(
         },
     };
     store::scopes::get(&app.store, &definition.scope).await?;
+    unknown_model(&app, &definition)?;
+    let same = |key: &store::keys::VirtualKey| {
+        (key.scope.as_str(), key.name.as_str()) == (definition.scope.as_str(), definition.name.as_str())
+            && key.revoked_ms.is_none()
+            && key.rotated_to.is_none()
+            && key.expires_ms.is_none_or(|at| at > now_ms)
+    };
+    if let Some(key) = store::keys::list(&app.store).await?.iter().find(|key| same(key)) {
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", "The scope has a key of that name")
+            .detail(format!("rotate or revoke {}, or give the new one another name", key.id)));
+    }
     // Made first, so that the record of what is about to happen can name it.
     let key = VirtualKey::generate().map_err(crate::organisation::ApplyError::from)?;
     let what = serde_json::json!({ "key": key.id(), "budget_usd": new.budget_usd });
@@ -145,6 +156,28 @@ pub(super) async fn create(
     };
     app.act(act(&actor, &new.scope, "key_created", what), nothing, change).await?;
     Ok((StatusCode::CREATED, Json(ShownKey { id: key.id().to_owned(), key: key.reveal() })))
+}
+
+/// Refuses a key for a model that no endpoint of its scope serves: it is misspelt, or not declared yet.
+fn unknown_model(app: &App, definition: &KeyDefinition) -> Result<(), Problem> {
+    let snapshot = app.gateway.snapshot.load();
+    let endpoints = snapshot.policy.endpoints().iter();
+    let served: std::collections::BTreeSet<&str> = endpoints
+        .filter(|endpoint| bailiwick_policy::scope::covers(&endpoint.scope, &definition.scope))
+        .flat_map(|endpoint| endpoint.models.iter().map(|model| model.alias.as_str()))
+        .collect();
+    let asked = definition.settings.models.iter().flatten();
+    match asked.into_iter().find(|model| !served.contains(model.as_str())) {
+        None => Ok(()),
+        Some(model) => {
+            let served: Vec<&str> = served.into_iter().collect();
+            Err(Problem::invalid(format!(
+                "`models`: no endpoint of {} serves `{model}`; there are {}",
+                definition.scope,
+                served.join(", ")
+            )))
+        }
+    }
 }
 
 fn act<'a>(actor: &'a Actor, scope: &'a str, name: &'static str, what: serde_json::Value) -> Act<'a> {
@@ -197,6 +230,8 @@ async fn reach(
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Rotation {
     overlap_hours: Option<u32>,
+    /// The new key's end; the old one's where absent.
+    expires: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// `POST /api/v1/keys/{id}/rotate`: a new key with the same rights; the old one works on for the overlap.
@@ -214,6 +249,14 @@ pub(super) async fn rotate(
         serde_json::from_slice(&body).map_err(|error| Problem::invalid(error.to_string()))?
     };
     let now_ms = app.gateway.clock.now_ms();
+    let expires_ms = rotation.expires.map(|at| at.timestamp_millis()).or(old.expires_ms);
+    if expires_ms.is_some_and(|at| at <= now_ms) {
+        return Err(match rotation.expires {
+            Some(_) => Problem::invalid("`expires` is in the past"),
+            None => Problem::new(StatusCode::CONFLICT, "conflict", "The key has expired")
+                .detail("a key with the same end could not be used: give `expires` for the new one"),
+        });
+    }
     let overlap_ms = rotation.overlap_hours.map_or(OVERLAP_HOURS, i64::from) * 3_600_000;
     let mut settings: KeySettings = serde_json::from_value(old.settings.clone())
         .map_err(|error| Problem::invalid(format!("the key's settings are damaged: {error}")))?;
@@ -224,6 +267,7 @@ pub(super) async fn rotate(
         secret_hash: key.digest().to_vec(),
         settings: serde_json::to_value(&settings).map_err(|error| Problem::invalid(error.to_string()))?,
         created_ms: now_ms,
+        expires_ms,
         revoked_ms: None,
         rotated_to: None,
         overlap_until_ms: None,
@@ -238,19 +282,48 @@ pub(super) async fn rotate(
     Ok(Json(ShownKey { id: key.id().to_owned(), key: key.reveal() }))
 }
 
-/// `POST /api/v1/keys/{id}/revoke`: in force when this answers.
+/// A key that was revoked, with those that it had replaced.
+#[derive(Debug, Serialize)]
+pub(super) struct Revoked {
+    #[serde(flatten)]
+    key: KeyView,
+    also_revoked: Vec<String>,
+}
+
+/// The keys that `id` replaced, directly or not, and that are not revoked: they may still work beside it.
+fn predecessors(keys: &[store::keys::VirtualKey], id: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut of = id;
+    // A key replaces one at most, so this is a line; its length bounds the walk.
+    for _ in keys {
+        let Some(key) = keys.iter().find(|key| key.rotated_to.as_deref() == Some(of)) else { break };
+        if key.revoked_ms.is_none() {
+            found.push(key.id.clone());
+        }
+        of = &key.id;
+    }
+    found
+}
+
+/// `POST /api/v1/keys/{id}/revoke`: in force when this answers. What the key replaced is revoked with it: whoever has the
+/// one may have the other.
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     method: Method,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Json<Revoked>, Problem> {
     let (actor, key) = reach(&app, &method, &headers, &id, "revoke").await?;
+    let also_revoked = predecessors(&store::keys::list(&app.store).await?, &id);
     let change = async {
-        store::keys::revoke(&app.store, &id, app.gateway.clock.now_ms()).await?;
+        let now_ms = app.gateway.clock.now_ms();
+        // The oldest first: a failure half-way leaves the named key to be revoked again, with what is left.
+        for id in also_revoked.iter().rev().chain([&id]) {
+            store::keys::revoke(&app.store, id, now_ms).await?;
+        }
         Ok::<_, Problem>(())
     };
-    let what = serde_json::json!({ "key": id });
+    let what = serde_json::json!({ "key": id, "also_revoked": also_revoked });
     app.act(act(&actor, &key.scope, "key_revoked", what), nothing, change).await?;
-    Ok(Json(store::keys::get(&app.store, &id).await?.into()))
+    Ok(Json(Revoked { key: store::keys::get(&app.store, &id).await?.into(), also_revoked }))
 }

@@ -47,7 +47,7 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
             }),
         )
         .fallback(not_found)
-        .method_not_allowed_fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
 }
 
 /// Metrics name endpoints and tell how much they are used: see [`MetricsAccess`].
@@ -121,16 +121,29 @@ async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
     }
 }
 
+/// A path that is served with another method; axum names those in `allow`.
+async fn wrong_method(uri: Uri) -> Response {
+    if uri.path().starts_with("/v1/") {
+        let refusal = Refusal::new(Code::MethodNotAllowed, "this path is served with another method")
+            .fix("use the method that the `allow` header names");
+        return gateway::api::refused(&refusal).map(axum::body::Body::new);
+    }
+    let title = "This path is served with another method";
+    admin::Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
+        .detail("the `allow` header names it")
+        .into_response()
+}
+
 /// What is not served, in the shape of the API that was meant.
 async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     if path.starts_with("/v1/") || path == "/v1" {
-        let refusal = Refusal::new(Code::NotFound, "this path or method is not served")
+        let refusal = Refusal::new(Code::NotFound, "this path is not served")
             .fix("POST /v1/chat/completions, POST /v1/embeddings and GET /v1/models are");
         return gateway::api::refused(&refusal).map(axum::body::Body::new);
     }
     if path.starts_with("/api/") {
-        return admin::Problem::not_found("path or method").into_response();
+        return admin::Problem::not_found("path").into_response();
     }
     let html = headers
         .get(header::ACCEPT)

@@ -11,6 +11,13 @@ use reqwest::Method;
 use super::remote::Api;
 use super::{Failed, Output, Remote, is_standard};
 
+type Instant = chrono::DateTime<chrono::Utc>;
+
+/// RFC 3339, to the millisecond where it needs to be.
+fn written(at: Instant) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Write the log to a file that proves its own completeness
@@ -19,10 +26,10 @@ pub(super) enum AuditCommand {
         remote: Remote,
         /// From this instant on, RFC 3339
         #[arg(long, value_name = "T")]
-        from: Option<String>,
+        from: Option<Instant>,
         /// Before this instant, RFC 3339
         #[arg(long, value_name = "T")]
-        to: Option<String>,
+        to: Option<Instant>,
         /// Full records of this scope and below; the others as hashes
         #[arg(long)]
         scope: Option<String>,
@@ -66,6 +73,7 @@ pub(super) async fn run(command: AuditCommand, output: Output) -> Result<(), Fai
         AuditCommand::Verify(args) => verify(&args, output),
         AuditCommand::Export { remote, from, to, scope, format, output: file } => {
             let mut query = vec![("format", format.as_str())];
+            let [from, to] = [from, to].map(|at| at.map(written));
             query.extend(from.as_deref().map(|from| ("from", from)));
             query.extend(to.as_deref().map(|to| ("to", to)));
             query.extend(scope.as_deref().map(|scope| ("scope", scope)));
@@ -78,8 +86,16 @@ pub(super) async fn run(command: AuditCommand, output: Output) -> Result<(), Fai
                 .to_owned();
             let bytes = write(&file, response).await?;
             if !is_standard(&file) {
-                let result = serde_json::json!({ "file": file, "bytes": bytes, "records": records });
-                output.result(&result, || format!("{records} records, {bytes} bytes in {}", file.display()));
+                let result = serde_json::json!({
+                    "file": file, "bytes": bytes, "records": records, "from": from, "to": to, "scope": scope,
+                });
+                let asked: String = [("from", &from), ("before", &to), ("of", &scope)]
+                    .into_iter()
+                    .filter_map(|(word, value)| value.as_ref().map(|value| format!(" {word} {value}")))
+                    .collect();
+                output.result(&result, || {
+                    format!("{records} records{asked}, {bytes} bytes in {}", file.display())
+                });
             }
             Ok(())
         }
@@ -178,7 +194,11 @@ pub(super) fn verify(args: &VerifyArgs, output: Output) -> Result<(), Failed> {
         // Anything else is judged as an export: its first line then says what is wrong.
         _ => {
             let report = verify_export(reader, expected.as_ref()).map_err(Failed::file(&args.file))?;
-            output.result(&report, || report.to_string());
+            let mut result = serde_json::to_value(&report).unwrap_or_default();
+            if let Some(result) = result.as_object_mut() {
+                result.insert(String::from("verified"), report.verified().into());
+            }
+            output.result(&result, || report.to_string());
             if report.verified() { Ok(()) } else { Err(Failed::Told) }
         }
     }

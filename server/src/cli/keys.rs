@@ -46,8 +46,11 @@ pub(super) enum KeysCommand {
         /// Hours for which the old one works on
         #[arg(long, default_value_t = 24)]
         overlap_hours: u32,
+        /// When the new one ends, RFC 3339; as the old one where absent
+        #[arg(long, value_name = "T")]
+        expires: Option<chrono::DateTime<chrono::Utc>>,
     },
-    /// Revoke a key at once
+    /// Revoke a key at once, and those that it replaced
     Revoke {
         #[command(flatten)]
         remote: Remote,
@@ -70,8 +73,8 @@ pub(super) async fn run(command: KeysCommand, output: Output) -> Result<(), Fail
             let keys: Value = Api::new(&remote).json(Method::GET, "/api/v1/keys", &[], None).await?;
             output.result(&keys, || list(&keys));
         }
-        KeysCommand::Rotate { remote, id, overlap_hours } => {
-            let body = json!({ "overlap_hours": overlap_hours });
+        KeysCommand::Rotate { remote, id, overlap_hours, expires } => {
+            let body = json!({ "overlap_hours": overlap_hours, "expires": expires });
             let path = format!("/api/v1/keys/{id}/rotate");
             let rotated: Value = Api::new(&remote).json(Method::POST, &path, &[], Some(&body)).await?;
             output.result(&rotated, || shown(&rotated));
@@ -79,7 +82,14 @@ pub(super) async fn run(command: KeysCommand, output: Output) -> Result<(), Fail
         KeysCommand::Revoke { remote, id } => {
             let path = format!("/api/v1/keys/{id}/revoke");
             let revoked: Value = Api::new(&remote).json(Method::POST, &path, &[], None).await?;
-            output.result(&revoked, || format!("{id} is revoked"));
+            output.result(&revoked, || {
+                let also = revoked.get("also_revoked").and_then(Value::as_array).into_iter().flatten();
+                let also: Vec<&str> = also.filter_map(Value::as_str).collect();
+                match also.as_slice() {
+                    [] => format!("{id} is revoked"),
+                    also => format!("{id} is revoked, and what it replaced: {}", also.join(", ")),
+                }
+            });
         }
     }
     Ok(())

@@ -106,10 +106,19 @@ impl Failed {
     }
 }
 
+const BAD_USAGE: u8 = 2;
+
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|word| word == "--json") => {
+            Output::new(true).error(error.render().to_string().trim_end());
+            return ExitCode::from(BAD_USAGE);
+        }
+        Err(error) => error.exit(),
+    };
     logging();
     // Some library may ask for the process's provider; there is one, and it is this.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -63,9 +63,14 @@ impl Api {
         }
         let text = response.text().await.unwrap_or_default();
         let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let field = |name: &str| problem.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let text =
+            |pointer: &str| problem.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let field = |name: &str| text(&format!("/{name}"));
         Err(RemoteError::Problem {
-            title: field("title").unwrap_or_else(|| format!("the server answered {status}")),
+            // On `/v1` errors have the shape of the API that was called.
+            title: field("title")
+                .or_else(|| text("/error/message"))
+                .unwrap_or_else(|| format!("the server answered {status}")),
             detail: field("detail"),
         })
     }

@@ -144,10 +144,14 @@ struct Seeded {
 
 async fn seeded(app: &App, seed: &Organisation) -> Result<Seeded, Box<dyn std::error::Error + Send + Sync>> {
     let now_ms = app.gateway.clock.now_ms();
-    // The secrets of an earlier run are not known any more: its keys go, new ones come.
+    // The secrets of an earlier run are not known any more: its keys, tokens and unused links go, new ones come.
     for key in store::keys::list(&app.store).await? {
         store::keys::revoke(&app.store, &key.id, now_ms).await?;
     }
+    for token in store::service_tokens::list(&app.store).await? {
+        store::service_tokens::revoke(&app.store, &token.id, now_ms).await?;
+    }
+    store::setup_links::expire(&app.store, now_ms).await?;
     Ok(Seeded {
         applied: apply(&app.store, seed, now_ms).await?,
         token: create_token(&app.store, "demo", "/", &["owner"], now_ms).await?,

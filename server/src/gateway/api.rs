@@ -203,11 +203,12 @@ pub fn refused(refusal: &Refusal) -> Response<Body> {
 /// The body of a refusal.
 #[must_use]
 pub fn openai_error(refusal: &Refusal) -> serde_json::Value {
+    let message = refusal.told.as_ref().unwrap_or(&refusal.message);
     serde_json::json!({
         "error": {
             "message": match &refusal.fix {
-                Some(fix) => format!("{} To mend it: {fix}", sentence(&refusal.message)),
-                None => refusal.message.clone(),
+                Some(fix) => format!("{} To mend it: {fix}", sentence(message)),
+                None => message.clone(),
             },
             "type": refusal.code.openai_type(),
             "param": refusal.param,

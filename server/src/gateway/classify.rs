@@ -118,6 +118,10 @@ pub fn classify(mut read: Read, hints: Hints, detector: &Detector) -> Result<Cla
 
 /// Stands for a name that holds a finding: names are recorded and told in errors, values of findings are not.
 const WITHHELD: &str = "[withheld]";
+/// Stands for a model that no endpoint serves: its name could be any text, and records are kept for years.
+const UNKNOWN: &str = "[unknown]";
+/// Characters of such a name that its own client is told.
+const MAX_ECHO: usize = 64;
 
 /// Names that a client chose freely: of its tools, and of a model that nobody here knows.
 fn withhold(read: &mut Read, detector: &Detector) {
@@ -130,9 +134,21 @@ fn withhold(read: &mut Read, detector: &Detector) {
     for tool in read.tools.iter_mut().filter(|tool| holds(tool)) {
         *tool = String::from(WITHHELD);
     }
-    if !read.auth.key.models.contains(&read.model) && holds(&read.model) {
-        read.model = String::from(WITHHELD);
+    if read.auth.key.models.contains(&read.model) {
+        return;
     }
+    if holds(&read.model) {
+        read.model = String::from(WITHHELD);
+    } else if !known(read) {
+        let asked = std::mem::replace(&mut read.model, String::from(UNKNOWN));
+        read.asked_model = Some(asked.chars().take(MAX_ECHO).collect());
+    }
+}
+
+/// Whether any endpoint serves a model of that name: then it is a name, and else it may be any text.
+fn known(read: &Read) -> bool {
+    let mut endpoints = read.auth.snapshot.policy.endpoints().iter();
+    endpoints.any(|endpoint| endpoint.models.iter().any(|model| model.alias == read.model))
 }
 
 /// Gives each finding to its span; one that crosses a border counts, cut, for every span that it touches.

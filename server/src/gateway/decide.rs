@@ -152,15 +152,16 @@ impl Decided {
             .models
             .iter()
             .map(String::as_str)
-            .filter(|model| serves(model, self.facts.operation))
+            .filter(|model| serves(model, self.facts.operation) && usable(&self.classified.read.auth, model))
             .take(8)
             .collect();
         let asked = Some(self.facts.model.as_str()).filter(|model| key.models.contains(*model));
         let other =
             asked.and_then(|model| SERVED.into_iter().find(|(operation, _)| serves(model, *operation)));
+        let none = |model: &str| format!("this key has no model `{model}` for {}", self.facts.operation);
         let mut refusal = Refusal::new(
             Code::ModelNotFound,
-            format!("this key has no model `{}` for {}", self.facts.model, self.facts.operation),
+            none(&self.facts.model),
         )
         .decision(&self.id)
         .fix(match other {
@@ -182,6 +183,7 @@ impl Decided {
                 models.join(", ")
             ),
         });
+        refusal.told = self.classified.read.asked_model.as_deref().map(none);
         refusal.param = Some(String::from("model"));
         refusal
     }

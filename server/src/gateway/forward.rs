@@ -107,15 +107,22 @@ fn apply(document: &Document, edits: &mut Edits, edit: &BodyEdit) {
             set(document, edits, document.root(), pointer.trim_start_matches('/'), json);
         }
         BodyEdit::Remove { pointer } => {
-            let found = pointer
-                .trim_start_matches('/')
-                .split('/')
-                .try_fold(document.root(), |at, key| document.get(at, key));
-            if let Some(found) = found {
+            if let Some(found) = at(document, pointer) {
                 edits.remove(document, found);
             }
         }
+        BodyEdit::Rename { pointer, to } => {
+            if let Some(found) = at(document, pointer) {
+                edits.set_key(document, found, to);
+            }
+        }
     }
+}
+
+/// The value at a wire's pointer.
+fn at(document: &Document, pointer: &str) -> Option<NodeId> {
+    let mut keys = pointer.trim_start_matches('/').split('/');
+    keys.try_fold(document.root(), |at, key| document.get(at, key))
 }
 
 /// Sets the member at `path` (keys joined by `/`) below `object`, adding objects on the way.
@@ -159,6 +166,24 @@ mod tests {
             let set = |pointer, value| BodyEdit::Set { pointer, value };
             apply(&document, &mut edits, &set("/model", EditValue::Text("b".into())));
             apply(&document, &mut edits, &set("/stream_options/include_usage", EditValue::Bool(true)));
+            assert_eq!(edits.apply(&document), expected);
+        }
+    }
+
+    #[test]
+    fn a_renamed_member_keeps_what_redaction_made_of_it() {
+        for (text, expected) in [
+            (r#"{"max_completion_tokens":123}"#, r#"{"max_tokens":"[X]"}"#),
+            (r#"{"max_tokens":null, "max_completion_tokens":123}"#, r#"{ "max_tokens":"[X]"}"#),
+            (r#"{"max_completion_tokens":123,"max_tokens":null}"#, r#"{"max_tokens":"[X]"}"#),
+        ] {
+            let document =
+                Document::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::default()).unwrap();
+            let mut edits = Edits::new();
+            edits.set_string(&document, document.member("max_completion_tokens").unwrap(), "[X]");
+            apply(&document, &mut edits, &BodyEdit::Remove { pointer: "/max_tokens" });
+            let rename = BodyEdit::Rename { pointer: "/max_completion_tokens", to: "max_tokens" };
+            apply(&document, &mut edits, &rename);
             assert_eq!(edits.apply(&document), expected);
         }
     }

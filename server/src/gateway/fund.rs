@@ -31,6 +31,9 @@ pub struct Funded {
 /// Output that is held for where neither client, rule nor database limits it.
 const ASSUMED_OUTPUT: u64 = 16_384;
 
+/// The largest integer that a record can hold: 2^53 - 1, here of nano-dollars ($9 million).
+const MAX_RECORDED: i64 = (1 << 53) - 1;
+
 /// Takes one ticket of a key's rate limit.
 ///
 /// # Errors
@@ -74,10 +77,16 @@ pub async fn fund(
         media_input: read.opaque,
         audio_output: read.features.contains(Feature::Audio),
     };
+    // Records hold integers that every reader of JSON holds exactly (RFC 8785 asks for I-JSON's): nothing that costs
+    // more could be recorded, and nothing honest does.
+    let recordable = |amount: i64| {
+        if amount <= MAX_RECORDED { Ok(amount) } else { Err(unaffordable(decided, candidate, amount)) }
+    };
     let capped = ruled.filter(|ruled| asked.is_none_or(|asked| asked > *ruled));
     if chain.is_empty() {
+        let worst_case = price.map(|price| price.worst_case_nano(worst(output)));
         return Ok(Funded {
-            worst_case_nano: price.map(|price| price.worst_case_nano(worst(output))),
+            worst_case_nano: worst_case.map(recordable).transpose()?,
             reservation: None,
             price,
             output_limit: capped,
@@ -99,7 +108,7 @@ pub async fn fund(
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
     let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
     let output = output.unwrap_or(ASSUMED_OUTPUT);
-    let most = price.worst_case_nano(worst(Some(output)));
+    let most = recordable(price.worst_case_nano(worst(Some(output))))?;
     // One token of output is the least that is worth asking for.
     let least =
         if budgets.lowers_output(chain) { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
@@ -121,6 +130,23 @@ pub async fn fund(
         lowered,
         _sealed: (),
     })
+}
+
+fn unaffordable(decided: &Decided, candidate: &Candidate<'_>, amount: i64) -> Refusal {
+    let cost = format_usd(amount);
+    let mut refusal = Refusal::invalid(
+        "max_tokens",
+        format!(
+            "this request could cost ${cost} at {}, which is more than can be recorded",
+            candidate.place.name
+        ),
+    )
+    .decision(&decided.id)
+    .fix("lower `max_tokens` or `n`");
+    if decided.classified.read.operation == Operation::Embeddings {
+        refusal.param = Some(String::from("input"));
+    }
+    refusal
 }
 
 fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {

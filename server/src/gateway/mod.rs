@@ -13,6 +13,7 @@ mod dry_run;
 pub mod forward;
 mod freshness;
 pub mod fund;
+pub mod media;
 pub mod metrics;
 pub mod pseudonym;
 pub mod read;

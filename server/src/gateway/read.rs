@@ -12,7 +12,7 @@ use super::authenticate::Authenticated;
 use super::document::{self, Document, Kind, NodeId};
 use super::refusal::{Code, Refusal};
 use super::spans::Text;
-use crate::providers::{Operation, RequestShape};
+use crate::providers::{MOST_TOKENS, Operation, RequestShape};
 
 /// Limits on what a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Read {
     pub(super) document: Document,
     pub(super) text: Text,
     pub(super) model: String,
+    /// What the client called a model that no endpoint serves, cut short: for its own error alone.
+    pub(super) asked_model: Option<String>,
     pub(super) shape: RequestShape,
     pub(super) features: FeatureSet,
     pub(super) tools: Vec<String>,
@@ -88,11 +90,13 @@ where
     match tokio::time::timeout(limits.time, Limited::new(body, limits.bytes).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(Code::InvalidRequest, "the body broke off before its end")),
+        Ok(Err(_)) => Err(Refusal::new(Code::InvalidRequest, "the body broke off before its end")
+            .fix("send the whole body, as long as `content-length` says")),
         Err(_) => Err(Refusal::new(
             Code::RequestTimeout,
             format!("the body did not arrive within {} s", limits.time.as_secs()),
-        )),
+        )
+        .fix("send it faster, or in a smaller request")),
     }
 }
 
@@ -107,15 +111,24 @@ pub fn read(
     limits: BodyLimits,
 ) -> Result<Read, Refusal> {
     let document = Document::parse(bytes, limits.structure)
-        .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()))?;
+        .map_err(|error| Refusal::new(Code::InvalidRequest, error.to_string()).fix(error.way_out()))?;
     if document.kind(document.root()) != Kind::Object {
-        return Err(Refusal::new(Code::InvalidRequest, "the body must be a JSON object"));
+        return Err(Refusal::new(Code::InvalidRequest, "the body must be a JSON object")
+            .fix("send `{\"model\": …}` with the members that the API names"));
     }
     let model = member(&document, "model")
         .and_then(|id| document.string(id))
         .filter(|model| !model.is_empty())
         .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| Refusal::invalid("model", "`model` must be a string that names a model"))?;
+        .ok_or_else(|| {
+            Refusal::invalid("model", "`model` must be a string that names a model")
+                .fix("name one of those that `GET /v1/models` lists")
+        })?;
+    if model.len() > MAX_NAME {
+        return Err(Refusal::invalid("model", format!("`model` is longer than {MAX_NAME} bytes"))
+            .fix("name one of those that `GET /v1/models` lists"));
+    }
+    counts(&document)?;
     let mut content = Content::default();
     match operation {
         Operation::ChatCompletions => chat(&document, &mut content)?,
@@ -127,16 +140,47 @@ pub fn read(
         auth,
         operation,
         model,
+        asked_model: None,
         shape,
         opaque: text.opaque || content.opaque,
         input_tokens: input_tokens(&document, &text, content.media),
-        answers: positive(&document, "n")?.unwrap_or(1),
+        answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features,
         tools: content.tools,
         text,
         document,
         _sealed: (),
     })
+}
+
+/// Bytes of the name of a model or a tool: names are recorded, and a record is not a place for text.
+const MAX_NAME: usize = 256;
+/// Different tools in one request, which is as many as OpenAI's API takes.
+const MAX_TOOLS: usize = 128;
+/// Answers to one request.
+const MAX_ANSWERS: u64 = 128;
+/// Tool calls, log probabilities and the like.
+const MAX_COUNT: u64 = 10_000;
+
+/// Counts that are sent on as they are, and that no service takes when they are absurd.
+fn counts(document: &Document) -> Result<(), Refusal> {
+    for (key, most) in [
+        ("max_output_tokens", MOST_TOKENS),
+        ("max_tool_calls", MAX_COUNT),
+        ("top_logprobs", MAX_COUNT),
+        ("best_of", MAX_ANSWERS),
+    ] {
+        let number = member(document, key).filter(|id| document.kind(*id) == Kind::Number);
+        if number.is_some_and(|id| document.unsigned(id).is_none_or(|number| number > most)) {
+            return Err(too_many(key, most));
+        }
+    }
+    Ok(())
+}
+
+fn too_many(key: &'static str, most: u64) -> Refusal {
+    Refusal::invalid(key, format!("`{key}` must be a whole number of at most {most}"))
+        .fix(format!("lower `{key}`, or leave it out"))
 }
 
 #[derive(Default)]
@@ -161,15 +205,21 @@ fn input_tokens(document: &Document, text: &Text, media: u64) -> u64 {
     bytes.saturating_add(values.saturating_mul(AROUND)).saturating_add(media.saturating_mul(IMAGE_TOKENS))
 }
 
+/// The way out of every `messages` that is none.
+const MESSAGES: &str = "send `\"messages\": [{\"role\": \"user\", \"content\": \"…\"}]`";
+
 fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
-    let messages = member(document, "messages")
-        .filter(|id| document.kind(*id) == Kind::Array)
-        .ok_or_else(|| Refusal::invalid("messages", "`messages` must be an array of messages"))?;
+    let messages =
+        member(document, "messages").filter(|id| document.kind(*id) == Kind::Array).ok_or_else(|| {
+            Refusal::invalid("messages", "`messages` must be an array of messages").fix(MESSAGES)
+        })?;
     let mut any = false;
     for message in document.children(messages) {
         any = true;
         if document.kind(message) != Kind::Object {
-            return Err(Refusal::invalid(document.pointer(message), "every message must be an object"));
+            return Err(
+                Refusal::invalid(document.pointer(message), "every message must be an object").fix(MESSAGES)
+            );
         }
         if let Some(parts) = document.get(message, "content").filter(|id| document.kind(*id) == Kind::Array) {
             for part in document.children(parts) {
@@ -178,7 +228,7 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
         }
     }
     if !any {
-        return Err(Refusal::invalid("messages", "`messages` must hold at least one message"));
+        return Err(Refusal::invalid("messages", "`messages` must hold at least one message").fix(MESSAGES));
     }
     let mut tools = BTreeSet::new();
     for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
@@ -191,6 +241,13 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
         if let Some(name) = document.get(function, "name").and_then(|id| document.string(id)) {
             tools.insert(name.into_owned());
         }
+    }
+    if tools.len() > MAX_TOOLS || tools.iter().any(|name| name.len() > MAX_NAME) {
+        return Err(Refusal::invalid(
+            "tools",
+            format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
+        )
+        .fix("offer the model fewer tools, with shorter names"));
     }
     content.tools = tools.into_iter().collect();
     let set = |key: &str| {
@@ -266,7 +323,10 @@ fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names
 }
 
 fn embeddings(document: &Document) -> Result<(), Refusal> {
-    let wrong = || Refusal::invalid("input", "`input` must be a string, or an array of strings or tokens");
+    let wrong = || {
+        Refusal::invalid("input", "`input` must be a string, or an array of strings")
+            .fix("send the text itself")
+    };
     let input = member(document, "input").ok_or_else(wrong)?;
     match document.kind(input) {
         Kind::String => Ok(()),
@@ -276,6 +336,9 @@ fn embeddings(document: &Document) -> Result<(), Refusal> {
                 // Token ids are text that no recognizer can read; deciding about them would be deciding blind.
                 return Err(Refusal::invalid("input", "token arrays cannot be inspected for personal data")
                     .fix("send the text itself"));
+            }
+            if document.children(input).any(|id| document.kind(id) != Kind::String) {
+                return Err(wrong());
             }
             Ok(())
         }
@@ -300,7 +363,8 @@ fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refu
             return Err(Refusal::invalid(
                 "stream",
                 "`stream` must be true or false, and embeddings are not streamed",
-            ));
+            )
+            .fix("leave `stream` out, or send true or false"));
         }
     };
     Ok(RequestShape {
@@ -309,20 +373,22 @@ fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refu
         client_wants_usage: options
             .and_then(|options| document.get(options, "include_usage"))
             .is_some_and(|id| document.kind(id) == Kind::True),
-        max_tokens: positive(document, "max_tokens")?,
-        max_completion_tokens: positive(document, "max_completion_tokens")?,
+        max_tokens: positive(document, "max_tokens", MOST_TOKENS)?,
+        max_completion_tokens: positive(document, "max_completion_tokens", MOST_TOKENS)?,
         ..RequestShape::plain(operation)
     })
 }
 
-/// A whole number above zero; absent and null are alike.
-fn positive(document: &Document, key: &'static str) -> Result<Option<u64>, Refusal> {
+/// A whole number from 1 to `most`; absent and null are alike.
+fn positive(document: &Document, key: &'static str, most: u64) -> Result<Option<u64>, Refusal> {
     match member(document, key) {
         None => Ok(None),
         Some(id) if document.kind(id) == Kind::Null => Ok(None),
         Some(id) => match document.unsigned(id) {
+            Some(number) if number > most => Err(too_many(key, most)),
             Some(number) if number > 0 => Ok(Some(number)),
-            _ => Err(Refusal::invalid(key, format!("`{key}` must be a whole number above zero"))),
+            _ => Err(Refusal::invalid(key, format!("`{key}` must be a whole number above zero"))
+                .fix(format!("send a whole number up to {most}, or leave `{key}` out"))),
         },
     }
 }

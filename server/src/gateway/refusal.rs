@@ -21,6 +21,8 @@ pub enum Code {
     RequestTimeout,
     /// The path or method is not served.
     NotFound,
+    /// The path is served, with another method.
+    MethodNotAllowed,
     /// No endpoint of this key's scope serves the model, or its roles do not reach it.
     ModelNotFound,
     /// A rule refuses.
@@ -51,6 +53,7 @@ impl Code {
             Self::RequestTooLarge => "request_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::ModelNotFound => "model_not_found",
             Self::PolicyDenied => "policy_denied",
             Self::NoEligibleEndpoint => "no_eligible_endpoint",
@@ -72,6 +75,7 @@ impl Code {
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -88,11 +92,13 @@ impl Code {
             | Self::RequestTooLarge
             | Self::RequestTimeout
             | Self::NotFound
+            | Self::MethodNotAllowed
             | Self::ModelNotFound => "invalid_request_error",
             Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => "permission_error",
             Self::BudgetExceeded => "insufficient_quota",
             Self::RateLimited => "rate_limit_error",
             Self::AuditUnavailable | Self::Unavailable => "server_error",
+            Self::Upstream(_, StatusCode::TOO_MANY_REQUESTS) => "rate_limit_error",
             Self::Upstream(_, status) if status.is_client_error() => "invalid_request_error",
             Self::Upstream(..) => "upstream_error",
         }
@@ -120,8 +126,10 @@ pub struct Refusal(Box<Details>);
 pub struct Details {
     /// Which kind.
     pub code: Code,
-    /// For the person who reads the client's log.
+    /// For the person who reads the client's log, and for the record.
     pub message: String,
+    /// What the client is told in place of `message`: it repeats a word of the client's that no record may keep.
+    pub told: Option<String>,
     /// The field or header that is at fault.
     pub param: Option<String>,
     /// The decision's id, once there is one.
@@ -156,6 +164,7 @@ impl Refusal {
         Self(Box::new(Details {
             code,
             message: message.into(),
+            told: None,
             param: None,
             decision: None,
             rules: Vec::new(),

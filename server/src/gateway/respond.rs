@@ -102,6 +102,14 @@ impl<'a> Relay<'a> {
         events: UpstreamEvents,
     ) -> (StreamEnd, Frames) {
         if let Err(failure) = self.pass(first, events).await {
+            // What is held of the text was said before it broke off. After a credential nothing is let out.
+            if !matches!(failure, UpstreamFailure::CredentialEcho)
+                && let Ok(held) = self.rewriter.abandon()
+            {
+                for held in held {
+                    self.send(data(held.as_bytes())).await;
+                }
+            }
             self.end.failure = Some(failure);
         }
         (self.end, self.client)

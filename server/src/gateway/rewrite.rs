@@ -3,8 +3,8 @@
 //! Restoring is a way out of the building, so it happens at named positions only: text for the same client (`content`
 //! and `refusal`, as strings or in parts, and reasoning), and what goes to a tool (the arguments of a function, the
 //! input of a custom tool) where a rule allows it. Every other string of a message (an annotation, a signed part) is
-//! scanned and redacted and keeps its placeholders; what the protocol itself says (`id`, `role`, `type`, a tool's name)
-//! and everything outside the messages is not touched.
+//! scanned and redacted and keeps its placeholders, and so is everything else of a whole answer: its keys, its numbers,
+//! what stands outside its messages. What the protocol itself says (`id`, `role`, `type`, a tool's name) is not touched.
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
@@ -12,8 +12,9 @@
 //! On a stream each string has a guard of its own, told apart by its whole way below `delta`, which holds back no more
 //! than its window. What a guard still holds when its string ends (its choice ends, or in an array whose members have no
 //! index the next member comes) is added to the string's last piece if that is in the same chunk, and otherwise goes
-//! out in a chunk of its own before it, at the very same position. Blind spots: keys of an object in an answer are
-//! looked at only within a string of JSON; a signature that comes in a later chunk than what it signs.
+//! out in a chunk of its own before it, at the very same position. Blind spots, on a
+//! stream: keys and numbers are looked at only within a string of JSON, and nothing outside `delta` is; a signature that
+//! comes in a later chunk than what it signs.
 
 mod place;
 #[cfg(test)]
@@ -21,16 +22,20 @@ mod tests;
 
 use std::sync::Arc;
 
-use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault, stream::Guard};
+use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault, redact, stream::Guard};
 use bytes::Bytes;
 
-use super::document::{Document, Edits, Kind, Limits, NodeId, tell_apart};
+use super::document::{Document, Edits, Kind, Limits, NodeId, rename, tell_apart};
+use super::spans::is_schema_name;
 use crate::providers::failure::Malformed;
 use crate::providers::{Echo, EchoScan, Secret, UpstreamFailure};
 use place::{Place, Position, index, item_of, strings};
 
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
+
+/// A shorter name or number holds nothing that a recognizer finds.
+const SHORTEST: usize = 7;
 
 /// Rewrites one answer.
 #[derive(Debug)]
@@ -67,6 +72,18 @@ impl Strand {
     fn push(&mut self, text: &str) -> Result<String, UpstreamFailure> {
         let mut out = String::with_capacity(text.len());
         self.guard.push(text, &mut out);
+        self.clear(out)
+    }
+
+    /// What may go out where the text breaks off.
+    fn abandon(&mut self) -> Result<String, UpstreamFailure> {
+        let mut out = String::new();
+        self.guard.abandon(&mut out);
+        self.clear(out)
+    }
+
+    /// What of the text that the guard has cleared is not the beginning of the credential.
+    fn clear(&mut self, out: String) -> Result<String, UpstreamFailure> {
         let Some(echo) = &mut self.echo else { return Ok(out) };
         let Echo::Held(count) = echo.push(out.as_bytes()) else {
             return Err(UpstreamFailure::CredentialEcho);
@@ -153,8 +170,54 @@ impl Rewriter {
                 }
             }
         }
+        self.others(&document, &mut edits)?;
         self.hide_logprobs(&document, &mut edits);
         Ok(edits.apply(&document))
+    }
+
+    /// Rewrites all of a whole answer that is not a string of a message: its keys, its numbers, and the members that the
+    /// protocol does not have.
+    fn others(&mut self, document: &Document, edits: &mut Edits) -> Result<(), UpstreamFailure> {
+        let mut keys = Vec::new();
+        for id in document.ids() {
+            if let Some(key) = document.key(id).filter(|key| !is_schema_name(key))
+                && let Some(out) = self.plain(&key)
+            {
+                keys.push((id, out));
+            }
+            let clean = match document.kind(id) {
+                Kind::Number if !is_of_protocol(document, id) => self.plain(document.raw(id)),
+                Kind::String if !is_of_protocol(document, id) => {
+                    let text = document.string(id).unwrap_or_default();
+                    Some(self.at_once(&text, Place::Other)?).filter(|out| *out != *text)
+                }
+                _ => None,
+            };
+            if let Some(clean) = clean {
+                edits.set_string(document, id, &clean);
+            }
+        }
+        rename(document, keys, edits);
+        Ok(())
+    }
+
+    /// Rewrites a number or a name. `None` if nothing is to be changed.
+    fn plain(&mut self, text: &str) -> Option<String> {
+        if text.len() < SHORTEST {
+            return None;
+        }
+        let (mut found, mut vault) = (Vec::new(), Vault::new());
+        self.detector.scan(text, &mut found);
+        found.iter().for_each(|finding| self.found.add(finding.entity));
+        redact(text, &found, &self.plan, &self.key, &mut vault, &mut self.redacted)
+    }
+
+    /// Rewrites what a provider says about a request that it refuses. Nothing is restored in it.
+    ///
+    /// # Errors
+    /// [`UpstreamFailure::CredentialEcho`].
+    pub fn said(&mut self, message: &str) -> Result<String, UpstreamFailure> {
+        self.at_once(message, Place::Other)
     }
 
     /// Rewrites a string that is there as a whole.
@@ -209,7 +272,7 @@ impl Rewriter {
                 .get(choice, "finish_reason")
                 .is_some_and(|reason| document.kind(reason) == Kind::String);
             if ended {
-                self.end(|strand| strand.position.choice == number, &mut rewritten)?;
+                self.end(|strand| strand.position.choice == number, Strand::finish, &mut rewritten)?;
             }
         }
         let mut edits = Edits::new();
@@ -254,6 +317,7 @@ impl Rewriter {
             };
             self.end(
                 |strand| strand.position.choice == choice && strand.position.is_in_item() && !goes_on(strand),
+                Strand::finish,
                 rewritten,
             )?;
         }
@@ -283,12 +347,13 @@ impl Rewriter {
     fn end(
         &mut self,
         ends: impl Fn(&Strand) -> bool,
+        how: fn(&mut Strand) -> Result<String, UpstreamFailure>,
         rewritten: &mut Rewritten,
     ) -> Result<(), UpstreamFailure> {
         let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams).into_iter().partition(ends);
         self.streams = open;
         for mut strand in ended {
-            let rest = strand.finish();
+            let rest = how(&mut strand);
             self.found.merge(strand.guard.found());
             self.redacted.merge(strand.guard.redacted());
             let rest = rest?;
@@ -314,10 +379,26 @@ impl Rewriter {
     /// # Errors
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
+        self.close(Strand::finish)
+    }
+
+    /// What is still held when a stream breaks off, without what could be the beginning of a value or of the credential:
+    /// the data of chunks to send.
+    ///
+    /// # Errors
+    /// [`UpstreamFailure::CredentialEcho`].
+    pub fn abandon(&mut self) -> Result<Vec<String>, UpstreamFailure> {
+        self.close(Strand::abandon)
+    }
+
+    fn close(
+        &mut self,
+        how: fn(&mut Strand) -> Result<String, UpstreamFailure>,
+    ) -> Result<Vec<String>, UpstreamFailure> {
         let mut rewritten = Rewritten::default();
         // Nothing of a chunk that went out can be added to.
         self.chunks += 1;
-        self.end(|_| true, &mut rewritten)?;
+        self.end(|_| true, how, &mut rewritten)?;
         let Some(last) = self.last.take().filter(|_| !rewritten.before.is_empty()) else {
             return Ok(Vec::new());
         };
@@ -353,6 +434,34 @@ pub struct Chunk {
     pub data: Bytes,
     /// Whether it differs from what came.
     pub changed: bool,
+}
+
+/// Whether a string or number was looked at as part of a message, or is what the protocol itself says.
+fn is_of_protocol(document: &Document, id: NodeId) -> bool {
+    let Some(parent) = document.parent(id) else { return false };
+    let key = document.key(id);
+    let key = key.as_deref().unwrap_or_default();
+    if parent == document.root() {
+        return matches!(key, "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier");
+    }
+    let is_choice =
+        |at: NodeId| document.parent(at).is_some_and(|choices| document.member("choices") == Some(choices));
+    if is_choice(parent) {
+        return matches!(key, "finish_reason" | "index");
+    }
+    let looked_at = document.kind(id) == Kind::String;
+    let mut enclosing = std::iter::successors(Some(id), |at| document.parent(*at));
+    enclosing.any(|at| {
+        let key = document.key(at);
+        let of_choice = || document.parent(at).is_some_and(is_choice);
+        match key.as_deref() {
+            Some("message") => looked_at && of_choice(),
+            // Left out where a rule redacts answers.
+            Some("logprobs") => of_choice(),
+            Some("usage") => document.parent(at) == Some(document.root()) && !looked_at,
+            _ => false,
+        }
+    })
 }
 
 fn choices(document: &Document) -> impl Iterator<Item = NodeId> + '_ {

@@ -224,6 +224,8 @@ async fn attempts(
             Err(failure) => Err(failure),
         };
         let Err(failure): Result<(), UpstreamFailure> = answer else { continue };
+        let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
+        let failure = told(failure, &mut rewriter);
         let refusal = upstream(decided, &candidate, &failure);
         let more = failure.may_fall_back(false) && candidates.peek().is_some();
         let ending = Ending {
@@ -232,8 +234,8 @@ async fn attempts(
             usage: None,
             client_gone: false,
             complete: true,
-            found: EntityCounts::default(),
-            redacted: EntityCounts::default(),
+            found: rewriter.found(),
+            redacted: rewriter.redacted(),
         };
         let outcome = settle::book(gateway, attempted, funded, &ending, &timeline);
         spent_nano = settle::total(spent_nano, outcome.cost_nano());
@@ -396,6 +398,15 @@ impl Attempt<'_> {
     async fn settle(self, ending: &Ending, timeline: &Timeline) {
         settle::book(self.gateway, self.attempted, self.funded, ending, timeline).record(self.gateway).await;
     }
+}
+
+/// A failure whose words have gone through what the rules say about answers: a provider that objects to a request quotes
+/// it, or anything else.
+fn told(mut failure: UpstreamFailure, rewriter: &mut Rewriter) -> UpstreamFailure {
+    if let UpstreamFailure::Status(refusal) = &mut failure {
+        refusal.message = refusal.message.take().and_then(|message| rewriter.said(&message).ok());
+    }
+    failure
 }
 
 /// A provider's failure as the client sees it.

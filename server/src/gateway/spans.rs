@@ -2,8 +2,9 @@
 //!
 //! The allow-list is of positions *and* values: `/messages/0/role` is exempt only while it holds a role, `temperature`
 //! only while it is a short number. Anything else at such a position is text and is scanned. Binary media (an image in
-//! a `data:` URL, audio, a file) cannot be read here; it is left out of the scan and makes the body *opaque*, which
-//! turns every data class that nobody declared into an unknown one.
+//! a `data:` URL, audio, a file) cannot be read here; it is left out of the scan. Any part of a message that is not known
+//! to be text, scanned or not, makes the body *opaque*, which turns every data class that nobody declared into an
+//! unknown one.
 //!
 //! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
@@ -14,19 +15,19 @@
 //! Blind spots: a value that the client splits over several spans, two content parts for example, is seen as its pieces;
 //! JSON in a string that begins with anything else is seen with its escapes.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use bailiwick_pii::Embedded;
 
 use super::document::{Document, Kind, NodeId};
+use super::media::{Media, is_unread_part, media};
 
 /// Stands between two spans. A control character is in no recognizer's alphabet, so that nothing matches across it
 /// that would not match at an end of text.
 const BORDER: &str = "\u{1f}\n";
 
-/// Longest number that a schema position may hold unscanned.
-const PLAIN_NUMBER: usize = 12;
+/// Longest number that a schema position may hold unscanned: shorter than any that is checked by its digits.
+const PLAIN_NUMBER: usize = 10;
 
 /// One scanned leaf or key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,7 @@ impl Text {
             {
                 text.push(id, true, &key);
             }
+            text.opaque |= is_unread_part(document, id);
             match media(document, id) {
                 Media::Image => {
                     text.opaque = true;
@@ -75,7 +77,6 @@ impl Text {
                     text.opaque = true;
                     continue;
                 }
-                Media::Remote => text.opaque = true,
                 Media::None => {}
             }
             if let Some(leaf) = document.text(id)
@@ -131,7 +132,8 @@ pub fn is_arguments(document: &Document, id: NodeId) -> bool {
 }
 
 /// Names that the served APIs give to members; an application cannot put anybody's data into them.
-fn is_schema_name(key: &str) -> bool {
+#[must_use]
+pub fn is_schema_name(key: &str) -> bool {
     matches!(
         key,
         "arguments"
@@ -199,79 +201,6 @@ fn is_schema_name(key: &str) -> bool {
     )
 }
 
-enum Media {
-    /// An image in the body itself: not text, not scanned, and charged by the image rather than by its bytes.
-    Image,
-    /// Other bytes in the body itself: not text, not scanned.
-    Bytes,
-    /// Something that is text to us and more to the provider, such as an address to fetch: scanned, and opaque as well.
-    Remote,
-    None,
-}
-
-/// Whether a leaf is media: only in a part of a message's content whose `type` says so, and only where it is not text. An
-/// image is bytes only as a base64 `data:` URL of an image type; audio and files only as base64.
-fn media(document: &Document, id: NodeId) -> Media {
-    let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
-    let kind = document.get(part, "type").and_then(|kind| document.string(kind));
-    match (kind.as_deref(), &*holder, &*key) {
-        (Some("image_url"), "image_url", "url") if is_image(document.raw(id)) => Media::Image,
-        (Some("image_url"), "image_url", "url") => Media::Remote,
-        (Some("input_audio"), "input_audio", "data") if is_base64(document.raw(id)) => Media::Bytes,
-        (Some("file"), "file", "file_data") if is_document(document.raw(id)) => Media::Bytes,
-        (Some("input_audio"), "input_audio", "data") | (Some("file"), "file", "file_data" | "file_id") => {
-            Media::Remote
-        }
-        _ => Media::None,
-    }
-}
-
-/// The key of a string, the key of the object that holds it, and the content part that holds that object:
-/// `/messages/*/content/*/<holder>/<key>`.
-fn part_of(document: &Document, id: NodeId) -> Option<(Cow<'_, str>, Cow<'_, str>, NodeId)> {
-    if document.kind(id) != Kind::String {
-        return None;
-    }
-    let object = document.parent(id)?;
-    let part = document.parent(object)?;
-    let content = document.parent(part)?;
-    let message = document.parent(content)?;
-    let positions = document.key(content)? == "content" && within(document, message, "messages");
-    positions.then_some((document.key(id)?, document.key(object)?, part))
-}
-
-/// A quoted base64 `data:` URL of an image type.
-fn is_image(raw: &str) -> bool {
-    let Some((head, body)) = raw.strip_prefix("\"data:image/").and_then(|rest| rest.split_once(',')) else {
-        return false;
-    };
-    // An SVG is text.
-    head.ends_with(";base64") && !head.starts_with("svg") && is_base64_text(body.trim_end_matches('"'))
-}
-
-/// A quoted base64 `data:` URL of something that is not text.
-fn is_document(raw: &str) -> bool {
-    let Some((head, body)) = raw.strip_prefix("\"data:").and_then(|rest| rest.split_once(',')) else {
-        return is_base64(raw);
-    };
-    head.ends_with(";base64") && is_base64_text(body.trim_end_matches('"'))
-}
-
-fn is_base64(raw: &str) -> bool {
-    is_base64_text(raw.trim_matches('"'))
-}
-
-/// The alphabet of RFC 4648, section 4, in a run that is longer than anything that a recognizer looks for: sixteen digits
-/// are base64 too.
-fn is_base64_text(text: &str) -> bool {
-    text.len() >= 128
-        && text.len().is_multiple_of(4)
-        && text
-            .trim_end_matches('=')
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
-}
-
 /// Whether the position and the value together are on the allow-list.
 fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
     let Some(key) = document.key(id) else { return false };
@@ -332,7 +261,8 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
 }
 
 /// Whether a value is a member of the array that the outermost object holds under `key`.
-fn within(document: &Document, id: NodeId, key: &str) -> bool {
+#[must_use]
+pub fn within(document: &Document, id: NodeId, key: &str) -> bool {
     document
         .parent(id)
         .filter(|array| document.parent(*array) == Some(document.root()))
@@ -402,12 +332,20 @@ mod tests {
                 r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{url}","detail":"low"}}}}]}}]}}"#
             ))
         };
-        let pixels = "AAAA".repeat(40);
+        let pixels = format!("iVBORw0KGgo{}", "A".repeat(149));
         assert_eq!(image(&format!("data:image/png;base64,{pixels}")), (vec![], true));
-        assert_eq!(image("data:image/png;base64,4111111111111111").0.len(), 1);
-        assert_eq!(image("https://x.example/ann.png"), (vec!["https://x.example/ann.png".to_owned()], true));
-        assert_eq!(image(&format!("data:text/plain;base64,{pixels}")).0.len(), 1);
-        assert_eq!(image("data:image/svg+xml;base64,AAAA").0.len(), 1);
+        for text in [
+            format!("data:image/png;4111111111111111;base64,{pixels}"),
+            format!("data:image/png;name=anna.schmidt@example.de;base64,{pixels}"),
+            format!("data:image/gif;base64,{pixels}"),
+            format!("data:text/plain;base64,{pixels}"),
+            format!("data:image/png;base64,{}", "A".repeat(160)),
+            String::from("data:image/png;base64,4111111111111111"),
+            String::from("data:image/svg+xml;base64,AAAA"),
+            String::from("https://x.example/ann.png"),
+        ] {
+            assert_eq!(image(&text), (vec![text.clone()], true));
+        }
         for elsewhere in [
             r#"{"metadata":{"url":"data:text/plain,ann@b.example"}}"#,
             r#"{"metadata":{"file":{"file_data":"AAAA"}}}"#,
@@ -417,6 +355,29 @@ mod tests {
         ] {
             let (texts, opaque) = texts(elsewhere);
             assert_eq!((texts.len(), opaque), (1, false), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_not_known_to_be_text_is_opaque_and_scanned() {
+        for content in [
+            r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#,
+            r#"[{"type":"image_url","image_url":"https://x.example/ann.png"}]"#,
+            r#"[{"type":"input_audio","input_audio":{"data":"AAAA"}}]"#,
+            r#"[{"type":"file","file":{"file_id":"AAAA"}}]"#,
+            r#"[{"image_url":{"url":"AAAA"}}]"#,
+            r#"[[{"type":"text","text":"AAAA"}]]"#,
+            r#"[{"type":["text"],"text":""}]"#,
+        ] {
+            let (texts, opaque) =
+                texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
+            assert_eq!((texts.len(), opaque), (1, true), "{content}");
+        }
+        for content in [r#""AAAA""#, r#"[{"type":"text","text":"AAAA"}]"#, r#"{"type":"text","text":"AAAA"}"#]
+        {
+            let (texts, opaque) =
+                texts(&format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#));
+            assert_eq!((texts.len(), opaque), (1, false), "{content}");
         }
     }
 }

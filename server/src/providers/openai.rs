@@ -219,10 +219,18 @@ fn limit_output(dialect: Dialect, shape: &RequestShape, edits: &mut Edits) {
     let lowered = |asked: u64| shape.output_limit.filter(|limit| *limit < asked);
     match (dialect.output_limit(), shape.max_tokens, shape.max_completion_tokens) {
         (OutputLimit::MaxTokensOnly, max_tokens, Some(asked)) => {
-            // The stricter of both holds, under the one name that the service knows.
-            let asked = max_tokens.map_or(asked, |other| other.min(asked));
-            set(MAX_TOKENS, lowered(asked).unwrap_or(asked));
-            edits.push(BodyEdit::Remove { pointer: MAX_COMPLETION_TOKENS });
+            // The stricter of both holds, under the one name that the service knows. The client's number is never
+            // written anew: it was read before redaction, so the member keeps its value and takes the other name.
+            let strictest = max_tokens.map_or(asked, |other| other.min(asked));
+            if let Some(limit) = lowered(strictest) {
+                set(MAX_TOKENS, limit);
+                edits.push(BodyEdit::Remove { pointer: MAX_COMPLETION_TOKENS });
+            } else if max_tokens == Some(strictest) {
+                edits.push(BodyEdit::Remove { pointer: MAX_COMPLETION_TOKENS });
+            } else {
+                edits.push(BodyEdit::Remove { pointer: MAX_TOKENS });
+                edits.push(BodyEdit::Rename { pointer: MAX_COMPLETION_TOKENS, to: "max_tokens" });
+            }
         }
         (OutputLimit::MaxTokensOnly, None, None) => {
             if let Some(limit) = shape.output_limit {

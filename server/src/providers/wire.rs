@@ -71,6 +71,13 @@ pub enum BodyEdit {
         /// Where.
         pointer: &'static str,
     },
+    /// Gives a member another name, if it is there. Its value stays what redaction made of it.
+    Rename {
+        /// Where.
+        pointer: &'static str,
+        /// The name.
+        to: &'static str,
+    },
 }
 
 /// A value that an edit sets.

@@ -28,6 +28,20 @@ pub async fn is_live(store: &Store, token_hash: &[u8], now_ms: i64) -> Result<bo
     Ok(live.is_some())
 }
 
+/// Ends every link that is not used.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn expire(store: &Store, now_ms: i64) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::ExpiresMs, Expr::value(now_ms))
+        .filter(Column::UsedMs.is_null())
+        .filter(Column::ExpiresMs.gt(now_ms))
+        .exec(&store.write)
+        .await?;
+    Ok(())
+}
+
 /// Uses a link up. Of any number of callers at once, one is told `true`; a link that is unknown, used or
 /// expired is `false`.
 ///

@@ -121,7 +121,13 @@ fn every_route_is_told_and_served() {
     for route in &told {
         let (method, path) = route.split_once(' ').unwrap();
         let answer = curl(method, &path.replace("{id}", "none"));
-        let missing = ["There is no such path or method", "this path or method is not served", "not found\n"];
+        let missing = [
+            "There is no such path",
+            "this path is not served",
+            "This path is served with another method",
+            "this path is served with another method",
+            "not found\n",
+        ];
         assert!(
             !missing.iter().any(|text| answer.contains(text)),
             "{route} is told and not served: {answer}"
@@ -137,6 +143,7 @@ fn every_error_code_is_told_with_its_status() {
         Code::RequestTooLarge,
         Code::RequestTimeout,
         Code::NotFound,
+        Code::MethodNotAllowed,
         Code::ModelNotFound,
         Code::PolicyDenied,
         Code::NoEligibleEndpoint,
@@ -154,6 +161,7 @@ fn every_error_code_is_told_with_its_status() {
             | Code::RequestTooLarge
             | Code::RequestTimeout
             | Code::NotFound
+            | Code::MethodNotAllowed
             | Code::ModelNotFound
             | Code::PolicyDenied
             | Code::NoEligibleEndpoint

@@ -74,7 +74,7 @@ async fn an_export_verifies_until_it_is_changed() {
     let at = memchr::memmem::find(&changed, b"vllm-germany").unwrap();
     changed[at] = b'w';
     assert!(Receipt::parse(&changed).and_then(|receipt| receipt.verify(Some(&key))).is_err());
-    app.get(&format!("/v1/decisions/{decision}"), "research").await.refused(401, "invalid_api_key");
+    app.get(&format!("/v1/decisions/{decision}"), "research").await.refused(404, "not_found");
     app.get(&format!("/v1/decisions/{decision}"), "").await.refused(401, "invalid_api_key");
     let token = app.token().to_owned();
     for missing in ["dec_none", "%ff"] {

@@ -56,7 +56,8 @@ async fn keys_are_created_listed_rotated_and_revoked() {
     let new = rotated["key"].as_str().unwrap();
     app.ask(new, "gpt-4.1", "x").await.is(200);
     app.ask(key, "gpt-4.1", "x").await.is(401);
-    against(&app, &["keys", "revoke", rotated["id"].as_str().unwrap()]).await.is(0);
+    let revoked = against(&app, &["keys", "revoke", rotated["id"].as_str().unwrap()]).await.is(0);
+    assert!(revoked.out.contains(&format!("what it replaced: {id}")), "{revoked:?}");
     app.ask(new, "gpt-4.1", "x").await.is(401);
     let failed = against(&app, &["keys", "revoke", "none"]).await.is(1);
     assert!(failed.err.contains("key") && failed.out.is_empty(), "{failed:?}");
@@ -65,6 +66,31 @@ async fn keys_are_created_listed_rotated_and_revoked() {
     assert!(serde_json::from_str::<Value>(failed.err.trim()).unwrap()["error"].is_string());
     against(&app, &["keys", "create", "--name", "x"]).await.is(2);
     app.finish().await;
+}
+
+/// What an earlier demo printed on the same folder ends with the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demo_that_starts_again_ends_what_it_gave_out() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+    let first = bailiwick::demo::Demo::start(address, &data).await.unwrap();
+    let before = first.announcement.clone();
+    first.stop().await;
+    let second = bailiwick::demo::Demo::start(address, &data).await.unwrap();
+    let now = second.announcement.clone();
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let link = |console: &str| format!("{}/{}", now.url, console.splitn(4, '/').nth(3).unwrap());
+    for (given, works) in [(&before, false), (&now, true)] {
+        let keys = format!("{}/api/v1/keys", now.url);
+        let status = client.get(&keys).bearer_auth(&given.admin_token).send().await.unwrap().status();
+        assert_eq!(status.as_u16(), if works { 200 } else { 401 });
+        let signed_in = client.get(link(&given.console)).send().await.unwrap();
+        assert_eq!(signed_in.headers().contains_key("set-cookie"), works);
+    }
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,7 +147,11 @@ async fn the_log_is_exported_verified_and_proved() {
     against(&app, &["audit", "export", "-o", &export]).await.is(0);
     against(&app, &["audit", "receipt", &decision, "-o", &receipt]).await.is(0);
     let verify = |file: &str| run(&["audit", "verify", file, "--public-key", &key, "--json"], None, "");
-    assert_eq!(verify(&export).is(0).json()["key_expected"], true);
+    let told = verify(&export).is(0).json();
+    assert_eq!((&told["key_expected"], &told["verified"]), (&json!(true), &json!(true)));
+    let ranged = ["audit", "export", "--from", "2020-01-01T00:00:00Z", "-o", &path("ranged.jsonl")];
+    assert!(against(&app, &ranged).await.is(0).out.contains("from 2020-01-01T00:00:00Z"));
+    against(&app, &["audit", "export", "--from", "garbage", "-o", &path("none.jsonl")]).await.is(2);
     let told = verify(&receipt).is(0).json();
     assert_eq!((&told["verified"], &told["decision"]), (&json!(true), &json!(decision)));
     let mut bytes = std::fs::read(&export).unwrap();
@@ -129,10 +159,12 @@ async fn the_log_is_exported_verified_and_proved() {
     std::fs::write(&export, bytes).unwrap();
     let broken = verify(&export).is(1).json();
     assert!(!broken["problems"].as_array().unwrap().is_empty());
+    assert_eq!(broken["verified"], false);
     verify("/nowhere").is(1);
     let checkpoint = against(&app, &["audit", "checkpoint", "--json"]).await.is(0).json();
     assert!(checkpoint["checkpoint"].as_str().unwrap().starts_with("bailiwick/"), "{checkpoint}");
-    against(&app, &["audit", "receipt", "dec_none"]).await.is(1);
+    let failed = against(&app, &["audit", "receipt", "dec_none"]).await.is(1);
+    assert!(failed.err.contains("no such decision"), "{failed:?}");
     app.finish().await;
 }
 
@@ -192,6 +224,9 @@ fn text_is_scanned_for_personal_data() {
 fn what_is_not_a_command_is_bad_usage() {
     run(&["frobnicate"], None, "").is(2);
     run(&[], None, "").is(2);
+    let told = run(&["audit", "verify", "--json"], None, "").is(2);
+    let told: Value = serde_json::from_str(told.err.trim()).unwrap();
+    assert!(told["error"].as_str().unwrap().contains("FILE"), "{told}");
     assert!(run(&["--help"], None, "").is(0).out.contains("audit"));
     assert!(run(&["--version"], None, "").is(0).out.starts_with("bailiwick "));
     let unreachable = run(&["keys", "list"], Some(("http://127.0.0.1:1", "bwt_x")), "").is(1);

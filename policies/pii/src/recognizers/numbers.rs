@@ -10,6 +10,9 @@ const GROUPS_MAX: usize = 10;
 /// More digits than any number has.
 const DIGITS_MAX: usize = 24;
 
+/// More digits than a number with a fraction or an exponent is looked at with.
+const LITERAL_MAX: usize = 64;
+
 /// What stands before a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Separator {
@@ -29,12 +32,8 @@ pub(crate) struct Group {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) separator: Separator,
-}
-
-impl Group {
-    pub(crate) const fn len(&self) -> usize {
-        self.end - self.start
-    }
+    /// How many digits.
+    pub(crate) len: usize,
 }
 
 /// The groups from one place on, as far as they may belong together.
@@ -61,7 +60,7 @@ impl Numbers {
                 break;
             }
             digits.extend_from_slice(input.span(start, end));
-            groups.push(Group { start, end, separator });
+            groups.push(Group { start, end, separator, len });
             let Some((next, kind)) = Self::separator(input, end) else { break };
             if groups.len() == GROUPS_MAX {
                 break;
@@ -81,6 +80,55 @@ impl Numbers {
         let fresh = !(matches!(input.before(at), Some(b' '))
             && at.checked_sub(2).and_then(|at| input.byte(at)).is_some_and(|b| b.is_ascii_digit()));
         (digits.len() >= 4).then_some(Self { groups, digits, begins, fresh })
+    }
+
+    /// The number that begins here, if it is written with a fraction or an exponent and whole all the same, as one group:
+    /// `4111111111111111.0` and `4.111111111111111e15` (RFC 8259, section 6) say what `4111111111111111` says.
+    pub(crate) fn literal(&self, input: &Input<'_>) -> Option<Self> {
+        let start = self.start();
+        let digits_at = |at: usize| input.run(at, LITERAL_MAX, |b| b.is_ascii_digit());
+        let whole = digits_at(start);
+        let mut end = start + whole;
+        let fraction = if input.byte(end) == Some(b'.') { digits_at(end + 1) } else { 0 };
+        let mut digits: SmallVec<[u8; 48]> = SmallVec::from_slice(input.span(start, end));
+        if fraction > 0 {
+            digits.extend_from_slice(input.span(end + 1, end + 1 + fraction));
+            end += 1 + fraction;
+        }
+        let mut point = i32::try_from(whole).ok()?;
+        let exponent = self.exponent(input, end);
+        if let Some((places, after)) = exponent {
+            point = point.checked_add(places)?;
+            end = after;
+        }
+        let goes_on = matches!(input.byte(end), Some(b'.' | b'-' | b'/'))
+            && input.byte(end + 1).is_some_and(|b| b.is_ascii_digit());
+        if (fraction == 0 && exponent.is_none()) || goes_on || !input.ends(end) {
+            return None;
+        }
+        let point = usize::try_from(point).ok().filter(|point| *point <= LITERAL_MAX)?;
+        if digits.iter().skip(point).any(|digit| *digit != b'0') {
+            return None;
+        }
+        digits.resize(point, b'0');
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        digits.drain(..zeros);
+        let len = digits.len();
+        if len > DIGITS_MAX {
+            return None;
+        }
+        let groups = SmallVec::from_iter([Group { start, end, separator: Separator::None, len }]);
+        Some(Self { groups, digits, begins: self.begins, fresh: self.fresh })
+    }
+
+    /// The exponent at `at` and where it ends.
+    fn exponent(&self, input: &Input<'_>, at: usize) -> Option<(i32, usize)> {
+        let sign = matches!(input.byte(at + 1), Some(b'+' | b'-'));
+        let first = at + 1 + usize::from(sign);
+        let len = input.run(first, 4, |b| b.is_ascii_digit());
+        let places: i32 = input.slice(first, first + len).parse().ok()?;
+        let places = if input.byte(at + 1) == Some(b'-') { -places } else { places };
+        (matches!(input.byte(at), Some(b'e' | b'E')) && len < 4).then_some((places, first + len))
     }
 
     /// The separator at `at`, if a digit follows it.
@@ -105,7 +153,7 @@ impl Numbers {
 
     /// The digits of the first `groups` groups.
     pub(crate) fn digits_of(&self, groups: usize) -> &[u8] {
-        let len: usize = self.groups.iter().take(groups).map(Group::len).sum();
+        let len: usize = self.groups.iter().take(groups).map(|g| g.len).sum();
         self.digits.get(..len).unwrap_or_default()
     }
 
@@ -125,7 +173,7 @@ impl Numbers {
 
     /// The lengths of the first `groups` groups.
     pub(crate) fn shape(&self, groups: usize) -> SmallVec<[usize; GROUPS_MAX]> {
-        self.groups.iter().take(groups).map(Group::len).collect()
+        self.groups.iter().take(groups).map(|g| g.len).collect()
     }
 
     /// The separator of the first `groups` groups, if it is the same between all.

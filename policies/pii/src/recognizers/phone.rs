@@ -146,8 +146,8 @@ fn international_digits(numbers: &Numbers, groups: usize, skip: usize) -> String
     let mut out = String::new();
     let mut at = 0;
     for (i, group) in numbers.groups.iter().take(groups).enumerate() {
-        let digits = numbers.digits.get(at..at + group.len()).unwrap_or_default();
-        at += group.len();
+        let digits = numbers.digits.get(at..at + group.len).unwrap_or_default();
+        at += group.len;
         let trunk = i > 0 && digits == b"0" && group.separator == Separator::Parenthesis;
         if !trunk {
             out.extend(digits.iter().map(|d| char::from(*d)));

@@ -28,6 +28,9 @@ use crate::{Detector, EntityCounts, Finding, Mode, RedactionPlan, TokenKey, Vaul
 /// the longest word for a secret with its assignment.
 const CONTEXT: usize = 192;
 
+/// Longer than words are; what is longer may be a secret of letters.
+const PLAIN_MAX: usize = 48;
+
 /// Scans one stream of text, redacts what the plan says, then restores placeholders.
 #[derive(Debug)]
 pub struct Guard {
@@ -119,6 +122,21 @@ impl Guard {
         self.decided = 0;
         self.swallowing = false;
         self.place = beginning(self.mode);
+    }
+
+    /// Like [`finish`](Self::finish), for a text that broke off: the beginning of a value that the rest would have shown
+    /// to be one is left out. What is still undecided goes out only if it is plain words.
+    pub fn abandon(&mut self, out: &mut String) {
+        let undecided = self.view.text().get(self.decided..).unwrap_or_default();
+        let plain = |c: char| {
+            c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | ',' | ';' | '!' | '?' | '\'' | '"')
+        };
+        let words = self.view.is_plain()
+            && undecided.len() <= PLAIN_MAX
+            && undecided.chars().all(plain)
+            && !is_folded_in(undecided);
+        self.swallowing |= !self.plan.is_empty() && !words;
+        self.finish(out);
     }
 
     /// How many findings were redacted so far.
@@ -232,6 +250,11 @@ impl Guard {
         let value = finding.value(self.view.text()).unwrap_or_default();
         self.known.binary_search_by(|known| known.as_str().cmp(value)).is_ok()
     }
+}
+
+/// Whether a text holds characters that only look like others.
+fn is_folded_in(text: &str) -> bool {
+    text.chars().any(crate::fold::is_folded)
 }
 
 /// Where a text begins.

@@ -178,3 +178,25 @@ fn a_long_stream_is_not_held() {
         assert!(sent - out.len() <= 128, "{} held", sent - out.len());
     }
 }
+
+#[test]
+fn what_breaks_off_keeps_its_words_and_loses_half_a_value() {
+    for (text, kept) in [
+        ("All is well, he said", "All is well, he said"),
+        ("the number is 4111 1111 1111", "the number is "),
+        ("her address is anna.lang@kun", "her address is "),
+        ("it is DE02120300000000", "it is "),
+        ("a key: sk-abcdefghij", "a key: "),
+    ] {
+        let mut guard = guard(plan(How::Mask), &Vault::new(), Mode::Text);
+        let mut out = String::new();
+        guard.push(text, &mut out);
+        guard.abandon(&mut out);
+        assert_eq!(out, kept);
+    }
+    let mut guard = guard(RedactionPlan::empty(), &Vault::new(), Mode::Text);
+    let mut out = String::new();
+    guard.push("half of 4111 1111", &mut out);
+    guard.abandon(&mut out);
+    assert_eq!(out, "half of 4111 1111");
+}

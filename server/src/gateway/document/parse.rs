@@ -37,6 +37,12 @@ pub enum Malformed {
         /// What the parser expected.
         what: String,
     },
+    /// Half of a character beyond the basic plane (RFC 8259, section 8.2).
+    #[error("the string at byte {at} holds half of a character: a surrogate escape without its other half")]
+    LoneSurrogate {
+        /// Byte offset.
+        at: usize,
+    },
     /// Two members of one object have the same name.
     #[error("the object at byte {at} has the same key twice; readers disagree about which one counts")]
     DuplicateKey {
@@ -60,6 +66,23 @@ pub enum Malformed {
     TooLarge,
 }
 
+impl Malformed {
+    /// What to change.
+    #[must_use]
+    pub fn way_out(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } => "encode the body as UTF-8",
+            Self::NotJson { .. } => "send one JSON object, written by a JSON library (RFC 8259)",
+            Self::LoneSurrogate { .. } => {
+                "do not cut text within a character: escape both halves, or send the character itself as UTF-8"
+            }
+            Self::DuplicateKey { .. } => "name every member of an object once",
+            Self::TooDeep { .. } => "nest less deeply",
+            Self::TooManyValues { .. } | Self::TooLarge => "send less at once",
+        }
+    }
+}
+
 pub(super) fn parse(bytes: Bytes, limits: Limits) -> Result<Document, Malformed> {
     let document = parse_repeated(bytes, limits)?;
     check_duplicates(&document)?;
@@ -81,7 +104,7 @@ pub(super) fn parse_repeated(bytes: Bytes, limits: Limits) -> Result<Document, M
         text: &bytes,
         parser: Jiter::new(&bytes),
     };
-    builder.run()?;
+    builder.run().map_err(|error| surrogate(error, &bytes))?;
     let nodes = builder.nodes;
     Ok(Document { bytes, nodes })
 }
@@ -248,6 +271,24 @@ fn offset(at: usize) -> u32 {
 fn not_json(error: JiterError) -> Malformed {
     // jiter's messages name types and positions, never the text.
     Malformed::NotJson { at: error.index, what: error.error_type.to_string() }
+}
+
+/// Tells an escape for half a character as what it is: the parser tells that its other half is not an escape.
+fn surrogate(error: Malformed, text: &[u8]) -> Malformed {
+    let Malformed::NotJson { at, what } = &error else { return error };
+    if !what.contains("escape") && !what.contains("surrogate") {
+        return error;
+    }
+    let from = at.saturating_sub(7);
+    let seen = text.get(from..text.len().min(at + 6)).unwrap_or_default();
+    let half = seen.windows(4).position(|four| match four {
+        [b'\\', b'u', b'd' | b'D', third] => matches!(third.to_ascii_lowercase(), b'8' | b'9' | b'a'..=b'f'),
+        _ => false,
+    });
+    match half {
+        Some(half) => Malformed::LoneSurrogate { at: from + half },
+        None => error,
+    }
 }
 
 fn check_duplicates(document: &Document) -> Result<(), Malformed> {

@@ -53,9 +53,12 @@ fn place(document: &Document, holder: NodeId, id: NodeId) -> Option<Place> {
         signed |= document.get(at, "signature").is_some();
         top = at;
     }
+    // What a tool is called with, whatever it is called with and wherever the call stands.
+    if within_input {
+        return Some(Place::Input);
+    }
     let holds = document.key(parent);
     Some(match (document.key(top).as_deref(), key) {
-        (Some("tool_calls" | "function_call"), _) if within_input => Place::Input,
         (_, "role" | "id" | "type") => return None,
         // A tool's name is sent by the client itself.
         (Some("tool_calls" | "function_call"), "name") => return None,
@@ -64,12 +67,32 @@ fn place(document: &Document, holder: NodeId, id: NodeId) -> Option<Place> {
         {
             Place::Arguments
         }
-        (Some("tool_calls"), "input") => Place::Input,
+        (_, "arguments" | "input") => Place::Input,
         (_, "name") => Place::Name,
         // A part that is signed would no longer be what was signed.
-        (Some("content"), "text" | "refusal" | "thinking" | "") if !signed => Place::Text,
+        (Some("content"), _) if !signed && is_text_of_part(document, top, id) => Place::Text,
         _ => Place::Other,
     })
+}
+
+/// Whether a string is what a part of `content` says: the member of the part that has the name of the part's type, or
+/// the text of a part within `thinking`. Nothing else of a part is text for the client, a tool call among them.
+fn is_text_of_part(document: &Document, content: NodeId, id: NodeId) -> bool {
+    let says = |part: NodeId, of: &[&str]| {
+        let kind = document.get(part, "type").and_then(|kind| document.string(kind));
+        kind.is_some_and(|kind| of.contains(&&*kind) && document.get(part, &kind) == Some(id))
+    };
+    let Some(part) = document.parent(id) else { return false };
+    let Some(list) = document.parent(part) else { return false };
+    if list == content {
+        return document.kind(content) == Kind::Array && says(part, &["text", "refusal", "thinking"]);
+    }
+    let Some(outer) = document.parent(list) else { return false };
+    document.kind(list) == Kind::Array
+        && document.get(outer, "thinking") == Some(list)
+        && document.parent(outer) == Some(content)
+        && document.kind(content) == Kind::Array
+        && says(part, &["text"])
 }
 
 /// A value and what encloses it, up to but without `holder`.

@@ -200,3 +200,66 @@ fn what_the_protocol_says_is_neither_held_nor_changed() {
     let out = rewriter(&vault).chunk(chunk(&parts, Some("stop")), false).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&out.data).unwrap()["choices"][0]["delta"], parts);
 }
+
+#[test]
+fn a_tool_call_within_the_content_is_a_tool_call() {
+    let (text_only, placeholder) = vault(false);
+    let (tools, _) = vault(true);
+    let deep = |t: &str| {
+        json!({ "content": [
+            { "type": "text", "text": t },
+            { "type": "tool_use", "name": "send", "input": { "text": t, "to": [{ "type": "text", "text": t }] } },
+            { "type": "function", "arguments": { "text": t } },
+            { "type": "tool_use", "text": t },
+            { "type": "text", "nested": { "text": t } },
+        ] })
+    };
+    let whole = |vault: &Arc<Vault>| -> Value {
+        let answer = json!({ "choices": [{ "index": 0, "message": deep(&placeholder) }] });
+        let body = rewriter(vault).whole(Bytes::from(answer.to_string())).unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()["choices"][0]["message"]["content"].clone()
+    };
+    let mut expected = deep(&placeholder)["content"].clone();
+    expected[0]["text"] = json!(MAIL);
+    assert_eq!(whole(&text_only), expected);
+    expected[1]["input"] = json!({ "text": MAIL, "to": [{ "type": "text", "text": MAIL }] });
+    expected[2]["arguments"] = json!({ "text": MAIL });
+    assert_eq!(whole(&tools), expected);
+}
+
+#[test]
+fn everything_of_a_whole_answer_is_scanned() {
+    let (vault, _) = vault(true);
+    let answer = json!({ "id": "x", "created": 1_763_832_740, "note": IBAN, IBAN: [true, { IBAN: 1 }],
+        "choices": [{ "index": 0, "text": IBAN, "message": { "content": "fine", IBAN: IBAN,
+            "parts": { "iban": [IBAN, 7] } } }], "usage": { "total_tokens": 12 } });
+    let mut rewriter = rewriter(&vault);
+    let body = rewriter.whole(Bytes::from(answer.to_string())).unwrap();
+    let said = std::str::from_utf8(&body).unwrap();
+    assert!(!said.contains(IBAN), "{said}");
+    let value: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(value["choices"][0]["text"], json!("****"));
+    assert_eq!((&value["created"], &value["usage"]["total_tokens"]), (&json!(1_763_832_740), &json!(12)));
+    assert_eq!(rewriter.redacted().get(EntityType::Iban), 7);
+    // A number of a message too.
+    let mut plan = RedactionPlan::empty();
+    plan.add(EntityType::Card, Redaction::new(How::Mask));
+    let mut rewriter = Rewriter::new(Arc::new(Detector::new()), plan, key(), Arc::clone(&vault), None);
+    let answer = Bytes::from_static(b"{\"choices\":[{\"message\":{\"card\":4111111111111111}}]}");
+    assert_eq!(&*rewriter.whole(answer).unwrap(), b"{\"choices\":[{\"message\":{\"card\":\"****\"}}]}");
+    assert_eq!(rewriter.said("card 4111111111111111 is bad").unwrap(), "card **** is bad");
+}
+
+#[test]
+fn a_stream_that_breaks_off_keeps_its_words() {
+    let (vault, placeholder) = vault(true);
+    let end = |text: &str| {
+        let mut rewriter = rewriter(&vault);
+        let mut out = rewriter.chunk(chunk(&json!({ "content": text }), None), false).unwrap().data.to_vec();
+        rewriter.abandon().unwrap().iter().for_each(|held| out.extend_from_slice(held.as_bytes()));
+        String::from_utf8(out).unwrap()
+    };
+    assert!(end("all is well").contains("well"));
+    assert!(end(&format!("to {placeholder}")).contains("to "));
+    assert!(!end("from DE021203000000002020").contains("DE02"));
+}

@@ -131,6 +131,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("AGE-SECRET-KEY-1", Alphabet::Alphanumeric, 58, 58, Check::None),
     // Virtual keys of this gateway: bwk_<id>_<secret><crc>
     key("bwk_", Alphabet::Word, 24, 255, Check::Mixed),
+    // Its service tokens: bwt_<id>_<secret>
+    key("bwt_", Alphabet::Word, 24, 255, Check::Mixed),
 ];
 
 /// Where the key that begins at `at` ends, if it is one.
@@ -191,6 +193,7 @@ mod tests {
                 ("[AIzaSyA-1234567890abcdefghijklmnopqrstu]", 99),
                 ("[hf_abcdefghijklmnopqrstuvwxyzABCDEFGH]", 99),
                 ("[bwk_support1_8f3kQz7LmN2pR5tV9wX4yB6c]", 99),
+                ("token: [bwt_1gpMfhEqb0XD_dG9hv6f54aPzkZQ2zaSp20Zf7VfFQJgV8mwkFcxz9fL].", 99),
                 ("\\n[sk-abcdefghijklmnopqrst1234567890]\\n", 99),
             ],
         );
@@ -213,6 +216,7 @@ mod tests {
                 "risk-1234567890123456789012",
                 "dapi",
                 "bwk_",
+                "bwt_config_path_of_the_server",
             ],
         );
     }

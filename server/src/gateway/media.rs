@@ -1,0 +1,262 @@
+//! Which leaves of a body are media: bytes in which there is no text to look for.
+//!
+//! A leaf counts as media only where all of it can be accounted for: it is base64 and nothing else, the type that it is
+//! declared to have is on the list below, and its first bytes are what files of that type begin with. A `data:` URL with
+//! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
+//! the bytes of what does begin like an image; that is what makes a body with media opaque.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+
+use super::document::{Document, Kind, NodeId};
+
+/// What a leaf is to the scan.
+pub enum Media {
+    /// An image in the body itself: not text, not scanned, and charged by the image rather than by its bytes.
+    Image,
+    /// Other bytes in the body itself: not text, not scanned.
+    Bytes,
+    /// Text.
+    None,
+}
+
+/// What a file of some type begins with.
+type Magic = fn(&[u8]) -> bool;
+
+/// The image types, after `image/`. An SVG is text.
+const IMAGES: &[(&str, Magic)] = &[
+    // https://www.w3.org/TR/png-3/#5PNG-file-signature
+    ("png", |head| head.starts_with(b"\x89PNG\r\n\x1a\n")),
+    // ISO/IEC 10918-1, annex B.1.1.3: a start of image, then a marker
+    ("jpeg", is_jpeg),
+    ("jpg", is_jpeg),
+    // https://www.w3.org/Graphics/GIF/spec-gif89a.txt, section 17
+    ("gif", |head| head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a")),
+    // RFC 9649, section 2.4
+    ("webp", |head| is_riff(head, b"WEBP")),
+    ("bmp", |head| head.starts_with(b"BM")),
+    // TIFF 6.0, section 2
+    ("tiff", |head| head.starts_with(b"II*\0") || head.starts_with(b"MM\0*")),
+    // ISO/IEC 14496-12, section 4.3
+    ("heic", is_iso_media),
+    ("heif", is_iso_media),
+    ("avif", is_iso_media),
+];
+
+/// The audio formats, as `format` names them and after `audio/`.
+const SOUNDS: &[(&str, Magic)] = &[
+    ("wav", |head| is_riff(head, b"WAVE")),
+    // https://id3.org/id3v2.4.0-structure, section 3.1; ISO/IEC 11172-3, section 2.4.1.3: a sync word
+    ("mp3", is_mpeg),
+    ("mpeg", is_mpeg),
+    // RFC 9639, section 6
+    ("flac", |head| head.starts_with(b"fLaC")),
+    // RFC 3533, section 6
+    ("ogg", |head| head.starts_with(b"OggS")),
+    ("opus", |head| head.starts_with(b"OggS")),
+    ("aac", is_mpeg),
+    ("m4a", is_iso_media),
+    ("mp4", is_iso_media),
+    // RFC 8794, section 11.2.1
+    ("webm", |head| head.starts_with(b"\x1a\x45\xdf\xa3")),
+];
+
+/// The document types.
+const DOCUMENTS: &[(&str, Magic)] = &[
+    // ISO 32000-2, section 7.5.2
+    ("application/pdf", |head| head.starts_with(b"%PDF-")),
+    ("application/zip", is_zip),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", is_zip),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", is_zip),
+    ("application/vnd.openxmlformats-officedocument.presentationml.presentation", is_zip),
+    ("application/vnd.oasis.opendocument.text", is_zip),
+    ("application/vnd.oasis.opendocument.spreadsheet", is_zip),
+    ("application/vnd.oasis.opendocument.presentation", is_zip),
+    // [MS-CFB], section 2.2
+    ("application/msword", is_compound),
+    ("application/vnd.ms-excel", is_compound),
+    ("application/vnd.ms-powerpoint", is_compound),
+];
+
+fn is_jpeg(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xd8\xff")
+}
+
+fn is_riff(head: &[u8], form: &[u8]) -> bool {
+    head.starts_with(b"RIFF") && head.get(8..12) == Some(form)
+}
+
+fn is_iso_media(head: &[u8]) -> bool {
+    head.get(4..8) == Some(b"ftyp".as_slice())
+}
+
+fn is_mpeg(head: &[u8]) -> bool {
+    head.starts_with(b"ID3") || matches!(head, [0xff, second, ..] if *second >= 0xe0)
+}
+
+fn is_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04")
+}
+
+fn is_compound(head: &[u8]) -> bool {
+    head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+}
+
+/// What a leaf is. Media stand only in a part of a message's content, where the part's `type` says so.
+#[must_use]
+pub fn media(document: &Document, id: NodeId) -> Media {
+    let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
+    let kind = document.get(part, "type").and_then(|kind| document.string(kind));
+    let is = |test: &dyn Fn(&str) -> bool| document.string(id).is_some_and(|text| test(&text));
+    match (kind.as_deref(), &*holder, &*key) {
+        (Some("image_url"), "image_url", "url") if is(&is_image) => Media::Image,
+        (Some("input_audio"), "input_audio", "data") => {
+            let format = document.parent(id).and_then(|holder| document.get(holder, "format"));
+            let format = format.and_then(|format| document.string(format)).unwrap_or_default();
+            if is(&|text| is_of(SOUNDS, &format, text)) { Media::Bytes } else { Media::None }
+        }
+        (Some("file"), "file", "file_data") if is(&is_document) => Media::Bytes,
+        _ => Media::None,
+    }
+}
+
+/// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for
+/// more than it says here: an image to fetch, a file that it keeps. The content may be a list of parts or, as some
+/// servers allow, one part.
+#[must_use]
+pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
+    if !matches!(document.kind(id), Kind::Object | Kind::Array) {
+        return false;
+    }
+    let Some(parent) = document.parent(id) else { return false };
+    let part = if is_content(document, id) {
+        document.kind(id) == Kind::Object
+    } else {
+        document.kind(parent) == Kind::Array && is_content(document, parent)
+    };
+    let is_text = || {
+        let kind = document.get(id, "type").and_then(|kind| document.string(kind));
+        matches!(kind.as_deref(), Some("text" | "refusal" | "thinking"))
+    };
+    part && !is_text()
+}
+
+/// Whether a value is a message's content.
+fn is_content(document: &Document, id: NodeId) -> bool {
+    document.key(id).is_some_and(|key| key == "content")
+        && document.parent(id).is_some_and(|message| super::spans::within(document, message, "messages"))
+}
+
+/// The key of a string, the key of the object that holds it, and the content part that holds that object:
+/// `/messages/*/content/*/<holder>/<key>`.
+fn part_of(document: &Document, id: NodeId) -> Option<(Cow<'_, str>, Cow<'_, str>, NodeId)> {
+    if document.kind(id) != Kind::String {
+        return None;
+    }
+    let object = document.parent(id)?;
+    let part = document.parent(object)?;
+    let content = document.parent(part)?;
+    is_content(document, content).then_some((document.key(id)?, document.key(object)?, part))
+}
+
+/// A `data:` URL of an image (RFC 2397) without any parameter but `base64`.
+fn is_image(text: &str) -> bool {
+    let Some((kind, body)) = data_url(text) else { return false };
+    kind.strip_prefix("image/").is_some_and(|kind| is_of(IMAGES, kind, body))
+}
+
+/// The same of a document or of audio, or the base64 of a document alone.
+fn is_document(text: &str) -> bool {
+    let Some((kind, body)) = data_url(text) else {
+        return DOCUMENTS.iter().any(|(kind, _)| is_of(DOCUMENTS, kind, text));
+    };
+    match kind.split_once('/') {
+        Some(("image", kind)) => is_of(IMAGES, kind, body),
+        Some(("audio", kind)) => is_of(SOUNDS, kind, body),
+        _ => is_of(DOCUMENTS, kind, body),
+    }
+}
+
+fn data_url(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("data:")?.split_once(";base64,")
+}
+
+/// Whether `text` is the base64 of a file of the type `kind`.
+fn is_of(kinds: &[(&str, Magic)], kind: &str, text: &str) -> bool {
+    is_base64(text)
+        && kinds.iter().find(|(name, _)| *name == kind).is_some_and(|(_, magic)| {
+            let head = text.get(..32).unwrap_or_default();
+            base64::engine::general_purpose::STANDARD.decode(head).is_ok_and(|head| magic(&head))
+        })
+}
+
+/// The alphabet of RFC 4648, section 4, in a run that is longer than anything that a recognizer looks for: sixteen digits
+/// are base64 too.
+fn is_base64(text: &str) -> bool {
+    let body = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    text.len() >= 128
+        && text.len().is_multiple_of(4)
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(magic: &[u8]) -> String {
+        let mut bytes = magic.to_vec();
+        bytes.resize(192, 7);
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    }
+
+    #[test]
+    fn only_a_bare_url_whose_bytes_are_of_its_type_is_an_image() {
+        let png = file(b"\x89PNG\r\n\x1a\n");
+        for (kind, magic) in [
+            ("png", b"\x89PNG\r\n\x1a\n".as_slice()),
+            ("jpeg", b"\xff\xd8\xff\xe0"),
+            ("gif", b"GIF89a"),
+            ("webp", b"RIFF\x10\0\0\0WEBPVP8 "),
+            ("avif", b"\0\0\0\x20ftypavif"),
+        ] {
+            assert!(is_image(&format!("data:image/{kind};base64,{}", file(magic))), "{kind}");
+            let other = if kind == "png" { "gif" } else { "png" };
+            assert!(!is_image(&format!("data:image/{other};base64,{}", file(magic))), "{kind} as {other}");
+        }
+        for text in [
+            format!("data:image/png;4111111111111111;base64,{png}"),
+            format!("data:image/png;name=anna.schmidt@example.de;base64,{png}"),
+            format!("data:image/png;base64,{png};base64,{png}"),
+            format!("data:image/png;base64,{}", "A".repeat(256)),
+            format!("data:image/png;base64,{}", "41111111".repeat(32)),
+            format!("data:image/png;base64,{png}="),
+            format!("data:image/png;base64,{png} 4111111111111111"),
+            format!("data:image/svg+xml;base64,{}", file(b"<svg")),
+            format!("data:image/4111111111111111;base64,{png}"),
+            format!("data:image/png,{png}"),
+            png,
+        ] {
+            assert!(!is_image(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_known_documents_and_sounds_are_bytes() {
+        let (pdf, zip, wav) = (file(b"%PDF-1.7\n"), file(b"PK\x03\x04"), file(b"RIFF\x10\0\0\0WAVEfmt "));
+        assert!(is_document(&pdf) && is_document(&zip));
+        assert!(is_document(&format!("data:application/pdf;base64,{pdf}")));
+        assert!(is_document(&format!("data:audio/wav;base64,{wav}")));
+        assert!(is_of(SOUNDS, "wav", &wav) && is_of(SOUNDS, "mp3", &file(b"ID3\x04")));
+        for text in [
+            format!("data:application/pdf;name=anna.schmidt@example.de;base64,{pdf}"),
+            format!("data:application/pdf;base64,{zip}"),
+            format!("data:text/plain;base64,{pdf}"),
+            format!("data:;base64,{pdf}"),
+            file(b"Anna Schmidt"),
+        ] {
+            assert!(!is_document(&text), "{text}");
+        }
+        assert!(!is_of(SOUNDS, "mp3", &wav) && !is_of(SOUNDS, "", &wav));
+    }
+}
