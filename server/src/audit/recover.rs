@@ -55,6 +55,9 @@ pub(super) async fn open(
     if tree::is_empty(store).await? {
         tree::create(store, log, Frontier::new().to_bytes(), clock.now_ms()).await?;
     }
+    // Before the head: others may go on signing and growing, and what was signed is never above what is there then.
+    let stored = tree::last_checkpoint(store, log).await?;
+    let beside = read_file(file)?;
     let head = head(store, log).await.map_err(broken)?;
     let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
     clock.raise_to(head.time_ms.max(last_time));
@@ -73,12 +76,11 @@ pub(super) async fn open(
     let size = end.size();
     check_end(store, size).await?;
 
-    let stored = tree::last_checkpoint(store, log).await?;
     if let Some(stored) = &stored {
         let signed = parse(&stored.note, "the last checkpoint in the database")?;
         check_checkpoint(store, size, key, &signed, "the last checkpoint in the database").await?;
     }
-    if let Some(note) = read_file(file)? {
+    if let Some(note) = beside {
         let signed = parse(&note, "the checkpoint beside the key")?;
         check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
     }
