@@ -33,7 +33,7 @@ fn acts(records: &[Record]) -> BTreeMap<String, (&Record, Vec<&str>)> {
     acts
 }
 
-async fn sql(data: &Path, statement: &str) {
+pub(crate) async fn sql(data: &Path, statement: &str) {
     let url = format!("sqlite://{}", data.join("bailiwick.db").display());
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1);

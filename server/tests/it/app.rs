@@ -88,7 +88,7 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
         change(&mut config);
-        let demo = Demo::start_with(config).await.unwrap();
+        let demo = Box::pin(Demo::start_with(config)).await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
