@@ -2,7 +2,8 @@
 //!
 //! Rules that hold in every file: money is `BIGINT` nano-dollars, a time is `BIGINT` Unix milliseconds in a
 //! column ending in `_ms`, an enumeration is text with a `CHECK`, foreign keys stand in `CREATE TABLE` (SQLite
-//! cannot add them later), and nothing is said that only one of SQLite and PostgreSQL understands.
+//! cannot add them later), and nothing is said that only one of SQLite and PostgreSQL understands but where a file
+//! says both.
 //! A released migration is never edited: a change is a new file, first widening, later narrowing.
 
 #![expect(
@@ -16,6 +17,7 @@ mod collation;
 mod m0001_organisation;
 mod m0002_identity;
 mod m0003_audit;
+mod m0004_control;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -29,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_organisation::Migration),
             Box::new(m0002_identity::Migration),
             Box::new(m0003_audit::Migration),
+            Box::new(m0004_control::Migration),
         ]
     }
 }

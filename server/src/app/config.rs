@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -104,11 +105,19 @@ pub struct LimitsConfig {
     pub nesting: usize,
     /// Seconds for what is under way when the server is asked to stop.
     pub shutdown_seconds: u64,
+    /// Seconds for which requests are served by what was configured when the database last answered.
+    pub staleness_seconds: NonZeroU64,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { body_bytes: 16 * 1024 * 1024, body_seconds: 60, nesting: 64, shutdown_seconds: 30 }
+        Self {
+            body_bytes: 16 * 1024 * 1024,
+            body_seconds: 60,
+            nesting: 64,
+            shutdown_seconds: 30,
+            staleness_seconds: const { NonZeroU64::new(10).unwrap() },
+        }
     }
 }
 

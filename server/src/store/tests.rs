@@ -246,3 +246,86 @@ async fn opening_twice_migrates_once() {
     again.ping().await.unwrap();
     assert_eq!(scopes::list(&again).await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn every_change_of_the_configuration_raises_the_revision() {
+    let (_folder, store) = store().await;
+    let last = std::cell::Cell::new(revision::current(&store).await.unwrap());
+    let moved = async || {
+        let now = revision::current(&store).await.unwrap();
+        now > last.replace(now)
+    };
+    macro_rules! raises {
+        ($change:expr) => {
+            $change.await.unwrap();
+            assert!(moved().await, "{}", stringify!($change));
+        };
+    }
+    raises!(scopes::put(&store, "/acme", json!({"new": 1}), 2));
+    raises!(scopes::delete(&store, "/acme/retail"));
+    raises!(endpoints::put(&store, "e", "/acme", json!({}), 2));
+    raises!(endpoints::put(&store, "e", "/acme", json!({"new": 1}), 3));
+    raises!(endpoints::delete(&store, "e"));
+    raises!(model_groups::put(&store, "g", json!([]), 2));
+    raises!(keys::create(&store, key("k1", "/acme")));
+    raises!(keys::change(&store, "k1", json!({}), None));
+    raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5));
+    raises!(keys::revoke(&store, "k2", 5));
+    let mut of_key = budgets::Budget {
+        id: 0,
+        scope: None,
+        key_id: Some("k1".into()),
+        owner: None,
+        model_group: None,
+        window: "month".into(),
+        limit_nano: 5,
+        hard: true,
+        thresholds: json!([]),
+        settings: json!({}),
+        created_ms: 1,
+    };
+    of_key.id = budgets::create(&store, of_key.clone()).await.unwrap().0;
+    assert!(moved().await, "a budget");
+    raises!(budgets::update(&store, of_key.clone()));
+    let top_up = budgets::TopUp {
+        id: "t".into(),
+        budget_id: of_key.id,
+        amount_nano: 1,
+        from_ms: 0,
+        until_ms: None,
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 0,
+    };
+    raises!(budgets::top_up(&store, top_up));
+    raises!(budgets::delete(&store, budgets::BudgetId(of_key.id)));
+    let switch = kill_switches::KillSwitch {
+        id: "ks_1".into(),
+        kind: "endpoint".into(),
+        target: "e".into(),
+        scope: "/".into(),
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 1,
+        expires_ms: 9,
+        asked_ms: None,
+        lifted_ms: None,
+        lifted_by: None,
+        lifted_because: None,
+    };
+    raises!(kill_switches::throw(&store, switch));
+    raises!(kill_switches::lift(&store, "ks_1", "p", "r", 5));
+    settings::put(&store, "s", json!(1), 1).await.unwrap();
+    assert!(!moved().await, "what is no configuration does not");
+
+    // No table of the configuration is forgotten: these are what `snapshot/` reads.
+    let read: std::collections::BTreeSet<&str> =
+        [include_str!("../snapshot/build.rs"), include_str!("../snapshot/budgets.rs")]
+            .iter()
+            .flat_map(|source| source.split("store::").skip(1))
+            .filter_map(|rest| rest.split_once("::").map(|(module, _)| module))
+            .filter(|module| module.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            .collect();
+    let known = ["budgets", "endpoints", "keys", "kill_switches", "model_groups", "scopes"];
+    assert!(read.iter().all(|module| known.contains(module)), "{read:?}");
+}

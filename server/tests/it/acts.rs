@@ -34,7 +34,7 @@ fn acts(records: &[Record]) -> BTreeMap<String, (&Record, Vec<&str>)> {
     acts
 }
 
-async fn sql(data: &Path, statement: &str) {
+pub(crate) async fn sql(data: &Path, statement: &str) {
     if let Some(url) = database::postgres_in(data.parent().unwrap()).await {
         return database::run(&url, statement).await;
     }

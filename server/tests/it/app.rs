@@ -90,7 +90,7 @@ impl TestApp {
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
         config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
         change(&mut config);
-        let demo = Demo::start_with(config).await.unwrap();
+        let demo = Box::pin(Demo::start_with(config)).await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
