@@ -2,7 +2,8 @@
 //!
 //! Rules that hold in every file: money is `BIGINT` nano-dollars, a time is `BIGINT` Unix milliseconds in a
 //! column ending in `_ms`, an enumeration is text with a `CHECK`, foreign keys stand in `CREATE TABLE` (SQLite
-//! cannot add them later), and nothing is said that only one of SQLite and PostgreSQL understands.
+//! cannot add them later), and nothing is said that only one of SQLite and PostgreSQL understands but where a file
+//! says both.
 //! A released migration is never edited: a change is a new file, first widening, later narrowing.
 
 #![expect(
@@ -12,9 +13,11 @@
 
 use sea_orm_migration::prelude::*;
 
+mod collation;
 mod m0001_organisation;
 mod m0002_identity;
 mod m0003_audit;
+mod m0004_control;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -28,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_organisation::Migration),
             Box::new(m0002_identity::Migration),
             Box::new(m0003_audit::Migration),
+            Box::new(m0004_control::Migration),
         ]
     }
 }
@@ -37,5 +41,6 @@ impl MigratorTrait for Migrator {
 /// # Errors
 /// What the database said; a migration that fails leaves nothing of itself behind.
 pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::up(db, None).await
+    Migrator::up(db, None).await?;
+    collation::by_bytes(db).await
 }

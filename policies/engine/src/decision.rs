@@ -89,6 +89,9 @@ pub struct Decision {
     pub rules: SmallVec<[RuleIndex; 8]>,
     /// Those of them that refuse the request whatever the endpoint.
     pub denied_by: SmallVec<[RuleIndex; 2]>,
+    /// The kill switches that took a candidate away: indexes into
+    /// [`Compiled::kill_switches`](crate::Compiled::kill_switches).
+    pub stopped_by: SmallVec<[u32; 1]>,
     /// The rules waived by a valid exception.
     pub waived: SmallVec<[Waiver; 1]>,
     /// What rules in shadow mode would have changed.

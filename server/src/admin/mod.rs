@@ -6,6 +6,7 @@ mod budgets;
 mod decisions;
 mod endpoints;
 mod keys;
+mod kill_switches;
 mod openapi;
 mod organisation;
 mod problem;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
@@ -30,6 +31,8 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
+        .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
+        .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))

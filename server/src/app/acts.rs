@@ -116,7 +116,7 @@ impl App {
         let mut end = self.begin(act).await?;
         let done = change.await;
         // A change that failed half-way may have stored something already: what is stored is what is in force.
-        let rebuilt = self.rebuild().await;
+        let rebuilt = self.reload().await;
         match (&done, &rebuilt) {
             (Ok(done), Ok(())) => end.result.made = made(done),
             (Ok(done), Err(_)) => {
@@ -232,13 +232,13 @@ pub(super) enum Interrupted {
     Audit(#[from] AuditUnavailable),
 }
 
-/// Whether an act on one key took effect; of others the database alone does not tell.
+/// Whether an act on one key or kill switch took effect; of others the database alone does not tell.
 async fn took_effect(store: &Store, begun: &ActSection) -> Result<Option<bool>, StoreError> {
     let (name, holds): (_, fn(&store::keys::VirtualKey) -> bool) = match begun.act.as_str() {
         "key_created" => ("key", |_| true),
         "key_rotated" => ("replaced_by", |_| true),
         "key_revoked" => ("key", |key| key.revoked_ms.is_some()),
-        _ => return Ok(None),
+        act => return super::kill_switches::took_effect(store, act, &begun.what).await,
     };
     let Some(id) = begun.what.get(name).and_then(Value::as_str) else { return Ok(None) };
     match store::keys::get(store, id).await {

@@ -25,10 +25,13 @@ pub(super) fn start(app: &Arc<App>) {
                     let snapshot = app.gateway.snapshot.load_full();
                     let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
                     let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
+                    let expired =
+                        snapshot.kill_switches_until_ms.is_some_and(|until| until <= app.gateway.clock.now_ms());
                     let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
                     app.end_acts().await;
                     app.note_thresholds().await;
-                    if (over || stale) && let Err(error) = app.reload().await {
+                    app.ask_about_kill_switches().await;
+                    if (over || expired || stale) && let Err(error) = app.reload().await {
                         tracing::error!(%error, "the configuration could not be put in force; it is tried again");
                     }
                 }

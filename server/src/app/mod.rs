@@ -2,7 +2,9 @@
 
 mod acts;
 mod config;
+mod follow;
 mod housekeeping;
+mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;
@@ -13,8 +15,8 @@ mod thresholds;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bailiwick_compliance_db::Database;
@@ -27,19 +29,24 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
+pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
+use secrets::Secrets;
 pub(crate) use secrets::write_private;
 pub use thresholds::ThresholdReached;
 
-use crate::audit::{Audit, AuditConfig, AuditOpenError, load_or_create_key};
+use crate::audit::{Audit, AuditConfig, AuditOpenError};
 use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Gateway, RefusedAuthentication};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
+
+/// How long a start waits for the server before it to be gone: PostgreSQL ends a session whose machine has vanished
+/// after about ten seconds.
+const CLAIM_WAIT: Duration = Duration::from_secs(12);
 
 /// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
 /// it is looked whether another replica is short, where there can be one.
@@ -111,8 +118,12 @@ pub struct App {
     pub fenced: CancellationToken,
     /// Keeps another server out of the data directory, until this one is closed.
     lock: std::sync::Mutex<Option<std::fs::File>>,
-    /// One change of configuration at a time.
+    /// One act that changes the configuration at a time.
     changing: tokio::sync::Mutex<()>,
+    /// One snapshot is built at a time, so that none is put in force after one that was read later.
+    building: tokio::sync::Mutex<()>,
+    /// The revision of the configuration that is in force, or an earlier one.
+    revision: AtomicI64,
     /// Ends of acts that the log has not taken yet.
     unended: acts::Unended,
     /// Whether something is stored that is not in force: a snapshot could not be built of it.
@@ -130,19 +141,26 @@ impl App {
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
-            Some(url) => Store::open(url).await?,
+            Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
+        let shared = store.is_shared();
+        if !shared {
+            store.claim(CLAIM_WAIT).await?;
+        }
         let clock = Clock::new();
         let (duty, on_duty) = watch::channel(false);
-        let shared = store.is_shared();
+        let secrets = Secrets::load(&config.data_dir)?;
+        if shared {
+            secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;
+        }
         let log = log_id(&store, &clock).await?;
         let audit = Audit::open(
             store.clone(),
             AuditConfig {
                 log,
                 replica: config.replica.clone(),
-                key: load_or_create_key(&config.data_dir.join("log.key"))?,
+                key: secrets.log,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
                 duty: shared.then_some(on_duty),
             },
@@ -150,6 +168,8 @@ impl App {
         )
         .await?;
         recover::book_unsettled(&audit, &store, &clock).await?;
+        let asked = Instant::now();
+        let revision = store::revision::current(&store).await?;
         let lessee = audit.lessee();
         lessee.begin().await?;
         let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
@@ -158,14 +178,15 @@ impl App {
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
+            freshness: Freshness::new(Duration::from_secs(config.limits.staleness_seconds.get())),
             audit,
             budgets,
             client: client(&config.upstream)?,
             detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
-            token_key: secrets::token_key(&config.data_dir)?,
-            pseudonyms: secrets::pseudonym_key(&config.data_dir)?,
+            token_key: secrets.token,
+            pseudonyms: secrets.pseudonyms,
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),
@@ -181,6 +202,8 @@ impl App {
             fenced,
             lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
+            building: tokio::sync::Mutex::new(()),
+            revision: AtomicI64::new(revision),
             unended: acts::Unended::default(),
             stale: AtomicBool::new(false),
         });
@@ -188,6 +211,8 @@ impl App {
             what: String::from("the start cannot be recorded"),
             why: error.to_string(),
         })?;
+        app.gateway.freshness.confirm(asked);
+        follow::start(&app);
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
@@ -200,19 +225,18 @@ impl App {
     /// # Errors
     /// [`BuildError`]; the old one stays in force.
     pub async fn reload(&self) -> Result<(), BuildError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.rebuild().await
-    }
-
-    async fn rebuild(&self) -> Result<(), BuildError> {
+        let _one_at_a_time = self.building.lock().await;
         self.stale.store(true, Ordering::Relaxed);
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
+        // Asked for first: what changes while the snapshot is built makes another one.
+        let revision = store::revision::current(&self.store).await?;
         let snapshot =
             snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms)
                 .await?;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
+        self.revision.store(revision, Ordering::Relaxed);
         self.stale.store(false, Ordering::Relaxed);
         Ok(())
     }
@@ -310,8 +334,9 @@ async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
         None => {
             let random = crate::keys::secret::random::<8>().map_err(|error| impossible(error.to_string()))?;
             let text = format!("bailiwick/{}", hex::encode(random));
-            store::settings::put(store, SETTING, text.clone().into(), clock.now_ms()).await?;
-            text
+            // Of several that start at once the first one names the log.
+            let kept = store::settings::keep_first(store, SETTING, text.into(), clock.now_ms()).await?;
+            kept.as_str().unwrap_or_default().to_owned()
         }
     };
     LogId::new(text).map_err(|error| impossible(error.to_string()))

@@ -105,9 +105,13 @@ fn digest(recorder: PrometheusHandle) {
     }
 }
 
-/// Ready means that a request could be served: the database answers and the log can be written.
+/// Ready means that a request could be served: the database answers, the log can be written, and what is configured is
+/// known to be in force.
 async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
     match app.store.ping().await {
+        Ok(()) if app.gateway.freshness.is_stale() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "what is configured could not be asked for\n")
+        }
         Ok(()) if !app.gateway.audit.is_writable() => {
             (StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written\n")
         }

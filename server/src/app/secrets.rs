@@ -4,10 +4,14 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use bailiwick_pii::TokenKey;
+use ed25519_dalek::SigningKey;
+use sha2::{Digest as _, Sha256};
 
 use super::StartError;
+use crate::audit::load_or_create_key;
 use crate::gateway::PseudonymKey;
 use crate::keys::secret;
+use crate::store::{self, Store};
 
 /// Makes the data directory, for its owner alone.
 pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
@@ -46,15 +50,71 @@ pub(super) fn lock(data_dir: &Path) -> Result<File, StartError> {
     }
 }
 
-/// The secret that placeholders are derived from. Losing it only ends sessions' placeholders.
-pub(super) fn token_key(data_dir: &Path) -> Result<TokenKey, StartError> {
-    key(&data_dir.join("token.key"), "delete it to get a new one").map(TokenKey::new)
+/// The secrets of a data directory, each made where it is missing. Servers on one database need the same.
+pub(super) struct Secrets {
+    /// Signs the log's checkpoints.
+    pub(super) log: SigningKey,
+    /// What placeholders are derived from. Losing it only ends sessions' placeholders.
+    pub(super) token: TokenKey,
+    /// What pseudonyms are made with. Losing it cuts what is recorded from whom it is about.
+    pub(super) pseudonyms: PseudonymKey,
+    /// By file.
+    fingerprints: [(&'static str, String); 3],
 }
 
-/// The secret that pseudonyms are made with. Losing it cuts what is recorded from whom it is about.
-pub(super) fn pseudonym_key(data_dir: &Path) -> Result<PseudonymKey, StartError> {
-    let way_out = "put it back from a backup; with a new one the same person gets another pseudonym";
-    key(&data_dir.join("pseudonym.key"), way_out).map(PseudonymKey::new)
+impl Secrets {
+    /// Reads the files.
+    pub(super) fn load(data_dir: &Path) -> Result<Self, StartError> {
+        const LOG: &str = "log.key";
+        const TOKEN: &str = "token.key";
+        const PSEUDONYM: &str = "pseudonym.key";
+        let log = load_or_create_key(&data_dir.join(LOG))?;
+        let token = key(&data_dir.join(TOKEN), "delete it to get a new one")?;
+        let pseudonym = key(
+            &data_dir.join(PSEUDONYM),
+            "put it back from a backup; with a new one the same person gets another pseudonym",
+        )?;
+        let fingerprints = [
+            (LOG, fingerprint(LOG, log.verifying_key().as_bytes())),
+            (TOKEN, fingerprint(TOKEN, &token)),
+            (PSEUDONYM, fingerprint(PSEUDONYM, &pseudonym)),
+        ];
+        Ok(Self { log, token: TokenKey::new(token), pseudonyms: PseudonymKey::new(pseudonym), fingerprints })
+    }
+
+    /// Makes sure that the servers on one database have the same secrets: the first one's are it. With others, a
+    /// session's placeholders would end wherever it meets another server, one person would have two pseudonyms, and
+    /// the log two signers.
+    pub(super) async fn agree(&self, store: &Store, data_dir: &Path, now_ms: i64) -> Result<(), StartError> {
+        for (file, fingerprint) in &self.fingerprints {
+            let name = format!("fingerprint/{file}");
+            let first =
+                store::settings::keep_first(store, &name, fingerprint.as_str().into(), now_ms).await?;
+            if first.as_str() != Some(fingerprint) {
+                return Err(StartError::System {
+                    what: format!(
+                        "{} is not the one of the first server on this database",
+                        data_dir.join(file).display()
+                    ),
+                    why: String::from(
+                        "servers on one database share their secrets; copy log.key, token.key and pseudonym.key from \
+                         the first server's data directory into this one, for their owner alone, and start again",
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells one secret from another and nothing about it: they are random and of 256 bits.
+fn fingerprint(file: &str, secret: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"bailiwick/secret-fingerprint/v1\0");
+    hash.update(file);
+    hash.update([0]);
+    hash.update(secret);
+    format!("sha256:{}", hex::encode(hash.finalize()))
 }
 
 /// A key of 256 bits in a file; created with the first start.
@@ -89,4 +149,36 @@ pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = options.open(path)?;
     writeln!(file, "{text}")?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn servers_on_one_database_have_the_same_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("db")).await.unwrap();
+        let dir = |name: &str| {
+            let dir = folder.path().join(name);
+            create_data_dir(&dir).unwrap();
+            dir
+        };
+        let (first, second) = (dir("first"), dir("second"));
+        let start = async |dir: &Path| Secrets::load(dir)?.agree(&store, dir, 1).await;
+        start(&first).await.unwrap();
+        start(&first).await.unwrap();
+        for file in ["log.key", "token.key", "pseudonym.key"] {
+            let refused = start(&second).await.unwrap_err().to_string();
+            assert!(refused.contains(file) && refused.contains("copy log.key"), "{refused}");
+            let own = std::fs::read_to_string(second.join(file)).unwrap();
+            assert!(!refused.contains(own.trim()));
+            std::fs::copy(first.join(file), second.join(file)).unwrap();
+        }
+        start(&second).await.unwrap();
+        for (file, kept) in Secrets::load(&first).unwrap().fingerprints {
+            let secret = std::fs::read_to_string(first.join(file)).unwrap();
+            assert_ne!(kept, format!("sha256:{}", secret.trim()));
+        }
+    }
 }

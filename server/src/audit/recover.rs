@@ -55,13 +55,19 @@ pub(super) async fn open(
     if tree::is_empty(store).await? {
         tree::create(store, log, Frontier::new().to_bytes(), clock.now_ms()).await?;
     }
-    let head = head(store, log).await.map_err(broken)?;
+    // Before the head: others may go on signing and growing, and what was signed is never above what is there then.
+    let stored = tree::last_checkpoint(store, log).await?;
+    let beside = read_file(file)?;
+    let before = head(store, log).await.map_err(broken)?;
     let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
-    clock.raise_to(head.time_ms.max(last_time));
+    clock.raise_to(before.time_ms.max(last_time));
     let (replica, name) = match shared {
         false => replicas::register(store, replica, clock.now_ms()).await?,
         true => replicas::join(store, replica, clock.now_ms()).await?,
     };
+    // Only now: a commit of the process that ran under this name before may have been under way in the database when
+    // that process died, and has either happened by now or never will.
+    let head = head(store, log).await.map_err(broken)?;
     let end = match shared {
         false => end(store, &head, replica.number).await.map_err(broken)?,
         true => {
@@ -73,12 +79,11 @@ pub(super) async fn open(
     let size = end.size();
     check_end(store, size).await?;
 
-    let stored = tree::last_checkpoint(store, log).await?;
     if let Some(stored) = &stored {
         let signed = parse(&stored.note, "the last checkpoint in the database")?;
         check_checkpoint(store, size, key, &signed, "the last checkpoint in the database").await?;
     }
-    if let Some(note) = read_file(file)? {
+    if let Some(note) = beside {
         let signed = parse(&note, "the checkpoint beside the key")?;
         check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
     }

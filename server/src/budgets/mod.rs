@@ -7,7 +7,7 @@
 //!
 //! What a replica may spend is here, in memory, and what it has spent is in the database, moved there by the same
 //! transaction that makes the outcome's record durable. Each replica leases a *slice* of a budget's remainder from
-//! the database ([`lease`]), spends it without asking, and gives back what is idle when another one is short. With one
+//! the database (`lease.rs`), spends it without asking, and gives back what is idle when another one is short. With one
 //! replica its slice is the whole remainder.
 
 use std::sync::Arc;

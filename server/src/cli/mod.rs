@@ -8,6 +8,7 @@ mod declare;
 mod demo;
 mod endpoints;
 mod keys;
+mod kill_switch;
 mod output;
 mod pii;
 mod policy;
@@ -47,6 +48,9 @@ enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Stop an endpoint, a model, a provider or a transfer mechanism at once
+    #[command(subcommand)]
+    KillSwitch(kill_switch::KillSwitchCommand),
     /// Budgets: where they stand, and topping them up
     #[command(subcommand)]
     Budgets(budgets::BudgetsCommand),
@@ -138,6 +142,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Serve(args) => asynchronous(serve::run(args, output)),
         Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
         Command::Keys(command) => asynchronous(keys::run(command, output)),
+        Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),

@@ -166,7 +166,8 @@ fn section<T: DeserializeOwned>(record: &StoredRecord, name: &str) -> Option<T> 
 /// Whether what a record was decided with is what is in force.
 fn made_by(record: &StoredRecord, snapshot: &Snapshot) -> bool {
     record.header().is_ok_and(|header| {
-        snapshot.digests.iter().all(|(name, digest)| header.digests.get(*name) == Some(digest))
+        header.digests.len() == snapshot.digests.len()
+            && snapshot.digests.iter().all(|(name, digest)| header.digests.get(*name) == Some(digest))
     })
 }
 

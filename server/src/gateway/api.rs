@@ -100,7 +100,11 @@ fn peer(request: &Req) -> Option<IpAddr> {
 /// `GET /v1/models`: only what the key may use.
 async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response<Body> {
     let now_ms = gateway.clock.now_ms();
-    let auth = match authenticate::authenticate(&headers, gateway.snapshot.load_full(), now_ms) {
+    let snapshot = match gateway.in_force() {
+        Ok(snapshot) => snapshot,
+        Err(refusal) => return refused(&refusal),
+    };
+    let auth = match authenticate::authenticate(&headers, snapshot, now_ms) {
         Ok(auth) => auth,
         Err(refusal) => {
             gateway.refused.add();
@@ -129,7 +133,7 @@ async fn explain(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<
 async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
     let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&parts.headers, gateway.snapshot.load_full(), now_ms)
+    let auth = authenticate::authenticate(&parts.headers, gateway.in_force()?, now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     let hints = Hints::read(&parts.headers)?;
     super::fund::rate(&auth.key)?;

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod document;
 mod dry_run;
 pub mod forward;
+mod freshness;
 pub mod fund;
 pub mod media;
 pub mod metrics;
@@ -26,6 +27,7 @@ pub mod route;
 pub mod serve;
 pub mod settle;
 pub mod spans;
+mod stopped;
 pub mod timeline;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use bailiwick_pii::{Detector, TokenKey};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use freshness::Freshness;
 pub use pseudonym::{Named, PseudonymKey};
 pub use read::BodyLimits;
 pub use refusal::{Code, Excluded, Refusal};
@@ -51,6 +54,8 @@ use crate::snapshot::Snapshot;
 pub struct Gateway {
     /// The configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
+    /// When it was last known to be what is configured.
+    pub freshness: Freshness,
     /// The audit log.
     pub audit: Audit,
     /// Budgets of this replica.
@@ -75,4 +80,22 @@ pub struct Gateway {
     pub stopping_live: CancellationToken,
     /// Refused authentication, counted for the log.
     pub refused: RefusedAuthentication,
+}
+
+impl Gateway {
+    /// The snapshot to decide a request by.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where it may be out of date: see [`Freshness`].
+    pub fn in_force(&self) -> Result<Arc<Snapshot>, Refusal> {
+        if self.freshness.is_stale() {
+            let silent_s = self.freshness.age().as_secs();
+            return Err(Refusal::new(
+                Code::Unavailable,
+                format!("for {silent_s} s this server could not ask its database what is configured, so it serves nobody"),
+            )
+            .fix("try again, or ask another server; this one serves again by itself once its database answers"));
+        }
+        Ok(self.snapshot.load_full())
+    }
 }

@@ -70,6 +70,8 @@ struct DecisionSection<'a> {
     rules: Vec<&'a str>,
     waived: Vec<&'a str>,
     shadow: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kill_switches: Vec<&'a str>,
     redactions: &'a EntityCounts,
     obligations: bailiwick_policy::Obligations,
     class_sources: &'a [Said],
@@ -363,6 +365,7 @@ fn decision<'a>(
         rules: rules.iter().map(|index| rule(*index)).collect(),
         waived: waived.iter().map(|waiver| rule(waiver.rule)).collect(),
         shadow: shadow.iter().map(|shadow| rule(shadow.rule)).collect(),
+        kill_switches: snapshot.policy.stopping(&decided.decision).map(|switch| switch.id.as_str()).collect(),
         redactions,
         obligations: *obligations,
         class_sources: &decided.classified.class_sources,

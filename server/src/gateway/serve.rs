@@ -21,6 +21,7 @@ use super::respond::{self, Relay};
 use super::rewrite::Rewriter;
 use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
+use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
 use super::{Gateway, authenticate, dry_run, read};
 use crate::budgets::format_usd;
@@ -51,7 +52,7 @@ where
 {
     let mut timeline = Timeline::begin();
     let now_ms = gateway.clock.now_ms();
-    authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+    authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     let hints = Hints::read(&incoming.headers)?;
     timeline.end(Stage::Authenticate);
@@ -60,7 +61,7 @@ where
     // came into force meanwhile is in force.
     timeline.skip();
     let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&incoming.headers, gateway.snapshot.load_full(), now_ms)
+    let auth = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
         .inspect_err(|_| gateway.refused.add())?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
@@ -158,6 +159,10 @@ async fn attempts(
     let mut late: Vec<Outcome<'_>> = Vec::new();
     let mut candidates = routed.candidates().peekable();
     while let Some(candidate) = candidates.next() {
+        if let Err(refusal) = still_allowed(gateway, decided, &candidate) {
+            also(&mut last, refusal);
+            continue;
+        }
         let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
             Ok(funded) => funded,
             Err(refusal) => {
@@ -167,6 +172,11 @@ async fn attempts(
             }
         };
         timeline.end(Stage::Fund);
+        // Money may have been waited for.
+        if let Err(refusal) = still_allowed(gateway, decided, &candidate) {
+            also(&mut last, refusal);
+            continue;
+        }
         number += 1;
         let now_ms = gateway.clock.now_ms();
         let attempted = Attempted { decided, redactions: &redacted.counts, number, candidate, spent_nano };

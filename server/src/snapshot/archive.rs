@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint};
+use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint, KillSwitch};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -36,7 +36,11 @@ impl Archive {
         let digests = policy.digests();
         keep(store, "bundle", &digests.bundle, &self.bundle, now_ms).await?;
         keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
-        keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await
+        keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await?;
+        match &digests.kill_switches {
+            Some(digest) => keep(store, "kill_switches", digest, &policy.kill_switches(), now_ms).await,
+            None => Ok(()),
+        }
     }
 
     /// The policy that records with these digests were decided by, compiled for `at_ms`; `None` where something of it is
@@ -57,12 +61,20 @@ impl Archive {
         let files: Option<BTreeMap<String, String>> = recall(store, "bundle", bundle).await?;
         let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
         let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
-        let (Some(files), Some(facts), Some(endpoints)) = (files, facts, endpoints) else { return Ok(None) };
+        let switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
+            Some(digest) => recall(store, "kill_switches", digest).await?,
+            None => Some(Vec::new()),
+        };
+        let (Some(files), Some(facts), Some(endpoints), Some(switches)) = (files, facts, endpoints, switches)
+        else {
+            return Ok(None);
+        };
         let (Ok(bundle), Ok(database)) = (Bundle::load(&BundleSource { files }), Database::load(facts))
         else {
             return Ok(None);
         };
-        Ok(Compiled::new(Arc::new(bundle), Arc::new(database), endpoints, at_ms).ok())
+        let policy = Compiled::new(Arc::new(bundle), Arc::new(database), endpoints, at_ms).ok();
+        Ok(policy.map(|policy| policy.with_kill_switches(switches)))
     }
 }
 
@@ -103,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_digest_names_decides_the_same_when_recalled() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("db")).await.unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
         let source = BundleSource::starter();
         let bundle = Arc::new(Bundle::load(&source).unwrap());
         let endpoints = bundle.test_endpoints.clone();

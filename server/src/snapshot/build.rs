@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use governor::{Quota, RateLimiter};
 
 use super::budgets::{self, Chains};
+use super::kill_switches;
 use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
@@ -58,6 +59,7 @@ pub async fn build(
     now_ms: i64,
 ) -> Result<Snapshot, BuildError> {
     let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
+    let (kill_switches, kill_switches_until_ms) = kill_switches::load(store, now_ms).await?;
     let scopes = scopes(store).await?;
     let declared_budgets = budgets::Declared::load(store, budgets, now_ms).await?;
     let mut unusable = Vec::new();
@@ -76,7 +78,8 @@ pub async fn build(
     }
     let policy =
         Compiled::new(Arc::clone(&sources.bundle), Arc::clone(&sources.database), endpoints, decide_at_ms)
-            .map_err(BuildError::Policy)?;
+            .map_err(BuildError::Policy)?
+            .with_kill_switches(kill_switches);
     sources.archive.keep(store, &policy, now_ms).await?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
     let mut keys = HashMap::new();
@@ -111,13 +114,14 @@ pub async fn build(
         keys.insert(entry.0.id.clone(), Arc::new(entry.0));
     }
     let made_from = policy.digests();
-    let digests = vec![
+    let mut digests = vec![
         ("bundle", made_from.bundle.clone()),
         ("catalog", made_from.database.clone()),
         ("endpoints", made_from.endpoints.clone()),
         ("engine", made_from.engine.clone()),
         ("detectors", sources.detector.digest().to_owned()),
     ];
+    digests.extend(made_from.kill_switches.clone().map(|digest| ("kill_switches", digest)));
     Ok(Snapshot {
         policy,
         places,
@@ -125,6 +129,7 @@ pub async fn build(
         bundle_digest: sources.bundle.digest.clone(),
         unusable,
         decide_at_ms: sources.decide_at_ms,
+        kill_switches_until_ms,
         keys,
     })
 }

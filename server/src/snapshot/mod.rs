@@ -9,6 +9,7 @@ mod budgets;
 mod build;
 mod declared;
 mod key;
+mod kill_switches;
 mod place;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build};
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};
+pub use kill_switches::target as kill_target;
 pub use place::{Place, Route};
 
 /// One consistent configuration.
@@ -38,6 +40,8 @@ pub struct Snapshot {
     pub unusable: Vec<String>,
     /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.
     pub decide_at_ms: Option<i64>,
+    /// When the first of the kill switches in force expires. Until a snapshot is built then, it stops what it stopped.
+    pub kill_switches_until_ms: Option<i64>,
     keys: HashMap<String, Arc<KeyEntry>>,
 }
 

@@ -14,6 +14,20 @@ pub async fn get(store: &Store, key: &str) -> Result<Option<Value>, StoreError> 
     Ok(Entity::find_by_id(key.to_owned()).one(&store.read).await?.map(|row| row.value))
 }
 
+/// Sets `key` to `value` where it has none, and gives what it has then: of several that ask at once, all get the same.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn keep_first(store: &Store, key: &str, value: Value, now_ms: i64) -> Result<Value, StoreError> {
+    let row = ActiveModel { key: Set(key.to_owned()), value: Set(value), updated_ms: Set(now_ms) };
+    Entity::insert(row)
+        .on_conflict(OnConflict::column(Column::Key).do_nothing().to_owned())
+        .exec_without_returning(&store.write)
+        .await?;
+    let kept = Entity::find_by_id(key.to_owned()).one(&store.write).await?;
+    kept.map(|row| row.value).ok_or_else(|| StoreError::Corrupt(format!("the setting `{key}` is gone")))
+}
+
 /// Sets `key` to `value`.
 ///
 /// # Errors

@@ -4,12 +4,23 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::testing::database;
+
+/// A path with characters that mean something in a URL.
+const FILE: &str = "a b?c%20#.db";
+
+/// The database of `folder`, of the kind that this run is on.
+async fn open(folder: &TempDir) -> Store {
+    match database::postgres_in(folder.path()).await {
+        Some(url) => Store::open(&url).await.unwrap(),
+        None => Store::open_file(&folder.path().join(FILE)).await.unwrap(),
+    }
+}
 
 async fn store() -> (TempDir, Store) {
     let folder = TempDir::new().unwrap();
-    // A path with characters that mean something in a URL.
-    let store = Store::open_file(&folder.path().join("a b?c%20#.db")).await.unwrap();
-    assert!(folder.path().join("a b?c%20#.db").exists());
+    let store = open(&folder).await;
+    assert_eq!(folder.path().join(FILE).exists(), !database::on_postgres());
     for path in ["/", "/acme", "/acme/retail"] {
         scopes::put(&store, path, json!({"of": path}), 1).await.unwrap();
     }
@@ -200,6 +211,9 @@ async fn a_service_token_lives_until_it_expires_or_is_revoked() {
 
 #[tokio::test]
 async fn a_full_disk_does_not_poison_the_writing_connection() {
+    if database::on_postgres() {
+        return;
+    }
     let (_folder, store) = store().await;
     store.sql("PRAGMA max_page_count = 1").await;
     let big = json!("x".repeat(1_000_000));
@@ -221,14 +235,97 @@ async fn a_file_that_is_no_database_is_not_opened() {
     std::fs::write(&path, "this is not a database, it is a letter to nobody".repeat(100)).unwrap();
     let refused = Store::open_file(&path).await.map(|_| ());
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
-    assert!(Store::open("postgres://localhost/x").await.is_err());
+    assert!(matches!(Store::open("mysql://localhost/x").await, Err(StoreError::Address(_))));
 }
 
 #[tokio::test]
 async fn opening_twice_migrates_once() {
     let (folder, store) = store().await;
     store.close().await;
-    let again = Store::open_file(&folder.path().join("a b?c%20#.db")).await.unwrap();
+    let again = open(&folder).await;
     again.ping().await.unwrap();
     assert_eq!(scopes::list(&again).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn every_change_of_the_configuration_raises_the_revision() {
+    let (_folder, store) = store().await;
+    let last = std::cell::Cell::new(revision::current(&store).await.unwrap());
+    let moved = async || {
+        let now = revision::current(&store).await.unwrap();
+        now > last.replace(now)
+    };
+    macro_rules! raises {
+        ($change:expr) => {
+            $change.await.unwrap();
+            assert!(moved().await, "{}", stringify!($change));
+        };
+    }
+    raises!(scopes::put(&store, "/acme", json!({"new": 1}), 2));
+    raises!(scopes::delete(&store, "/acme/retail"));
+    raises!(endpoints::put(&store, "e", "/acme", json!({}), 2));
+    raises!(endpoints::put(&store, "e", "/acme", json!({"new": 1}), 3));
+    raises!(endpoints::delete(&store, "e"));
+    raises!(model_groups::put(&store, "g", json!([]), 2));
+    raises!(keys::create(&store, key("k1", "/acme")));
+    raises!(keys::change(&store, "k1", json!({}), None));
+    raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5));
+    raises!(keys::revoke(&store, "k2", 5));
+    let mut of_key = budgets::Budget {
+        id: 0,
+        scope: None,
+        key_id: Some("k1".into()),
+        owner: None,
+        model_group: None,
+        window: "month".into(),
+        limit_nano: 5,
+        hard: true,
+        thresholds: json!([]),
+        settings: json!({}),
+        created_ms: 1,
+    };
+    of_key.id = budgets::create(&store, of_key.clone()).await.unwrap().0;
+    assert!(moved().await, "a budget");
+    raises!(budgets::update(&store, of_key.clone()));
+    let top_up = budgets::TopUp {
+        id: "t".into(),
+        budget_id: of_key.id,
+        amount_nano: 1,
+        from_ms: 0,
+        until_ms: None,
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 0,
+    };
+    raises!(budgets::top_up(&store, top_up));
+    raises!(budgets::delete(&store, budgets::BudgetId(of_key.id)));
+    let switch = kill_switches::KillSwitch {
+        id: "ks_1".into(),
+        kind: "endpoint".into(),
+        target: "e".into(),
+        scope: "/".into(),
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 1,
+        expires_ms: 9,
+        asked_ms: None,
+        lifted_ms: None,
+        lifted_by: None,
+        lifted_because: None,
+    };
+    raises!(kill_switches::throw(&store, switch));
+    raises!(kill_switches::lift(&store, "ks_1", "p", "r", 5));
+    settings::put(&store, "s", json!(1), 1).await.unwrap();
+    assert!(!moved().await, "what is no configuration does not");
+
+    // No table of the configuration is forgotten: these are what `snapshot/` reads.
+    let read: std::collections::BTreeSet<&str> =
+        [include_str!("../snapshot/build.rs"), include_str!("../snapshot/budgets.rs")]
+            .iter()
+            .flat_map(|source| source.split("store::").skip(1))
+            .filter_map(|rest| rest.split_once("::").map(|(module, _)| module))
+            .filter(|module| module.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            .collect();
+    let known = ["budgets", "endpoints", "keys", "kill_switches", "model_groups", "scopes"];
+    assert!(read.iter().all(|module| known.contains(module)), "{read:?}");
 }

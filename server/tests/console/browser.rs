@@ -90,8 +90,9 @@ async fn watches(server: &Server, page: &Page) -> String {
     );
 
     // What a client names can't become markup, on the way through the stream either.
+    server.serve_model(SCRIPT).await;
     let hostile = server.chat("support", SCRIPT, "Hello", &[("x-bailiwick-user", SCRIPT)]).await;
-    assert_eq!(hostile.status, 404);
+    assert_eq!(hostile.status, 403);
     page.until(&format!(
         "document.querySelector('tr.decision .cell-model').textContent.trim() === {}",
         json!(SCRIPT)
@@ -124,7 +125,7 @@ async fn reads(server: &Server, page: &Page, decision: &str) {
     assert_eq!(denied.status, 403);
     page.go(&server.url(&format!("/decisions/{}", denied.decision()))).await;
     let said = page.text("document.querySelector('main').innerText").await;
-    for text in ["no_eligible_endpoint", "The way out", "processing_countries", "Evidence", SCRIPT] {
+    for text in ["no_eligible_endpoint", "The way out", "processing_countries", "Evidence", "usr_"] {
         assert!(said.contains(text), "`{text}` is not on the page:\n{said}");
     }
     assert_eq!(page.run("window.owned === undefined").await, json!(true));

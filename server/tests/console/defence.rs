@@ -36,6 +36,7 @@ async fn every_page_is_guarded_and_a_link_works_once() {
         assert!(set.contains(part), "{set}");
     }
     assert!(!set.contains("Domain="), "{set}");
+    server.serve_model(SCRIPT).await;
     let denied = server.chat("support", SCRIPT, "Hello", &[("x-bailiwick-user", SCRIPT)]).await.decision();
     let refused =
         server.chat("support", "gpt-4.1-mini", "Hello", &[("x-bailiwick-user", SCRIPT)]).await.decision();

@@ -71,6 +71,21 @@ impl Server {
         read(request).await
     }
 
+    /// Has an endpoint serve a model of this name. What nobody serves is not recorded by name.
+    pub(crate) async fn serve_model(&self, alias: &str) {
+        let app = &self.demo.app;
+        let mut row = bailiwick::store::endpoints::get(&app.store, "openai-us").await.unwrap();
+        let models = row.definition["models"].as_array_mut().unwrap();
+        let mut model = models[0].clone();
+        model["alias"] = json!(alias);
+        models.push(model);
+        let now_ms = app.gateway.clock.now_ms();
+        bailiwick::store::endpoints::put(&app.store, "openai-us", &row.scope, row.definition, now_ms)
+            .await
+            .unwrap();
+        app.reload().await.unwrap();
+    }
+
     /// A page, as somebody with this cookie or token.
     pub(crate) async fn page(&self, path: &str, name: http::HeaderName, value: &str) -> Reply {
         read(self.http.get(self.url(path)).header(name, value).header(header::ACCEPT, "text/html")).await

@@ -26,6 +26,7 @@ pages! {
     put_it_in_front: "docs/how-to/put-it-in-front-of-an-app.md",
     declare: "docs/how-to/declare-an-organisation.md",
     set_budgets: "docs/how-to/set-budgets.md",
+    stop_something: "docs/how-to/stop-something-at-once.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",
     organisation_file: "docs/reference/organisation.md",

@@ -23,10 +23,14 @@ mod governed;
 mod hostile;
 mod input;
 mod invariants;
+mod kill_switch;
 mod money;
 mod process;
+mod replicas;
 mod reply;
 mod sdk;
 mod streaming;
+#[path = "../support/mod.rs"]
+mod support;
 mod tls;
 mod tokens;

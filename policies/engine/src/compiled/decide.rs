@@ -23,6 +23,7 @@ impl Compiled {
             eligible: EndpointSet::default(),
             rules: SmallVec::new(),
             denied_by: SmallVec::new(),
+            stopped_by: SmallVec::new(),
             waived: SmallVec::new(),
             shadow: Vec::new(),
             request_redactions: RedactionPlan::empty(),
@@ -80,6 +81,7 @@ impl Compiled {
                 decision.shadow.push(Shadow { rule: rule.index, would_deny, would_exclude });
             }
         }
+        self.stop(facts, &mut decision);
         if !decision.denied_by.is_empty() {
             decision.outcome = Outcome::Deny { code: DenyCode::PolicyDenied };
             decision.eligible.clear();

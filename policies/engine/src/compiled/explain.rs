@@ -40,7 +40,7 @@ impl Compiled {
     }
 
     fn reasons(&self, index: usize, facts: &RequestFacts, decision: &Decision) -> Vec<Reason> {
-        let mut out = Vec::new();
+        let mut out = self.stop_reasons(index, facts, decision);
         for rule in decision.rules.iter().filter_map(|r| self.rule(*r).map(|rule| (*r, rule))) {
             let (rule_index, rule) = rule;
             if decision.denied_by.contains(&rule_index) {
@@ -173,7 +173,19 @@ impl Compiled {
                 format!("No endpoint serves {} ({}) to {}.", facts.model, facts.operation, facts.scope)
             }
             Outcome::Deny { code: DenyCode::NoEligibleEndpoint } => {
-                let rule = most_excluding(endpoints).and_then(|id| self.bundle.rule(id));
+                let most = most_excluding(endpoints);
+                if let Some(switch) =
+                    self.stopping(decision).find(|switch| most.is_some_and(|id| id == switch.rule_id()))
+                {
+                    return format!(
+                        "None of the {} endpoints for {} is eligible: kill switch {}: {}",
+                        endpoints.len(),
+                        facts.model,
+                        switch.id,
+                        switch.reason
+                    );
+                }
+                let rule = most.and_then(|id| self.bundle.rule(id));
                 match rule.and_then(|r| r.message.as_ref()) {
                     Some(message) => fill(message, facts),
                     None => match rule {

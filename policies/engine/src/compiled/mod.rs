@@ -18,6 +18,7 @@ use crate::decision::RuleIndex;
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::EndpointSet;
 use crate::facts::Operation;
+use crate::kill_switch::KillSwitch;
 use crate::problem::{Problem, did_you_mean};
 use crate::require::Requirement;
 use crate::rule::{Direction, Mode, Rule, RuleObligations};
@@ -60,6 +61,9 @@ pub struct Digests {
     pub endpoints: String,
     /// The engine's version.
     pub engine: String,
+    /// Of the kill switches in force, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill_switches: Option<String>,
 }
 
 /// A policy ready to decide. Built whole, shared, and replaced whole.
@@ -67,9 +71,10 @@ pub struct Digests {
 pub struct Compiled {
     bundle: Arc<Bundle>,
     database: Arc<Database>,
-    endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) kill_switches: Vec<KillSwitch>,
     by_name: HashMap<String, usize>,
-    digests: Digests,
+    pub(crate) digests: Digests,
     compiled_at_ms: i64,
     requirements: Vec<Requirement>,
     rules: Vec<CompiledRule>,
@@ -160,6 +165,7 @@ impl Compiled {
             database: database.digest().to_owned(),
             endpoints: catalog_digest(&endpoints),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
+            kill_switches: None,
         };
         let by_name = endpoints.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
         Ok(Self {
@@ -176,6 +182,7 @@ impl Compiled {
             operations,
             models,
             endpoints,
+            kill_switches: Vec::new(),
         })
     }
 

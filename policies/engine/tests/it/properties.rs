@@ -2,9 +2,9 @@
 
 use crate::random::{endpoints, facts, instant, meaning, parts, rule_text};
 use crate::starter::database;
-use bailiwick_compliance_db::Country;
+use bailiwick_compliance_db::{Country, Mechanism};
 use bailiwick_pii::{ClassSet, DataClass, Sensitivity};
-use bailiwick_policy::{Compiled, Decision, DenyCode, Outcome};
+use bailiwick_policy::{Compiled, Decision, DenyCode, KillSwitch, KillTarget, Outcome};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -96,5 +96,38 @@ proptest! {
         stricter.rules.push(more.replace("mode: shadow", "mode: enforce"));
         let stricter = Compiled::new(Arc::new(stricter.bundle()), database(), endpoints, facts.time_ms).unwrap();
         prop_assert!(stricter.decide(&facts).eligible.is_subset(&before.eligible), "another rule made an endpoint eligible");
+    }
+
+    #[test]
+    fn a_kill_switch_only_takes_endpoints_away(
+        parts in parts(), endpoints in endpoints(), facts in facts(),
+        which in 0..4_usize, name in "(e[0-7]|e\\*|aws|microsoft|openai|a\\*|m1|gpt-4\\.1|\\*)",
+        mechanism in proptest::sample::select(Mechanism::ALL.to_vec()),
+        scope in proptest::sample::select(vec!["/", "/acme", "/acme/retail", "/other"]),
+    ) {
+        let target = match which {
+            0 => KillTarget::Endpoint(name),
+            1 => KillTarget::Model(name),
+            2 => KillTarget::Provider(name),
+            _ => KillTarget::TransferMechanism(mechanism),
+        };
+        let switch = KillSwitch { id: "ks_1".into(), target, scope: scope.into(), reason: "why".into() };
+        let text = serde_json::to_string(&switch).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<KillSwitch>(&text).unwrap(), &switch);
+        let compile = || Compiled::new(Arc::new(parts.bundle()), database(), endpoints.clone(), facts.time_ms).unwrap();
+        let (free, stopped) = (compile(), compile().with_kill_switches(vec![switch.clone()]));
+        let (before, after) = (free.decide(&facts), stopped.decide(&facts));
+        prop_assert_eq!(&before.candidates, &after.candidates);
+        prop_assert!(after.eligible.is_subset(&before.eligible));
+        let explanation = stopped.explain(&facts, &after);
+        for (index, endpoint) in after.candidates.iter().zip(&explanation.endpoints) {
+            let hit = free.stopped_by(std::slice::from_ref(&switch), index, &facts).is_some();
+            prop_assert_eq!(after.eligible.contains(index), before.eligible.contains(index) && !hit);
+            prop_assert_eq!(endpoint.reasons.iter().any(|r| r.rule == "kill-switch:ks_1"), hit);
+            prop_assert_eq!(endpoint.eligible, endpoint.reasons.is_empty());
+        }
+        prop_assert_eq!(after.is_allowed(), !after.eligible.is_empty());
+        prop_assert_eq!(explanation.fix.is_some(), !after.is_allowed());
+        prop_assert!(stopped.digests().kill_switches.is_some() && free.digests().kill_switches.is_none());
     }
 }

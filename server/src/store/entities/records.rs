@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "records")]
 pub struct Model {
-    /// The replica that wrote it and its number among that replica's records; see [`super::super::replicas`].
+    /// The replica that wrote it and its number among that replica's records; see `store/replicas.rs`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
     /// When it was drafted.

@@ -1,0 +1,92 @@
+//! Follows the configuration in the database, whoever changes it: another server on it, or somebody by hand.
+//!
+//! The database raises a revision with every change (`store/revision.rs`). It is asked for four times a second, and a
+//! new snapshot is built when it has moved, and now and then in any case. A change in several steps may be followed
+//! step by step. A server that gets no answer for `limits.staleness_seconds` refuses requests until it does.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::time::{MissedTickBehavior, timeout};
+
+use super::App;
+use crate::snapshot::BuildError;
+use crate::store;
+
+/// How often the revision is asked for.
+const POLL: Duration = Duration::from_millis(250);
+/// How long it may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How often a snapshot is built though nothing has moved.
+const REBUILD: Duration = Duration::from_secs(30);
+
+/// Starts the task; it ends with the server.
+pub(super) fn start(app: &Arc<App>) {
+    let weak = Arc::downgrade(app);
+    let stopping = app.gateway.stopping.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(POLL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut follower = Follower { tried: None, built: Instant::now(), silent: false };
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => {
+                    let Some(app) = weak.upgrade() else { return };
+                    follower.look(&app).await;
+                }
+            }
+        }
+    });
+}
+
+struct Follower {
+    /// The revision that could not be put in force; housekeeping tries it again.
+    tried: Option<i64>,
+    built: Instant,
+    /// Whether the log was told that the database is silent.
+    silent: bool,
+}
+
+impl Follower {
+    async fn look(&mut self, app: &App) {
+        let asked = Instant::now();
+        let answer = match timeout(ANSWER, store::revision::current(&app.store)).await {
+            Ok(Ok(revision)) => self.follow(app, revision).await.map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(String::from("the database is silent")),
+        };
+        match answer {
+            Ok(()) => {
+                app.gateway.freshness.confirm(asked);
+                if std::mem::take(&mut self.silent) {
+                    tracing::info!("the configuration can be followed again");
+                }
+            }
+            Err(error) if !self.silent => {
+                self.silent = true;
+                tracing::warn!(error, "the configuration cannot be followed");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Fails where the database did not answer; a configuration that cannot be put in force was answered.
+    async fn follow(&mut self, app: &App, revision: i64) -> Result<(), BuildError> {
+        let moved = revision != app.revision.load(Ordering::Relaxed) && self.tried != Some(revision);
+        if !moved && self.built.elapsed() < REBUILD {
+            return Ok(());
+        }
+        match app.reload().await {
+            Ok(()) => self.tried = None,
+            Err(error @ BuildError::Store(_)) => return Err(error),
+            Err(error) => {
+                self.tried = Some(revision);
+                tracing::error!(%error, "what is configured now could not be put in force; what was stays");
+            }
+        }
+        self.built = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! Several servers on one database: what is changed on one is in force on all, and one that cannot ask serves nobody.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bailiwick::app::{App, Config, Listening, router, serve_on};
+use bailiwick::clock::Clock;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::acts::sql;
+use crate::app::TestApp;
+use crate::reply::{Reply, read};
+
+/// Within which a change has to be in force everywhere.
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// Another server on the database in a folder, with a folder of its own.
+struct Other {
+    app: Arc<App>,
+    url: String,
+    _listening: Listening,
+}
+
+impl Other {
+    async fn start(data: &Path, database: &Path) -> Self {
+        let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data.to_path_buf());
+        config.replica = String::from("other");
+        config.database_url = Some(format!("sqlite://{}", database.display()).into());
+        let app = App::open(config, None).await.unwrap();
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", socket.local_addr().unwrap());
+        let listening = serve_on(socket, None, router(&app, &url, None)).unwrap();
+        Self { app, url, _listening: listening }
+    }
+
+    async fn models(&self, client: &reqwest::Client, key: &str) -> Reply {
+        read(client.get(format!("{}/v1/models", self.url)).bearer_auth(key).send().await.unwrap()).await
+    }
+}
+
+/// Waits until a status is answered; for how long.
+async fn until(status: u16, other: &Other, client: &reqwest::Client, key: &str) -> Duration {
+    let began = Instant::now();
+    while other.models(client, key).await.status != status {
+        assert!(began.elapsed() < Duration::from_secs(10), "it never answers {status}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_stops_on_every_server_within_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("shared.db");
+    std::fs::File::create(&database).unwrap();
+    let data = folder.path().join("other");
+    // It only looks: on SQLite one server writes the log, and that is the one that opened it last.
+    let other = Other::start(&data, &database).await;
+    let app = TestApp::with(|config| {
+        std::fs::create_dir_all(&config.data_dir).unwrap();
+        std::fs::copy(data.join("log.key"), config.data_dir.join("log.key")).unwrap();
+        config.database_url = Some(format!("sqlite://{}", database.display()).into());
+    })
+    .await;
+    for round in 0..3 {
+        let name = format!("short-lived {round}");
+        let (id, key) = app.create_key(json!({ "scope": "/acme/research", "name": name })).await;
+        let known = until(200, &other, &app.client, &key).await;
+        assert!(known < A_SECOND, "{known:?}");
+        app.admin(Method::POST, &format!("/api/v1/keys/{id}/revoke"), None).await.is(200);
+        let stopped = until(401, &other, &app.client, &key).await;
+        assert!(stopped < A_SECOND, "{stopped:?}");
+    }
+    let order = json!({
+        "kind": "endpoint", "target": "openai-us", "reason": "incident 7",
+        "expires": chrono::DateTime::from_timestamp_millis(Clock::new().now_ms() + 3_600_000).unwrap(),
+    });
+    let stops = || !other.app.gateway.snapshot.load().policy.kill_switches().is_empty();
+    let thrown = app.admin(Method::POST, "/api/v1/kill-switches", Some(&order)).await.is(201).json();
+    let began = Instant::now();
+    while !stops() {
+        assert!(began.elapsed() < A_SECOND, "the other server knows of no kill switch");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let path = format!("/api/v1/kill-switches/{}", thrown["id"].as_str().unwrap());
+    app.admin(Method::DELETE, &path, Some(&json!({ "reason": "mended" }))).await.is(200);
+    let began = Instant::now();
+    while stops() {
+        assert!(began.elapsed() < A_SECOND, "the other server still stops");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(other);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_ask_refuses_until_it_can() {
+    let app = TestApp::with(|config| config.limits.staleness_seconds = 2.try_into().unwrap()).await;
+    app.ask("research", "assistant", "Hello").await.is(200);
+    app.get("/readyz", "").await.is(200);
+    sql(&app.data(), "ALTER TABLE revision RENAME TO hidden").await;
+    let began = Instant::now();
+    // A moment is bridged.
+    app.ask("research", "assistant", "Hello").await.is(200);
+    while app.get("/readyz", "").await.status != 503 {
+        assert!(began.elapsed() < Duration::from_secs(5), "it says that it is ready");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
+    app.forget();
+    let reply = app.ask("research", "assistant", "Hello").await.refused(503, "unavailable");
+    assert_eq!(reply.header("x-should-retry"), Some("true"));
+    app.get("/v1/models", "research").await.is(503);
+    app.post("research", "/v1/decisions:explain", &[], "{}").await.is(503);
+    assert!(app.received().is_empty());
+    sql(&app.data(), "ALTER TABLE hidden RENAME TO revision").await;
+    let began = Instant::now();
+    while app.get("/readyz", "").await.status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(2), "it does not recover");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.ask("research", "assistant", "Hello").await.is(200);
+    app.finish().await;
+}
