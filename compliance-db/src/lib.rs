@@ -33,7 +33,7 @@ pub use database::{Database, LoadError, Problem};
 pub use endpoint::{Declared, EndpointProfile};
 pub use fact::{Confidence, Evidence, EvidenceKind, Fact, FactId, FactScope, FactValue, Pattern, Predicate};
 pub use feature::{Feature, FeatureSet};
-pub use model::{Modality, ModelInfo, ModelKind, NotAPrice, PerMillion, Price, PriceVariant};
+pub use model::{LongContext, Modality, ModelInfo, ModelKind, NotAPrice, PerMillion, Price, PriceVariant};
 pub use region::{Adequacy, REGION_NAMES, UnknownRegion, expand};
 pub use resolve::Context;
 pub use resolved::{Missing, Resolved};

@@ -113,6 +113,37 @@ pub struct Price {
     /// For a million requests, whatever they hold; nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<PerMillion>,
+    /// What all tokens of a request cost that is longer than some; the same where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_context: Option<LongContext>,
+}
+
+/// Prices of requests with a long input. They hold for the whole request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    /// For requests with more input tokens than this.
+    pub above_input_tokens: u32,
+    /// For tokens of the request.
+    pub input: PerMillion,
+    /// For tokens of the request that the provider had cached; as `input` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<PerMillion>,
+    /// For tokens of the response.
+    pub output: PerMillion,
+}
+
+impl LongContext {
+    /// Whichever begins earlier, and the higher price of each kind.
+    fn max(self, other: Self) -> Self {
+        let cached = |one: Self| one.cached_input.unwrap_or(one.input);
+        Self {
+            above_input_tokens: self.above_input_tokens.min(other.above_input_tokens),
+            input: self.input.max(other.input),
+            cached_input: Some(cached(self).max(cached(other))),
+            output: self.output.max(other.output),
+        }
+    }
 }
 
 impl Price {
@@ -142,6 +173,10 @@ impl Price {
             image_output: of(|price| price.image_output, output),
             audio_output: of(|price| price.audio_output, output),
             requests: self.requests.max(other.requests),
+            long_context: match (self.long_context, other.long_context) {
+                (Some(one), Some(two)) => Some(one.max(two)),
+                (one, two) => one.or(two),
+            },
         }
     }
 }

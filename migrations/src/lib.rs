@@ -13,6 +13,7 @@
 
 use sea_orm_migration::prelude::*;
 
+mod collation;
 mod m0001_organisation;
 mod m0002_identity;
 mod m0003_audit;
@@ -40,5 +41,6 @@ impl MigratorTrait for Migrator {
 /// # Errors
 /// What the database said; a migration that fails leaves nothing of itself behind.
 pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::up(db, None).await
+    Migrator::up(db, None).await?;
+    collation::by_bytes(db).await
 }

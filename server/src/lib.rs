@@ -19,3 +19,7 @@ pub mod providers;
 pub mod router;
 pub mod snapshot;
 pub mod store;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod testing;

@@ -16,6 +16,12 @@ pub(crate) fn command(root: &Path, arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root).args(arguments);
+    free(&mut command);
+    command
+}
+
+/// Takes from a command's environment what `cargo run` put into ours; see [`command`].
+pub(crate) fn free(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let inherited = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
@@ -23,7 +29,6 @@ pub(crate) fn command(root: &Path, arguments: &[&str]) -> Command {
             command.env_remove(&name);
         }
     }
-    command
 }
 
 /// Runs a command whose output the person sees as it comes.

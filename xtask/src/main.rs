@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask start`, `test`, `bench`, `tidy` and `bundle`.
+//! The project's own tasks: `cargo xtask start`, `test`, `bench`, `tidy`, `bundle` and `postgres`.
 //!
 //! What a newcomer compiles before the first word appears is this binary alone; the console bundler and the load
 //! generator are binaries of their own, behind features, built when a task needs them.
@@ -13,6 +13,7 @@ mod bundle;
 mod cargo;
 mod context;
 mod http;
+mod postgres;
 mod start;
 mod test;
 mod tidy;
@@ -42,6 +43,8 @@ enum Task {
     Tidy,
     /// Build the console's browser bundle (WebAssembly) and print the folder it is in
     Bundle,
+    /// Run a command beside a PostgreSQL cluster of its own, such as `cargo xtask postgres cargo nextest run`
+    Postgres(postgres::Args),
     /// Measure: the stage benches, and the whole path under load beside nginx
     Bench(bench::Args),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&context, &args),
         Task::Tidy => tidy::run(&context),
         Task::Bundle => bundle::run(&context),
+        Task::Postgres(args) => postgres::run(&args),
         Task::Bench(args) => bench::run(&context, &args),
     });
     match done {

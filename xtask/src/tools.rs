@@ -1,4 +1,4 @@
-//! What the tests need besides cargo: a browser, Python and Node with the official SDKs.
+//! What the tests need besides cargo: a browser, Python and Node with the official SDKs, PostgreSQL.
 //!
 //! Each is taken from where the environment says, else from where it is installed, else, as root on a Debian-like
 //! system, installed by apt. What cannot be had is named with what would make it run.
@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::context::Context;
-use crate::{Result, cargo};
+use crate::{Result, cargo, postgres};
 
 /// The official SDKs that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
 const PYTHON_SDK: &str = "openai==3.54.0";
@@ -34,10 +34,11 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 3] = [
+pub(crate) const TOOLS: [Tool; 4] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
     Tool { name: "OpenAI SDK for Node", provide: node },
+    Tool { name: "PostgreSQL", provide: postgresql },
 ];
 
 fn chromium(_: &Context) -> std::result::Result<Variables, Missing> {
@@ -89,6 +90,10 @@ fn node(context: &Context) -> std::result::Result<Variables, Missing> {
     Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)])
 }
 
+fn postgresql(_: &Context) -> std::result::Result<Variables, Missing> {
+    Ok(vec![(postgres::BIN, postgres::programs()?)])
+}
+
 /// Installs into `folder` unless exactly this list was installed there before.
 fn provide(
     folder: &Path,
@@ -112,7 +117,7 @@ fn usable_python() -> bool {
 }
 
 /// What the environment names, if it is there.
-fn preset(variable: &str) -> Option<PathBuf> {
+pub(crate) fn preset(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists())
 }
 

@@ -103,7 +103,11 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(what) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what)
             }
-            StoreError::Unavailable(_) | StoreError::Corrupt(_) => Self::fault(
+            StoreError::Unavailable(_)
+            | StoreError::Contended(_)
+            | StoreError::Taken(_)
+            | StoreError::Address(_)
+            | StoreError::Corrupt(_) => Self::fault(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_unavailable",
                 "The database does not answer",

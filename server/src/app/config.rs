@@ -1,5 +1,6 @@
 //! `bailiwick.toml`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -21,9 +22,9 @@ pub struct Config {
     /// Where the database, the log's key and the last checkpoint are.
     #[serde(default = "data_dir")]
     pub data_dir: PathBuf,
-    /// `sqlite://…`; a file in the data directory where absent.
+    /// `postgres://…` or `sqlite://…`; a file in the data directory where absent.
     #[serde(skip_serializing)]
-    pub database_url: Option<String>,
+    pub database_url: Option<DatabaseUrl>,
     /// The folder of the policy bundle; the starter bundle where absent.
     pub bundle: Option<PathBuf>,
     /// How people reach the server: `https://bailiwick.example`. As `listen` says where absent.
@@ -42,6 +43,31 @@ pub struct Config {
     /// How providers are reached.
     #[serde(default)]
     pub upstream: UpstreamConfig,
+}
+
+/// The URL of a database. It may hold a password, so its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
 }
 
 /// Who may read `/metrics`, which names endpoints and tells how much they are used.
@@ -126,13 +152,15 @@ pub enum ConfigError {
         /// Why.
         why: std::io::Error,
     },
-    /// Its content.
-    #[error("{path}: {why}")]
+    /// Its content. The line itself is not shown: it may hold a password.
+    #[error("{path}, line {line}: {why}")]
     Content {
         /// Which.
         path: PathBuf,
-        /// Where and what, from the parser.
-        why: toml::de::Error,
+        /// Where, from 1.
+        line: usize,
+        /// What, from the parser.
+        why: String,
     },
 }
 
@@ -144,8 +172,14 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|why| ConfigError::File { path: path.to_path_buf(), why })?;
-        let mut config: Self =
-            toml::from_str(&text).map_err(|why| ConfigError::Content { path: path.to_path_buf(), why })?;
+        let mut config: Self = toml::from_str(&text).map_err(|why| {
+            let before = why.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            ConfigError::Content {
+                path: path.to_path_buf(),
+                line: before.matches('\n').count().saturating_add(1),
+                why: why.message().to_owned(),
+            }
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
@@ -209,5 +243,25 @@ mod tests {
         assert_eq!((config.limits.body_bytes, config.limits.nesting), (10, 64));
         std::fs::write(&path, "data-dir = 'd'\n").unwrap();
         assert!(Config::read(&path).unwrap_err().to_string().contains("data-dir"));
+    }
+
+    #[test]
+    fn no_error_and_no_debug_shows_the_password_of_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bailiwick.toml");
+        let secret = "s3cr3t-0f-th3-t3st";
+        let url = format!("database_url = 'postgres://u:{secret}@h/d'");
+        std::fs::write(&path, &url).unwrap();
+        let config = Config::read(&path).unwrap();
+        assert!(config.database_url.as_ref().unwrap().as_str().contains(secret));
+        let shown = format!("{config:?} {config:#?}");
+        assert!(!shown.contains(secret), "{shown}");
+        for broken in [format!("\n{url}x"), format!("\ndatabase_url = \"{secret}"), format!("\n[{url}")] {
+            std::fs::write(&path, broken).unwrap();
+            let refused = Config::read(&path).unwrap_err();
+            assert!(refused.to_string().contains("line 2"), "{refused}");
+            let shown = format!("{refused} {refused:?}");
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 }

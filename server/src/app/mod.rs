@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
+pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
@@ -43,6 +43,10 @@ use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
+
+/// How long a start waits for the server before it to be gone: PostgreSQL ends a session whose machine has vanished
+/// after about ten seconds.
+const CLAIM_WAIT: Duration = Duration::from_secs(12);
 
 /// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
 /// it is looked whether another replica is short, where there can be one.
@@ -137,12 +141,15 @@ impl App {
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         let store = match &config.database_url {
-            Some(url) => Store::open(url).await?,
+            Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
+        let shared = store.is_shared();
+        if !shared {
+            store.claim(CLAIM_WAIT).await?;
+        }
         let clock = Clock::new();
         let (duty, on_duty) = watch::channel(false);
-        let shared = store.is_shared();
         let secrets = Secrets::load(&config.data_dir)?;
         if shared {
             secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;

@@ -399,6 +399,7 @@ impl Committer {
 
     /// Reads where the log is after a failed commit; `true` where that commit is there after all.
     async fn resync(&mut self, failed: &Failed) -> Result<(End, bool), StoreError> {
+        self.store.settle_commits().await?;
         let replica = self.registered.number;
         let (end, there) = match &self.sequencer {
             None => {

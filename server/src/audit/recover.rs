@@ -58,13 +58,16 @@ pub(super) async fn open(
     // Before the head: others may go on signing and growing, and what was signed is never above what is there then.
     let stored = tree::last_checkpoint(store, log).await?;
     let beside = read_file(file)?;
-    let head = head(store, log).await.map_err(broken)?;
+    let before = head(store, log).await.map_err(broken)?;
     let last_time = replicas::last_heartbeat(store).await?.unwrap_or(0);
-    clock.raise_to(head.time_ms.max(last_time));
+    clock.raise_to(before.time_ms.max(last_time));
     let (replica, name) = match shared {
         false => replicas::register(store, replica, clock.now_ms()).await?,
         true => replicas::join(store, replica, clock.now_ms()).await?,
     };
+    // Only now: a commit of the process that ran under this name before may have been under way in the database when
+    // that process died, and has either happened by now or never will.
+    let head = head(store, log).await.map_err(broken)?;
     let end = match shared {
         false => end(store, &head, replica.number).await.map_err(broken)?,
         true => {

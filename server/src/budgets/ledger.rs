@@ -108,6 +108,9 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) accounts: ById<Account>,
     pub(super) waiting: VecDeque<Waiter>,
+    /// The budgets about which a task asks the database, and what wakes it. Not with the account: a budget that is
+    /// forgotten and declared again must not be asked about twice at once.
+    tended: ById<Arc<Notify>>,
     /// The latest time that anybody told.
     now_ms: i64,
     fenced: bool,
@@ -116,8 +119,6 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) slice: Slice,
-    /// Wakes the task that asks the database, where there is one.
-    tended: Option<Arc<Notify>>,
     /// Why the database could not be asked the last time.
     failed: Option<String>,
 }
@@ -149,9 +150,10 @@ impl Budgets {
             Some(account) if account.slice.budget.window == budget.window => {
                 account.slice.put(budget, now_ms);
             }
-            _ => {
+            Some(account) => account.slice.replace(budget, seen, now_ms),
+            None => {
                 let slice = Slice::new(budget, seen, now_ms);
-                state.accounts.insert(id, Account { slice, tended: None, failed: None });
+                state.accounts.insert(id, Account { slice, failed: None });
             }
         }
         self.shared.settle_down(state, &[id]);
@@ -201,7 +203,7 @@ impl Budgets {
                 return Err(NotReserved::Fenced);
             }
             state.now_ms = state.now_ms.max(now_ms);
-            let behind = state.waiting.iter().any(|waiter| overlaps(&waiter.chain, chain));
+            let behind = is_behind(&state, chain);
             match assess(&mut state, chain, amount, now_ms) {
                 Assessed::Refused(exhausted) => return Err(exhausted.into()),
                 Assessed::Fits(nano) if !behind => {
@@ -212,8 +214,9 @@ impl Budgets {
                 }
                 _ => {
                     let (admit, wait) = oneshot::channel();
+                    let hard = hard(&state, chain).map(|account| account.slice.budget.id).collect();
                     let chain = SmallVec::from_slice(chain);
-                    state.waiting.push_back(Waiter { chain, amount, now_ms, admit });
+                    state.waiting.push_back(Waiter { chain, hard, amount, now_ms, admit });
                     wait
                 }
             }
@@ -230,8 +233,8 @@ impl Budgets {
     fn give_up(&self, chain: &[i64], amount: Amount, now_ms: i64) -> Result<Reservation, NotReserved> {
         let mut state = self.shared.lock();
         state.waiting.retain(|waiter| !waiter.admit.is_closed());
-        let behind = state.waiting.iter().any(|waiter| overlaps(&waiter.chain, chain));
-        let free = hard(&state, chain).map(|account| account.slice.free()).min().unwrap_or(0);
+        let behind = is_behind(&state, chain);
+        let free = hard(&state, chain).map(|account| account.slice.free()).min().unwrap_or(i64::MAX);
         let done = if state.fenced {
             Err(NotReserved::Fenced)
         } else if !behind && free >= amount.least {
@@ -318,17 +321,16 @@ impl Shared {
         for id in of {
             let demand = queue::demand(&mut state, *id);
             let now_ms = state.now_ms;
-            let Some(account) = state.accounts.get_mut(id) else { continue };
-            let slice = &account.slice;
+            let Some(Account { slice, .. }) = state.accounts.get(id) else { continue };
             let hopes = demand.first > 0 && slice.hopes(demand.first, now_ms);
             if !hopes && !slice.gives_back() {
                 continue;
             }
-            match (&account.tended, &self.runtime) {
+            match (state.tended.get(id), &self.runtime) {
                 (Some(wake), _) => wake.notify_one(),
                 (None, Some(runtime)) => {
                     let wake = Arc::new(Notify::new());
-                    account.tended = Some(Arc::clone(&wake));
+                    state.tended.insert(*id, Arc::clone(&wake));
                     runtime.spawn(lessee::tend(Arc::downgrade(self), *id, wake));
                 }
                 (None, None) => {}
@@ -341,10 +343,12 @@ impl Shared {
         let mut state = self.lock();
         let demand = queue::demand(&mut state, budget);
         let (now_ms, fenced) = (state.now_ms, state.fenced);
-        let account = state.accounts.get_mut(&budget)?;
-        let ask = if fenced { None } else { account.slice.ask(demand, now_ms) };
+        let ask = match state.accounts.get_mut(&budget) {
+            Some(account) if !fenced => account.slice.ask(demand, now_ms),
+            _ => None,
+        };
         if ask.is_none() {
-            account.tended = None;
+            state.tended.remove(&budget);
         }
         ask
     }
@@ -401,7 +405,7 @@ impl Shared {
                 self.stir(state, &[budget]);
             }
             Note::Room(budget) => {
-                if let Some(wake) = state.accounts.get(&budget).and_then(|account| account.tended.as_ref()) {
+                if let Some(wake) = state.tended.get(&budget) {
                     wake.notify_one();
                 }
             }
@@ -422,6 +426,11 @@ impl Shared {
         state.waiting.clear();
         self.lost.cancel();
     }
+}
+
+/// Whether somebody waits already for a budget of the chain.
+fn is_behind(state: &State, chain: &[i64]) -> bool {
+    state.waiting.iter().any(|waiter| overlaps(&waiter.hard, chain))
 }
 
 fn hard<'a>(state: &'a State, chain: &'a [i64]) -> impl Iterator<Item = &'a Account> {

@@ -29,7 +29,7 @@ mod window;
 pub use ledger::{Budgets, Exhausted, NotReserved, Patience, Standing};
 pub use lessee::{Bus, Lessee, NoBus, Note};
 pub use limit::{TopUp, reached, read_thresholds};
-pub use price::{Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
+pub use price::{LongContext, Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
 pub use reservation::{Reservation, Settled, Settlement};
 pub use window::{Bucket, Calendar, Period, Rolling, Window};
 

@@ -13,7 +13,9 @@ use super::{Amount, Assessed};
 
 #[derive(Debug)]
 pub(super) struct Waiter {
-    pub(super) chain: SmallVec<[i64; 8]>,
+    pub(super) chain: SmallVec<[i64; 6]>,
+    /// Those of the chain that can refuse: who waits for one of them is in the way of others there, and nowhere else.
+    pub(super) hard: SmallVec<[i64; 6]>,
     pub(super) amount: Amount,
     pub(super) now_ms: i64,
     pub(super) admit: oneshot::Sender<Reservation>,
@@ -37,7 +39,7 @@ pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
         if waiter.admit.is_closed() {
             continue;
         }
-        if overlaps(&waiter.chain, &blocked) {
+        if overlaps(&waiter.hard, &blocked) {
             still.push_back(waiter);
             continue;
         }
@@ -47,7 +49,7 @@ pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
                 admitted.push((waiter.admit, reservation));
             }
             Assessed::Waits(_) => {
-                blocked.extend(waiter.chain.iter().copied());
+                blocked.extend(waiter.hard.iter().copied());
                 still.push_back(waiter);
             }
             // Dropping the sender tells the waiter.
@@ -79,7 +81,7 @@ pub(super) fn demand(state: &mut State, budget: i64) -> Demand {
     let mut demand = Demand::default();
     let mut first = None;
     for waiter in &state.waiting {
-        if waiter.admit.is_closed() || !waiter.chain.contains(&budget) {
+        if waiter.admit.is_closed() || !waiter.hard.contains(&budget) {
             continue;
         }
         demand.all = demand.all.saturating_add(waiter.amount.most);

@@ -30,6 +30,8 @@ pub(super) struct Slice {
     carried: i64,
     /// The limit stands until then, Unix milliseconds, and so does the bucket.
     until_ms: i64,
+    /// Whether `settled` has in it what an earlier process settled under this replica's number.
+    based: bool,
     /// How the budget stood when the database was last asked.
     pub(super) known: Option<Known>,
     /// Earlier buckets that count still.
@@ -59,6 +61,7 @@ struct Older {
     start_ms: i64,
     settled: i64,
     reserved: i64,
+    based: bool,
     /// The database may grant more than is in use.
     excess: bool,
 }
@@ -87,6 +90,7 @@ impl Slice {
             seen: seen.to_vec(),
             carried: 0,
             until_ms: 0,
+            based: false,
             known: None,
             older: SmallVec::new(),
             others_short: false,
@@ -109,6 +113,28 @@ impl Slice {
         self.refresh(now_ms);
     }
 
+    /// Takes over from itself under another window. What is open goes on in the bucket that it was reserved in.
+    pub(super) fn replace(&mut self, budget: Budget, seen: &[(i64, i64)], now_ms: i64) {
+        let new = Self::new(budget, seen, now_ms);
+        let old = std::mem::replace(self, new);
+        self.others_short = old.others_short;
+        self.wished = old.wished;
+        self.older = old.older;
+        self.older.push(Older {
+            start_ms: old.bucket.start_ms,
+            settled: old.settled,
+            reserved: old.reserved,
+            based: old.based,
+            excess: true,
+        });
+        // Where the two windows share a bucket it is open still.
+        if let Some(at) = self.older.iter().position(|older| older.start_ms == self.bucket.start_ms) {
+            let open = self.older.remove(at);
+            (self.settled, self.reserved, self.based) = (open.settled, open.reserved, open.based);
+        }
+        (self.unsure, self.changed) = (true, true);
+    }
+
     /// Begins the bucket that holds `now_ms` if another one is still open, and looks at the limit again where it has
     /// changed. Time handed in never goes backwards (`clock`), but a request may carry a slightly older instant than
     /// one before it: the later bucket stays.
@@ -126,6 +152,7 @@ impl Slice {
             start_ms: self.bucket.start_ms,
             settled: self.settled,
             reserved: self.reserved,
+            based: self.based,
             excess: self.budget.hard,
         });
         self.bucket = self.budget.window.bucket(now_ms);
@@ -134,7 +161,7 @@ impl Slice {
         self.seen.retain(|(start_ms, _)| *start_ms >= oldest_ms);
         (self.granted, self.settled, self.reserved) = (0, 0, 0);
         self.known = None;
-        (self.unsure, self.changed) = (false, false);
+        (self.based, self.unsure, self.changed) = (false, false, false);
         self.refresh(now_ms);
     }
 
@@ -274,7 +301,7 @@ impl Slice {
             bucket_ms: self.bucket.start_ms,
             from_ms,
             to_ms: if self.budget.window.rolls() { i64::MAX } else { from_ms },
-            first: self.known.is_none(),
+            first: !self.based,
             keep,
             need,
             want,
@@ -313,22 +340,30 @@ impl Slice {
             match self.older.iter_mut().find(|older| older.start_ms == ask.bucket_ms) {
                 Some(older) => {
                     older.excess = true;
-                    if ask.first {
+                    if ask.first && !older.based {
                         older.settled = older.settled.saturating_add(answer.settled);
+                        older.based = true;
                     }
                 }
                 None if matters => self.older.push(Older {
                     start_ms: ask.bucket_ms,
                     settled: answer.settled,
                     reserved: 0,
+                    based: true,
                     excess: true,
                 }),
                 None => {}
             }
             return;
         }
-        if ask.first && self.known.is_none() {
-            self.settled = self.settled.saturating_add(answer.settled);
+        match (ask.first, self.based) {
+            (true, false) => {
+                self.settled = self.settled.saturating_add(answer.settled);
+                self.based = true;
+            }
+            // The budget was forgotten and declared again meanwhile: this was asked by one who knew more.
+            (false, false) => return,
+            (_, true) => {}
         }
         self.carried = answer.carried;
         self.granted = answer.granted;

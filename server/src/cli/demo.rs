@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failed, Output, asked_to_end};
+use crate::app::{Config, DatabaseUrl};
 use crate::demo::{Announcement, Demo};
 
 #[derive(Debug, Args)]
@@ -16,6 +17,17 @@ pub(super) struct DemoArgs {
     /// Where to keep its data; a temporary folder, removed at the end, where absent
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// A database for it alone instead of the file in its folder. Its name is not that of a server's variable: a
+    /// demo puts its own organisation into what it is given
+    #[arg(
+        long,
+        env = "BAILIWICK_DEMO_DATABASE_URL",
+        hide = true,
+        hide_env_values = true,
+        requires = "data_dir",
+        value_name = "URL"
+    )]
+    database_url: Option<DatabaseUrl>,
 }
 
 pub(super) async fn run(args: DemoArgs, output: Output) -> Result<(), Failed> {
@@ -34,7 +46,9 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<(), Failed> {
         (None, None) => PathBuf::from("bailiwick-demo"),
     };
     let end = asked_to_end()?;
-    let demo = Demo::start(args.listen, &folder).await?;
+    let mut config = Config::at(args.listen, folder);
+    config.database_url = args.database_url;
+    let demo = Demo::start_with(config).await?;
     output.result(&demo.announcement, || text(&demo.announcement));
     end.await;
     output.note("stopping: open requests are finished and the audit log is signed");

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failed, Output, asked_to_end};
-use crate::app::{Act, App, Config, StartError, metrics_recorder, router, serve_on, write_private};
+use crate::app::{
+    Act, App, Config, DatabaseUrl, StartError, metrics_recorder, router, serve_on, write_private,
+};
 use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::store;
 
@@ -15,14 +17,18 @@ pub(super) struct ServeArgs {
     /// The configuration; defaults where absent
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The database, in place of what the configuration says: a URL with a password is better kept in the variable
+    #[arg(long, env = "BAILIWICK_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<DatabaseUrl>,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     let end = asked_to_end()?;
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => Config::read(path).map_err(StartError::from)?,
         None => Config::default(),
     };
+    config.database_url = args.database_url.or(config.database_url);
     let grace = Duration::from_secs(config.limits.shutdown_seconds);
     let tls = config.tls.clone();
     let socket = std::net::TcpListener::bind(config.listen)

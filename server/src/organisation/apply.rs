@@ -258,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_that_exists_keeps_its_secret_and_gets_the_rest_as_written() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("bailiwick.db")).await.unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
         let organisation = |key: &str| -> Organisation {
             serde_json::from_str(&format!(r#"{{"keys": [{{"scope": "/acme", "name": "app", {key}}}]}}"#))
                 .unwrap()

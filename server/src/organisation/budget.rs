@@ -234,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_budget_cannot_be_is_told_and_nothing_is_stored() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("bailiwick.db")).await.unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
         for (fields, says) in [
             (r#""limit_usd": "-5""#, "`-5` is not an amount"),
             (r#""limit_usd": "99999999999""#, "more US dollars than can be counted"),
@@ -271,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_budget_is_known_by_what_it_holds_for_and_its_window() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("bailiwick.db")).await.unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
         let text = |limit: &str| {
             format!(
                 r#"{{"model_groups": [{{"name": "frontier", "models": ["gpt-5*"]}}],

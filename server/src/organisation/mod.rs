@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, store_key};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
-pub use price::{OwnPrices, PriceChange, PriceUsd, listed};
+pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::EndpointDefinition;
-use crate::budgets::{Price, Prices, parse_markup, parse_usd};
+use crate::budgets::{LongContext, Price, Prices, parse_markup, parse_usd};
 
 /// Prices in US dollars a million tokens, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,24 @@ pub struct PriceUsd {
     /// A million requests, whatever they hold; nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,
+    /// What a request with a long input costs instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_context: Option<LongContextUsd>,
+}
+
+/// Prices of requests with a long input, for the whole request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongContextUsd {
+    /// For requests with more input tokens than this.
+    pub above_input_tokens: u64,
+    /// Input.
+    pub input: String,
+    /// Cached input; as input where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<String>,
+    /// Output.
+    pub output: String,
 }
 
 /// What is different from a day on.
@@ -76,6 +94,7 @@ impl PriceUsd {
             image_output: None,
             audio_output: None,
             requests: None,
+            long_context: None,
         }
     }
 
@@ -94,6 +113,19 @@ impl PriceUsd {
             image_output: part(&self.image_output, output)?,
             audio_output: part(&self.audio_output, output)?,
             requests: part(&self.requests, 0)?,
+            long: self.long_context.as_ref().map(LongContextUsd::read).transpose()?,
+        })
+    }
+}
+
+impl LongContextUsd {
+    fn read(&self) -> Result<LongContext, String> {
+        let input = parse_usd(&self.input)?;
+        Ok(LongContext {
+            above: self.above_input_tokens,
+            input,
+            cached_input: self.cached_input.as_deref().map_or(Ok(input), parse_usd)?,
+            output: parse_usd(&self.output)?,
         })
     }
 }
@@ -161,6 +193,12 @@ pub fn listed(price: &bailiwick_compliance_db::Price) -> Price {
         image_output: part(price.image_output, output),
         audio_output: part(price.audio_output, output),
         requests: part(price.requests, 0),
+        long: price.long_context.map(|long| LongContext {
+            above: long.above_input_tokens.into(),
+            input: long.input.nano_dollars(),
+            cached_input: part(long.cached_input, long.input.nano_dollars()),
+            output: long.output.nano_dollars(),
+        }),
     }
 }
 

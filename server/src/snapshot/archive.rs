@@ -115,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_digest_names_decides_the_same_when_recalled() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("db")).await.unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
         let source = BundleSource::starter();
         let bundle = Arc::new(Bundle::load(&source).unwrap());
         let endpoints = bundle.test_endpoints.clone();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr,
     sea_query::{ExprTrait, OnConflict},
 };
 
@@ -47,20 +47,30 @@ pub async fn list(store: &Store) -> Result<Vec<Budget>, StoreError> {
 /// one of scope, key and user;
 /// [`StoreError::Unavailable`].
 pub async fn create(store: &Store, budget: Budget) -> Result<BudgetId, StoreError> {
-    let transaction = store.begin().await?;
-    let last: Option<i64> = Entity::find()
-        .select_only()
-        .column_as(Column::Id.max(), "id")
-        .into_tuple()
-        .one(&transaction)
-        .await?
-        .flatten();
-    let id = last.unwrap_or(0).saturating_add(1);
-    let mut row = budget.into_active_model().reset_all();
-    row.id = Set(id);
-    Entity::insert(row).exec_without_returning(&transaction).await?;
-    transaction.commit().await?;
-    Ok(BudgetId(id))
+    store
+        .transaction(|transaction| {
+            let mut row = budget.clone().into_active_model().reset_all();
+            Box::pin(async move {
+                let last: Option<i64> = Entity::find()
+                    .select_only()
+                    .column_as(Column::Id.max(), "id")
+                    .into_tuple()
+                    .one(transaction)
+                    .await?
+                    .flatten();
+                let id = last.unwrap_or(0).saturating_add(1);
+                row.id = Set(id);
+                match Entity::insert(row).exec_without_returning(transaction).await {
+                    Ok(_) => Ok(BudgetId(id)),
+                    // Its id is all that is unique of a budget, so somebody else took this one just now.
+                    Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                        Err(StoreError::Contended("another budget is being created".into()))
+                    }
+                    Err(err) => Err(err.into()),
+                }
+            })
+        })
+        .await
 }
 
 /// Replaces the declaration of the budget `budget.id`; what was spent on it stays.
@@ -84,24 +94,26 @@ pub async fn update(store: &Store, budget: Budget) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
 pub async fn delete(store: &Store, id: BudgetId) -> Result<(), StoreError> {
-    let transaction = store.begin().await?;
-    budget_spend::Entity::delete_many()
-        .filter(budget_spend::Column::BudgetId.eq(id.0))
-        .exec(&transaction)
-        .await?;
-    budget_top_ups::Entity::delete_many()
-        .filter(budget_top_ups::Column::BudgetId.eq(id.0))
-        .exec(&transaction)
-        .await?;
-    budget_thresholds::Entity::delete_many()
-        .filter(budget_thresholds::Column::BudgetId.eq(id.0))
-        .exec(&transaction)
-        .await?;
-    let deleted = Entity::delete_by_id(id.0).exec(&transaction).await?;
-    if deleted.rows_affected == 0 {
-        return Err(StoreError::NotFound("budget"));
-    }
-    Ok(transaction.commit().await?)
+    store
+        .transaction(|transaction| {
+            Box::pin(async move {
+                budget_spend::Entity::delete_many()
+                    .filter(budget_spend::Column::BudgetId.eq(id.0))
+                    .exec(transaction)
+                    .await?;
+                budget_top_ups::Entity::delete_many()
+                    .filter(budget_top_ups::Column::BudgetId.eq(id.0))
+                    .exec(transaction)
+                    .await?;
+                budget_thresholds::Entity::delete_many()
+                    .filter(budget_thresholds::Column::BudgetId.eq(id.0))
+                    .exec(transaction)
+                    .await?;
+                let deleted = Entity::delete_by_id(id.0).exec(transaction).await?;
+                if deleted.rows_affected == 0 { Err(StoreError::NotFound("budget")) } else { Ok(()) }
+            })
+        })
+        .await
 }
 
 /// The settled spend of every bucket that began at or after `since_ms` (`total` windows begin at 0 and are

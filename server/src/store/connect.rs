@@ -1,20 +1,23 @@
-//! Opening the database.
+//! Opening the database, whichever it is.
 //!
-//! SQLite takes one writer at a time, so writing has a pool of one connection (waiting in order, never meeting
+//! PostgreSQL is in [`postgres`]. SQLite takes one writer at a time, so writing has a pool of one connection (waiting in order, never meeting
 //! `SQLITE_BUSY` from our own side) and reading a pool of its own, which WAL lets run beside it. Another process
 //! that holds the lock is waited for as long as the busy timeout; then the write fails and may be tried again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use super::StoreError;
+use super::postgres::{self, Address, Writer};
+use super::{StoreError, retry};
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,21 +33,43 @@ const PAGE_BYTES: u32 = 8192;
 /// same few trees; the fewer checkpoints, the fewer times these are moved.
 const CHECKPOINT_PAGES: &str = "1024";
 
-/// The database: one writer, several readers. Cheap to clone.
+/// How long the database may take to say that it is there.
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// SQLite: the one connection that writes. PostgreSQL: the pool.
     pub(super) write: DatabaseConnection,
+    /// SQLite: the connections that read. PostgreSQL: the same pool.
     pub(super) read: DatabaseConnection,
+    pub(super) backend: Backend,
+}
+
+/// What is not the same on both databases.
+#[derive(Clone, Debug)]
+pub(super) enum Backend {
+    Sqlite,
+    /// With the connection that commits records.
+    Postgres(Arc<Writer>),
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:///path/to/bailiwick.db`), creates it where it does not exist, and
-    /// brings its schema up to date.
+    /// Opens the database at `url` (`sqlite:///path/to/bailiwick.db` or `postgres://user:password@host/database`),
+    /// creates it where it is a file that does not exist, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where it cannot be opened or migrated.
+    /// [`StoreError::Address`] where the URL is none; [`StoreError::Unavailable`] where the database cannot be
+    /// opened or migrated.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_at(url, None).await
+        if !Address::is_one(url) {
+            return Self::open_at(url, None).await;
+        }
+        let address = Address::parse(url)?;
+        postgres::migrate(&address).await?;
+        let pool = postgres::open(&address).await?;
+        let backend = Backend::Postgres(Arc::new(Writer::new(address)));
+        Ok(Self { write: pool.clone(), read: pool, backend })
     }
 
     /// Opens the SQLite database in the file `path`; see [`Store::open`].
@@ -58,12 +83,41 @@ impl Store {
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
     async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
         if !url.starts_with("sqlite:") {
-            return Err(StoreError::Unavailable("the database URL must begin with `sqlite:`".into()));
+            return Err(StoreError::Address("must begin with `sqlite:` or `postgres:`".into()));
         }
         let write = connect(url, 1, Role::Write, path.clone()).await?;
         bailiwick_migrations::up(&write).await?;
         let read = connect(url, READERS, Role::Read, path).await?;
-        Ok(Self { write, read })
+        Ok(Self { write, read, backend: Backend::Sqlite })
+    }
+
+    /// Becomes the one server that writes to this database, until [`Store::close`] or the end of the process; waits
+    /// up to `wait` for another one that is about to go. On PostgreSQL nobody else can claim it then. On SQLite the
+    /// file belongs to one machine, and a second writer is noticed by the group commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] where another server does; [`StoreError::Unavailable`].
+    pub async fn claim(&self, wait: Duration) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite => Ok(()),
+            Backend::Postgres(writer) => writer.claim(wait).await,
+        }
+    }
+
+    /// Returns once nothing of an earlier commit of this server can still happen, so that what is read then is
+    /// what came of it.
+    ///
+    /// # Errors
+    /// As [`Store::claim`].
+    pub(crate) async fn settle_commits(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            // The commit had ended, one way or the other, when its error came back.
+            Backend::Sqlite => Ok(()),
+            Backend::Postgres(writer) => {
+                writer.hold().await?.keep();
+                Ok(())
+            }
+        }
     }
 
     /// Whether several servers may use the database at once.
@@ -73,6 +127,9 @@ impl Store {
 
     /// Ends every connection; what runs is waited for.
     pub async fn close(&self) {
+        if let Backend::Postgres(writer) = &self.backend {
+            writer.close().await;
+        }
         for pool in [&self.read, &self.write] {
             if let Err(err) = pool.close_by_ref().await {
                 tracing::warn!(%err, "closing the database");
@@ -85,17 +142,62 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] where it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.read.ping().await?)
+        match tokio::time::timeout(PING_TIMEOUT, self.read.ping()).await {
+            Ok(answered) => Ok(answered?),
+            Err(_) => Err(StoreError::Unavailable("it does not answer".into())),
+        }
+    }
+
+    /// Wipes what the database keeps of rows that were changed or deleted. On SQLite that is all of it: free space
+    /// is overwritten at once, and the write-ahead log here. On PostgreSQL the old rows are freed; what their
+    /// pages, its write-ahead log, its standbys and its backups still hold is for its operator to let go of.
+    pub(super) async fn wipe_leftovers(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite => {
+                self.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            }
+            Backend::Postgres(_) => {
+                // It is done sooner or later in any case, and a reader of old rows can put it off.
+                if let Err(err) = self.write.execute_unprepared("VACUUM records").await {
+                    tracing::warn!(%err, "what was destroyed is gone, but its space is not freed yet");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The database of a test's folder, of the kind that the run is on.
+    #[cfg(test)]
+    pub(crate) async fn open_in(folder: &Path) -> Result<Self, StoreError> {
+        match crate::testing::database::postgres_in(folder).await {
+            Some(url) => Self::open(&url).await,
+            None => Self::open_file(&folder.join("bailiwick.db")).await,
+        }
     }
 
     /// Runs SQL on the writing connection, to put it into a state that only the world could.
     #[cfg(test)]
     pub(crate) async fn sql(&self, statement: &str) {
-        use sea_orm::ConnectionTrait as _;
         self.write.execute_unprepared(statement).await.unwrap();
     }
 
-    /// Begins a transaction that holds the write lock from its first statement on.
+    /// Does `work` in one transaction, and again from the start where the database undid it because of another
+    /// transaction. It must be short, and change nothing outside of the database.
+    pub(super) async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync,
+    {
+        retry::contended(|| async {
+            let transaction = self.begin().await?;
+            let done = work(&transaction).await?;
+            transaction.commit().await?;
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Begins a transaction; on SQLite it holds the write lock from its first statement on.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

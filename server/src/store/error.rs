@@ -8,6 +8,18 @@ pub enum StoreError {
     /// The database cannot be reached, is locked, read-only or full: nothing was changed, and it may work later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database undid the change because of another one at the same time. Nothing was changed, and the same
+    /// again, at once, is likely to succeed.
+    #[error("the database is busy with another change: {0}")]
+    Contended(String),
+    /// Another server writes to this database.
+    #[error(
+        "another server writes to this database ({0}): stop it first, or give this one a database of its own"
+    )]
+    Taken(String),
+    /// `database_url` is none.
+    #[error("database_url {0}")]
+    Address(String),
     /// The change contradicts what is there: the name is taken, or something still refers to the row.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -22,7 +34,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying the same again later can succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Contended(_) | Self::Taken(_))
     }
 }
 
@@ -49,19 +61,15 @@ impl From<sqlx::Error> for StoreError {
 
 fn from_driver(err: &sqlx::Error) -> StoreError {
     match err {
-        sqlx::Error::Database(db) if is_constraint(db.code().as_deref()) => StoreError::Conflict(
-            if db.is_unique_violation() {
-                "it exists already"
-            } else if db.is_check_violation() {
-                "a value is not one that the column takes"
-            } else {
-                "it names something that does not exist, or something still names it"
+        sqlx::Error::Database(db) => {
+            let code = db.code();
+            let code = code.as_deref().unwrap_or_default();
+            match kind(code) {
+                Kind::Constraint => StoreError::Conflict(constraint(db.as_ref()).into()),
+                Kind::Contended => StoreError::Contended(db.message().to_owned()),
+                Kind::Damaged => StoreError::Corrupt(db.message().to_owned()),
+                Kind::Other => StoreError::Unavailable(err.to_string()),
             }
-            .into(),
-        ),
-        // SQLite's own codes for a damaged file (SQLITE_CORRUPT) and one that is no database (SQLITE_NOTADB).
-        sqlx::Error::Database(db) if matches!(primary(db.code().as_deref()), Some(11 | 26)) => {
-            StoreError::Corrupt(db.message().to_owned())
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
             StoreError::Corrupt(err.to_string())
@@ -70,13 +78,76 @@ fn from_driver(err: &sqlx::Error) -> StoreError {
     }
 }
 
-/// SQLITE_CONSTRAINT in all its kinds, or SQLSTATE class 23.
-fn is_constraint(code: Option<&str>) -> bool {
-    primary(code) == Some(19) || code.is_some_and(|code| code.len() == 5 && code.starts_with("23"))
+/// The database's own words may hold a value; these do not.
+fn constraint(db: &dyn sqlx::error::DatabaseError) -> &'static str {
+    if db.is_unique_violation() {
+        "it exists already"
+    } else if db.is_foreign_key_violation() {
+        "it names something that does not exist, or something still names it"
+    } else {
+        "a value is not one that the column takes"
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Constraint,
+    Contended,
+    Damaged,
+    Other,
+}
+
+/// What a code of the database means: a number of SQLite, or an SQLSTATE, which has five characters.
+fn kind(code: &str) -> Kind {
+    if code.len() == 5 {
+        return match code {
+            // A text that is no text, a number out of range (class 22); a constraint (class 23).
+            _ if code.starts_with("22") || code.starts_with("23") => Kind::Constraint,
+            // serialization_failure, deadlock_detected.
+            "40001" | "40P01" => Kind::Contended,
+            // data_corrupted, index_corrupted.
+            "XX001" | "XX002" => Kind::Damaged,
+            _ => Kind::Other,
+        };
+    }
+    match primary(code) {
+        // SQLITE_CONSTRAINT in all its kinds.
+        Some(19) => Kind::Constraint,
+        // A damaged file (SQLITE_CORRUPT) and one that is no database (SQLITE_NOTADB).
+        Some(11 | 26) => Kind::Damaged,
+        _ => Kind::Other,
+    }
 }
 
 /// SQLite's primary result code is the low byte of the extended one.
-fn primary(code: Option<&str>) -> Option<u32> {
-    let code = code.filter(|code| code.len() < 5)?;
+fn primary(code: &str) -> Option<u32> {
     Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_tell_what_the_caller_can_do() {
+        for (code, expected) in [
+            ("19", Kind::Constraint),
+            ("1555", Kind::Constraint),
+            ("787", Kind::Constraint),
+            ("5", Kind::Other),
+            ("13", Kind::Other),
+            ("11", Kind::Damaged),
+            ("26", Kind::Damaged),
+            ("23505", Kind::Constraint),
+            ("22021", Kind::Constraint),
+            ("40001", Kind::Contended),
+            ("40P01", Kind::Contended),
+            ("55P03", Kind::Other),
+            ("53100", Kind::Other),
+            ("57P01", Kind::Other),
+            ("XX001", Kind::Damaged),
+        ] {
+            assert_eq!(kind(code), expected, "{code}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -79,19 +79,26 @@ pub async fn rotate(
     replacement: VirtualKey,
     overlap_until_ms: i64,
 ) -> Result<(), StoreError> {
-    let transaction = store.begin().await?;
-    let old = Entity::find_by_id(id.to_owned())
-        .one(&transaction)
-        .await?
-        .ok_or(StoreError::NotFound("virtual key"))?;
-    if old.rotated_to.is_some() || old.revoked_ms.is_some() {
-        return Err(StoreError::Conflict("the key was rotated or revoked before".into()));
-    }
-    let new_id = replacement.id.clone();
-    Entity::insert(replacement.into_active_model()).exec_without_returning(&transaction).await?;
-    let mut old = old.into_active_model();
-    old.rotated_to = Set(Some(new_id));
-    old.overlap_until_ms = Set(Some(overlap_until_ms));
-    old.update(&transaction).await?;
-    Ok(transaction.commit().await?)
+    store
+        .transaction(|transaction| {
+            let (id, replacement) = (id.to_owned(), replacement.clone());
+            Box::pin(async move {
+                let old = Entity::find_by_id(id)
+                    .lock_exclusive()
+                    .one(transaction)
+                    .await?
+                    .ok_or(StoreError::NotFound("virtual key"))?;
+                if old.rotated_to.is_some() || old.revoked_ms.is_some() {
+                    return Err(StoreError::Conflict("the key was rotated or revoked before".into()));
+                }
+                let new_id = replacement.id.clone();
+                Entity::insert(replacement.into_active_model()).exec_without_returning(transaction).await?;
+                let mut old = old.into_active_model();
+                old.rotated_to = Set(Some(new_id));
+                old.overlap_until_ms = Set(Some(overlap_until_ms));
+                old.update(transaction).await?;
+                Ok(())
+            })
+        })
+        .await
 }

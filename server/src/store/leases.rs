@@ -30,10 +30,12 @@ pub(crate) async fn lease(
     epoch: i64,
     ask: &Ask,
 ) -> Result<Lease, StoreError> {
-    let transaction = store.begin().await?;
-    let leased = in_transaction(&transaction, replica, epoch, ask).await?;
-    transaction.commit().await?;
-    Ok(leased)
+    store
+        .transaction(|transaction| {
+            let ask = ask.clone();
+            Box::pin(async move { in_transaction(transaction, replica, epoch, &ask).await })
+        })
+        .await
 }
 
 async fn in_transaction(
@@ -42,7 +44,8 @@ async fn in_transaction(
     epoch: i64,
     ask: &Ask,
 ) -> Result<Lease, StoreError> {
-    let budget = budgets::Entity::find_by_id(ask.budget).lock(LockType::Update).one(transaction).await?;
+    // Not the stronger lock: a commit that books on the budget would wait for it.
+    let budget = budgets::Entity::find_by_id(ask.budget).lock(LockType::NoKeyUpdate).one(transaction).await?;
     let Some(budget) = budget else { return Ok(Lease::Gone) };
     if epoch_of(transaction, replica, LockType::KeyShare).await? != Some(epoch) {
         return Ok(Lease::Fenced);
@@ -56,7 +59,10 @@ async fn in_transaction(
     let live = live(transaction, replica).await?;
     let rows = rows(transaction, ask).await?;
     let answer = divide(ask, replica.get(), &budget, &rows, live);
-    for Kept { bucket_ms, in_use, .. } in &ask.older {
+    let mut older: Vec<&Kept> = ask.older.iter().collect();
+    // The order in which a commit books.
+    older.sort_unstable_by_key(|kept| kept.bucket_ms);
+    for Kept { bucket_ms, in_use, .. } in older {
         let there = |row: &Row| row.replica == replica.get() && row.bucket_ms == *bucket_ms;
         if rows.iter().any(|row| there(row) && row.granted != *in_use) {
             budget_spend::Entity::update_many()
@@ -162,20 +168,28 @@ pub(crate) async fn short(store: &Store, replica: ReplicaNumber) -> Result<Vec<i
 /// one that it was raised to so that nobody could commit or lease under the one before. Nothing changes, and the
 /// answer is `false`, where it has another one: then somebody else does this, or the replica runs again.
 pub(crate) async fn reclaim(store: &Store, replica: ReplicaNumber, epoch: i64) -> Result<bool, StoreError> {
+    store
+        .transaction(|transaction| Box::pin(async move { reclaim_in(transaction, replica, epoch).await }))
+        .await
+}
+
+async fn reclaim_in(
+    transaction: &DatabaseTransaction,
+    replica: ReplicaNumber,
+    epoch: i64,
+) -> Result<bool, StoreError> {
     use budget_spend::Column as C;
-    let transaction = store.begin().await?;
-    let ours = epoch_of(&transaction, replica, LockType::Update).await? == Some(epoch);
-    if ours {
-        budget_spend::Entity::update_many()
-            .col_expr(C::GrantedNano, Expr::col(C::SettledNano))
-            .col_expr(C::ShortNano, Expr::value(0_i64))
-            .filter(C::Replica.eq(replica.get()))
-            .filter(Expr::col(C::GrantedNano).gt(Expr::col(C::SettledNano)).or(C::ShortNano.gt(0)))
-            .exec(&transaction)
-            .await?;
+    if epoch_of(transaction, replica, LockType::Update).await? != Some(epoch) {
+        return Ok(false);
     }
-    transaction.commit().await?;
-    Ok(ours)
+    budget_spend::Entity::update_many()
+        .col_expr(C::GrantedNano, Expr::col(C::SettledNano))
+        .col_expr(C::ShortNano, Expr::value(0_i64))
+        .filter(C::Replica.eq(replica.get()))
+        .filter(Expr::col(C::GrantedNano).gt(Expr::col(C::SettledNano)).or(C::ShortNano.gt(0)))
+        .exec(transaction)
+        .await?;
+    Ok(true)
 }
 
 /// What is granted and settled of a budget, row by row.

@@ -1,8 +1,9 @@
 //! The database: sea-orm entities and the queries over them, a file a resource. No other module knows SQL.
 //!
 //! Every function returns [`StoreError`], which says what the caller can do: try again, choose another name,
-//! tell that there is no such thing, or call a person. Reads run on the read pool and may be a moment behind a
-//! write that has not returned yet; writes run one after the other.
+//! tell that there is no such thing, or call a person. A read may be a moment behind a write that has not
+//! returned yet. On SQLite writes run one after the other, on PostgreSQL beside one another: what reads and then
+//! writes does so in one transaction, with the rows locked that it read.
 
 pub mod budgets;
 pub(crate) mod commit;
@@ -16,8 +17,10 @@ pub mod kill_switches;
 pub(crate) mod leases;
 pub mod model_groups;
 pub mod people;
+mod postgres;
 pub(crate) mod records;
 pub(crate) mod replicas;
+mod retry;
 pub mod revision;
 pub(crate) mod runs;
 pub mod scopes;

@@ -76,8 +76,13 @@ pub async fn erase(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreErro
 }
 
 async fn change_and_end_sessions(store: &Store, change: ActiveModel, now_ms: i64) -> Result<(), StoreError> {
-    let transaction = store.begin().await?;
-    let person = change.update(&transaction).await?;
-    sessions::end_all_of(&transaction, &person.id, now_ms).await?;
-    Ok(transaction.commit().await?)
+    store
+        .transaction(|transaction| {
+            let change = change.clone();
+            Box::pin(async move {
+                let person = change.update(transaction).await?;
+                sessions::end_all_of(transaction, &person.id, now_ms).await
+            })
+        })
+        .await
 }

@@ -213,7 +213,7 @@ async fn within(
 const DESTROY_PAGE: u64 = 32;
 
 /// Destroys the sections called one of `names` of the leaves `from..to`, except in records of the kind `spare`.
-/// Returns how many there were. The database's own leftovers (free space, write-ahead log) are wiped too.
+/// Returns how many there were. The database's own leftovers are wiped as far as [`Store::wipe_leftovers`] can.
 pub(crate) async fn destroy_sections(
     store: &Store,
     from: u64,
@@ -223,24 +223,45 @@ pub(crate) async fn destroy_sections(
 ) -> Result<u64, StoreError> {
     let (mut next, mut destroyed) = (from, 0_u64);
     while next < to {
-        let transaction = store.begin().await?;
-        let page = in_range(&transaction, next, to.min(next.saturating_add(DESTROY_PAGE))).await?;
-        next = next.saturating_add(DESTROY_PAGE);
-        for (_, row) in page.into_iter().filter(|(_, row)| row.kind != spare) {
-            let mut kept = sections::unpack(&row.sections)?;
-            let before = kept.len();
-            kept.retain(|section| !names.iter().any(|name| *name == section.name));
-            if kept.len() == before {
-                continue;
-            }
-            destroyed =
-                destroyed.saturating_add(u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0));
-            let change =
-                ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
-            Entity::update(change).exec_without_returning(&transaction).await?;
-        }
-        transaction.commit().await?;
+        let end = to.min(next.saturating_add(DESTROY_PAGE));
+        let page = store.transaction(|transaction| {
+            let (names, spare) = (names.to_vec(), spare.to_owned());
+            Box::pin(async move { destroy_page(transaction, next, end, &names, &spare).await })
+        });
+        destroyed = destroyed.saturating_add(page.await?);
+        next = end;
     }
-    store.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    store.wipe_leftovers().await?;
+    Ok(destroyed)
+}
+
+/// How many sections the records of the leaves `from..to` lost.
+async fn destroy_page(
+    db: &impl ConnectionTrait,
+    from: u64,
+    to: u64,
+    names: &[String],
+    spare: &str,
+) -> Result<u64, StoreError> {
+    let spans = runs::spans(db, from, to).await?;
+    if spans.is_empty() {
+        return Ok(0);
+    }
+    // Two that destroy at the same time must each see what the other has left.
+    let page = Entity::find().filter(runs::within(&spans)).lock_exclusive().all(db).await?;
+    let mut destroyed = 0_u64;
+    for row in page.into_iter().filter(|row| row.kind != spare) {
+        let mut kept = sections::unpack(&row.sections)?;
+        let before = kept.len();
+        kept.retain(|section| !names.iter().any(|name| *name == section.name));
+        if kept.len() == before {
+            continue;
+        }
+        let count = u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0);
+        destroyed = destroyed.saturating_add(count);
+        let change =
+            ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
+        Entity::update(change).exec_without_returning(db).await?;
+    }
     Ok(destroyed)
 }

@@ -5,7 +5,7 @@
 
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, SqlErr,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
@@ -71,41 +71,42 @@ pub(crate) async fn register(
     name: &str,
     now_ms: i64,
 ) -> Result<(Registered, String), StoreError> {
-    let transaction = store.begin().await?;
-    let known = replicas::Entity::find()
-        .filter(replicas::Column::Name.eq(name))
-        .lock_exclusive()
-        .one(&transaction)
-        .await?;
-    let row = match known {
-        Some(mut row) => {
-            row.epoch = row.epoch.saturating_add(1);
-            row.state = State::Live;
-            row.seen_ms = now_ms;
-            row.heartbeat_ms = Ord::max(row.heartbeat_ms, now_ms);
-            let change = row.clone().into_active_model().reset_all();
-            replicas::Entity::update(change).exec_without_returning(&transaction).await?;
-            row
-        }
-        None => add(&transaction, |_| name.to_owned(), now_ms).await?,
-    };
-    transaction.commit().await?;
-    registered(row)
+    let row = store.transaction(|transaction| {
+        let name = name.to_owned();
+        Box::pin(async move { next_epoch(transaction, name, now_ms).await })
+    });
+    registered(row.await?)
+}
+
+async fn next_epoch(
+    db: &impl ConnectionTrait,
+    name: String,
+    now_ms: i64,
+) -> Result<replicas::Model, StoreError> {
+    let known = replicas::Entity::find().filter(replicas::Column::Name.eq(&name)).lock_exclusive().one(db);
+    let Some(mut row) = known.await? else { return add(db, |_| name, now_ms).await };
+    row.epoch = row.epoch.saturating_add(1);
+    row.state = State::Live;
+    row.seen_ms = now_ms;
+    row.heartbeat_ms = Ord::max(row.heartbeat_ms, now_ms);
+    let change = row.clone().into_active_model().reset_all();
+    replicas::Entity::update(change).exec_without_returning(db).await?;
+    Ok(row)
 }
 
 /// Registers one replica more among several. Each start is a new replica with a name of its own: what an earlier
 /// process left open is booked by whoever leads, and never by two.
 pub(crate) async fn join(store: &Store, name: &str, now_ms: i64) -> Result<(Registered, String), StoreError> {
-    let transaction = store.begin().await?;
-    // Two that join at once must not take the same number: the second one fails and is tried again.
-    let row = add(&transaction, |number| format!("{name}.{number}"), now_ms).await?;
-    transaction.commit().await?;
-    registered(row)
+    let row = store.transaction(|transaction| {
+        let name = name.to_owned();
+        Box::pin(async move { add(transaction, |number| format!("{name}.{number}"), now_ms).await })
+    });
+    registered(row.await?)
 }
 
 async fn add(
     db: &impl ConnectionTrait,
-    name: impl FnOnce(i64) -> String,
+    name: impl FnOnce(i64) -> String + Send,
     now_ms: i64,
 ) -> Result<replicas::Model, StoreError> {
     let last = replicas::Entity::find().order_by_desc(replicas::Column::Number).one(db).await?;
@@ -124,7 +125,14 @@ async fn add(
         settled_to: 0,
     };
     let new = row.clone().into_active_model().reset_all();
-    replicas::Entity::insert(new).exec_without_returning(db).await?;
+    match replicas::Entity::insert(new).exec_without_returning(db).await {
+        Ok(_) => {}
+        // Two that join at once must not take the same number.
+        Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            return Err(StoreError::Contended("another replica is being given a number".into()));
+        }
+        Err(err) => return Err(err.into()),
+    }
     replicas::Entity::update_many()
         .col_expr(replicas::Column::SeenMs, now(db))
         .filter(replicas::Column::Number.eq(number))

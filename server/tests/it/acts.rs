@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::app::TestApp;
 use crate::books::{Record, read_export};
 use crate::process::DemoProcess;
+use crate::support::database;
 
 /// Each act's first record, and the results of its ends.
 fn acts(records: &[Record]) -> BTreeMap<String, (&Record, Vec<&str>)> {
@@ -34,12 +35,36 @@ fn acts(records: &[Record]) -> BTreeMap<String, (&Record, Vec<&str>)> {
 }
 
 pub(crate) async fn sql(data: &Path, statement: &str) {
+    if let Some(url) = database::postgres_in(data.parent().unwrap()).await {
+        return database::run(&url, statement).await;
+    }
     let url = format!("sqlite://{}", data.join("bailiwick.db").display());
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1);
     let connection = sea_orm::Database::connect(options).await.unwrap();
     connection.execute_unprepared(statement).await.unwrap();
     connection.close().await.unwrap();
+}
+
+/// The log takes no records where this holds; the rest of the database can be written.
+async fn shut(data: &Path, when: &str) {
+    let statement = if database::on_postgres() {
+        format!(
+            "CREATE FUNCTION shut() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN IF {when} THEN RAISE EXCEPTION 'shut' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$; \
+             CREATE TRIGGER shut BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION shut()"
+        )
+    } else {
+        format!(
+            "CREATE TRIGGER shut BEFORE INSERT ON records WHEN {when} BEGIN SELECT RAISE(ABORT, 'shut'); END"
+        )
+    };
+    sql(data, &statement).await;
+}
+
+async fn open_again(data: &Path) {
+    sql(data, if database::on_postgres() { "DROP TRIGGER shut ON records" } else { "DROP TRIGGER shut" })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,8 +74,7 @@ async fn what_the_log_refuses_does_not_happen() {
     let keys = || async { app.admin(Method::GET, "/api/v1/keys", None).await.is(200).json() };
     let before = keys().await;
     let data = app.data();
-    // The rest of the database can be written.
-    sql(&data, "CREATE TRIGGER shut BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'shut'); END").await;
+    shut(&data, "true").await;
     let new = json!({ "scope": "/acme/research", "name": "new", "budget_usd": "1" });
     let scope = json!({ "scopes": [{ "path": "/acme/other" }] });
     let refused = [
@@ -68,7 +92,7 @@ async fn what_the_log_refuses_does_not_happen() {
     assert!(signed_in.status().is_server_error() && signed_in.headers().get("set-cookie").is_none());
     // A key that should have been revoked does nothing meanwhile: no request is served without its record.
     app.ask(&key, "gpt-4.1", "x").await.refused(503, "audit_unavailable");
-    sql(&data, "DROP TRIGGER shut").await;
+    open_again(&data).await;
 
     assert_eq!(keys().await, before);
     assert!(store::scopes::get(&app.app().store, "/acme/other").await.is_err());
@@ -88,15 +112,12 @@ async fn an_act_whose_end_is_refused_stands_and_is_ended_later() {
     let app = TestApp::start().await;
     let (id, key) = app.create_key(json!({ "scope": "/acme/research", "name": "gone" })).await;
     let data = app.data();
-    let shut = format!(
-        "CREATE TRIGGER shut BEFORE INSERT ON records WHEN EXISTS (SELECT 1 FROM virtual_keys WHERE id = '{id}' \
-         AND revoked_ms IS NOT NULL) BEGIN SELECT RAISE(ABORT, 'shut'); END"
-    );
-    sql(&data, &shut).await;
+    let revoked = format!("EXISTS (SELECT 1 FROM virtual_keys WHERE id = '{id}' AND revoked_ms IS NOT NULL)");
+    shut(&data, &revoked).await;
     let revoked = app.admin(Method::POST, &format!("/api/v1/keys/{id}/revoke"), None).await.is(200).json();
     assert!(revoked["revoked_ms"].is_i64(), "{revoked}");
     app.ask(&key, "gpt-4.1", "x").await.refused(401, "invalid_api_key");
-    sql(&data, "DROP TRIGGER shut").await;
+    open_again(&data).await;
     let began = Instant::now();
     loop {
         let records = app.records().await;
@@ -147,7 +168,7 @@ async fn kill_nine_leaves_no_act_without_its_record() {
     let data = folder.path().join("data");
     let mut interrupted = 0;
     for round in 0..4 {
-        let demo = DemoProcess::start(&data);
+        let demo = DemoProcess::start(&data).await;
         let done = Arc::new(AtomicU64::new(0));
         let workers = administer(&demo, &done);
         while done.load(Ordering::Relaxed) < 5 + round {
@@ -157,7 +178,8 @@ async fn kill_nine_leaves_no_act_without_its_record() {
         for worker in workers {
             worker.await.unwrap();
         }
-        let config = Config::at("127.0.0.1:0".parse().unwrap(), data.clone());
+        let mut config = Config::at("127.0.0.1:0".parse().unwrap(), data.clone());
+        config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
         let app = App::open(config, None).await.unwrap();
         let audit = &app.gateway.audit;
         let (export, _) = audit.export(ExportRequest::default(), Vec::new()).await.unwrap();

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::books::{Record, check_books, read_export};
 use crate::reply::{Reply, read};
+use crate::support::database;
 
 /// How long anything that settles by itself may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -87,6 +88,7 @@ impl TestApp {
         prepare();
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
+        config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
         change(&mut config);
         let demo = Box::pin(Demo::start_with(config)).await.unwrap();
         let client = reqwest::Client::builder()
@@ -319,6 +321,10 @@ impl TestApp {
         }
         let panics = PANICS.lock().unwrap().clone();
         assert!(panics.is_empty(), "{panics:?}");
+        let url = self.app().config.database_url.clone();
+        if let Some(password) = url.as_ref().and_then(|url| database::password_of(url.as_str())) {
+            assert!(!logs().contains(password), "the database's password was logged");
+        }
         self.demo.take().unwrap().stop().await;
         self.folder.take().unwrap()
     }
@@ -337,8 +343,18 @@ pub(crate) fn message(model: &str, text: &str) -> Value {
     json!({ "model": model, "messages": [{ "role": "user", "content": text }] })
 }
 
+/// The files below a folder, and the tables of the database that belongs to it, that hold these bytes.
+pub(crate) async fn stored(folder: &Path, needle: &str) -> Vec<String> {
+    let mut found: Vec<String> =
+        files_with(folder, needle).iter().map(|path| path.display().to_string()).collect();
+    if let Some(url) = database::postgres_in(folder).await {
+        found.extend(database::tables_with(&url, needle).await);
+    }
+    found
+}
+
 /// Whether a file below a folder holds these bytes, and which.
-pub(crate) fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
+fn files_with(folder: &Path, needle: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -136,9 +136,11 @@ async fn starts_stops_and_policies_are_recorded() {
     let rules = std::fs::read_dir(bundle.join("rules")).unwrap().next().unwrap().unwrap().path();
     let text = std::fs::read_to_string(&rules).unwrap();
     std::fs::write(&rules, format!("{text}\n# Ours.\n")).unwrap();
+    let url = crate::support::database::postgres_in(folder.path()).await;
     let open = |bundle: Option<std::path::PathBuf>| {
         let mut config =
             bailiwick::app::Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("data"));
+        config.database_url = url.clone().map(Into::into);
         config.bundle = bundle;
         bailiwick::app::App::open(config, None)
     };

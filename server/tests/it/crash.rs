@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::app::message;
 use crate::books::{check_books, read_export};
 use crate::process::{DemoProcess, run};
+use crate::support::database;
 
 /// Eight clients that ask without a pause until the server is gone; how many were answered.
 async fn load(demo: &DemoProcess, answered: &Arc<AtomicU64>) -> Vec<tokio::task::JoinHandle<()>> {
@@ -53,7 +54,8 @@ async fn under_load(demo: &DemoProcess, least: u64) -> Vec<tokio::task::JoinHand
 
 /// Opens the folder as the next start would and looks at everything; how many attempts had no outcome before that.
 async fn inspect(data: &Path) -> usize {
-    let config = Config::at("127.0.0.1:0".parse().unwrap(), data.to_path_buf());
+    let mut config = Config::at("127.0.0.1:0".parse().unwrap(), data.to_path_buf());
+    config.database_url = database::postgres_in(data.parent().unwrap()).await.map(Into::into);
     let app = App::open(config, None).await.unwrap();
     let mut export = Vec::new();
     let audit = &app.gateway.audit;
@@ -83,7 +85,7 @@ async fn kill_nine_under_load_loses_nothing() {
     let data = folder.path().join("data");
     let mut booked = 0;
     for round in 0..3 {
-        let demo = DemoProcess::start(&data);
+        let demo = DemoProcess::start(&data).await;
         let workers = under_load(&demo, 40 + 30 * round).await;
         demo.kill();
         for worker in workers {
@@ -95,7 +97,7 @@ async fn kill_nine_under_load_loses_nothing() {
     }
     assert!(booked > 0, "three kills under load and no attempt was under way");
     // And the demo itself starts on it again.
-    let demo = DemoProcess::start(&data);
+    let demo = DemoProcess::start(&data).await;
     assert_eq!(demo.terminate(), Some(0));
 }
 
@@ -103,7 +105,7 @@ async fn kill_nine_under_load_loses_nothing() {
 async fn asked_to_end_under_load_it_settles_everything() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let demo = DemoProcess::start(&data);
+    let demo = DemoProcess::start(&data).await;
     let workers = under_load(&demo, 40).await;
     let metrics = reqwest::get(format!("{}/metrics", demo.url())).await.unwrap().text().await.unwrap();
     for name in ["bailiwick_overhead_seconds", "bailiwick_commit_wait_seconds", "bailiwick_attempts_total"] {
@@ -121,7 +123,7 @@ async fn asked_to_end_under_load_it_settles_everything() {
 #[test]
 fn a_second_server_is_kept_out_of_the_data_directory() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = DemoProcess::start(folder.path());
+    let mut demo = DemoProcess::start_with(folder.path(), None);
     let words = ["demo", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
     let refused = run(&words, None, "").is(1);
     assert!(refused.err.contains("another server has it open"), "{}", refused.err);
@@ -131,5 +133,5 @@ fn a_second_server_is_kept_out_of_the_data_directory() {
     demo.child.kill().unwrap();
     demo.child.wait().unwrap();
     // A process that was killed keeps nobody out.
-    DemoProcess::start(folder.path());
+    DemoProcess::start_with(folder.path(), None);
 }

@@ -1,5 +1,5 @@
 //! A disk that is full, and one that turns read-only, under the real binary: nothing is served that cannot be recorded,
-//! nothing is lost, and what can recover by itself does.
+//! nothing is lost, and what can recover by itself does. The database is a file here: another machine's disk is not ours.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -161,7 +161,7 @@ async fn a_full_disk_refuses_until_there_is_room_again() {
     else {
         return;
     };
-    let demo = DemoProcess::start(&disk.0.join("data"));
+    let demo = DemoProcess::start_with(&disk.0.join("data"), None);
     let client = Client::new(&demo);
     client.chat("research", "gpt-4.1").await.is(200);
     for _ in 0..2 {
@@ -188,7 +188,7 @@ async fn a_disk_that_turns_read_only_refuses_and_the_next_start_goes_on() {
     let at = folder.path().join("disk");
     let Some(disk) = Disk::mount(&at, &["-o", "loop", &image]) else { return };
     let data = at.join("data");
-    let demo = DemoProcess::start(&data);
+    let demo = DemoProcess::start_with(&data, None);
     let client = Client::new(&demo);
     client.chat("research", "gpt-4.1").await.is(200);
     // As the kernel does where a disk fails.
@@ -211,7 +211,7 @@ async fn a_disk_that_turns_read_only_refuses_and_the_next_start_goes_on() {
     drop(disk);
 
     let Some(_disk) = Disk::mount(&at, &["-o", "loop", &image]) else { panic!("it was mounted before") };
-    let demo = DemoProcess::start(&data);
+    let demo = DemoProcess::start_with(&data, None);
     let client = Client::new(&demo);
     client.open_again().await;
     client.verify(folder.path()).await;

@@ -185,7 +185,7 @@ async fn a_model_that_nobody_serves_is_in_no_record() {
     let reply = app.ask(&key, "gpt-4.1", "x").await.refused(404, "model_not_found");
     assert_eq!(app.records_of(&reply.decision()).await[0].sections["facts"]["model"], "gpt-4.1");
     let folder = app.finish().await;
-    assert_eq!(crate::app::files_with(folder.path(), "Anna Schmidt"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(crate::app::stored(folder.path(), "Anna Schmidt").await, Vec::<String>::new());
 }
 
 /// What `fix` offers is what `GET /v1/models` lists.

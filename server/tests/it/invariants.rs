@@ -11,7 +11,7 @@ use bailiwick::gateway::record::read_facts;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, files_with, logs, message, metrics};
+use crate::app::{TestApp, logs, message, metrics, stored};
 
 /// Values that occur nowhere else in this binary.
 const VALUES: [&str; 8] = [
@@ -82,10 +82,10 @@ async fn a_redacted_value_is_in_no_byte_anywhere() {
     let folder = app.finish().await;
     for value in VALUES {
         assert!(memchr::memmem::find(&export, value.as_bytes()).is_none(), "{value} is in the log");
-        assert_eq!(files_with(folder.path(), value), Vec::<std::path::PathBuf>::new(), "{value}");
+        assert_eq!(stored(folder.path(), value).await, Vec::<String>::new(), "{value}");
     }
     assert!(
-        !files_with(folder.path(), "eu-personal-data-is-tokenised").is_empty(),
+        !stored(folder.path(), "eu-personal-data-is-tokenised").await.is_empty(),
         "the search looks into the database"
     );
 }
@@ -127,7 +127,7 @@ async fn names_of_people_are_in_no_record_and_can_be_asked_for() {
         for bytes in [&page, &export] {
             assert!(memchr::memmem::find(bytes, name.as_bytes()).is_none(), "{name}");
         }
-        assert_eq!(files_with(folder.path(), name), Vec::<std::path::PathBuf>::new(), "{name}");
+        assert_eq!(stored(folder.path(), name).await, Vec::<String>::new(), "{name}");
     }
 }
 
@@ -193,11 +193,17 @@ async fn request_headers_reach_a_provider_only_by_allow_list() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_leaves_before_its_record_is_durable() {
     let app = TestApp::start().await;
-    let mut options =
-        sea_orm::ConnectOptions::new(format!("sqlite://{}", app.data().join("bailiwick.db").display()));
-    options.max_connections(1).min_connections(1);
+    let url = app.app().config.database_url.as_ref().map(|url| url.as_str().to_owned());
+    let lock = match url {
+        Some(_) => "BEGIN; SELECT * FROM tree_head FOR UPDATE",
+        None => "BEGIN IMMEDIATE",
+    };
+    let mut options = sea_orm::ConnectOptions::new(
+        url.unwrap_or_else(|| format!("sqlite://{}", app.data().join("bailiwick.db").display())),
+    );
+    options.max_connections(1).min_connections(1).test_before_acquire(false);
     let other = sea_orm::Database::connect(options).await.unwrap();
-    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    other.execute_unprepared(lock).await.unwrap();
     let asked = [
         app.ask("support", "assistant", "x"),
         app.ask("clinic", "assistant", "x"),

@@ -30,5 +30,7 @@ mod replicas;
 mod reply;
 mod sdk;
 mod streaming;
+#[path = "../support/mod.rs"]
+mod support;
 mod tls;
 mod tokens;

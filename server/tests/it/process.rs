@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::database;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_bailiwick");
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -56,8 +58,18 @@ pub(crate) struct DemoProcess {
 }
 
 impl DemoProcess {
-    pub(crate) fn start(data: &Path) -> Self {
-        let mut child = Command::new(BINARY)
+    /// Starts it with the database of the folder that `data` is in.
+    pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, database::postgres_in(data.parent().unwrap()).await)
+    }
+
+    /// Starts it with this database, or with the file in its own folder.
+    pub(crate) fn start_with(data: &Path, database_url: Option<String>) -> Self {
+        let mut command = Command::new(BINARY);
+        if let Some(url) = database_url {
+            command.env("BAILIWICK_DEMO_DATABASE_URL", url);
+        }
+        let mut child = command
             .args(["demo", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .stdin(Stdio::null())

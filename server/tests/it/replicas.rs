@@ -28,7 +28,7 @@ impl Other {
     async fn start(data: &Path, database: &Path) -> Self {
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data.to_path_buf());
         config.replica = String::from("other");
-        config.database_url = Some(format!("sqlite://{}", database.display()));
+        config.database_url = Some(format!("sqlite://{}", database.display()).into());
         let app = App::open(config, None).await.unwrap();
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
@@ -62,7 +62,7 @@ async fn a_revoked_key_stops_on_every_server_within_a_second() {
     let app = TestApp::with(|config| {
         std::fs::create_dir_all(&config.data_dir).unwrap();
         std::fs::copy(data.join("log.key"), config.data_dir.join("log.key")).unwrap();
-        config.database_url = Some(format!("sqlite://{}", database.display()));
+        config.database_url = Some(format!("sqlite://{}", database.display()).into());
     })
     .await;
     for round in 0..3 {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 impl Args {
     fn wants(&self, step: &str) -> bool {
         match &self.filter {
-            Some(_) => ["tools", "bundle", "tests"].contains(&step),
+            Some(_) => ["tools", "bundle", "tests", "postgres"].contains(&step),
             None => self.only.is_empty() || self.only.iter().any(|name| name == step),
         }
     }
@@ -61,12 +61,13 @@ impl Found {
 type Step = fn(&Context, &Args, &mut Found) -> Outcome;
 
 /// The steps, in order.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", steps::format),
     ("tidy", steps::tidy),
     ("bundle", steps::bundle),
     ("lints", steps::lints),
     ("tests", steps::tests),
+    ("postgres", steps::tests_on_postgres),
     ("doctests", steps::doctests),
     ("docs", steps::docs),
     ("deny", steps::deny),

@@ -5,10 +5,15 @@ use std::process::Command;
 use super::report::{Outcome, Report};
 use super::{Args, Found};
 use crate::context::Context;
-use crate::{bundle as browser, cargo, tidy as rules, tools as provision};
+use crate::{bundle as browser, cargo, postgres, tidy as rules, tools as provision};
 
 /// The load generator is tested with the rest.
 const LOAD: &str = "xtask/bench";
+
+/// The modules whose unit tests touch the database.
+const UNITS: [&str; 5] = ["store::", "audit::", "budgets::", "organisation::", "snapshot::"];
+/// These, and the integration tests, as nextest selects them.
+const ON_POSTGRES: &str = "package(bailiwick) & (binary(it) | (kind(lib) & test(/^(store|audit|budgets|organisation|snapshot)::/)))";
 
 pub(super) fn format(context: &Context, _: &Args, _: &mut Found) -> Outcome {
     cargo::run(&mut cargo::command(&context.root, &["fmt", "--all", "--check"])).into()
@@ -99,6 +104,47 @@ pub(super) fn tests(context: &Context, args: &Args, found: &mut Found) -> Outcom
         Ok(()) => Outcome::Passed(runner.to_owned()),
         Err(reason) => Outcome::Failed(reason),
     }
+}
+
+/// What touches the database once more, on the other one.
+pub(super) fn tests_on_postgres(context: &Context, args: &Args, found: &mut Found) -> Outcome {
+    let Some((_, bin)) = found.variables.iter().find(|(name, _)| *name == postgres::BIN) else {
+        return Outcome::Skipped {
+            reason: "the tests ran on SQLite alone: there is no PostgreSQL here".to_owned(),
+            fix: "see the row `PostgreSQL`".to_owned(),
+        };
+    };
+    let cluster = match postgres::Cluster::start(bin) {
+        Ok(cluster) => cluster,
+        Err(reason) => return Outcome::Failed(reason),
+    };
+    // The packages and features of the step before: what that built is what runs.
+    let commands = if has_nextest(context) {
+        let mut command = cargo::command(
+            &context.root,
+            &["nextest", "run", "--workspace", "--no-fail-fast", "--features", LOAD, "--no-tests", "pass"],
+        );
+        command.args(["-E", ON_POSTGRES]).args(&args.filter);
+        vec![command]
+    } else {
+        let base = ["test", "--workspace", "--no-fail-fast", "--features", LOAD];
+        let mut units = cargo::command(&context.root, &base);
+        units.args(["--lib", "--"]);
+        match &args.filter {
+            Some(filter) => units.arg(filter),
+            None => units.args(UNITS),
+        };
+        let mut whole = cargo::command(&context.root, &base);
+        whole.args(["--test", "it"]).args(&args.filter);
+        vec![units, whole]
+    };
+    for mut command in commands {
+        with_environment(&mut command, args, found);
+        if let Err(reason) = cargo::run(command.env(postgres::URL, &cluster.url)) {
+            return Outcome::Failed(reason);
+        }
+    }
+    Outcome::Passed("the store, the log and the whole server".to_owned())
 }
 
 /// nextest leaves the examples in the documentation out; `cargo test` has run them already.

@@ -1,5 +1,8 @@
 //! A database that refuses, and one that was changed behind the server's back.
 
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+
 use super::*;
 
 /// Appends fail while `refuse` holds and succeed again after `allow`, and nothing is lost or doubled.
@@ -27,37 +30,88 @@ async fn refused_meanwhile(log: TestLog, refuse: &str, allow: &str) {
     assert_eq!(log.audit.decisions(&DecisionFilter::default(), None, 100).await.unwrap().len(), 4);
 }
 
+/// Makes every commit fail as PostgreSQL would with this SQLSTATE.
+fn raise(code: &str) -> String {
+    format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
+         BEGIN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{code}'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON records EXECUTE FUNCTION refuse()"
+    )
+}
+
+const RAISE_NO_MORE: &str = "DROP TRIGGER refuse ON records";
+
 #[tokio::test]
 async fn a_read_only_database_refuses_until_it_is_writable_again() {
     let log = TestLog::new().await;
+    if database::on_postgres() {
+        return refused_meanwhile(log, &raise("25006"), RAISE_NO_MORE).await;
+    }
     refused_meanwhile(log, "PRAGMA query_only = on", "PRAGMA query_only = off").await;
 }
 
 #[tokio::test]
 async fn a_full_database_refuses_until_there_is_room_again() {
     let log = TestLog::new().await;
+    if database::on_postgres() {
+        return refused_meanwhile(log, &raise("53100"), RAISE_NO_MORE).await;
+    }
     // SQLite takes the present size where that is more, so the next page is one too many.
     refused_meanwhile(log, "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000").await;
 }
 
+/// Holds a lock that every commit needs, on a connection of its own.
+enum Locker {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Locker {
+    async fn lock(log: &TestLog) -> Self {
+        if let Some(url) = database::postgres_in(log.folder.path()).await {
+            let mut other = PgConnection::connect(&url).await.unwrap();
+            other.execute("BEGIN; SELECT * FROM tree_head FOR UPDATE").await.unwrap();
+            return Self::Postgres(other);
+        }
+        let file = log.folder.path().join(FILE);
+        let mut other = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        Self::Sqlite(other)
+    }
+
+    async fn unlock(self) {
+        match self {
+            Self::Sqlite(mut other) => {
+                other.execute("ROLLBACK").await.unwrap();
+                other.close().await.unwrap();
+            }
+            Self::Postgres(mut other) => {
+                other.execute("ROLLBACK").await.unwrap();
+                other.close().await.unwrap();
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_another_process_locks_refuses_until_it_is_free() {
-    use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
     let log = TestLog::new().await;
     log.audit.append(attempt("d1")).await.unwrap();
-    let mut other = SqliteConnectOptions::new().filename(log.database()).connect().await.unwrap();
-    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let other = Locker::lock(&log).await;
     let began = tokio::time::Instant::now();
     let refused = log.audit.append(attempt("d2")).await;
     assert!(matches!(refused, Err(AuditUnavailable::Database { .. })), "{refused:?}");
     assert!(began.elapsed() < std::time::Duration::from_secs(10));
-    other.execute("ROLLBACK").await.unwrap();
-    other.close().await.unwrap();
+    other.unlock().await;
     assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, Some(1));
 }
 
 #[tokio::test]
 async fn a_second_writer_is_noticed_and_the_log_stays_shut() {
+    if database::on_postgres() {
+        // There, it does not come to be one: `lost::a_second_server_is_refused`.
+        return;
+    }
     let log = TestLog::new().await;
     log.audit.append(attempt("d1")).await.unwrap();
     let clock = Clock::new();
@@ -72,6 +126,21 @@ async fn a_second_writer_is_noticed_and_the_log_stays_shut() {
     other_store.close().await;
 }
 
+/// What SQLite says, as PostgreSQL says it.
+fn dialect(statement: &str) -> String {
+    if !database::on_postgres() {
+        return statement.to_owned();
+    }
+    statement
+        .replace("1 << 40", "1::int8 << 40")
+        .replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+        .replace("zeroblob(8)", "decode(repeat('00', 8), 'hex')")
+        .replace(
+            "CAST(replace(CAST(leaf_bytes AS TEXT), '/acme', '/acne') AS BLOB)",
+            "convert_to(replace(convert_from(leaf_bytes, 'UTF8'), '/acme', '/acne'), 'UTF8')",
+        )
+}
+
 /// Why a log of 600 leaves does not open after `statement`.
 async fn refusal(statement: &str) -> String {
     let log = TestLog::new().await;
@@ -80,9 +149,8 @@ async fn refusal(statement: &str) -> String {
         async move { audit.append(attempt(&format!("d{at}"))).await.unwrap() }
     });
     futures::future::join_all(appends).await;
-    let database = log.database();
     let folder = log.stop().await;
-    sql(&database, statement).await;
+    sql(folder.path(), &dialect(statement)).await;
     match TestLog::reopen(folder).await {
         Ok(_) => panic!("opened after {statement}"),
         Err(AuditOpenError::Broken(why)) => why,
@@ -128,18 +196,48 @@ async fn a_changed_database_is_not_opened() {
     }
 }
 
+/// A copy of a database that nobody has open.
+enum Copy {
+    File(std::path::PathBuf),
+    Database(String),
+}
+
+impl Copy {
+    async fn of(folder: &Path) -> Self {
+        if let Some(url) = database::postgres_in(folder).await {
+            let name = database::name_of(&url);
+            database::administer(&format!("CREATE DATABASE {name}_copy TEMPLATE {name}")).await;
+            return Self::Database(format!("{name}_copy"));
+        }
+        let copy = folder.join("copy.db");
+        std::fs::copy(folder.join(FILE), &copy).unwrap();
+        Self::File(copy)
+    }
+
+    async fn put_back(self, folder: &Path) {
+        match self {
+            Self::File(copy) => std::fs::copy(copy, folder.join(FILE)).map(drop).unwrap(),
+            Self::Database(copy) => {
+                let url = database::postgres_in(folder).await.unwrap();
+                let name = database::name_of(&url);
+                // Not dropped: that waits for all of the cluster's pages to be written.
+                database::administer(&format!("ALTER DATABASE {name} RENAME TO {name}_new")).await;
+                database::administer(&format!("ALTER DATABASE {copy} RENAME TO {name}")).await;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_old_copy_of_the_database_is_not_opened() {
     let log = TestLog::new().await;
     log.audit.append(attempt("d1")).await.unwrap();
-    let database = log.database();
     let folder = log.stop().await;
-    let copy = folder.path().join("copy.db");
-    std::fs::copy(&database, &copy).unwrap();
+    let copy = Copy::of(folder.path()).await;
     let log = TestLog::reopen(folder).await.unwrap();
     log.audit.append(attempt("d2")).await.unwrap();
     let folder = log.stop().await;
-    std::fs::copy(&copy, &database).unwrap();
+    copy.put_back(folder.path()).await;
     let refusal = TestLog::reopen(folder).await.map(|_| ()).unwrap_err().to_string();
     assert!(refusal.contains("beside the key signs 2 leaves, and the database holds 1"), "{refusal}");
 }

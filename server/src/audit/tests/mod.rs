@@ -4,6 +4,7 @@ mod broken;
 mod crash;
 mod durable;
 mod load;
+mod lost;
 mod prove;
 mod replicas;
 
@@ -16,6 +17,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::budgets::{self, Budget};
 use crate::store::scopes;
+use crate::testing::database;
+
+/// The database's file, where it is one.
+const FILE: &str = "bailiwick.db";
 
 /// A log in a folder of its own.
 struct TestLog {
@@ -43,11 +48,6 @@ impl TestLog {
         self.folder
     }
 
-    /// Runs SQL that the store would never run, on a connection of its own.
-    fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("bailiwick.db")
-    }
-
     /// A scope with a budget.
     async fn budget(&self) -> BudgetId {
         scopes::put(&self.store, "/", serde_json::json!({}), 0).await.unwrap();
@@ -70,7 +70,7 @@ impl TestLog {
 }
 
 async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenError> {
-    let store = Store::open_file(&folder.join("bailiwick.db")).await?;
+    let store = Store::open_in(folder).await?;
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
         replica: "r1".into(),
@@ -82,9 +82,13 @@ async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenE
     Ok((store, audit))
 }
 
-async fn sql(database: &Path, statements: &str) {
+/// Runs SQL that the store would never run, on a connection of its own.
+async fn sql(folder: &Path, statements: &str) {
     use sea_orm::ConnectionTrait as _;
-    let url = format!("sqlite://{}", database.display());
+    if let Some(url) = database::postgres_in(folder).await {
+        return database::run(&url, statements).await;
+    }
+    let url = format!("sqlite://{}", folder.join(FILE).display());
     let db = sea_orm::Database::connect(url).await.unwrap();
     db.execute_unprepared(statements).await.unwrap();
     db.close().await.unwrap();

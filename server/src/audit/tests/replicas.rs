@@ -12,7 +12,7 @@ struct Replica {
 }
 
 async fn replica(folder: &Path, name: &str) -> Replica {
-    let store = Store::open_file(&folder.join("bailiwick.db")).await.unwrap();
+    let store = Store::open_in(folder).await.unwrap();
     let (duty, on_duty) = watch::channel(false);
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
@@ -103,7 +103,7 @@ async fn a_record_that_was_removed_before_it_was_sequenced_stops_the_sequencer()
     let folder = TempDir::new().unwrap();
     let a = replica(folder.path(), "a").await;
     a.write("d", 3).await;
-    sql(&folder.path().join("bailiwick.db"), "DELETE FROM records WHERE id = (1 << 40) + 2").await;
+    sql(folder.path(), "DELETE FROM records WHERE id = 1099511627778").await;
     let refused = a.audit.checkpoint().await.unwrap_err().to_string();
     assert!(refused.contains("record number 2 of replica 1 is missing"), "{refused}");
 }
@@ -124,20 +124,12 @@ async fn a_silent_replica_is_stopped_once_and_what_it_left_open_is_found() {
     assert!((0..60_000).contains(&seen.silent_ms), "{seen:?}");
     assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "it was just seen");
 
-    sql(
-        &folder.path().join("bailiwick.db"),
-        "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1",
-    )
-    .await;
+    sql(folder.path(), "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1").await;
     let seen = peer(replicas::peers(&b.store).await.unwrap()).unwrap();
     assert!(seen.silent_ms >= 60_000);
     assert!(replicas::beat(&a.store, a.audit.replica()).await.unwrap());
     assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "it was seen again meanwhile");
-    sql(
-        &folder.path().join("bailiwick.db"),
-        "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1",
-    )
-    .await;
+    sql(folder.path(), "UPDATE replicas SET seen_ms = seen_ms - 60000 WHERE number = 1").await;
     assert!(replicas::fence(&b.store, seen, 60_000).await.unwrap());
     assert!(!replicas::fence(&b.store, seen, 60_000).await.unwrap(), "somebody did that already");
 

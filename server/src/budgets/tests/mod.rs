@@ -92,7 +92,7 @@ impl Shared {
 }
 
 async fn open(folder: &Path) -> Store {
-    Store::open_file(&folder.join("bailiwick.db")).await.unwrap()
+    Store::open_in(folder).await.unwrap()
 }
 
 const PATIENCE: Patience =

@@ -297,3 +297,49 @@ async fn a_budget_that_is_deleted_holds_nobody() {
     assert_eq!(rows(&shared.store, 1).await.iter().map(|(_, settled)| settled).sum::<i64>(), 50);
     budgets.reserve(&[1, 2], 50, NOW).await.unwrap().release();
 }
+
+#[tokio::test]
+async fn another_window_and_a_budget_declared_again_lose_nothing_that_is_held() {
+    let shared = Shared::new(&[(1, 100, true)], Window::Total).await;
+    let replica = Replica::new(&shared, "r0", PATIENCE, Arc::new(NoBus)).await;
+    replica.call(&[1], Amount::exactly(10), 10).await.unwrap();
+    let held = replica.budgets.reserve(&[1], 60, NOW).await.unwrap();
+    // The same bucket under another window: what was spent and is held counts on.
+    let mut row = store::budgets::get(&shared.store, BudgetId(1)).await.unwrap();
+    row.window = String::from("day");
+    store::budgets::update(&shared.store, row.clone()).await.unwrap();
+    replica.budgets.put(Budget::new(1, Window::DAY, 100), &[], NOW);
+    let today = replica.budgets.reserve(&[1], 100, NOW).await.unwrap();
+    today.release();
+    row.window = String::from("total");
+    store::budgets::update(&shared.store, row).await.unwrap();
+    replica.budgets.put(Budget::new(1, Window::Total, 100), &[], NOW);
+    assert!(replica.budgets.reserve(&[1], 31, NOW).await.is_err());
+    replica.budgets.reserve(&[1], 30, NOW).await.unwrap().release();
+    held.settle(60).durable();
+    assert_eq!(standing(&replica.budgets, 1), (70, 0));
+    // Forgotten and declared again: what is in the database counts.
+    let book = Settled { budget: 1, window_start_ms: 0, cost_nano: 60 };
+    replica.lessee.book(&[book]).await.unwrap();
+    replica.budgets.keep_only(&[].into());
+    replica.budgets.reserve(&[1], 1_000, NOW).await.unwrap().release();
+    replica.budgets.put(Budget::new(1, Window::Total, 100), &[], NOW);
+    assert!(replica.budgets.reserve(&[1], 31, NOW).await.is_err());
+    replica.budgets.reserve(&[1], 30, NOW).await.unwrap().release();
+}
+
+#[tokio::test]
+async fn who_waits_is_in_nobodys_way_on_a_soft_budget() {
+    let (_shared, budgets) = budgets(&[(1, 100, false), (2, 100, true)]).await;
+    let held = budgets.reserve(&[1, 2], 100, NOW).await.unwrap();
+    let waiting = tokio::spawn({
+        let budgets = budgets.clone();
+        async move { budgets.reserve(&[1, 2], 50, NOW).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let started = std::time::Instant::now();
+    budgets.reserve(&[1], 50, NOW).await.unwrap().release();
+    assert!(started.elapsed() < Duration::from_millis(100));
+    held.release();
+    waiting.await.unwrap().unwrap().release();
+}

@@ -1,126 +1,31 @@
-//! The group commit: everything that one batch of the audit log makes durable, in one transaction.
+//! The group commit on SQLite.
 //!
-//! This is the one write that every request waits for, so it speaks to the driver directly: sea-orm would copy
-//! every value once more, and statements that differ in their number of rows are kept prepared per number. An
-//! exchange with the driver's thread costs more than what it does there, so the usual batch is one.
+//! It speaks to the driver directly, because sea-orm would copy every value once more, and statements that differ
+//! in their number of rows are kept prepared per number. An exchange with the driver's thread costs more than
+//! what it does there, so the usual batch is one.
 
 use std::sync::{Arc, OnceLock};
 
+use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sea_orm::sqlx::{self, Arguments as _, Sqlite, query, query_with};
 
-use super::budgets::BudgetId;
-use super::decisions::DecisionRow;
-use super::replicas::ReplicaNumber;
-use super::runs::Run;
-use super::tree::to_i64;
-use super::{Store, StoreError};
+use super::{Batch, NewCheckpoint, NewRecord, NewSpend, NewTile, TreeStep, moved_away};
+use crate::store::StoreError;
+use crate::store::decisions::DecisionRow;
+use crate::store::replicas::ReplicaNumber;
+use crate::store::runs::Run;
+use crate::store::tree::to_i64;
 
 /// Most rows of one INSERT: each number of rows is a statement that stays prepared.
 const ROWS: usize = 32;
 
-/// A record in its place.
-#[derive(Debug)]
-pub(crate) struct NewRecord {
-    pub(crate) replica_sequence: u64,
-    pub(crate) time_ms: i64,
-    pub(crate) kind: &'static str,
-    pub(crate) scope: Option<String>,
-    pub(crate) decision: Option<String>,
-    pub(crate) leaf_bytes: Vec<u8>,
-    pub(crate) leaf_hash: [u8; 32],
-    pub(crate) sections: Vec<u8>,
-    pub(crate) index_update: Option<Vec<u8>>,
-}
-
-/// A tile that became complete.
-#[derive(Debug)]
-pub(crate) struct NewTile {
-    pub(crate) level: u8,
-    pub(crate) position: u64,
-    /// On level 0: the earliest and the latest time of its records.
-    pub(crate) times: Option<(i64, i64)>,
-    pub(crate) hashes: Vec<u8>,
-    pub(crate) root: [u8; 32],
-}
-
-/// Spend of one budget in one bucket of its window, by the replica that it was granted to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NewSpend {
-    pub(crate) budget: BudgetId,
-    pub(crate) window_start_ms: i64,
-    pub(crate) replica: ReplicaNumber,
-    pub(crate) delta_nano: i64,
-}
-
-/// A checkpoint, and the earlier one that it makes superfluous.
-#[derive(Debug, Clone)]
-pub(crate) struct NewCheckpoint {
-    pub(crate) size: u64,
-    pub(crate) note: String,
-    pub(crate) time_ms: i64,
-    pub(crate) replaces: Option<u64>,
-}
-
-/// What one transaction makes durable.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) replica: ReplicaNumber,
-    /// The epoch that the replica runs in; the commit fails unless it still does.
-    pub(crate) epoch: i64,
-    pub(crate) time_ms: i64,
-    pub(crate) indexed_to: u64,
-    pub(crate) settled_to: u64,
-    pub(crate) records: Vec<NewRecord>,
-    pub(crate) spend: Vec<NewSpend>,
-    /// Rows of the list of decisions, each with the sequence of the record that last changed it.
-    pub(crate) decisions: Vec<(u64, DecisionRow)>,
-    /// How the tree grows, where the replica is its own sequencer.
-    pub(crate) tree: Option<TreeStep>,
-}
-
-/// How the tree grows.
-#[derive(Debug)]
-pub(crate) struct TreeStep {
-    pub(crate) log: Arc<str>,
-    /// The head that the step was built on; the commit fails unless it still stands.
-    pub(crate) old_frontier: Vec<u8>,
-    pub(crate) old_size: u64,
-    pub(crate) new_frontier: Vec<u8>,
-    pub(crate) new_size: u64,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) tiles: Vec<NewTile>,
-    pub(crate) checkpoint: Option<NewCheckpoint>,
-}
-
-impl TreeStep {
-    /// From the head `old_frontier` on.
-    pub(crate) fn new(log: &Arc<str>, old_size: u64, old_frontier: Vec<u8>) -> Self {
-        Self {
-            log: Arc::clone(log),
-            old_frontier,
-            old_size,
-            new_frontier: Vec::new(),
-            new_size: old_size,
-            runs: Vec::new(),
-            tiles: Vec::new(),
-            checkpoint: None,
-        }
-    }
-
-    /// Whether it is no more than a new head.
-    fn is_plain(&self) -> bool {
-        self.runs.is_empty() && self.tiles.is_empty() && self.checkpoint.is_none()
-    }
-}
-
-/// Makes `batch` durable as a whole. On an error nothing of it is, unless the error came from COMMIT itself:
-/// then the head tells.
-pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
-    let mut connection = store.write.get_sqlite_connection_pool().acquire().await?;
+/// As [`super::commit`].
+pub(super) async fn commit(write: &DatabaseConnection, batch: Batch) -> Result<(), StoreError> {
+    let mut connection = write.get_sqlite_connection_pool().acquire().await?;
     // Not the driver's transaction: where SQLite has already rolled back by itself (a full disk does that), the
     // driver's ROLLBACK fails, and from then on it believes itself inside a transaction for ever.
-    if let Err(err) = write(&mut connection, batch).await {
+    if let Err(err) = write_batch(&mut connection, batch).await {
         if let Err(rollback) = query("ROLLBACK").execute(&mut *connection).await {
             tracing::debug!(err = %rollback, "there was nothing left to roll back");
         }
@@ -129,7 +34,7 @@ pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError
     Ok(())
 }
 
-async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
+async fn write_batch(connection: &mut SqliteConnection, mut batch: Batch) -> Result<(), StoreError> {
     let first = batch.records.drain(..batch.records.len().min(ROWS)).collect();
     let rest = !(batch.records.is_empty()
         && batch.decisions.is_empty()
@@ -197,11 +102,7 @@ async fn begin(
     // All rows, not the first: the driver stops at the statement whose rows nobody takes.
     match query_with(sql.as_str(), args).fetch_all(connection).await.map_err(StoreError::from) {
         Ok(moved) if moved.len() == moves => Ok(()),
-        Ok(_) | Err(StoreError::Conflict(_)) => Err(StoreError::Conflict(
-            "the head of the audit log is not where this server left it: another server writes to this \
-             database, or it was changed or restored while the server ran"
-                .into(),
-        )),
+        Ok(_) | Err(StoreError::Conflict(_)) => Err(moved_away()),
         Err(err) => Err(err),
     }
 }

@@ -1,0 +1,95 @@
+//! The database of a test: a file in the test's folder, or, where the run is one on PostgreSQL, a database of its
+//! own in the cluster that the run has started.
+
+#![allow(dead_code, reason = "each of the test binaries uses a part of this")]
+
+use std::path::Path;
+
+use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, query_scalar};
+
+/// The URL of the cluster, with a user who may create databases.
+const CLUSTER: &str = "BAILIWICK_TEST_POSTGRES";
+/// Where a folder's database is kept, so that a test that opens its folder again finds what it left.
+const FILE: &str = "database_url";
+
+/// Whether this run is one on PostgreSQL.
+pub(crate) fn on_postgres() -> bool {
+    cluster().is_some()
+}
+
+fn cluster() -> Option<String> {
+    std::env::var(CLUSTER).ok().filter(|url| !url.is_empty())
+}
+
+/// The URL of the folder's PostgreSQL database, which is created the first time; none where the run is on SQLite.
+pub(crate) async fn postgres_in(folder: &Path) -> Option<String> {
+    let cluster = cluster()?;
+    let file = folder.join(FILE);
+    if let Ok(url) = std::fs::read_to_string(&file) {
+        return Some(url);
+    }
+    let name = format!("t{}", hex::encode(random()));
+    administer(&format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    let url = with_database(&cluster, &name);
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(&file, &url).unwrap();
+    Some(url)
+}
+
+/// Runs a statement in the cluster, outside of any test's database.
+pub(crate) async fn administer(statement: &str) {
+    run(&cluster().expect("a run on PostgreSQL"), statement).await;
+}
+
+/// Runs statements in the database at `url`, on a connection of their own.
+pub(crate) async fn run(url: &str, statements: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// The tables of the database at `url` in which a row holds `needle`, be it in a text or in bytes.
+pub(crate) async fn tables_with(url: &str, needle: &str) -> Vec<String> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let tables: Vec<String> =
+        query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {table} AS r WHERE position($1 IN r::text) > 0 OR position($2 IN r::text) > 0)"
+        );
+        let holds: bool = query_scalar(AssertSqlSafe(sql))
+            .bind(needle)
+            .bind(hex::encode(needle))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        found.extend(holds.then_some(table));
+    }
+    connection.close().await.unwrap();
+    found
+}
+
+/// The password in `url`.
+pub(crate) fn password_of(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split_once('@')?.0.split_once(':').map(|(_, password)| password)
+}
+
+/// The name of the database in `url`.
+pub(crate) fn name_of(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1
+}
+
+/// `url` with another database.
+pub(crate) fn with_database(url: &str, name: &str) -> String {
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+fn random() -> [u8; 8] {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}

@@ -1,0 +1,3 @@
+//! What unit tests and integration tests share.
+
+pub(crate) mod database;
