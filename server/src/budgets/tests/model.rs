@@ -62,6 +62,8 @@ struct Database {
     epochs: Vec<i64>,
     /// Attempts without an outcome: replica, id, bucket, worst case.
     attempts: Vec<(usize, u64, i64, i64)>,
+    /// The last ask told of a bucket that is over, in which more is in use than was granted: a call cost more.
+    told_of_more: bool,
 }
 
 #[derive(Debug)]
@@ -126,8 +128,10 @@ impl Database {
             })
             .collect();
         let answer = divide(ask, replica as i64, &self.budget, &rows, self.epochs.len() as u32);
+        self.told_of_more = false;
         for kept in &ask.older {
             if let Some(cell) = self.cells.get_mut(&(kept.bucket_ms, replica)) {
+                self.told_of_more |= kept.in_use > cell.granted.max(cell.settled);
                 (cell.granted, cell.short) = (kept.in_use, 0);
             }
         }
@@ -160,6 +164,7 @@ impl World {
             cells: BTreeMap::new(),
             epochs: vec![1; skews.len()],
             attempts: Vec::new(),
+            told_of_more: false,
         };
         let replica = |skew_ms: &i64| Replica {
             epoch: 1,
@@ -351,7 +356,8 @@ impl World {
             Step::Commit(_) | Step::Reclaim(_) | Step::Restart(_) => true,
             Step::Execute(of) => match &self.replicas[*of].flight {
                 Some(Flight { ask, answer: Some(Some(answer)) }) => {
-                    answer.granted <= ask.keep + if ask.first { answer.settled } else { 0 }
+                    self.database.told_of_more
+                        || answer.granted <= ask.keep + if ask.first { answer.settled } else { 0 }
                 }
                 _ => false,
             },
