@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
+use crate::keys::Networks;
 
 /// The server's configuration. What it governs (scopes, endpoints, budgets, keys) is not here but in the database, and
 /// rules are in the policy bundle.
@@ -37,6 +38,9 @@ pub struct Config {
     /// Who may read `/metrics`.
     #[serde(default)]
     pub metrics: MetricsAccess,
+    /// Proxies whose `x-forwarded-for` tells a client's address.
+    #[serde(default)]
+    pub trusted_proxies: Networks,
     /// Limits on what clients send.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -205,6 +209,7 @@ impl Config {
             replica: replica(),
             tls: None,
             metrics: MetricsAccess::default(),
+            trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
         }
