@@ -103,6 +103,7 @@ impl Code {
                 "ask those who own the policy; the decision's id is what they need"
             }
             Self::Forbidden => "ask those who give out roles for this scope",
+            Self::NetworkNotAllowed => "use the key from a network that it allows, or have that widened",
             Self::BudgetExceeded => "wait for the budget's next window, or ask its owner to raise it",
             Self::RateLimited => "send fewer requests, or try again after the time in `retry-after`",
             Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
