@@ -152,7 +152,8 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let explained = dry_run::explain(&routed.decided, order, &redacted);
     let mut body = serde_json::json!({ "allowed": allowed, "decision": explained });
     if let (Some(refusal), Some(body)) = (refusal, body.as_object_mut()) {
-        body.insert(String::from("refusal"), openai_error(&refusal)["error"].take());
+        let told = openai_error(&refusal).get_mut("error").map(serde_json::Value::take);
+        body.insert(String::from("refusal"), told.unwrap_or_default());
     }
     Ok(json(StatusCode::OK, &body))
 }
