@@ -98,6 +98,7 @@ pub(super) async fn list(
         .budgets
         .standings(now_ms)
         .into_iter()
+        .filter(|standing| !standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             bailiwick_policy::scope::covers(&actor.scope, &scope_of(&app, row)?).then(|| {

@@ -40,6 +40,7 @@ use crate::audit::{Audit, AuditConfig, AuditOpenError};
 use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
+use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -52,7 +53,7 @@ const CLAIM_WAIT: Duration = Duration::from_secs(12);
 /// it is looked whether another replica is short, where there can be one.
 fn budget_patience(shared: bool) -> Patience {
     let look = if shared { Duration::from_millis(250) } else { Duration::from_secs(86_400) };
-    Patience { wait: Duration::from_secs(5), waiters: 1_000, look }
+    Patience { wait: Duration::from_secs(5), limit_wait: Duration::from_secs(1), waiters: 1_000, look }
 }
 
 /// Why the server could not start. The text tells what to change.
@@ -176,6 +177,10 @@ impl App {
         lessee.begin().await?;
         let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
         let fenced = budgets.lost().clone();
+        organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
+            what: String::from("the rate limits of keys cannot be stored"),
+            why: error.to_string(),
+        })?;
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {

@@ -18,7 +18,7 @@ use super::metrics;
 use super::record::{self, Attempted, RecordError, Salts, section};
 use super::timeline::{Mark, Timeline};
 use crate::audit::{Audit, Booking, BudgetId, Entry};
-use crate::budgets::Settlement;
+use crate::budgets::{Cost, Settlement};
 use crate::providers::{UpstreamFailure, Usage};
 
 /// How an attempt ended.
@@ -94,6 +94,20 @@ impl UsageSection {
             source: String::from("reservation"),
             doubts: vec![String::from("missing")],
             ..Self::default()
+        }
+    }
+}
+
+impl UsageSection {
+    /// The true count of tokens, where it is known.
+    fn tokens(&self) -> Option<i64> {
+        match self.source.as_str() {
+            "reported" => {
+                let tokens = self.input_tokens.saturating_add(self.output_tokens);
+                Some(i64::try_from(tokens).unwrap_or(i64::MAX))
+            }
+            "never_ran" => Some(0),
+            _ => None,
         }
     }
 }
@@ -185,7 +199,8 @@ pub fn book<'a>(
     timeline: &Timeline,
 ) -> Outcome<'a> {
     let usage = cost(&funded, ending);
-    let settled = funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0)));
+    let cost = Cost { nano: usage.cost_nano.unwrap_or(0), tokens: usage.tokens() };
+    let settled = funded.reservation.take().map(|held| held.settle_for(cost));
     let now_ms = gateway.clock.now_ms();
     let place = attempted.candidate.place;
     match &ending.failure {

@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use bailiwick_policy::scope;
 use serde::Serialize;
 
-use super::{EndpointDefinition, KeyDefinition, Organisation, budget, key_problems, key_row};
+use super::{
+    EndpointDefinition, KeyDefinition, KeySettings, Organisation, budget, key_problems, key_row, own_limit,
+};
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
 use crate::store::{self, Store, StoreError};
@@ -74,6 +76,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
     }
     let mut ids = HashMap::new();
     let existing = store::keys::list(store).await?;
+    let mut limits = store::budgets::list(store).await?;
     for definition in &organisation.keys {
         let known = existing.iter().find(|key| {
             key.scope == definition.scope
@@ -83,6 +86,9 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         });
         if let Some(known) = known {
             change_key(store, known, definition).await?;
+            let line = known.settings.get("line").and_then(serde_json::Value::as_str).unwrap_or(&known.id);
+            let own = definition.settings.requests_per_minute;
+            budget::store_own_limit(store, line, own, &mut limits, now_ms).await?;
             ids.insert(definition.name.as_str(), known.id.clone());
             continue;
         }
@@ -104,13 +110,33 @@ pub async fn create_key(
     now_ms: i64,
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
-    store::keys::create(store, key_row(&key, definition, now_ms)?).await?;
+    let own = definition.settings.requests_per_minute.map(|limit| own_limit(key.id(), limit, now_ms));
+    let own = own.transpose().map_err(|what| ApplyError::Invalid(vec![what]))?;
+    let row = key_row(&key, definition, now_ms)?;
+    store::keys::create_all(store, vec![(row, own.into_iter().collect())]).await?;
     Ok(CreatedKey {
         id: key.id().to_owned(),
         scope: definition.scope.clone(),
         name: definition.name.clone(),
         key: key.reveal(),
     })
+}
+
+/// Sees that every key that says `requests_per_minute` has the limit that this is: one that was declared by an earlier
+/// version has none yet.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn own_limits(store: &Store, now_ms: i64) -> Result<(), ApplyError> {
+    let mut limits = store::budgets::list(store).await?;
+    for key in store::keys::list(store).await? {
+        let Ok(settings) = serde_json::from_value::<KeySettings>(key.settings) else { continue };
+        if key.revoked_ms.is_none() && key.rotated_to.is_none() && settings.requests_per_minute.is_some() {
+            let line = settings.line.as_deref().unwrap_or(&key.id);
+            budget::store_own_limit(store, line, settings.requests_per_minute, &mut limits, now_ms).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a key that exists what is declared. It keeps its secret and its place in a line of rotations.
@@ -140,7 +166,8 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
         .map(|scope| scope.path.as_str())
         .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
         .chain(organisation.keys.iter().map(|key| key.scope.as_str()))
-        .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()));
+        .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()))
+        .chain(organisation.limits.iter().filter_map(|limit| limit.scope.as_deref()));
     for path in named {
         wanted.extend(scope::ancestors(path));
     }
@@ -168,7 +195,8 @@ fn check(organisation: &Organisation) -> Vec<String> {
     organisation.scopes.iter().for_each(|scope| path(&scope.path));
     organisation.endpoints.iter().for_each(|endpoint| path(&endpoint.scope));
     organisation.keys.iter().for_each(|key| path(&key.scope));
-    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(path);
+    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(&mut path);
+    organisation.limits.iter().filter_map(|limit| limit.scope.as_deref()).for_each(path);
 
     problems.extend(organisation.scopes.iter().flat_map(|scope| scope.declarations.problems()));
     for endpoint in &organisation.endpoints {

@@ -59,6 +59,14 @@ async fn in_transaction(
     let live = live(transaction, replica).await?;
     let rows = rows(transaction, ask).await?;
     let answer = divide(ask, replica.get(), &budget, &rows, live);
+    if ask.first && budget.unit.is_limit() {
+        // A limit's buckets are short, and nobody asks what was used in those that are over.
+        budget_spend::Entity::delete_many()
+            .filter(budget_spend::Column::BudgetId.eq(ask.budget))
+            .filter(budget_spend::Column::WindowStartMs.lt(ask.oldest_ms))
+            .exec(transaction)
+            .await?;
+    }
     let mut older: Vec<&Kept> = ask.older.iter().collect();
     // The order in which a commit books.
     older.sort_unstable_by_key(|kept| kept.bucket_ms);

@@ -42,6 +42,7 @@ impl Shared {
                 owner: None,
                 model_group: None,
                 window: budget.window.to_string(),
+                unit: budget.unit.to_string(),
                 limit_nano: budget.limit_nano,
                 hard: budget.hard,
                 thresholds: serde_json::json!([]),
@@ -96,7 +97,7 @@ async fn open(folder: &Path) -> Store {
 }
 
 const PATIENCE: Patience =
-    Patience { wait: Duration::from_millis(200), waiters: 100, look: Duration::from_millis(20) };
+    Patience { wait: Duration::from_millis(200), limit_wait: Duration::from_millis(100), waiters: 100, look: Duration::from_millis(20) };
 
 async fn budgets(limits: &[(i64, i64, bool)]) -> (Shared, Budgets) {
     let shared = Shared::new(limits, Window::DAY).await;

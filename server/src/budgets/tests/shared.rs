@@ -119,7 +119,7 @@ async fn rows(store: &Store, budget: i64) -> Vec<(i64, i64)> {
 }
 
 const LONG: Patience =
-    Patience { wait: Duration::from_secs(5), waiters: 1_000, look: Duration::from_millis(50) };
+    Patience { wait: Duration::from_secs(5), limit_wait: Duration::from_secs(1), waiters: 1_000, look: Duration::from_millis(50) };
 
 /// 400 calls at once on a budget for 100, on this many replicas: how many were served.
 async fn wave(replicas: &[Replica], store: &Store, id: i64, amount: Amount, cost: i64) -> usize {
