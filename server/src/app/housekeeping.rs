@@ -7,7 +7,7 @@ use super::App;
 
 /// How often it is looked whether a snapshot's time is over (an attestation begins or ends, evidence grows too old).
 const TICK: Duration = Duration::from_secs(1);
-/// How often refused authentication is recorded.
+/// How often it is recorded what was refused without a record of its own.
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Starts the tasks; they end with the server.
@@ -37,9 +37,8 @@ pub(super) fn start(app: &Arc<App>) {
                 }
                 _ = flush.tick() => {
                     let Some(app) = weak.upgrade() else { return };
-                    let gateway = &app.gateway;
-                    if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-                        tracing::warn!(%error, "refused authentication could not be recorded");
+                    if let Err(error) = app.gateway.flush_refused().await {
+                        tracing::warn!(%error, "what was refused could not be recorded");
                     }
                 }
             }

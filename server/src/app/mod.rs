@@ -39,7 +39,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditOpenError};
 use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -194,6 +194,7 @@ impl App {
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
+            unread: Unread::default(),
         });
         let app = Arc::new(Self {
             gateway,
@@ -253,8 +254,8 @@ impl App {
         }
         gateway.stopping.cancel();
         self.end_acts().await;
-        if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-            tracing::warn!(%error, "refused authentication could not be recorded");
+        if let Err(error) = gateway.flush_refused().await {
+            tracing::warn!(%error, "what was refused could not be recorded");
         }
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");

@@ -52,11 +52,13 @@ where
 {
     let mut timeline = Timeline::begin();
     let now_ms = gateway.clock.now_ms();
-    authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?;
-    let hints = Hints::read(&incoming.headers)?;
+    let key = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
+        .inspect_err(|_| gateway.refused.add())?
+        .key;
+    let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
+    let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
     timeline.end(Stage::Authenticate);
-    let bytes = read::collect(&incoming.headers, body, gateway.limits).await?;
+    let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
     // came into force meanwhile is in force.
     timeline.skip();
@@ -65,12 +67,12 @@ where
         .inspect_err(|_| gateway.refused.add())?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
-        fund::rate(&auth.key)?;
+        fund::rate(&auth.key).inspect_err(unread)?;
     }
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
-    let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
+    let read = read::read(auth, incoming.operation, bytes, gateway.limits).inspect_err(unread)?;
     timeline.end(Stage::Read);
-    let classified = classify(read, hints, &gateway.detector)?;
+    let classified = classify(read, hints, &gateway.detector).inspect_err(unread)?;
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
