@@ -126,6 +126,8 @@ pub struct App {
     revision: AtomicI64,
     /// Ends of acts that the log has not taken yet.
     unended: acts::Unended,
+    /// Uses of keys before this instant, Unix milliseconds, are written down.
+    key_use_told: AtomicI64,
     /// Whether something is stored that is not in force: a snapshot could not be built of it.
     stale: AtomicBool,
 }
@@ -188,6 +190,7 @@ impl App {
             detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
+            trusted_proxies: config.trusted_proxies.clone(),
             token_key: secrets.token,
             pseudonyms: secrets.pseudonyms,
             attempts: TaskTracker::new(),
@@ -209,6 +212,7 @@ impl App {
             building: tokio::sync::Mutex::new(()),
             revision: AtomicI64::new(revision),
             unended: acts::Unended::default(),
+            key_use_told: AtomicI64::new(0),
             stale: AtomicBool::new(false),
         });
         app.started().await.map_err(|error| StartError::System {
@@ -257,6 +261,7 @@ impl App {
         if let Err(error) = gateway.flush_refused().await {
             tracing::warn!(%error, "what was refused could not be recorded");
         }
+        self.note_key_use().await;
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod authenticate;
+mod ceiling;
 pub mod classify;
 pub mod decide;
 pub mod document;
@@ -48,6 +49,7 @@ pub use unread::Unread;
 use crate::audit::Audit;
 use crate::budgets::Budgets;
 use crate::clock::Clock;
+use crate::keys::Networks;
 use crate::providers::UpstreamClient;
 use crate::snapshot::Snapshot;
 
@@ -70,6 +72,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Limits on what clients send.
     pub limits: BodyLimits,
+    /// Proxies whose word about a client's address counts.
+    pub trusted_proxies: Networks,
     /// The secret that placeholders are derived from.
     pub token_key: TokenKey,
     /// What the names that clients give to people become in the log.

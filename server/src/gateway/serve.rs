@@ -23,7 +23,7 @@ use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
-use super::{Gateway, authenticate, dry_run, read};
+use super::{Gateway, dry_run, read};
 use crate::budgets::format_usd;
 use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
@@ -37,7 +37,7 @@ pub struct Incoming {
     pub route: &'static str,
     /// Its head.
     pub headers: HeaderMap,
-    /// The peer's address.
+    /// The client's address, as far as it is known.
     pub client: Option<IpAddr>,
 }
 
@@ -51,10 +51,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut timeline = Timeline::begin();
-    let now_ms = gateway.clock.now_ms();
-    let key = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?
-        .key;
+    let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
     let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
     let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
     timeline.end(Stage::Authenticate);
@@ -62,9 +59,7 @@ where
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
     // came into force meanwhile is in force.
     timeline.skip();
-    let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?;
+    let auth = gateway.authenticate(&incoming.headers, incoming.client)?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::rate(&auth.key).inspect_err(unread)?;
