@@ -45,6 +45,10 @@ pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> s
     for user in budgets.iter_mut().filter_map(|budget| budget.user.as_mut()) {
         *user = pseudonyms.of(Named::User, user);
     }
+    let mut limits = organisation.limits.clone();
+    for user in limits.iter_mut().filter_map(|limit| limit.user.as_mut()) {
+        *user = pseudonyms.of(Named::User, user);
+    }
     let keys =
         organisation.keys.iter().map(|key| serde_json::json!({ "scope": key.scope, "name": key.name }));
     serde_json::json!({
@@ -52,6 +56,7 @@ pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> s
         "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
         "model_groups": organisation.model_groups,
         "budgets": budgets,
+        "limits": limits,
         "keys": keys.collect::<Vec<_>>(),
     })
 }

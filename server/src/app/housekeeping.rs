@@ -9,7 +9,7 @@ use crate::store;
 
 /// How often it is looked whether a snapshot's time is over (an attestation begins or ends, evidence grows too old).
 const TICK: Duration = Duration::from_secs(1);
-/// How often refused authentication is recorded, and the last use of keys written down.
+/// How often it is recorded what was refused without a record of its own, and the last use of keys written down.
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Starts the tasks; they end with the server.
@@ -39,9 +39,8 @@ pub(super) fn start(app: &Arc<App>) {
                 }
                 _ = flush.tick() => {
                     let Some(app) = weak.upgrade() else { return };
-                    let gateway = &app.gateway;
-                    if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-                        tracing::warn!(%error, "refused authentication could not be recorded");
+                    if let Err(error) = app.gateway.flush_refused().await {
+                        tracing::warn!(%error, "what was refused could not be recorded");
                     }
                     app.note_key_use().await;
                 }

@@ -39,7 +39,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditOpenError};
 use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
@@ -139,10 +139,13 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
+        config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
+        // A demo's simulators have their credential there.
+        sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
         let store = match &config.database_url {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
@@ -199,6 +202,7 @@ impl App {
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
+            unread: Unread::default(),
         });
         let app = Arc::new(Self {
             gateway,
@@ -259,8 +263,8 @@ impl App {
         }
         gateway.stopping.cancel();
         self.end_acts().await;
-        if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-            tracing::warn!(%error, "refused authentication could not be recorded");
+        if let Err(error) = gateway.flush_refused().await {
+            tracing::warn!(%error, "what was refused could not be recorded");
         }
         self.note_key_use().await;
         if let Err(error) = self.stopped().await {
@@ -299,6 +303,7 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
         archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
+        data_dir: None,
     })
 }
 

@@ -51,22 +51,23 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut timeline = Timeline::begin();
-    gateway.authenticate(&incoming.headers, incoming.client)?;
-    let hints = Hints::read(&incoming.headers)?;
+    let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
+    let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
+    let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
     timeline.end(Stage::Authenticate);
-    let bytes = read::collect(&incoming.headers, body, gateway.limits).await?;
+    let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
     // came into force meanwhile is in force.
     timeline.skip();
     let auth = gateway.authenticate(&incoming.headers, incoming.client)?;
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
-    let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
+    let read = read::read(auth, incoming.operation, bytes, gateway.limits).inspect_err(unread)?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
-        fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
+        fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
     }
     timeline.end(Stage::Read);
-    let classified = classify(read, hints, &gateway.detector)?;
+    let classified = classify(read, hints, &gateway.detector).inspect_err(unread)?;
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;

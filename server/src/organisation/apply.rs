@@ -21,6 +21,8 @@ pub struct Applied {
     pub endpoints: usize,
     /// Budgets.
     pub budgets: usize,
+    /// Limits.
+    pub limits: usize,
     /// Keys that were created, with their secrets: the one time these are shown.
     pub created_keys: Vec<CreatedKey>,
 }
@@ -97,6 +99,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         applied.created_keys.push(created);
     }
     applied.budgets = budget::store_all(store, organisation, &ids, now_ms).await?;
+    applied.limits = organisation.limits.len();
     Ok(applied)
 }
 
