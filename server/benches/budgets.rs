@@ -44,6 +44,7 @@ async fn budgets(folder: &TempDir) -> (Budgets, Vec<i64>) {
             owner: None,
             model_group: None,
             window: window.to_owned(),
+            unit: String::from("usd"),
             limit_nano: i64::MAX / 2,
             hard: true,
             thresholds: serde_json::json!([]),
