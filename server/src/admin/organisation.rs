@@ -11,7 +11,9 @@ use super::Problem;
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
 use crate::identity::require;
-use crate::organisation::{Applied, EndpointDefinition, Organisation, apply as apply_to};
+use crate::organisation::{
+    Applied, ApplyError, EndpointDefinition, Organisation, apply as apply_to, problems,
+};
 use bailiwick_ledger::Kind;
 
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
@@ -23,6 +25,11 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Problem> {
     let actor = require(&app, &method, &headers, "/", "console:organisation", "apply").await?;
     let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    // What makes no sense is not recorded: not every number that can be written can be.
+    let wrong = problems(&organisation);
+    if !wrong.is_empty() {
+        return Err(ApplyError::Invalid(wrong).into());
+    }
     compiles(&app, &organisation).await?;
     let act = Act {
         kind: Kind::Admin,

@@ -65,10 +65,10 @@ pub enum ApplyError {
 /// # Errors
 /// [`ApplyError`].
 pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
-    let mut problems = check(organisation);
-    problems.extend(budget::unknown_groups(store, organisation).await?);
-    if !problems.is_empty() {
-        return Err(ApplyError::Invalid(problems));
+    let mut wrong = problems(organisation);
+    wrong.extend(budget::unknown_groups(store, organisation).await?);
+    if !wrong.is_empty() {
+        return Err(ApplyError::Invalid(wrong));
     }
     let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
     for endpoint in &organisation.endpoints {
@@ -187,8 +187,9 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
     Ok(wanted.len())
 }
 
-/// Everything that is wrong with a declaration.
-fn check(organisation: &Organisation) -> Vec<String> {
+/// Everything that is wrong with a declaration by itself.
+#[must_use]
+pub fn problems(organisation: &Organisation) -> Vec<String> {
     let mut problems = Vec::new();
     let mut path = |path: &str| {
         if let Err(problem) = scope::validate(path) {

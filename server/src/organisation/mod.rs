@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::Networks;
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, own_limits};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, own_limits, problems};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
 pub use key::{key_problems, key_row};

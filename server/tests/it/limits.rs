@@ -230,6 +230,10 @@ async fn limits_hold_for_users_models_and_money_too() {
     app.chat(&other, &dear).await.is(200);
     app.settled().await;
     let spent = standing(&app, "spend").await;
+    let path = format!("/api/v1/budgets/{}/top-ups", spent["id"]);
+    let more = json!({ "amount_usd": "1", "reason": "more" });
+    let refused = app.admin(Method::POST, &path, Some(&more)).await.is(400).json();
+    assert!(refused["detail"].as_str().unwrap().contains("limit of a rate"), "{refused}");
     let spent = spent["used"].as_str().unwrap();
     assert!(spent.starts_with("0.00") && spent != "0.00", "{spent}");
     let records = app.records().await;
