@@ -29,8 +29,10 @@ pub(super) fn start(app: &Arc<App>) {
                         snapshot.kill_switches_until_ms.is_some_and(|until| until <= app.gateway.clock.now_ms());
                     let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
                     app.end_acts().await;
-                    app.note_thresholds().await;
-                    app.ask_about_kill_switches().await;
+                    if app.is_on_duty() {
+                        app.note_thresholds().await;
+                        app.ask_about_kill_switches().await;
+                    }
                     if (over || expired || stale) && let Err(error) = app.reload().await {
                         tracing::error!(%error, "the configuration could not be put in force; it is tried again");
                     }
