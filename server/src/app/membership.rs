@@ -83,7 +83,8 @@ impl Member {
             return true;
         }
         let judges = self.steady.elapsed() >= STEADY;
-        match look(&app.store, me.number.get(), judges).await {
+        let looked = timeout(SILENT, look(&app.store, me.number.get(), judges)).await;
+        match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into()))) {
             Ok((leads, fenced)) => {
                 self.duty.send_if_modified(|duty| std::mem::replace(duty, leads) != leads);
                 if leads

@@ -96,7 +96,8 @@ mod tests {
         let place = |name: &str, log: &str| {
             let dir = folder.path().join(name);
             super::super::secrets::create_data_dir(&dir).unwrap();
-            let lock = File::options().write(true).create(true).truncate(false).open(dir.join("lock")).unwrap();
+            let lock =
+                File::options().write(true).create(true).truncate(false).open(dir.join("lock")).unwrap();
             Place::new(&dir, &lock, &LogId::new(log).unwrap())
         };
         let first = place("first", "log.example/one");

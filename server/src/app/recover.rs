@@ -49,6 +49,8 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
 /// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.
 pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookError> {
     let audit = &app.gateway.audit;
+    // An outcome stands behind its attempt in the tree, whoever of the two replicas is sequenced first.
+    audit.checkpoint().await.map_err(AuditError::from)?;
     let unsettled = audit.adopt(peer).await?;
     let count = unsettled.len();
     book(audit, &app.store, &app.gateway.clock, unsettled).await?;

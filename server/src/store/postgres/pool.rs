@@ -13,7 +13,7 @@ const CONNECTIONS: u32 = 7;
 /// How long a caller waits for one of them.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection may take to be made.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that was idle for so long is asked whether it still lives.
 const TRUSTED: Duration = Duration::from_secs(2);
 /// An idle connection is given back after this.
