@@ -183,7 +183,7 @@ impl App {
     }
 
     async fn try_end(&self, end: &End) -> Result<(), RecordError> {
-        self.gateway.audit.append(end.entry(self.gateway.clock.now_ms())?).await?;
+        self.gateway.audit.append_for_sure(end.entry(self.gateway.clock.now_ms())?).await?;
         Ok(())
     }
 
@@ -217,7 +217,7 @@ pub(super) async fn interrupted(
         scope: header.scope.clone(),
         result: ResultSection { result: "interrupted", took_effect, made: Value::Null },
     };
-    audit.append(end.entry(now_ms)?).await?;
+    audit.append_for_sure(end.entry(now_ms)?).await?;
     Ok(())
 }
 

@@ -267,6 +267,10 @@ impl App {
     pub async fn close(&self, grace: Duration) {
         if self.fenced.is_cancelled() {
             self.retire();
+            // Who waits for the log learns that there is no answer.
+            if tokio::time::timeout(LET_GO, self.gateway.audit.close()).await.is_err() {
+                tracing::warn!("the audit log does not end");
+            }
         } else {
             self.finish(grace).await;
         }

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use bailiwick::demo::simulator::Behaviour;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, PATIENCE, Purse, a_call, until};
+use crate::fleet::{Fleet, PATIENCE, Purse, a_call, rounds, until};
 use crate::proxy::Wire;
 
 /// How long a refusal may take while the database says nothing at all.
@@ -77,6 +78,28 @@ async fn a_database_that_is_cut_off_or_silent_or_slow_is_survived_without_help()
     }
     set(&fleet, Wire::Works);
     fleet.settled().await;
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_that_is_cut_again_and_again_under_load_loses_and_doubles_nothing() {
+    if Fleet::size() == 1 {
+        return;
+    }
+    let fleet = Fleet::start(3, &a_call("0.01")).await;
+    fleet.provider.set_behaviour(Behaviour::SlowTokens { delay: Duration::from_millis(8) });
+    let purse = fleet.purse("shared", "1000", false).await;
+    let load = fleet.load(&purse, 4);
+    for round in 0..rounds(10) {
+        load.more(200, 10).await;
+        let wire = fleet.replicas[round % 3].wire.as_ref().unwrap();
+        wire.set(Wire::Cut);
+        // Longer than the database needs to be asked what became of a commit.
+        tokio::time::sleep(Duration::from_millis(300 + 130 * (round as u64 % 7))).await;
+        wire.set(Wire::Works);
+    }
+    let statuses = load.stop().await;
+    assert!(statuses.keys().all(|status| [0, 200, 503].contains(status)), "{statuses:?}");
     fleet.finish().await;
 }
 
