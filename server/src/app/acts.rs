@@ -116,6 +116,9 @@ impl App {
         let mut end = self.begin(act).await?;
         let done = change.await;
         // A change that failed half-way may have stored something already: what is stored is what is in force.
+        if let Some(bus) = &self.bus {
+            bus.changed();
+        }
         let rebuilt = self.reload().await;
         match (&done, &rebuilt) {
             (Ok(done), Ok(())) => end.result.made = made(done),

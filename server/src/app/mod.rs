@@ -1,6 +1,7 @@
 //! The server as a whole: opened, kept up to date, closed.
 
 mod acts;
+mod bus;
 mod config;
 mod follow;
 mod housekeeping;
@@ -24,7 +25,7 @@ use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,7 +39,7 @@ pub(crate) use secrets::write_private;
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
-use crate::budgets::{Budgets, NoBus, Patience};
+use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
@@ -118,6 +119,10 @@ pub struct App {
     pub fenced: CancellationToken,
     /// Whether this replica does what one of several has to do for all; `None` where it is the only one.
     duty: Option<watch::Receiver<bool>>,
+    /// The way to the other servers, where there may be some.
+    bus: Option<bus::DatabaseBus>,
+    /// Another server says that the configuration has changed.
+    changed: Arc<Notify>,
     /// Keeps another server out of the data directory, until this one is closed.
     lock: std::sync::Mutex<Option<std::fs::File>>,
     /// One act that changes the configuration at a time.
@@ -177,7 +182,12 @@ impl App {
         let revision = store::revision::current(&store).await?;
         let lessee = audit.lessee();
         lessee.begin().await?;
-        let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
+        let bus = shared.then(|| bus::DatabaseBus::new(&store, audit.replica().number));
+        let to_others: Arc<dyn Bus> = match &bus {
+            Some(bus) => Arc::new(bus.clone()),
+            None => Arc::new(NoBus),
+        };
+        let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
@@ -206,6 +216,8 @@ impl App {
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
             duty: shared.then_some(on_duty),
+            bus,
+            changed: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
@@ -222,6 +234,7 @@ impl App {
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
+            bus::listen(&app);
         }
         if let Some(before) = before {
             predecessor::booked(&app.store, before).await?;

@@ -4,8 +4,8 @@
 //! committer is also the sequencer, and a record gets its leaf in the transaction that stores it. Where there may
 //! be others, the batch leaves the tree alone, and [`Sequencer`](super::sequencer) takes the records from there.
 //!
-//! When a commit fails, the database is asked what it holds before anybody is told: the answer alone may have been
-//! lost. As long as it does not say, whose entries were in the batch wait, and new ones are refused without being
+//! When a commit fails and was not refused, the database is asked what it holds before anybody is told: the answer
+//! alone may have been lost. As long as it does not say, whose entries were in the batch wait, and new ones are refused without being
 //! tried. If it is neither the state before nor the state after the failed commit, somebody else has written, and the
 //! log stays shut until a person has looked.
 
@@ -290,7 +290,11 @@ impl Committer {
         effects.signed = None;
         let entries = std::mem::take(&mut effects.replies);
         self.refuse_readers(effects, &err);
-        let failed = Failed { old, new, from, to: end.next_sequence, why: err, entries };
+        let mut failed = Failed { old, new, from, to: end.next_sequence, why: err, entries };
+        if matches!(failed.why, StoreError::Conflict(_)) {
+            // The database has refused it, so nothing of it can be there.
+            refuse(failed.entries.drain(..).map(|(reply, _)| reply), &failed.why);
+        }
         match self.resync(&failed).await {
             // Where it is there, only the answer to the commit was lost.
             Ok((end, there)) => {

@@ -87,6 +87,8 @@ pub(crate) struct Fleet {
 #[derive(Debug, Clone)]
 pub(crate) struct Purse {
     pub(crate) key: String,
+    /// The key's id.
+    pub(crate) id: String,
     /// The number of its budget.
     pub(crate) budget: i64,
 }
@@ -204,7 +206,8 @@ impl Fleet {
         ] }))
         .await;
         let made = self.apply(json!({ "keys": [{ "scope": "/acme", "name": name, "owner": name }] })).await;
-        let key = made["created_keys"][0]["key"].as_str().unwrap().to_owned();
+        let of = |field: &str| made["created_keys"][0][field].as_str().unwrap().to_owned();
+        let (id, key) = (of("id"), of("key"));
         let budgets = store::budgets::list(&self.store).await.unwrap();
         let budget = budgets.iter().max_by_key(|budget| budget.id).unwrap().id;
         for replica in &self.replicas {
@@ -212,7 +215,7 @@ impl Fleet {
             until("the key is known", || async { models().await.is_ok_and(|answer| answer.status() == 200) })
                 .await;
         }
-        Purse { key, budget }
+        Purse { key, id, budget }
     }
 
     /// What is settled on a budget, nano-dollars.
@@ -308,10 +311,9 @@ impl Fleet {
         }
         check_books(&records, &spend);
         let known: BTreeSet<&str> = records.iter().filter_map(|record| record.id("decision")).collect();
-        let seen = self.seen.lock().unwrap();
+        let seen = self.seen.lock().unwrap().clone();
         let lost: Vec<&String> = seen.iter().filter(|decision| !known.contains(decision.as_str())).collect();
         assert!(lost.is_empty(), "answers without a record: {lost:?}");
-        drop(seen);
         for at in 0..self.replicas.len() {
             if self.replicas[at].process.is_some() {
                 self.records(at).await;

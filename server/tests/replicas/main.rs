@@ -15,6 +15,7 @@
 
 #[path = "../it/books.rs"]
 mod books;
+mod changes;
 mod deaths;
 mod fleet;
 mod money;

@@ -97,7 +97,7 @@ impl Address {
     }
 
     /// For the driver.
-    pub(super) fn options(&self) -> PgConnectOptions {
+    pub(crate) fn options(&self) -> PgConnectOptions {
         self.0.clone()
     }
 }

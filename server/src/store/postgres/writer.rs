@@ -45,6 +45,11 @@ impl Writer {
         Self { address, session: Mutex::default() }
     }
 
+    /// Where it connects to.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// The connection, made anew where it was lost. Nothing that was begun on an earlier one can still happen
     /// when this returns.
     ///
