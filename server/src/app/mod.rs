@@ -143,10 +143,13 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
+        config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
+        // A demo's simulators have their credential there.
+        sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
         let store = match &config.database_url {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
@@ -343,6 +346,7 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
         archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
+        data_dir: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Builds a snapshot from the database, the bundle and the compliance database.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, ModelInfo, Value};
@@ -30,6 +31,8 @@ pub struct Sources {
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
     pub decide_at_ms: Option<i64>,
+    /// The server's own folder: no endpoint's credential is read from it.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Why no snapshot could be built. The old one stays in force.
@@ -150,7 +153,8 @@ fn place(
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Place, String> {
-    let credential = definition.read_credential().map_err(|error| error.to_string())?;
+    let credential =
+        definition.read_credential(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
