@@ -279,9 +279,12 @@ impl Fleet {
                 self.replicas[at].end();
             }
         }
-        let idle: Vec<_> =
-            self.held().await.into_iter().filter(|(_, granted, settled)| granted > settled).collect();
-        assert!(idle.is_empty(), "replicas that are gone hold nothing: {idle:?}, before {budgets:?}");
+        // The one server of an SQLite file takes back what it held with its next start.
+        if database::on_postgres() {
+            let after = self.held().await;
+            let idle = after.iter().any(|(_, granted, settled)| granted > settled);
+            assert!(!idle, "who is gone holds nothing: {after:?}, before {budgets:?}");
+        }
         self.store.close().await;
         records
     }
