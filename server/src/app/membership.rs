@@ -24,6 +24,9 @@ const SILENT: Duration = Duration::from_secs(6);
 /// A replica judges others only when it has been seen for so long itself: after the database was away for all of them,
 /// whoever reaches it first must not stop the rest.
 const STEADY: Duration = Duration::from_secs(3);
+/// A replica that could not say for so long that it is there, and could if it had another connection, begins anew: the
+/// database has moved to another machine, and nobody has told the connections to the old one.
+const STUCK: Duration = Duration::from_secs(15);
 /// A longer time between two beats is a gap.
 const GAP: Duration = Duration::from_millis(2_500);
 
@@ -80,6 +83,12 @@ impl Member {
         if self.seen.elapsed() >= SILENT {
             // Somebody else may be at it by now.
             self.duty.send_replace(false);
+            if self.seen.elapsed() >= STUCK && app.store.is_reachable().await {
+                tracing::error!("the database answers, but not on the connections of this replica");
+                app.gateway.budgets.fence();
+                app.fenced.cancel();
+                return false;
+            }
             return true;
         }
         let judges = self.steady.elapsed() >= STEADY;

@@ -49,6 +49,9 @@ use crate::store::{self, Store, StoreError};
 /// How long the database may take to let go of its connections.
 const LET_GO: Duration = Duration::from_secs(5);
 
+/// How long a snapshot may take to be read, and the log to be closed.
+const BUILD: Duration = Duration::from_secs(20);
+
 /// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
 /// it is looked whether another replica is short, where there can be one.
 fn budget_patience(shared: bool) -> Patience {
@@ -255,10 +258,14 @@ impl App {
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
         // Asked for first: what changes while the snapshot is built makes another one.
-        let revision = store::revision::current(&self.store).await?;
-        let snapshot =
-            snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms)
-                .await?;
+        let built = async {
+            let revision = store::revision::current(&self.store).await?;
+            let budgets = &self.gateway.budgets;
+            let snapshot = snapshot::build(&self.store, &self.sources, budgets, Some(&previous), now_ms);
+            Ok::<_, BuildError>((revision, snapshot.await?))
+        };
+        let silent = |_| StoreError::Unavailable("the database is silent".into());
+        let (revision, snapshot) = tokio::time::timeout(BUILD, built).await.map_err(silent)??;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
         self.revision.store(revision, Ordering::Relaxed);
@@ -310,11 +317,15 @@ impl App {
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        if let Err(error) = gateway.audit.close().await {
-            tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+        match tokio::time::timeout(BUILD, gateway.audit.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+            }
+            Err(_) => tracing::error!("the audit log could not be closed: the database is silent"),
         }
         if self.store.is_shared()
-            && let Err(error) = self.leave().await
+            && let Ok(Err(error)) = tokio::time::timeout(LET_GO, self.leave()).await
         {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }

@@ -60,7 +60,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
             app.close(grace).await;
             return Ok(());
         }
-        output.note("another replica stopped this one, which was silent: it begins again as a new one");
+        output.note("this replica was silent and counts as dead: it begins again as a new one");
         // The old one refuses what comes until the new one serves.
         app.retire();
         let new = tokio::select! {

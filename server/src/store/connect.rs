@@ -136,6 +136,15 @@ impl Store {
         }
     }
 
+    /// Whether the database can be reached by a connection that is made now. Those that are open may be dead without
+    /// knowing it, where the database has moved to another machine.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite => true,
+            Backend::Postgres(writer) => writer.is_reachable().await,
+        }
+    }
+
     /// Wipes what the database keeps of rows that were changed or deleted. On SQLite that is all of it: free space
     /// is overwritten at once, and the write-ahead log here. On PostgreSQL the old rows are freed; what their
     /// pages, its write-ahead log, its standbys and its backups still hold is for its operator to let go of.

@@ -104,6 +104,27 @@ async fn a_wire_that_is_cut_again_and_again_under_load_loses_and_doubles_nothing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_died_without_a_word_are_given_up() {
+    if Fleet::size() == 1 {
+        return;
+    }
+    let fleet = Fleet::start(3, &a_call("0.01")).await;
+    let purse = fleet.purse("shared", "100", false).await;
+    for at in 0..3 {
+        served(&fleet, &purse, at).await;
+    }
+    fleet.replicas.iter().for_each(|replica| replica.wire.as_ref().unwrap().lose());
+    for at in 0..3 {
+        served(&fleet, &purse, at).await;
+    }
+    until("nobody is missing", || async {
+        fleet.states().await.iter().filter(|state| *state == "live").count() == 3
+    })
+    .await;
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_loses_the_database_is_replaced_and_comes_back_by_itself() {
     if Fleet::size() == 1 {
         return;

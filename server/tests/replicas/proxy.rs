@@ -25,6 +25,8 @@ pub(crate) enum Wire {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     wire: watch::Sender<Wire>,
+    /// How often all connections were lost.
+    era: watch::Sender<u64>,
 }
 
 impl Proxy {
@@ -32,16 +34,22 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (wire, state) = watch::channel(Wire::Works);
+        let (era, current) = watch::channel(0);
         tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
-                let state = state.clone();
+                let (state, current) = (state.clone(), current.clone());
                 if *state.borrow() != Wire::Cut {
-                    tokio::spawn(connection(client, database, state));
+                    tokio::spawn(connection(client, database, state, current));
                 }
             }
         });
-        Self { address, wire }
+        Self { address, wire, era }
+    }
+
+    /// Lets every connection that there is fall silent for ever, as if the machine behind it were gone; new ones work.
+    pub(crate) fn lose(&self) {
+        self.era.send_modify(|era| *era += 1);
     }
 
     pub(crate) fn set(&self, wire: Wire) {
@@ -49,17 +57,30 @@ impl Proxy {
     }
 }
 
-async fn connection(client: TcpStream, database: SocketAddr, state: watch::Receiver<Wire>) {
+async fn connection(
+    client: TcpStream,
+    database: SocketAddr,
+    state: watch::Receiver<Wire>,
+    mut era: watch::Receiver<u64>,
+) {
     let Ok(server) = TcpStream::connect(database).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut cut = state.clone();
+    era.mark_unchanged();
     let state = Arc::new(state);
+    let passed = async {
+        tokio::select! {
+            () = pass(from_client, to_server, &state) => {}
+            () = pass(from_server, to_client, &state) => {}
+            _ = cut.wait_for(|wire| *wire == Wire::Cut) => {}
+        }
+    };
+    let mut passed = std::pin::pin!(passed);
     tokio::select! {
-        () = pass(from_client, to_server, &state) => {}
-        () = pass(from_server, to_client, &state) => {}
-        _ = cut.wait_for(|wire| *wire == Wire::Cut) => {}
+        () = passed.as_mut() => {}
+        Ok(()) = era.changed() => std::future::pending().await,
     }
 }
 

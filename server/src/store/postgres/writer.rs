@@ -67,6 +67,11 @@ impl Writer {
         Ok(Held { session, connection })
     }
 
+    /// Whether a connection can be made.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        pool::connect(&self.address).await.is_ok()
+    }
+
     /// Ends the session.
     pub(crate) async fn close(&self) {
         let mut session = self.session.lock().await;
