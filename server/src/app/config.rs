@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
+use crate::keys::Networks;
 
 /// A body is held in memory.
 const MOST_BODY_BYTES: u64 = 1 << 30;
@@ -46,6 +47,9 @@ pub struct Config {
     /// Who may read `/metrics`.
     #[serde(default)]
     pub metrics: MetricsAccess,
+    /// Proxies whose `x-forwarded-for` tells a client's address.
+    #[serde(default)]
+    pub trusted_proxies: Networks,
     /// Limits on what clients send.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -251,6 +255,7 @@ impl Config {
             replica: replica(),
             tls: None,
             metrics: MetricsAccess::default(),
+            trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
         }

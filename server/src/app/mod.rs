@@ -41,7 +41,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -136,6 +136,8 @@ pub struct App {
     revision: AtomicI64,
     /// Ends of acts that the log has not taken yet.
     unended: acts::Unended,
+    /// Uses of keys before this instant, Unix milliseconds, are written down.
+    key_use_told: AtomicI64,
     /// Whether something is stored that is not in force: a snapshot could not be built of it.
     stale: AtomicBool,
 }
@@ -206,12 +208,14 @@ impl App {
             detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
+            trusted_proxies: config.trusted_proxies.clone(),
             token_key: secrets.token,
             pseudonyms: secrets.pseudonyms,
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
+            unread: Unread::default(),
         });
         let app = Arc::new(Self {
             gateway,
@@ -229,6 +233,7 @@ impl App {
             building: tokio::sync::Mutex::new(()),
             revision: AtomicI64::new(revision),
             unended: acts::Unended::default(),
+            key_use_told: AtomicI64::new(0),
             stale: AtomicBool::new(false),
         });
         app.started().await.map_err(|error| StartError::System {
@@ -311,9 +316,10 @@ impl App {
         }
         gateway.stopping.cancel();
         self.end_acts().await;
-        if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-            tracing::warn!(%error, "refused authentication could not be recorded");
+        if let Err(error) = gateway.flush_refused().await {
+            tracing::warn!(%error, "what was refused could not be recorded");
         }
+        self.note_key_use().await;
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }

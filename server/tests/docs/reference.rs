@@ -148,6 +148,7 @@ fn every_error_code_is_told_with_its_status() {
         Code::PolicyDenied,
         Code::NoEligibleEndpoint,
         Code::Forbidden,
+        Code::NetworkNotAllowed,
         Code::BudgetExceeded,
         Code::RateLimited,
         Code::AuditUnavailable,
@@ -166,6 +167,7 @@ fn every_error_code_is_told_with_its_status() {
             | Code::PolicyDenied
             | Code::NoEligibleEndpoint
             | Code::Forbidden
+            | Code::NetworkNotAllowed
             | Code::BudgetExceeded
             | Code::RateLimited
             | Code::AuditUnavailable
