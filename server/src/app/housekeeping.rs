@@ -20,7 +20,6 @@ pub(super) fn start(app: &Arc<App>) {
     let stopping = app.gateway.stopping.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
-        let mut flush = tokio::time::interval(FLUSH);
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -31,24 +30,10 @@ pub(super) fn start(app: &Arc<App>) {
                     let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
                     let expired =
                         snapshot.kill_switches_until_ms.is_some_and(|until| until <= app.gateway.clock.now_ms());
-<<<<<<< HEAD
-                    let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
-=======
                     let stale = app.stale.load(Ordering::Relaxed);
-                    app.end_acts().await;
-                    app.note_thresholds().await;
-                    app.ask_about_kill_switches().await;
->>>>>>> main
                     if (over || expired || stale) && let Err(error) = app.reload().await {
                         tracing::error!(%error, "the configuration could not be put in force; it is tried again");
                     }
-                }
-                _ = flush.tick() => {
-                    let Some(app) = weak.upgrade() else { return };
-                    if let Err(error) = app.gateway.flush_refused().await {
-                        tracing::warn!(%error, "what was refused could not be recorded");
-                    }
-                    app.note_key_use().await;
                 }
             }
         }
@@ -63,6 +48,7 @@ fn notes(app: &Arc<App>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut flush = tokio::time::interval(FLUSH);
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -73,6 +59,13 @@ fn notes(app: &Arc<App>) {
                         app.note_thresholds().await;
                         app.ask_about_kill_switches().await;
                     }
+                }
+                _ = flush.tick() => {
+                    let Some(app) = weak.upgrade() else { return };
+                    if let Err(error) = app.gateway.flush_refused().await {
+                        tracing::warn!(%error, "what was refused could not be recorded");
+                    }
+                    app.note_key_use().await;
                 }
             }
         }
