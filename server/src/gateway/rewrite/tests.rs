@@ -349,7 +349,7 @@ fn what_stands_beside_vectors_is_scanned() {
     let answer = json!({ "object": "list", "note": format!("from {IBAN}"), "model": "m",
         "data": [{ "object": "embedding", "index": 0, "embedding": [0.25, -0.1234567890123], "said": IBAN }] });
     let body = rewriter(&vault).vectors(Bytes::from(answer.to_string())).unwrap();
-    let mut expected = answer.clone();
+    let mut expected = answer;
     expected["note"] = json!("from ****");
     expected["data"][0]["said"] = json!("****");
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
