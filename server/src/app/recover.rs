@@ -11,7 +11,7 @@ use crate::gateway::record::{Hold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
 use crate::store::leases;
-use crate::store::replicas::{self, Peer, ReplicaNumber};
+use crate::store::replicas::{self, Peer, ReplicaNumber, State};
 
 /// The result of an attempt whose end the server did not see.
 const STOPPED: &str = "server_stopped";
@@ -49,6 +49,8 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
 /// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.
 pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookError> {
     let audit = &app.gateway.audit;
+    // An outcome stands behind its attempt in the tree, whoever of the two replicas is sequenced first.
+    audit.checkpoint().await.map_err(AuditError::from)?;
     let unsettled = audit.adopt(peer).await?;
     let count = unsettled.len();
     book(audit, &app.store, &app.gateway.clock, unsettled).await?;
@@ -58,6 +60,21 @@ pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookErr
     audit.checkpoint().await.map_err(AuditError::from)?;
     replicas::gone(&app.store, peer.number).await.map_err(AuditError::from)?;
     Ok(count)
+}
+
+/// Gives back at once what this replica holds, which has taken its leave; where it left something open, whoever leads
+/// books that first.
+pub(super) async fn give_back(app: &App) -> Result<(), AuditError> {
+    let me = app.gateway.audit.replica().number;
+    let peers = replicas::peers(&app.store).await?;
+    let Some(peer) = peers.into_iter().find(|peer| peer.number == me && peer.state == State::Fenced) else {
+        return Ok(());
+    };
+    if app.gateway.audit.adopt(peer).await?.is_empty() {
+        leases::reclaim(&app.store, peer.number, peer.epoch).await?;
+        replicas::gone(&app.store, peer.number).await?;
+    }
+    Ok(())
 }
 
 async fn book(
@@ -75,7 +92,7 @@ async fn book(
         }
         let mut entry = outcome(&record, clock.now_ms()).map_err(BookError)?;
         entry.index = row(audit, &record).await?;
-        audit.append(entry).await.map_err(AuditError::from)?;
+        audit.append_for_sure(entry).await.map_err(AuditError::from)?;
     }
     Ok(())
 }

@@ -12,11 +12,6 @@ pub enum StoreError {
     /// again, at once, is likely to succeed.
     #[error("the database is busy with another change: {0}")]
     Contended(String),
-    /// Another server writes to this database.
-    #[error(
-        "another server writes to this database ({0}): stop it first, or give this one a database of its own"
-    )]
-    Taken(String),
     /// `database_url` is none.
     #[error("database_url {0}")]
     Address(String),
@@ -34,7 +29,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying the same again later can succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Contended(_) | Self::Taken(_))
+        matches!(self, Self::Unavailable(_) | Self::Contended(_))
     }
 }
 
