@@ -107,6 +107,7 @@ impl From<StoreError> for Problem {
             | StoreError::Contended(_)
             | StoreError::Taken(_)
             | StoreError::Address(_)
+            | StoreError::OutOfService(_)
             | StoreError::Corrupt(_) => Self::fault(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_unavailable",

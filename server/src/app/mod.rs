@@ -33,7 +33,7 @@ pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, 
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
-pub(crate) use secrets::write_private;
+pub(crate) use secrets::{create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError};
@@ -155,6 +155,8 @@ impl App {
             secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;
         }
         let log = log_id(&store, &clock).await?;
+        // After its first rows: a database in which these stand already is not filled any more.
+        store::standing::check(&store).await?;
         let audit = Audit::open(
             store.clone(),
             AuditConfig {

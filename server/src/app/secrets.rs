@@ -14,7 +14,7 @@ use crate::keys::secret;
 use crate::store::{self, Store};
 
 /// Makes the data directory, for its owner alone.
-pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
+pub(crate) fn create_data_dir(path: &Path) -> Result<(), StartError> {
     let failed = |why: std::io::Error| StartError::System {
         what: format!("the data directory {} cannot be used", path.display()),
         why: why.to_string(),
@@ -29,7 +29,7 @@ pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
 }
 
 /// Takes the data directory for this server alone, until the file is closed or the process ends.
-pub(super) fn lock(data_dir: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("lock");
     let failed = |why: String| StartError::System {
         what: format!("the data directory {} cannot be taken", data_dir.display()),

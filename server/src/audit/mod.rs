@@ -18,6 +18,7 @@ mod read;
 mod recover;
 mod sequencer;
 mod tail;
+pub(crate) mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;

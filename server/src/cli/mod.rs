@@ -9,8 +9,10 @@ mod demo;
 mod endpoints;
 mod keys;
 mod kill_switch;
+mod migrate;
 mod output;
 mod pii;
+mod place;
 mod policy;
 mod remote;
 mod serve;
@@ -39,6 +41,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Serve
     Serve(serve::ServeArgs),
+    /// Move everything from SQLite to PostgreSQL
+    Migrate(migrate::MigrateArgs),
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -84,6 +88,9 @@ enum Failed {
     /// The server did not start.
     #[error(transparent)]
     Start(#[from] crate::app::StartError),
+    /// Nothing was moved.
+    #[error(transparent)]
+    Transfer(#[from] crate::transfer::TransferError),
     /// Reading or writing.
     #[error("{what}: {why}")]
     Io { what: String, why: std::io::Error },
@@ -140,6 +147,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
         Command::Demo(args) => asynchronous(demo::run(args, output)),
         Command::Serve(args) => asynchronous(serve::run(args, output)),
+        Command::Migrate(args) => asynchronous(migrate::run(args, output)),
         Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
         Command::Keys(command) => asynchronous(keys::run(command, output)),
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),

@@ -5,6 +5,7 @@
 //! that holds the lock is waited for as long as the busy timeout; then the write fails and may be tried again.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,40 @@ pub(super) enum Backend {
     Sqlite,
     /// With the connection that commits records.
     Postgres(Arc<Writer>),
+}
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// In a file, of SQLite.
+    File(PathBuf),
+    /// PostgreSQL, in words without a password.
+    Postgres(String),
+}
+
+impl Location {
+    /// Of the database that `url` names.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`] where it names none.
+    pub(crate) fn of(url: &str) -> Result<Self, StoreError> {
+        if Address::is_one(url) {
+            return Ok(Self::Postgres(Address::parse(url)?.to_string()));
+        }
+        match url.strip_prefix("sqlite:").map(|_| SqliteConnectOptions::from_str(url)) {
+            Some(Ok(options)) => Ok(Self::File(options.get_filename().to_owned())),
+            _ => Err(StoreError::Address("must begin with `sqlite:` or `postgres:`".into())),
+        }
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Postgres(place) => f.write_str(place),
+        }
+    }
 }
 
 impl Store {

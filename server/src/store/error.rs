@@ -17,6 +17,9 @@ pub enum StoreError {
         "another server writes to this database ({0}): stop it first, or give this one a database of its own"
     )]
     Taken(String),
+    /// The database says of itself that it must not be served.
+    #[error("this database must not be served: {0}")]
+    OutOfService(String),
     /// `database_url` is none.
     #[error("database_url {0}")]
     Address(String),
