@@ -33,7 +33,7 @@ pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, 
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
-pub(crate) use secrets::{create_data_dir, lock as lock_data_dir, write_private};
+pub(crate) use secrets::{lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError};

@@ -14,7 +14,7 @@ use crate::keys::secret;
 use crate::store::{self, Store};
 
 /// Makes the data directory, for its owner alone.
-pub(crate) fn create_data_dir(path: &Path) -> Result<(), StartError> {
+pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
     let failed = |why: std::io::Error| StartError::System {
         what: format!("the data directory {} cannot be used", path.display()),
         why: why.to_string(),

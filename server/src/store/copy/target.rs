@@ -1,10 +1,10 @@
 //! An empty database that is filled.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, OnConflict, Query, UpdateStatement};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Value as Bound};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, Value as Bound};
 
 use super::row::{self, Row};
-use super::table::{Table, tables};
+use super::table::{Kind, Table, tables};
 use crate::store::standing::{self, Standing};
 use crate::store::{Store, StoreError};
 
@@ -79,14 +79,20 @@ impl<'s> Target<'s> {
     }
 
     fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<InsertStatement, StoreError> {
+        let backend = self.store.write.get_database_backend();
         let mut insert = Query::insert();
         insert.into_table(table.name).columns(table.columns.iter().map(|column| column.name));
         for row in rows {
             let mut values = row::bind(table, row)?;
             self.put_off(table, &mut values)?;
-            insert
-                .values(values.into_iter().map(Expr::value))
-                .map_err(|err| StoreError::Corrupt(err.to_string()))?;
+            let values = values.into_iter().zip(&table.columns).map(|(value, column)| {
+                // As the text that it is: on its way through the driver it would be written anew, not always alike.
+                match column.kind == Kind::Json && backend == DbBackend::Postgres {
+                    true => Expr::value(value).cast_as("json"),
+                    false => Expr::value(value),
+                }
+            });
+            insert.values(values).map_err(|err| StoreError::Corrupt(err.to_string()))?;
         }
         if table.seeded {
             let (key, rest): (Vec<_>, Vec<_>) =

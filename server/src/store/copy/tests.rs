@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::row::Row;
 use super::*;
 use crate::store::standing::{self, Standing};
 use crate::store::{Store, StoreError};
