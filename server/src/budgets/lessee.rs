@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::sync::Notify;
 
 use super::ledger::Shared;
@@ -17,6 +18,9 @@ use crate::store::{Store, StoreError};
 const AGAIN: Duration = Duration::from_millis(100);
 /// The least time between two statements about one budget while somebody is short of it.
 const BREATH: Duration = Duration::from_millis(10);
+
+/// What a replica asked the database about its budgets; bookings ride on the commit of the records.
+pub(crate) const STATEMENTS: &str = "bailiwick_budget_statements_total";
 
 /// The database, as what a replica may do there.
 #[derive(Debug, Clone)]
@@ -80,10 +84,12 @@ impl Lessee {
     }
 
     pub(super) async fn lease(&self, ask: &super::lease::Ask) -> Result<Lease, StoreError> {
+        counter!(STATEMENTS, "statement" => "lease").increment(1);
         leases::lease(&self.store, self.replica, self.epoch, ask).await
     }
 
     pub(super) async fn short(&self) -> Result<Vec<i64>, StoreError> {
+        counter!(STATEMENTS, "statement" => "look").increment(1);
         leases::short(&self.store, self.replica).await
     }
 }

@@ -27,6 +27,7 @@ mod tests;
 mod window;
 
 pub use ledger::{Budgets, Exhausted, NotReserved, Patience, Standing};
+pub(crate) use lessee::STATEMENTS;
 pub use lessee::{Bus, Lessee, NoBus, Note};
 pub use limit::{TopUp, reached, read_thresholds};
 pub use price::{LongContext, Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};

@@ -206,10 +206,7 @@ pub fn openai_error(refusal: &Refusal) -> serde_json::Value {
     let message = refusal.told.as_ref().unwrap_or(&refusal.message);
     serde_json::json!({
         "error": {
-            "message": match &refusal.fix {
-                Some(fix) => format!("{} To mend it: {fix}", sentence(message)),
-                None => message.clone(),
-            },
+            "message": format!("{} To mend it: {}", sentence(message), refusal.fix),
             "type": refusal.code.openai_type(),
             "param": refusal.param,
             "code": refusal.code.as_str(),

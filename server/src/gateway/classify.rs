@@ -190,7 +190,8 @@ impl Hints {
                 return Err(Refusal::invalid(
                     name,
                     format!("`{name}` was sent more than once: which one counts?"),
-                ));
+                )
+                .fix("send it once"));
             }
             let text = value.to_str().ok().map(str::trim).filter(|text| text.len() <= MAX_HINT).ok_or_else(
                 || Refusal::invalid(name, format!("`{name}` must be at most {MAX_HINT} characters of ASCII")),
@@ -229,7 +230,8 @@ impl Hints {
                 return Err(Refusal::invalid(
                     "x-bailiwick-data-class",
                     format!("a data class is one of {}", known.join(", ")),
-                ));
+                )
+                .fix("name one of these, or several with commas between them"));
             }
         }
         Ok(())
@@ -245,6 +247,7 @@ impl Hints {
                         bailiwick_compliance_db::REGION_NAMES.join(", ")
                     ),
                 )
+                .fix("name countries or regions so, with commas between them: `DE,AT`")
             })?;
             self.regions = Some(self.regions.unwrap_or(CountrySet::EMPTY).union(countries));
             self.region_names.push(word.to_owned());
@@ -265,6 +268,9 @@ fn flag(name: &str, text: &str) -> Result<bool, Refusal> {
     match text {
         "1" | "true" => Ok(true),
         "0" | "false" | "" => Ok(false),
-        _ => Err(Refusal::invalid(name, format!("`{name}` is 1 or 0"))),
+        _ => {
+            Err(Refusal::invalid(name, format!("`{name}` is 1 or 0"))
+                .fix("send 1 to ask and send nothing on"))
+        }
     }
 }

@@ -135,7 +135,9 @@ impl Decided {
                 })
             })
             .collect();
-        refusal.fix = explanation.fix;
+        if let Some(fix) = explanation.fix {
+            refusal.fix = fix;
+        }
         Some(refusal)
     }
 

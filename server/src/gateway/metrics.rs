@@ -7,6 +7,7 @@ use metrics::{Histogram, Unit, counter, describe_counter, describe_histogram, hi
 
 use super::refusal::Code;
 use super::timeline::{Stage, Timeline};
+use crate::budgets::STATEMENTS;
 use crate::providers::UpstreamFailure;
 
 /// Names the metrics for `/metrics`.
@@ -24,6 +25,10 @@ pub fn describe() {
     describe_histogram!("bailiwick_provider_wait_seconds", Unit::Seconds, "Waiting for the provider");
     describe_counter!("bailiwick_attempts_total", "Attempts by endpoint and result");
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
+    describe_counter!(
+        STATEMENTS,
+        "Statements about budgets: leases asked for, and looks for who is short. Next to none in steady state"
+    );
 }
 
 /// The histograms of every request: looked up once, not nine times a request.

@@ -283,8 +283,7 @@ struct RefusalSection<'a> {
     status: u16,
     message: &'a str,
     rules: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'a str>,
+    fix: &'a str,
 }
 
 impl<'a> RefusalSection<'a> {
@@ -294,7 +293,7 @@ impl<'a> RefusalSection<'a> {
             status: refusal.code.status().as_u16(),
             message: &refusal.message,
             rules: &refusal.rules,
-            fix: refusal.fix.as_deref(),
+            fix: &refusal.fix,
         }
     }
 }

@@ -83,6 +83,30 @@ impl Code {
         }
     }
 
+    /// What to do about it, where the refusal says nothing more precise.
+    fn usual_fix(self) -> &'static str {
+        match self {
+            Self::InvalidApiKey => "send a virtual key that is in force as `Authorization: Bearer bwk_…`",
+            Self::InvalidRequest => "correct what the message names, and send it again",
+            Self::RequestTooLarge => "send less in one request",
+            Self::RequestTimeout => "send the whole request at once, and try again",
+            Self::NotFound | Self::MethodNotAllowed => {
+                "compare the base URL and the path with the list in the reference of the HTTP API"
+            }
+            Self::ModelNotFound => "ask `GET /v1/models` for what this key may use",
+            Self::PolicyDenied | Self::NoEligibleEndpoint => {
+                "ask those who own the policy; the decision's id is what they need"
+            }
+            Self::Forbidden => "ask those who give out roles for this scope",
+            Self::BudgetExceeded => "wait for the budget's next window, or ask its owner to raise it",
+            Self::RateLimited => "send fewer requests, or try again after the time in `retry-after`",
+            Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
+            Self::Unavailable => "try again in a moment",
+            Self::Upstream(_, status) if status.is_client_error() => "correct what the provider objects to",
+            Self::Upstream(..) => "try again in a moment; the provider failed, not the request",
+        }
+    }
+
     /// OpenAI's `type` for it.
     #[must_use]
     pub fn openai_type(self) -> &'static str {
@@ -138,8 +162,8 @@ pub struct Details {
     pub rules: Vec<String>,
     /// Endpoints that could have served it.
     pub excluded: Vec<Excluded>,
-    /// What to change.
-    pub fix: Option<String>,
+    /// What to change, or do.
+    pub fix: String,
     /// Seconds after which trying again makes sense.
     pub retry_after_s: Option<u64>,
 }
@@ -159,7 +183,7 @@ impl std::ops::DerefMut for Refusal {
 }
 
 impl Refusal {
-    /// A refusal with only a message.
+    /// A refusal with only a message, and the usual way out of its kind.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             code,
@@ -169,7 +193,7 @@ impl Refusal {
             decision: None,
             rules: Vec::new(),
             excluded: Vec::new(),
-            fix: None,
+            fix: code.usual_fix().to_owned(),
             retry_after_s: None,
         }))
     }
@@ -184,7 +208,7 @@ impl Refusal {
     /// Names what to change.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
+        self.fix = fix.into();
         self
     }
 
