@@ -44,3 +44,24 @@ pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
     Migrator::up(db, None).await?;
     collation::by_bytes(db).await
 }
+
+/// The names of the migrations, in order: two databases that had the same have one schema.
+#[must_use]
+pub fn names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// Whether the database has this binary's schema. Changes nothing.
+///
+/// # Errors
+/// What the database said; there may be no table to ask.
+pub async fn is_current(db: &sea_orm::DatabaseConnection) -> Result<bool, DbErr> {
+    use sea_orm::ConnectionTrait as _;
+    let mut applied = Query::select();
+    applied.column("version").from("seaql_migrations").order_by("version", Order::Asc);
+    let rows = db.query_all(&applied).await?;
+    let applied: Result<Vec<String>, DbErr> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    let mut expected = names();
+    expected.sort();
+    Ok(applied? == expected)
+}

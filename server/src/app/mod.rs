@@ -8,7 +8,7 @@ mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;
-mod recover;
+pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
@@ -33,7 +33,7 @@ pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, 
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
-pub(crate) use secrets::{lock as lock_data_dir, write_private};
+pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditOpenError};

@@ -16,7 +16,7 @@ mod pending;
 mod prune;
 mod read;
 mod recover;
-mod sequencer;
+pub(crate) mod sequencer;
 mod tail;
 pub(crate) mod whole;
 

@@ -115,6 +115,30 @@ impl Store {
         Self::open_at("sqlite://", Some(path.to_owned())).await
     }
 
+    /// Opens the database of `location` to read it beside whoever serves it, and changes nothing, not its schema either.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], also where the schema is not this version's.
+    pub(crate) async fn open_to_read(location: &Location, url: Option<&str>) -> Result<Self, StoreError> {
+        let (read, backend) = match (location, url) {
+            (Location::Postgres(_), Some(url)) => {
+                let address = Address::parse(url)?;
+                (postgres::open(&address).await?, Backend::Postgres(Arc::new(Writer::new(address))))
+            }
+            (Location::File(path), _) => {
+                (connect("sqlite://", 1, Role::Read, Some(path.clone())).await?, Backend::Sqlite)
+            }
+            (Location::Postgres(_), None) => return Err(StoreError::Address("is missing".into())),
+        };
+        if !bailiwick_migrations::is_current(&read).await.unwrap_or(false) {
+            return Err(StoreError::Unavailable(format!(
+                "{location} holds no database of Bailiwick, or one with the schema of another version: use the version \
+                 that serves it"
+            )));
+        }
+        Ok(Self { write: read.clone(), read, backend })
+    }
+
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
     async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
         if !url.starts_with("sqlite:") {

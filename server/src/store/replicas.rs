@@ -221,6 +221,19 @@ pub(crate) async fn fence(store: &Store, peer: Peer, silent_ms: i64) -> Result<b
     Ok(done.rows_affected == 1)
 }
 
+/// Stops `peer` for good, whether it is silent or not.
+pub(crate) async fn stop(store: &Store, peer: Peer) -> Result<Peer, StoreError> {
+    use replicas::Column as C;
+    let epoch = peer.epoch.saturating_add(1);
+    replicas::Entity::update_many()
+        .col_expr(C::Epoch, Expr::value(epoch))
+        .col_expr(C::State, Expr::value(State::Fenced))
+        .filter(C::Number.eq(peer.number.0))
+        .exec(&store.write)
+        .await?;
+    Ok(Peer { epoch, state: State::Fenced, ..peer })
+}
+
 /// Nothing of `replica` is open any more.
 pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), StoreError> {
     use replicas::Column as C;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_ledger::{Hash, SignedCheckpoint};
+use bailiwick_ledger::Hash;
 use serde::Serialize;
 
+use super::evidence::beside;
 use super::{Place, TransferError, refused};
 use crate::app::{DatabaseUrl, lock_data_dir};
-use crate::audit::whole::{self, Held};
+use crate::audit::whole;
 use crate::clock::Clock;
 use crate::store::copy::{Count, Snapshot, Table, Tally, Target, line, tables};
 use crate::store::standing::{self, Standing};
@@ -146,17 +147,4 @@ pub(super) async fn compare(store: &Store, tables: &[Table], counts: &[Count]) -
         }
     }
     Ok(())
-}
-
-/// The checkpoint beside the key, where there is one.
-pub(super) fn beside(place: &Place) -> Result<Vec<Held>, TransferError> {
-    let path = place.checkpoint();
-    let note = match std::fs::read_to_string(&path) {
-        Ok(note) => note,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(TransferError::file(&path)(error)),
-    };
-    let signed = SignedCheckpoint::parse(&note)
-        .map_err(|error| refused(format!("{}: it is no checkpoint: {error}", path.display())))?;
-    Ok(vec![Held { which: format!("the checkpoint {}", path.display()), signed }])
 }

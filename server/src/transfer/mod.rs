@@ -3,7 +3,11 @@
 //! What arrives is compared row by row with what left, and its log is hashed anew from the leaves up and compared with
 //! every checkpoint that is at hand, before anybody may serve it. Nothing that is there already is written over.
 
+mod backup;
+mod evidence;
+mod format;
 mod migrate;
+mod restore;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +17,10 @@ use crate::app::{DatabaseUrl, StartError};
 use crate::audit::{AuditError, AuditOpenError, AuditUnavailable, load_or_create_key};
 use crate::store::{Location, Store, StoreError};
 
+pub use self::backup::{BackedUp, backup};
+pub use self::evidence::checkpoints_in;
 pub use self::migrate::{Moved, migrate};
+pub use self::restore::{RestoreRequest, Restored, restore};
 
 /// Why nothing was moved, or not all. The text tells the way out.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::table::Table;
 use super::{Count, PAGE, Tally};
 use crate::store::connect::Backend;
 use crate::store::entities::{checkpoints, tree_head};
-use crate::store::{Store, StoreError, settings};
+use crate::store::{Store, StoreError};
 
 /// Everything that was committed when it was taken, and nothing of what was later. Nobody waits for it.
 pub(crate) struct Snapshot {
@@ -23,8 +23,8 @@ pub(crate) struct LogState {
     pub(crate) id: String,
     pub(crate) size: u64,
     pub(crate) frontier: Vec<u8>,
-    /// The last signed checkpoint, and when it was signed.
-    pub(crate) checkpoint: Option<(String, i64)>,
+    /// The last signed checkpoint.
+    pub(crate) checkpoint: Option<String>,
 }
 
 impl Snapshot {
@@ -55,13 +55,8 @@ impl Snapshot {
             id: head.log,
             size: crate::store::tree::to_u64(head.size)?,
             frontier: head.frontier,
-            checkpoint: checkpoint.map(|row| (row.note, row.time_ms)),
+            checkpoint: checkpoint.map(|row| row.note),
         }))
-    }
-
-    /// A setting.
-    pub(crate) async fn setting(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
-        settings::get_in(&self.transaction, key).await
     }
 
     /// Up to [`PAGE`] rows after `last`; none at the end.
