@@ -18,6 +18,7 @@ mod m0001_organisation;
 mod m0002_identity;
 mod m0003_audit;
 mod m0004_control;
+mod m0005_virtual_keys;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_identity::Migration),
             Box::new(m0003_audit::Migration),
             Box::new(m0004_control::Migration),
+            Box::new(m0005_virtual_keys::Migration),
         ]
     }
 }

@@ -1,11 +1,12 @@
 //! The audit log: exports, checkpoints, receipts.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{ConnectInfo, Extension, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -125,21 +126,30 @@ pub(super) async fn public_key(State(app): State<Arc<App>>) -> String {
 /// decisions of its scope.
 pub(super) async fn receipt(
     State(app): State<Arc<App>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     method: Method,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let found = match id {
-        Ok(Path(id)) => found(&app, &method, &headers, &id).await,
+        Ok(Path(id)) => found(&app, peer.map(|peer| peer.0.0.ip()), &method, &headers, &id).await,
         Err(_) => Err(Problem::not_found("decision")),
     };
     found.unwrap_or_else(|problem| api::refused(&problem.into()).map(Body::new))
 }
 
-async fn found(app: &Arc<App>, method: &Method, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
+async fn found(
+    app: &Arc<App>,
+    peer: Option<IpAddr>,
+    method: &Method,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Response, Problem> {
     let now_ms = app.gateway.clock.now_ms();
+    let client = api::client(&app.gateway, peer, headers);
     let snapshot = app.gateway.in_force().ok();
-    let key = snapshot.and_then(|snapshot| authenticate::authenticate(headers, snapshot, now_ms).ok());
+    let key =
+        snapshot.and_then(|snapshot| authenticate::authenticate(headers, client, snapshot, now_ms).ok());
     let actor = Actor::of(app, headers).await?;
     if key.is_none() && actor.is_none() {
         // Whoever is nobody here does not learn which decisions there are.

@@ -66,7 +66,11 @@ pub(super) async fn list(
     Ok(Json(serde_json::json!({ "decisions": found })))
 }
 
-/// `GET /api/v1/decisions/stream`: server-sent events, one decision's row each, as its records become durable.
+/// How often it is looked whether who reads the live list still may.
+const STILL_MAY: Duration = Duration::from_secs(1);
+
+/// `GET /api/v1/decisions/stream`: server-sent events, one decision's row each, as its records become durable. It ends
+/// when the session or the token does.
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
     method: Method,
@@ -75,7 +79,26 @@ pub(super) async fn stream(
     let actor = actor(&app, &method, &headers).await?;
     let stopping = app.gateway.stopping_live.clone();
     let changes = BroadcastStream::new(app.gateway.audit.subscribe());
-    let events = changes.take_until(async move { stopping.cancelled().await }).filter_map(move |change| {
+    let may = {
+        let app = Arc::clone(&app);
+        async move {
+            loop {
+                tokio::time::sleep(STILL_MAY).await;
+                let now = self::actor(&app, &method, &headers).await;
+                // A database that does not answer ends no session.
+                if now.is_err_and(|problem| problem.status().is_client_error()) {
+                    return;
+                }
+            }
+        }
+    };
+    let over = async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = may => {}
+        }
+    };
+    let events = changes.take_until(over).filter_map(move |change| {
         let event = change.ok().and_then(|row| {
             if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) {
                 return None;

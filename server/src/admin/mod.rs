@@ -29,7 +29,11 @@ use crate::app::App;
 pub fn router(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys:bulk", post(keys::bulk))
+        .route("/api/v1/keys:revoke-presented", post(keys::revoke_presented))
         .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/api/v1/keys/{id}/disable", post(keys::disable))
+        .route("/api/v1/keys/{id}/enable", post(keys::enable))
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))

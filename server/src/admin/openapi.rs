@@ -12,7 +12,19 @@ pub(super) async fn document() -> Json<Value> {
 pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/keys", "Virtual keys of the caller's scope"),
     ("post", "/api/v1/keys", "Create a virtual key; its secret is in this answer and nowhere else"),
+    (
+        "post",
+        "/api/v1/keys:bulk",
+        "Create several virtual keys, all or none; their secrets are in this answer and nowhere else",
+    ),
+    ("post", "/api/v1/keys:revoke-presented", "Revoke a key by presenting it; needs nothing else"),
     ("post", "/api/v1/keys/{id}/rotate", "Replace a key; the old one works on for the overlap"),
+    (
+        "post",
+        "/api/v1/keys/{id}/disable",
+        "Disable a key until it is enabled again, with a reason; in force when this answers",
+    ),
+    ("post", "/api/v1/keys/{id}/enable", "Enable a disabled key"),
     ("post", "/api/v1/keys/{id}/revoke", "Revoke a key; in force when this answers"),
     ("get", "/api/v1/kill-switches", "Kill switches, newest first, lifted and expired ones too"),
     ("post", "/api/v1/kill-switches", "Throw a kill switch; in force when this answers"),
@@ -31,12 +43,15 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/v1/decisions/{id}", "The receipt of a decision"),
 ];
 
+/// Those that ask for no credential.
+const OPEN: [&str; 2] = ["/api/v1/keys:revoke-presented", "/api/v1/audit/public-key"];
+
 fn describe() -> Value {
     let mut paths = serde_json::Map::new();
     for (method, path, summary) in OPERATIONS {
         let operation = json!({
             "summary": summary,
-            "security": [{ "serviceToken": [] }, { "session": [] }],
+            "security": if OPEN.contains(path) { json!([]) } else { json!([{ "serviceToken": [] }, { "session": [] }]) },
             "responses": {
                 "2XX": { "description": "Done" },
                 "4XX": { "description": "A problem", "content": { "application/problem+json": {
@@ -63,6 +78,7 @@ fn describe() -> Value {
                 "properties": {
                     "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
                     "code": { "type": "string" }, "detail": { "type": ["string", "null"] },
+                    "fix": { "type": ["string", "null"] },
                 },
             } },
         },

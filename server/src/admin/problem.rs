@@ -20,18 +20,34 @@ pub struct Problem {
     code: &'static str,
     title: String,
     detail: Option<String>,
+    fix: Option<String>,
 }
 
 impl Problem {
     /// A problem with its stable code and a title for people.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into(), detail: None }
+        Self { status, code, title: title.into(), detail: None, fix: None }
     }
 
-    /// What is wrong here, and the way out.
+    /// What is wrong here.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// What to change.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Says of which one of several it is.
+    #[must_use]
+    pub fn of(mut self, which: &str) -> Self {
+        let detail = self.detail.take().unwrap_or_else(|| self.title.clone());
+        self.detail = Some(format!("{which}: {detail}"));
         self
     }
 
@@ -71,10 +87,10 @@ impl From<Problem> for Refusal {
             (status, _) if status.is_client_error() => Code::InvalidRequest,
             _ => Code::Unavailable,
         };
-        let refusal = Self::new(code, problem.title);
-        match problem.detail {
-            Some(detail) => refusal.fix(detail),
-            None => refusal,
+        match (problem.detail, problem.fix) {
+            (Some(detail), Some(fix)) => Self::new(code, detail).fix(fix),
+            (Some(fix), None) | (None, Some(fix)) => Self::new(code, problem.title).fix(fix),
+            (None, None) => Self::new(code, problem.title),
         }
     }
 }
@@ -87,6 +103,7 @@ impl IntoResponse for Problem {
             "status": self.status.as_u16(),
             "code": self.code,
             "detail": self.detail,
+            "fix": self.fix,
         });
         let mut response = (self.status, body.to_string()).into_response();
         response

@@ -235,12 +235,16 @@ pub(super) enum Interrupted {
 /// Whether an act on one key or kill switch took effect; of others the database alone does not tell.
 async fn took_effect(store: &Store, begun: &ActSection) -> Result<Option<bool>, StoreError> {
     let (name, holds): (_, fn(&store::keys::VirtualKey) -> bool) = match begun.act.as_str() {
-        "key_created" => ("key", |_| true),
-        "key_rotated" => ("replaced_by", |_| true),
-        "key_revoked" => ("key", |key| key.revoked_ms.is_some()),
+        "key_created" => ("/key", |_| true),
+        // All of them or none.
+        "keys_created" => ("/keys/0/key", |_| true),
+        "key_rotated" => ("/replaced_by", |_| true),
+        "key_revoked" => ("/key", |key| key.revoked_ms.is_some()),
+        "key_disabled" => ("/key", |key| key.disabled_ms.is_some()),
+        "key_enabled" => ("/key", |key| key.disabled_ms.is_none()),
         act => return super::kill_switches::took_effect(store, act, &begun.what).await,
     };
-    let Some(id) = begun.what.get(name).and_then(Value::as_str) else { return Ok(None) };
+    let Some(id) = begun.what.pointer(name).and_then(Value::as_str) else { return Ok(None) };
     match store::keys::get(store, id).await {
         Ok(key) => Ok(Some(holds(&key))),
         Err(StoreError::NotFound(_)) => Ok(Some(false)),

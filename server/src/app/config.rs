@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
+use crate::keys::Networks;
+
+/// A body is held in memory.
+const MOST_BODY_BYTES: u64 = 1 << 30;
+/// A day.
+const MOST_SECONDS: u64 = 86_400;
+/// What reads a body goes one call deeper with each level, on a stack of two megabytes.
+const MOST_NESTING: u64 = 256;
+/// Characters of the replica's name, which each of its records carries.
+const MOST_NAME: usize = 64;
 
 /// The server's configuration. What it governs (scopes, endpoints, budgets, keys) is not here but in the database, and
 /// rules are in the policy bundle.
@@ -37,6 +47,9 @@ pub struct Config {
     /// Who may read `/metrics`.
     #[serde(default)]
     pub metrics: MetricsAccess,
+    /// Proxies whose `x-forwarded-for` tells a client's address.
+    #[serde(default)]
+    pub trusted_proxies: Networks,
     /// Limits on what clients send.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -162,6 +175,9 @@ pub enum ConfigError {
         /// What, from the parser.
         why: String,
     },
+    /// A value that nothing can be served with.
+    #[error("the configuration's {0}")]
+    Value(String),
 }
 
 impl Config {
@@ -193,6 +209,40 @@ impl Config {
         Ok(config)
     }
 
+    /// Refuses what nothing can be served with.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`], with the name of the setting and what it may be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let LimitsConfig { body_bytes, body_seconds, nesting, .. } = self.limits;
+        let within = |name: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(ConfigError::Value(format!("`{name}` is {value}: it must be {least} to {most}"))),
+        };
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        within("limits.body_bytes", count(body_bytes), 1, MOST_BODY_BYTES)?;
+        within("limits.body_seconds", body_seconds, 1, MOST_SECONDS)?;
+        within("limits.nesting", count(nesting), 1, MOST_NESTING)?;
+        within("limits.shutdown_seconds", self.limits.shutdown_seconds, 0, MOST_SECONDS)?;
+        within("limits.staleness_seconds", self.limits.staleness_seconds.get(), 1, MOST_SECONDS)?;
+        let name = &self.replica;
+        if name.is_empty()
+            || name.len() > MOST_NAME
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        {
+            return Err(ConfigError::Value(format!(
+                "`replica` must be 1 to {MOST_NAME} letters, digits, `-`, `_` and `.`"
+            )));
+        }
+        if self.public_url.as_deref().is_some_and(|url| !is_web_address(url)) {
+            return Err(ConfigError::Value(String::from(
+                "`public_url` must be the address that people reach the server by, without a path: \
+                 `https://bailiwick.example`",
+            )));
+        }
+        Ok(())
+    }
+
     /// All defaults but these two.
     #[must_use]
     pub fn at(listen: SocketAddr, data_dir: PathBuf) -> Self {
@@ -205,6 +255,7 @@ impl Config {
             replica: replica(),
             tls: None,
             metrics: MetricsAccess::default(),
+            trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
         }
@@ -215,6 +266,17 @@ impl Default for Config {
     fn default() -> Self {
         Self::at(listen(), data_dir())
     }
+}
+
+/// Whether a URL is a scheme, a host and perhaps a port.
+fn is_web_address(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && matches!(uri.path(), "" | "/")
+            && uri.query().is_none()
+    })
 }
 
 fn listen() -> SocketAddr {
@@ -243,6 +305,31 @@ mod tests {
         assert_eq!((config.limits.body_bytes, config.limits.nesting), (10, 64));
         std::fs::write(&path, "data-dir = 'd'\n").unwrap();
         assert!(Config::read(&path).unwrap_err().to_string().contains("data-dir"));
+    }
+
+    #[test]
+    fn what_nothing_can_be_served_with_is_named() {
+        assert!(Config::default().check().is_ok());
+        for (written, named) in [
+            ("[limits]\nbody_bytes = 0", "limits.body_bytes"),
+            ("[limits]\nbody_seconds = 0", "limits.body_seconds"),
+            ("[limits]\nnesting = 0", "limits.nesting"),
+            ("[limits]\nnesting = 10000", "1 to 256"),
+            ("[limits]\nshutdown_seconds = 90000", "limits.shutdown_seconds"),
+            ("replica = ''", "replica"),
+            ("replica = \"a\\u0000\"", "replica"),
+            ("public_url = 'javascript:alert(1)'", "public_url"),
+            ("public_url = 'not a url'", "public_url"),
+            ("public_url = 'https://u:p@x.example'", "public_url"),
+            ("public_url = 'https://x.example/below'", "public_url"),
+        ] {
+            let config: Config = toml::from_str(written).unwrap();
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(named), "{written}: {error}");
+        }
+        for url in ["https://bailiwick.example", "http://127.0.0.1:8080/", "https://[::1]:8443"] {
+            assert!(is_web_address(url), "{url}");
+        }
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! What has to be done now and then.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::App;
+use crate::store;
 
 /// How often it is looked whether a snapshot's time is over (an attestation begins or ends, evidence grows too old).
 const TICK: Duration = Duration::from_secs(1);
-/// How often refused authentication is recorded.
+/// How often it is recorded what was refused without a record of its own, and the last use of keys written down.
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Starts the tasks; they end with the server.
@@ -27,7 +29,7 @@ pub(super) fn start(app: &Arc<App>) {
                     let over = snapshot.policy.valid_until_ms().is_some_and(|until| until <= now_ms);
                     let expired =
                         snapshot.kill_switches_until_ms.is_some_and(|until| until <= app.gateway.clock.now_ms());
-                    let stale = app.stale.load(std::sync::atomic::Ordering::Relaxed);
+                    let stale = app.stale.load(Ordering::Relaxed);
                     app.end_acts().await;
                     app.note_thresholds().await;
                     app.ask_about_kill_switches().await;
@@ -37,12 +39,33 @@ pub(super) fn start(app: &Arc<App>) {
                 }
                 _ = flush.tick() => {
                     let Some(app) = weak.upgrade() else { return };
-                    let gateway = &app.gateway;
-                    if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-                        tracing::warn!(%error, "refused authentication could not be recorded");
+                    if let Err(error) = app.gateway.flush_refused().await {
+                        tracing::warn!(%error, "what was refused could not be recorded");
                     }
+                    app.note_key_use().await;
                 }
             }
         }
     });
+}
+
+impl App {
+    /// Writes down when keys were last used on this server, those that were used since it was done before.
+    pub(super) async fn note_key_use(&self) {
+        let snapshot = self.gateway.snapshot.load_full();
+        let newest = snapshot.keys().map(|key| key.last_used_ms()).max().unwrap_or(0);
+        let told = self.key_use_told.load(Ordering::Relaxed);
+        let used: Vec<(String, i64)> = snapshot
+            .keys()
+            .filter(|key| key.last_used_ms() > told)
+            .map(|key| (key.id.clone(), key.last_used_ms()))
+            .collect();
+        if used.is_empty() {
+            return;
+        }
+        match store::keys::note_use(&self.store, &used).await {
+            Ok(()) => self.key_use_told.store(newest, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "when keys were last used could not be written down"),
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditOpenError};
 use crate::budgets::{Budgets, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Freshness, Gateway, RefusedAuthentication};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -126,6 +126,8 @@ pub struct App {
     revision: AtomicI64,
     /// Ends of acts that the log has not taken yet.
     unended: acts::Unended,
+    /// Uses of keys before this instant, Unix milliseconds, are written down.
+    key_use_told: AtomicI64,
     /// Whether something is stored that is not in force: a snapshot could not be built of it.
     stale: AtomicBool,
 }
@@ -136,10 +138,13 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
+        config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
         let mut sources = sources(config.bundle.as_deref())?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
+        // A demo's simulators have their credential there.
+        sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
         let store = match &config.database_url {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
@@ -187,12 +192,14 @@ impl App {
             detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
+            trusted_proxies: config.trusted_proxies.clone(),
             token_key: secrets.token,
             pseudonyms: secrets.pseudonyms,
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),
             refused: RefusedAuthentication::default(),
+            unread: Unread::default(),
         });
         let app = Arc::new(Self {
             gateway,
@@ -207,6 +214,7 @@ impl App {
             building: tokio::sync::Mutex::new(()),
             revision: AtomicI64::new(revision),
             unended: acts::Unended::default(),
+            key_use_told: AtomicI64::new(0),
             stale: AtomicBool::new(false),
         });
         app.started().await.map_err(|error| StartError::System {
@@ -252,9 +260,10 @@ impl App {
         }
         gateway.stopping.cancel();
         self.end_acts().await;
-        if let Err(error) = gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await {
-            tracing::warn!(%error, "refused authentication could not be recorded");
+        if let Err(error) = gateway.flush_refused().await {
+            tracing::warn!(%error, "what was refused could not be recorded");
         }
+        self.note_key_use().await;
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
@@ -291,6 +300,7 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
         archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
+        data_dir: None,
     })
 }
 

@@ -75,10 +75,17 @@ enum Command {
 
 /// A running server.
 #[derive(Debug, Args)]
-struct Remote {
+struct Server {
     /// The server's address, such as http://127.0.0.1:8080
     #[arg(long, env = "BAILIWICK_SERVER", value_name = "URL")]
     server: String,
+}
+
+/// A running server, and who asks it.
+#[derive(Debug, Args)]
+struct Remote {
+    #[command(flatten)]
+    server: Server,
     /// A service token: bwt_…
     #[arg(long, env = "BAILIWICK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: String,

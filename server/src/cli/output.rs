@@ -1,5 +1,6 @@
 //! What a command prints. Results go to standard output, everything else to standard error.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use serde::Serialize;
@@ -35,13 +36,13 @@ impl Output {
     /// Prints a line to standard output. A reader that has gone away is no failure of ours.
     pub fn line(self, text: &str) {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{text}");
+        let _ = writeln!(out, "{}", shown(text, &['\n', '\t']));
         let _ = out.flush();
     }
 
     /// Prints a line to standard error.
     pub fn note(self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", shown(text, &['\n', '\t']));
     }
 
     /// Prints why a command failed.
@@ -54,11 +55,30 @@ impl Output {
     }
 }
 
+/// A text as a terminal may have it. Names and reasons come from other people: what would move the cursor, colour the
+/// screen, or turn the direction of reading is written as its code point.
+fn shown<'t>(text: &'t str, but: &[char]) -> Cow<'t, str> {
+    let acts = |at: char| {
+        let turns = matches!(at, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+        (at.is_control() || turns) && !but.contains(&at)
+    };
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for at in text.chars() {
+        if acts(at) { out.extend(at.escape_unicode()) } else { out.push(at) }
+    }
+    Cow::Owned(out)
+}
+
 /// Rows as columns, each as wide as its widest cell.
 #[must_use]
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell, &[])).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
@@ -72,8 +92,23 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         format!("{}\n", out.trim_end())
     };
     let mut out = line(&mut head.iter().copied());
-    for row in rows {
-        out.push_str(&line(&mut row.iter().map(String::as_str)));
+    for row in &rows {
+        out.push_str(&line(&mut row.iter().map(AsRef::as_ref)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_nothing_to_the_terminal() {
+        let rows = [vec![String::from("a\u{1b}[2J\nb"), String::from("\u{202e}x")]];
+        let table = table(&["name", "other"], &rows);
+        assert_eq!(table.lines().count(), 2, "{table}");
+        assert!(!table.contains(['\u{1b}', '\u{202e}']), "{table}");
+        assert!(table.contains("\\u{1b}[2J"), "{table}");
+        assert_eq!(shown("two\nlines", &['\n']), "two\nlines");
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::Remote;
+use super::{Remote, Server};
 
 /// Why a server did not answer as asked.
 #[derive(Debug, thiserror::Error)]
@@ -11,26 +11,35 @@ pub(super) enum RemoteError {
     #[error("the server at {server} does not answer: {why}")]
     Unreachable { server: String, why: String },
     /// A problem (RFC 9457).
-    #[error("{title}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
-    Problem { title: String, detail: Option<String> },
+    #[error("{title}{}{}", more(": ", detail), more("; ", fix))]
+    Problem { title: String, detail: Option<String>, fix: Option<String> },
     /// Not one of our servers.
     #[error("the answer of {server} is not understood: {why}")]
     NotUnderstood { server: String, why: String },
+}
+
+fn more(before: &str, text: &Option<String>) -> String {
+    text.as_ref().map(|text| format!("{before}{text}")).unwrap_or_default()
 }
 
 /// A server's API.
 #[derive(Debug)]
 pub(super) struct Api {
     server: String,
-    token: String,
+    token: Option<String>,
     client: reqwest::Client,
 }
 
 impl Api {
     pub(super) fn new(remote: &Remote) -> Self {
+        Self { token: Some(remote.token.clone()), ..Self::open(&remote.server) }
+    }
+
+    /// What needs no token.
+    pub(super) fn open(server: &Server) -> Self {
         Self {
-            server: remote.server.trim_end_matches('/').to_owned(),
-            token: remote.token.clone(),
+            server: server.server.trim_end_matches('/').to_owned(),
+            token: None,
             client: reqwest::Client::new(),
         }
     }
@@ -52,7 +61,10 @@ impl Api {
             query.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
         let mark = if pairs.is_empty() { "" } else { "?" };
         let address = format!("{}{path}{mark}{}", self.server, pairs.join("&"));
-        let mut request = self.client.request(method, address).bearer_auth(&self.token);
+        let mut request = self.client.request(method, address);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -72,6 +84,7 @@ impl Api {
                 .or_else(|| text("/error/message"))
                 .unwrap_or_else(|| format!("the server answered {status}")),
             detail: field("detail"),
+            fix: field("fix"),
         })
     }
 

@@ -146,7 +146,7 @@ async fn seeded(app: &App, seed: &Organisation) -> Result<Seeded, Box<dyn std::e
     let now_ms = app.gateway.clock.now_ms();
     // The secrets of an earlier run are not known any more: its keys, tokens and unused links go, new ones come.
     for key in store::keys::list(&app.store).await? {
-        store::keys::revoke(&app.store, &key.id, now_ms).await?;
+        store::keys::revoke(&app.store, &[key.id.as_str()], None, now_ms).await?;
     }
     for token in store::service_tokens::list(&app.store).await? {
         store::service_tokens::revoke(&app.store, &token.id, now_ms).await?;

@@ -17,7 +17,8 @@ use super::classify::Hints;
 use super::decide::Decided;
 use super::refusal::{Code, Refusal};
 use super::serve::{Incoming, serve};
-use super::{Gateway, authenticate, dry_run, metrics, read};
+use super::{Gateway, dry_run, metrics, read};
+use crate::keys::client_address;
 use crate::providers::Operation;
 use crate::router::Candidate;
 
@@ -84,7 +85,7 @@ async fn run(
     route: &'static str,
     request: Req,
 ) -> Response<Body> {
-    let client = peer(&request);
+    let client = client(gateway, peer(request.extensions()), request.headers());
     let (head, body) = request.into_parts();
     let incoming = Incoming { operation, route, headers: head.headers, client };
     match serve(gateway, incoming, body).await {
@@ -93,23 +94,22 @@ async fn run(
     }
 }
 
-fn peer(request: &Req) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+/// The address that a connection came from.
+pub(crate) fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// The address that a request came from.
+pub(crate) fn client(gateway: &Gateway, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    client_address(peer, headers, &gateway.trusted_proxies)
 }
 
 /// `GET /v1/models`: only what the key may use.
-async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response<Body> {
-    let now_ms = gateway.clock.now_ms();
-    let snapshot = match gateway.in_force() {
-        Ok(snapshot) => snapshot,
-        Err(refusal) => return refused(&refusal),
-    };
-    let auth = match authenticate::authenticate(&headers, snapshot, now_ms) {
+async fn models(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    let client = client(&gateway, peer(request.extensions()), request.headers());
+    let auth = match gateway.authenticate(request.headers(), client) {
         Ok(auth) => auth,
-        Err(refusal) => {
-            gateway.refused.add();
-            return refused(&refusal);
-        }
+        Err(refusal) => return refused(&refusal),
     };
     let data: Vec<serde_json::Value> = auth
         .key
@@ -132,9 +132,8 @@ async fn explain(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<
 
 async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
-    let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&parts.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?;
+    let client = client(gateway, peer(&parts.extensions), &parts.headers);
+    let auth = gateway.authenticate(&parts.headers, client)?;
     let hints = Hints::read(&parts.headers)?;
     super::fund::rate(&auth.key)?;
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
@@ -146,11 +145,16 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let classified = super::classify::classify(read, hints, &gateway.detector)?;
     let decided = super::decide::decide(classified, String::from("explained"));
     let redacted = super::redaction::redact_body(&decided, &gateway.token_key);
-    let allowed = decided.refusal().is_none();
+    let refusal = decided.refusal();
+    let allowed = refusal.is_none();
     let routed = super::route::route(decided);
     let order = if allowed { routed.names() } else { Vec::new() };
     let explained = dry_run::explain(&routed.decided, order, &redacted);
-    let body = serde_json::json!({ "allowed": allowed, "decision": explained });
+    let mut body = serde_json::json!({ "allowed": allowed, "decision": explained });
+    if let (Some(refusal), Some(body)) = (refusal, body.as_object_mut()) {
+        let told = openai_error(&refusal).get_mut("error").map(serde_json::Value::take);
+        body.insert(String::from("refusal"), told.unwrap_or_default());
+    }
     Ok(json(StatusCode::OK, &body))
 }
 

@@ -49,7 +49,7 @@ fn facts(classified: &Classified) -> RequestFacts {
         input_tokens: u32::try_from(read.input_tokens).unwrap_or(u32::MAX),
         max_output_tokens: asked.map(|asked| u32::try_from(asked).unwrap_or(u32::MAX)),
         principal: PrincipalFacts { id: format!("key:{}", key.id), roles: key.roles.clone() },
-        allowed_endpoint_names: None,
+        allowed_endpoint_names: key.endpoints.clone(),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
             input_tokens: 0,
             max_output_tokens: None,
             principal: PrincipalFacts { id: format!("key:{}", key.id), roles: key.roles.clone() },
-            allowed_endpoint_names: None,
+            allowed_endpoint_names: key.endpoints.clone(),
         };
         auth.snapshot.policy.decide(&facts).is_allowed()
     })
@@ -105,6 +105,9 @@ impl Decided {
         let key = &self.classified.read.auth.key;
         if !key.models.contains(&self.facts.model) || self.decision.candidates.is_empty() {
             return Some(self.no_such_model());
+        }
+        if let Some(refusal) = super::ceiling::refusal(&self.classified, &self.id) {
+            return Some(refusal);
         }
         if self.decision.is_allowed() {
             return None;
@@ -147,6 +150,7 @@ impl Decided {
             let endpoints = self.classified.read.auth.snapshot.policy.endpoints();
             endpoints.iter().any(|endpoint| {
                 bailiwick_policy::scope::covers(&endpoint.scope, &key.scope)
+                    && key.endpoints.as_ref().is_none_or(|only| only.contains(&endpoint.name))
                     && endpoint.models.iter().any(|one| one.alias == model && endpoint.does(one, operation))
             })
         };

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod authenticate;
+mod ceiling;
 pub mod classify;
 pub mod decide;
 pub mod document;
@@ -29,6 +30,7 @@ pub mod settle;
 pub mod spans;
 mod stopped;
 pub mod timeline;
+mod unread;
 
 use std::sync::Arc;
 
@@ -42,10 +44,12 @@ pub use pseudonym::{Named, PseudonymKey};
 pub use read::BodyLimits;
 pub use refusal::{Code, Excluded, Refusal};
 pub use refused_authentication::RefusedAuthentication;
+pub use unread::Unread;
 
 use crate::audit::Audit;
 use crate::budgets::Budgets;
 use crate::clock::Clock;
+use crate::keys::Networks;
 use crate::providers::UpstreamClient;
 use crate::snapshot::Snapshot;
 
@@ -68,6 +72,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Limits on what clients send.
     pub limits: BodyLimits,
+    /// Proxies whose word about a client's address counts.
+    pub trusted_proxies: Networks,
     /// The secret that placeholders are derived from.
     pub token_key: TokenKey,
     /// What the names that clients give to people become in the log.
@@ -80,9 +86,21 @@ pub struct Gateway {
     pub stopping_live: CancellationToken,
     /// Refused authentication, counted for the log.
     pub refused: RefusedAuthentication,
+    /// Requests that were refused before there was a decision, counted for the log.
+    pub unread: Unread,
 }
 
 impl Gateway {
+    /// Records what was refused since the last time without a record of its own.
+    ///
+    /// # Errors
+    /// [`RecordError`](record::RecordError); what is not recorded is kept for the next time.
+    pub async fn flush_refused(&self) -> Result<(), record::RecordError> {
+        let now_ms = self.clock.now_ms();
+        let authentication = self.refused.flush(&self.audit, now_ms).await;
+        self.unread.flush(&self.audit, now_ms).await.and(authentication)
+    }
+
     /// The snapshot to decide a request by.
     ///
     /// # Errors

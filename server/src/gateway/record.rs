@@ -20,13 +20,14 @@ use super::refusal::Refusal;
 use super::timeline::{Mark, Stage};
 use super::{Gateway, Named};
 use crate::audit::{AuditUnavailable, Entry, IndexUpdate};
+use crate::organisation::Ceiling;
 use crate::router::Candidate;
 use crate::snapshot::Snapshot;
 
 /// Where a request came from and what was called.
 #[derive(Debug, Clone, Serialize)]
 pub struct Network {
-    /// The peer's address.
+    /// The client's address, as far as it is known.
     pub client: Option<IpAddr>,
     /// `POST /v1/chat/completions`.
     pub route: &'static str,
@@ -87,6 +88,10 @@ struct PrincipalSection<'a> {
     key: &'a str,
     name: &'a str,
     roles: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ceiling: Option<&'a Ceiling>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -383,6 +388,8 @@ fn principal<'a>(gateway: &Gateway, decided: &'a Decided) -> PrincipalSection<'a
         key: &key.id,
         name: &key.name,
         roles: &key.roles,
+        environment: key.environment.as_deref(),
+        ceiling: Some(&key.ceiling).filter(|ceiling| ceiling.is_any()),
         user: pseudonym(Named::User, &hints.user),
         subject: pseudonym(Named::Subject, &hints.subject),
         session: pseudonym(Named::Session, &hints.session),

@@ -31,6 +31,8 @@ pub enum Code {
     NoEligibleEndpoint,
     /// The roles of who asks do not allow it.
     Forbidden,
+    /// The key may not be used from where it is used.
+    NetworkNotAllowed,
     /// A hard budget has no room.
     BudgetExceeded,
     /// The key's own rate limit.
@@ -58,6 +60,7 @@ impl Code {
             Self::PolicyDenied => "policy_denied",
             Self::NoEligibleEndpoint => "no_eligible_endpoint",
             Self::Forbidden => "forbidden",
+            Self::NetworkNotAllowed => "network_not_allowed",
             Self::BudgetExceeded => "budget_exceeded",
             Self::RateLimited => "rate_limited",
             Self::AuditUnavailable => "audit_unavailable",
@@ -76,7 +79,9 @@ impl Code {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden | Self::NetworkNotAllowed => {
+                StatusCode::FORBIDDEN
+            }
             Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(_, status) => status,
@@ -98,6 +103,7 @@ impl Code {
                 "ask those who own the policy; the decision's id is what they need"
             }
             Self::Forbidden => "ask those who give out roles for this scope",
+            Self::NetworkNotAllowed => "use the key from a network that it allows, or have that widened",
             Self::BudgetExceeded => "wait for the budget's next window, or ask its owner to raise it",
             Self::RateLimited => "send fewer requests, or try again after the time in `retry-after`",
             Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
@@ -118,7 +124,9 @@ impl Code {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::ModelNotFound => "invalid_request_error",
-            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden => "permission_error",
+            Self::PolicyDenied | Self::NoEligibleEndpoint | Self::Forbidden | Self::NetworkNotAllowed => {
+                "permission_error"
+            }
             Self::BudgetExceeded => "insufficient_quota",
             Self::RateLimited => "rate_limit_error",
             Self::AuditUnavailable | Self::Unavailable => "server_error",

@@ -1,6 +1,9 @@
 //! Refused authentication, aggregated: a flood of bad keys must not become a flood of records.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bailiwick_ledger::{Draft, Kind};
 use serde::Serialize;
@@ -8,21 +11,63 @@ use serde::Serialize;
 use super::record::{RecordError, Salts, section};
 use crate::audit::{Audit, Entry};
 
+/// Keys that are told by name in one record.
+const MOST_KEYS: usize = 100;
+/// Addresses that are told of one key.
+const MOST_CLIENTS: usize = 8;
+
 /// Counts since the last record.
 #[derive(Debug, Default)]
 pub struct RefusedAuthentication {
     count: AtomicU64,
+    /// Valid keys that were used from where they may not be, by id.
+    elsewhere: Mutex<BTreeMap<String, Elsewhere>>,
 }
 
-#[derive(Serialize)]
-struct Refused {
+#[derive(Debug, Clone, Default)]
+struct Elsewhere {
     count: u64,
+    clients: BTreeSet<IpAddr>,
+}
+
+/// The section `refused`.
+#[derive(Serialize)]
+struct Refused<'a> {
+    /// In all.
+    count: u64,
+    /// Of these, by a valid key from a network that it does not allow.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<&'a str, u64>,
+}
+
+/// The section `network`: apart, so that addresses can be destroyed alone.
+#[derive(Serialize)]
+struct Network<'a> {
+    clients: BTreeMap<&'a str, &'a BTreeSet<IpAddr>>,
 }
 
 impl RefusedAuthentication {
     /// One more.
     pub fn add(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more: the key is valid and may not be used from this address.
+    pub fn add_elsewhere(&self, key: &str, client: Option<IpAddr>) {
+        self.add();
+        let mut elsewhere = self.elsewhere();
+        if elsewhere.len() >= MOST_KEYS && !elsewhere.contains_key(key) {
+            return;
+        }
+        let of_key = elsewhere.entry(key.to_owned()).or_default();
+        of_key.count += 1;
+        if of_key.clients.len() < MOST_CLIENTS {
+            of_key.clients.extend(client);
+        }
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, BTreeMap<String, Elsewhere>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a record if there were any since the last one. Called once a minute and at shutdown.
@@ -34,20 +79,38 @@ impl RefusedAuthentication {
         if count == 0 {
             return Ok(());
         }
-        let write = async {
-            let mut salts = Salts::new(1);
-            let draft = Draft::new(Kind::RefusedAuthentication, now_ms).section(section(
-                "refused",
-                &Refused { count },
-                &mut salts,
-            )?);
-            audit.append(Entry::new(draft)).await?;
-            Ok(())
-        };
-        let written = write.await;
+        let elsewhere = std::mem::take(&mut *self.elsewhere());
+        let written = write(audit, count, &elsewhere, now_ms).await;
         if written.is_err() {
             self.count.fetch_add(count, Ordering::Relaxed);
+            let mut newer = self.elsewhere();
+            for (key, older) in elsewhere {
+                let of_key = newer.entry(key).or_default();
+                of_key.count += older.count;
+                of_key.clients.extend(older.clients);
+            }
         }
         written
     }
+}
+
+async fn write(
+    audit: &Audit,
+    count: u64,
+    elsewhere: &BTreeMap<String, Elsewhere>,
+    now_ms: i64,
+) -> Result<(), RecordError> {
+    let mut salts = Salts::new(2);
+    let refused = Refused {
+        count,
+        elsewhere: elsewhere.iter().map(|(key, of_key)| (key.as_str(), of_key.count)).collect(),
+    };
+    let mut draft =
+        Draft::new(Kind::RefusedAuthentication, now_ms).section(section("refused", &refused, &mut salts)?);
+    if !elsewhere.is_empty() {
+        let clients = elsewhere.iter().map(|(key, of_key)| (key.as_str(), &of_key.clients)).collect();
+        draft = draft.section(section("network", &Network { clients }, &mut salts)?);
+    }
+    audit.append(Entry::new(draft)).await?;
+    Ok(())
 }

@@ -23,7 +23,7 @@ use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
-use super::{Gateway, authenticate, dry_run, read};
+use super::{Gateway, dry_run, read};
 use crate::budgets::format_usd;
 use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
@@ -37,7 +37,7 @@ pub struct Incoming {
     pub route: &'static str,
     /// Its head.
     pub headers: HeaderMap,
-    /// The peer's address.
+    /// The client's address, as far as it is known.
     pub client: Option<IpAddr>,
 }
 
@@ -51,26 +51,23 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut timeline = Timeline::begin();
-    let now_ms = gateway.clock.now_ms();
-    authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?;
-    let hints = Hints::read(&incoming.headers)?;
+    let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
+    let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
+    let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
     timeline.end(Stage::Authenticate);
-    let bytes = read::collect(&incoming.headers, body, gateway.limits).await?;
+    let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
     // came into force meanwhile is in force.
     timeline.skip();
-    let now_ms = gateway.clock.now_ms();
-    let auth = authenticate::authenticate(&incoming.headers, gateway.in_force()?, now_ms)
-        .inspect_err(|_| gateway.refused.add())?;
+    let auth = gateway.authenticate(&incoming.headers, incoming.client)?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
-        fund::rate(&auth.key)?;
+        fund::rate(&auth.key).inspect_err(unread)?;
     }
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
-    let read = read::read(auth, incoming.operation, bytes, gateway.limits)?;
+    let read = read::read(auth, incoming.operation, bytes, gateway.limits).inspect_err(unread)?;
     timeline.end(Stage::Read);
-    let classified = classify(read, hints, &gateway.detector)?;
+    let classified = classify(read, hints, &gateway.detector).inspect_err(unread)?;
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;

@@ -25,7 +25,7 @@ struct Auth {
 /// The routes.
 pub fn router(app: Arc<App>, assets: Assets) -> axum::Router {
     axum::Router::new()
-        .route("/auth/setup", get(setup))
+        .route("/auth/setup", get(setup).head(look))
         .route("/auth/sign-out", post(sign_out))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
         .with_state(Auth { app, assets })
@@ -35,6 +35,11 @@ pub fn router(app: Arc<App>, assets: Assets) -> axum::Router {
 struct SetupQuery {
     #[serde(default)]
     token: String,
+}
+
+/// A look at a set-up link, such as scanners and previews take, does not redeem it.
+async fn look() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// Redeems a set-up link, once, and begins an owner's session.

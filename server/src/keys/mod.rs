@@ -6,6 +6,8 @@
 //! secrets, which this is not).
 
 mod format;
+mod networks;
 pub mod secret;
 
 pub use format::{KeyError, VirtualKey};
+pub use networks::{Networks, client_address};

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bailiwick_policy::scope;
 use serde::Serialize;
 
-use super::{EndpointDefinition, KeyDefinition, Organisation, budget};
+use super::{EndpointDefinition, KeyDefinition, Organisation, budget, key_problems, key_row};
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
 use crate::store::{self, Store, StoreError};
@@ -104,38 +104,13 @@ pub async fn create_key(
     now_ms: i64,
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
-    store_key(store, &key, definition, now_ms).await?;
+    store::keys::create(store, key_row(&key, definition, now_ms)?).await?;
     Ok(CreatedKey {
         id: key.id().to_owned(),
         scope: definition.scope.clone(),
         name: definition.name.clone(),
         key: key.reveal(),
     })
-}
-
-/// Stores a key that was made.
-///
-/// # Errors
-/// [`ApplyError`].
-pub async fn store_key(
-    store: &Store,
-    key: &VirtualKey,
-    definition: &KeyDefinition,
-    now_ms: i64,
-) -> Result<(), ApplyError> {
-    let row = store::keys::VirtualKey {
-        id: key.id().to_owned(),
-        scope: definition.scope.clone(),
-        name: definition.name.clone(),
-        secret_hash: key.digest().to_vec(),
-        settings: serde_json::to_value(&definition.settings).map_err(not_json)?,
-        created_ms: now_ms,
-        expires_ms: definition.expires.map(|at| at.timestamp_millis()),
-        revoked_ms: None,
-        rotated_to: None,
-        overlap_until_ms: None,
-    };
-    Ok(store::keys::create(store, row).await?)
 }
 
 /// Makes a key that exists what is declared. It keeps its secret and its place in a line of rotations.
@@ -195,33 +170,12 @@ fn check(organisation: &Organisation) -> Vec<String> {
     organisation.keys.iter().for_each(|key| path(&key.scope));
     organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(path);
 
-    for declarations in organisation
-        .scopes
-        .iter()
-        .map(|scope| &scope.declarations)
-        .chain(organisation.keys.iter().map(|key| &key.settings.declarations))
-    {
-        for region in &declarations.subject_regions {
-            if bailiwick_compliance_db::expand(region).is_none() {
-                problems.push(format!(
-                    "`{region}` is neither a region ({}) nor a country code (ISO 3166-1 alpha-2)",
-                    bailiwick_compliance_db::REGION_NAMES.join(", ")
-                ));
-            }
-        }
-    }
+    problems.extend(organisation.scopes.iter().flat_map(|scope| scope.declarations.problems()));
     for endpoint in &organisation.endpoints {
         problems.extend(endpoint_problems(endpoint));
     }
     problems.extend(budget::problems(organisation));
-    for key in &organisation.keys {
-        if key.name.trim().is_empty() {
-            problems.push(format!("a key of {} has no name", key.scope));
-        }
-        if key.settings.owner.as_deref().is_some_and(|owner| owner.trim().is_empty()) {
-            problems.push(format!("key `{}`: its `owner` has no name", key.name));
-        }
-    }
+    problems.extend(organisation.keys.iter().flat_map(key_problems));
     problems
 }
 
@@ -247,7 +201,7 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
-fn not_json(error: serde_json::Error) -> ApplyError {
+pub(super) fn not_json(error: serde_json::Error) -> ApplyError {
     ApplyError::Invalid(vec![error.to_string()])
 }
 

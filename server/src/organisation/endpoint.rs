@@ -1,11 +1,17 @@
 //! The definition of an endpoint, and how it becomes a place to send to.
 
+use std::io::Read as _;
+use std::path::Path;
+
 use bailiwick_compliance_db::{Database, EndpointProfile, ModelKind};
 use bailiwick_policy::{ModelAlias, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::providers::{AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
+
+/// Bytes of the longest credential file.
+const LONGEST_CREDENTIAL: u64 = 16 * 1024;
 
 /// One endpoint, as declared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,20 +120,41 @@ pub enum EndpointError {
 }
 
 impl CredentialRef {
-    /// Reads the credential.
+    /// Reads the credential. From a file it is read only where it is an ordinary and small one, outside the folder
+    /// `secrets`, which is the server's own.
     ///
     /// # Errors
     /// In words, without any part of it.
-    pub fn read(&self) -> Result<Secret, String> {
+    pub fn read(&self, secrets: Option<&Path>) -> Result<Secret, String> {
         let text = match self {
             Self::Env(name) => std::env::var(name)
                 .map_err(|_| format!("the environment variable {name} with its credential is not set"))?,
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| format!("its credential file {} cannot be read: {error}", path.display()))?,
+            Self::File(path) => read_file(path, secrets)
+                .map_err(|why| format!("its credential file {} cannot be read: {why}", path.display()))?,
         };
         let text = text.trim_end_matches(['\r', '\n']).to_owned();
         if text.is_empty() { Err(String::from("its credential is empty")) } else { Ok(Secret::new(text)) }
     }
+}
+
+/// Reading a pipe or a device may never end, and a large file is something else than a credential.
+fn read_file(path: &Path, secrets: Option<&Path>) -> Result<String, String> {
+    let words = |error: std::io::Error| error.to_string();
+    let path = path.canonicalize().map_err(words)?;
+    if secrets.is_some_and(|folder| path.starts_with(folder)) {
+        return Err(String::from("it is in the server's own data directory: put it elsewhere"));
+    }
+    let known = std::fs::metadata(&path).map_err(words)?;
+    if !known.is_file() {
+        return Err(String::from("it is no ordinary file"));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).map_err(words)?;
+    let read = file.take(LONGEST_CREDENTIAL + 1).read_to_string(&mut text).map_err(words)?;
+    if u64::try_from(read).is_ok_and(|read| read > LONGEST_CREDENTIAL) {
+        return Err(format!("it is longer than {LONGEST_CREDENTIAL} bytes"));
+    }
+    Ok(text)
 }
 
 impl EndpointDefinition {
@@ -177,13 +204,15 @@ impl EndpointDefinition {
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
     }
 
-    /// The credential, if it needs one.
+    /// The credential, if it needs one; see [`CredentialRef::read`].
     ///
     /// # Errors
     /// [`EndpointError::Credential`].
-    pub fn read_credential(&self) -> Result<Option<Secret>, EndpointError> {
+    pub fn read_credential(&self, secrets: Option<&Path>) -> Result<Option<Secret>, EndpointError> {
         let read = |reference: &CredentialRef| {
-            reference.read().map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
+            reference
+                .read(secrets)
+                .map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
         };
         self.credential.as_ref().map(read).transpose()
     }
@@ -204,6 +233,31 @@ fn chat() -> Vec<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_is_a_small_ordinary_file_outside_the_data_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let data = data.canonicalize().unwrap();
+        let read = |path: &Path| CredentialRef::File(path.to_owned()).read(Some(&data));
+        let good = folder.path().join("good");
+        std::fs::write(&good, "sk-1\n").unwrap();
+        assert!(read(&good).is_ok());
+        let own = data.join("log.key");
+        std::fs::write(&own, "secret").unwrap();
+        assert!(read(&own).unwrap_err().contains("data directory"));
+        let large = folder.path().join("large");
+        std::fs::write(&large, "x".repeat(20_000)).unwrap();
+        assert!(read(&large).unwrap_err().contains("longer than"));
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&own, &link).unwrap();
+            assert!(read(&link).unwrap_err().contains("data directory"));
+            assert!(read(Path::new("/dev/zero")).unwrap_err().contains("no ordinary file"));
+        }
+    }
 
     #[test]
     fn a_credential_reads_alike_from_yaml_and_json_and_from_what_is_stored() {

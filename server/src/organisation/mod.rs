@@ -7,16 +7,22 @@ mod apply;
 mod budget;
 pub mod describe;
 mod endpoint;
+mod key;
 mod price;
 mod written_key;
+
+use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, store_key};
+use crate::keys::Networks;
+
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
+pub use key::{key_problems, key_row};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
@@ -96,13 +102,16 @@ pub struct KeyDefinition {
     pub settings: KeySettings,
 }
 
-/// What a key may do, beyond what its scope and roles allow.
+/// What a key may do, beyond what its scope and roles allow, and what is said about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeySettings {
     /// Only these models; all that its roles and scope reach where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
+    /// Only endpoints of these names, or whose names begin so (`azure-*`); all of its scope where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Vec<String>>,
     /// Purposes that a request with this key may declare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub purposes: Vec<String>,
@@ -114,6 +123,18 @@ pub struct KeySettings {
     /// The user whose key it is, as an opaque id: budgets of that user hold for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Where it is used: `production`, `staging`. Recorded with each of its requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// It is refused from elsewhere; good from anywhere where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_networks: Option<Networks>,
+    /// The most that its requests may hold.
+    #[serde(flatten)]
+    pub ceiling: Ceiling,
     /// What its requests are declared to hold.
     #[serde(flatten)]
     pub declarations: Declarations,
@@ -122,14 +143,39 @@ pub struct KeySettings {
     pub line: Option<String>,
 }
 
+/// The most that requests may hold. What nobody knows of a request it may hold, so it is refused too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ceiling {
+    /// Only these data classes; every one where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_data_classes: Option<ClassSet>,
+    /// At most this sensitivity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sensitivity: Option<Sensitivity>,
+}
+
+impl Ceiling {
+    /// Whether there is any.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 impl Default for KeySettings {
     fn default() -> Self {
         Self {
             models: None,
+            endpoints: None,
             purposes: Vec::new(),
             roles: vec![String::from("application")],
             requests_per_minute: None,
             owner: None,
+            environment: None,
+            tags: BTreeSet::new(),
+            allowed_networks: None,
+            ceiling: Ceiling::default(),
             declarations: Declarations::default(),
             line: None,
         }

@@ -1,11 +1,12 @@
 //! Builds a snapshot from the database, the bundle and the compliance database.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, ModelInfo, Value};
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, Compiled, Problem, scope};
+use bailiwick_policy::{Bundle, Compiled, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
 use governor::{Quota, RateLimiter};
 
@@ -30,6 +31,8 @@ pub struct Sources {
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
     pub decide_at_ms: Option<i64>,
+    /// The server's own folder: no endpoint's credential is read from it.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Why no snapshot could be built. The old one stays in force.
@@ -86,11 +89,21 @@ pub async fn build(
     for row in store::keys::list(store).await? {
         let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
         let mut entry = key(&row, &scopes, previous)?;
-        let served = places
+        let named = |name: &str| {
+            let only = entry.0.endpoints.as_ref();
+            only.is_none_or(|only| only.iter().any(|pattern| pattern::matches(pattern, name)))
+        };
+        let served: Vec<&Place> = places
             .iter()
             .zip(policy.endpoints())
-            .filter(|(_, endpoint)| scope::covers(&endpoint.scope, &entry.0.scope));
-        for model in served.flat_map(|(place, _)| place.routes.keys()) {
+            .filter(|(_, endpoint)| scope::covers(&endpoint.scope, &entry.0.scope) && named(&endpoint.name))
+            .map(|(place, _)| place)
+            .collect();
+        // As names from here on: what decides is recorded, and a pattern's meaning changes with the endpoints.
+        if let Some(only) = &mut entry.0.endpoints {
+            *only = served.iter().map(|place| place.name.clone()).collect();
+        }
+        for model in served.iter().flat_map(|place| place.routes.keys()) {
             if entry.1.as_ref().is_some_and(|only| !only.contains(model)) {
                 continue;
             }
@@ -150,7 +163,8 @@ fn place(
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Place, String> {
-    let credential = definition.read_credential().map_err(|error| error.to_string())?;
+    let credential =
+        definition.read_credential(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
@@ -247,7 +261,11 @@ fn key(
         scope: row.scope.clone(),
         roles: settings.roles.iter().map(|role| format!("role:{role}")).collect(),
         models: std::collections::BTreeSet::new(),
+        endpoints: settings.endpoints,
         purposes: settings.purposes,
+        environment: settings.environment,
+        ceiling: settings.ceiling,
+        networks: settings.allowed_networks,
         declared,
         budgets: Chains::default(),
         rate,
@@ -255,7 +273,9 @@ fn key(
         digest,
         expires_ms: row.expires_ms,
         revoked_ms: row.revoked_ms,
+        disabled: row.disabled_ms.is_some(),
         overlap_until_ms: row.overlap_until_ms,
+        used_ms: previous.map(|previous| Arc::clone(&previous.used_ms)).unwrap_or_default(),
     };
     let paid = Paid { line: settings.line.unwrap_or_else(|| row.id.clone()), owner: settings.owner };
     Ok((entry, settings.models, paid))

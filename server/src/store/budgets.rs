@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    SqlErr,
     sea_query::{ExprTrait, OnConflict},
 };
 
@@ -49,28 +50,35 @@ pub async fn list(store: &Store) -> Result<Vec<Budget>, StoreError> {
 pub async fn create(store: &Store, budget: Budget) -> Result<BudgetId, StoreError> {
     store
         .transaction(|transaction| {
-            let mut row = budget.clone().into_active_model().reset_all();
-            Box::pin(async move {
-                let last: Option<i64> = Entity::find()
-                    .select_only()
-                    .column_as(Column::Id.max(), "id")
-                    .into_tuple()
-                    .one(transaction)
-                    .await?
-                    .flatten();
-                let id = last.unwrap_or(0).saturating_add(1);
-                row.id = Set(id);
-                match Entity::insert(row).exec_without_returning(transaction).await {
-                    Ok(_) => Ok(BudgetId(id)),
-                    // Its id is all that is unique of a budget, so somebody else took this one just now.
-                    Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                        Err(StoreError::Contended("another budget is being created".into()))
-                    }
-                    Err(err) => Err(err.into()),
-                }
-            })
+            let budget = budget.clone();
+            Box::pin(async move { create_in(transaction, budget).await })
         })
         .await
+}
+
+/// [`create`] as a part of something larger.
+pub(super) async fn create_in(
+    transaction: &DatabaseTransaction,
+    budget: Budget,
+) -> Result<BudgetId, StoreError> {
+    let last: Option<i64> = Entity::find()
+        .select_only()
+        .column_as(Column::Id.max(), "id")
+        .into_tuple()
+        .one(transaction)
+        .await?
+        .flatten();
+    let id = last.unwrap_or(0).saturating_add(1);
+    let mut row = budget.into_active_model().reset_all();
+    row.id = Set(id);
+    match Entity::insert(row).exec_without_returning(transaction).await {
+        Ok(_) => Ok(BudgetId(id)),
+        // Its id is all that is unique of a budget, so somebody else took this one just now.
+        Err(err) if matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(StoreError::Contended("another budget is being created".into()))
+        }
+        Err(err) => Err(err.into()),
+    }
 }
 
 /// Replaces the declaration of the budget `budget.id`; what was spent on it stays.

@@ -1,15 +1,18 @@
-//! Virtual keys: hashed at rest, with expiry, revocation, and rotation with an overlap.
+//! Virtual keys: hashed at rest, with expiry, revocation, a switch, and rotation with an overlap.
+
+use std::collections::HashMap;
 
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 
 pub use super::entities::virtual_keys::Model as VirtualKey;
 use super::entities::virtual_keys::{Column, Entity};
-use super::{Store, StoreError};
+use super::entities::{key_use, virtual_keys};
+use super::{Store, StoreError, budgets};
 
 /// Every key, revoked and expired ones included, by id.
 ///
@@ -32,8 +35,31 @@ pub async fn get(store: &Store, id: &str) -> Result<VirtualKey, StoreError> {
 /// # Errors
 /// [`StoreError::Conflict`] where the id is taken or the scope does not exist, [`StoreError::Unavailable`].
 pub async fn create(store: &Store, key: VirtualKey) -> Result<(), StoreError> {
-    Entity::insert(key.into_active_model()).exec_without_returning(&store.write).await?;
-    Ok(())
+    create_all(store, vec![(key, None)]).await
+}
+
+/// Adds keys, each with a budget of its own where there is one; all of them or none.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_all(
+    store: &Store,
+    keys: Vec<(VirtualKey, Option<budgets::Budget>)>,
+) -> Result<(), StoreError> {
+    store
+        .transaction(|transaction| {
+            let keys = keys.clone();
+            Box::pin(async move {
+                for (key, budget) in keys {
+                    Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
+                    if let Some(budget) = budget {
+                        budgets::create_in(transaction, budget).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Gives a key other settings and another expiry; its secret stays.
@@ -55,23 +81,74 @@ pub async fn change(
     if updated.rows_affected == 0 { Err(StoreError::NotFound("virtual key")) } else { Ok(()) }
 }
 
-/// Revokes a key from `now_ms` on; an earlier revocation stands.
+/// Revokes keys from `now_ms` on, all or none; of one that was revoked before, that and its reason stand.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn revoke(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreError> {
+/// [`StoreError::NotFound`] where there is none of them, [`StoreError::Unavailable`].
+pub async fn revoke(
+    store: &Store,
+    ids: &[&str],
+    because: Option<&str>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let updated = Entity::update_many()
-        .col_expr(Column::RevokedMs, Expr::col(Column::RevokedMs).if_null(now_ms))
-        .filter(Column::Id.eq(id))
+        .col_expr(Column::RevokedMs, Expr::value(now_ms))
+        .col_expr(Column::RevokedBecause, Expr::value(because.map(str::to_owned)))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::RevokedMs.is_null())
         .exec(&store.write)
         .await?;
-    if updated.rows_affected == 0 { Err(StoreError::NotFound("virtual key")) } else { Ok(()) }
+    if updated.rows_affected == 0 { there(store, ids).await.map(|_| ()) } else { Ok(()) }
+}
+
+/// Refuses keys until they are enabled again, all or none; of one that was disabled before, that and its reason stand.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] where the keys are revoked, [`StoreError::Unavailable`].
+pub async fn disable(store: &Store, ids: &[&str], because: &str, now_ms: i64) -> Result<(), StoreError> {
+    let updated = Entity::update_many()
+        .col_expr(Column::DisabledMs, Expr::value(now_ms))
+        .col_expr(Column::DisabledBecause, Expr::value(because))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::DisabledMs.is_null())
+        .exec(&store.write)
+        .await?;
+    if updated.rows_affected == 0 { not_revoked(store, ids).await } else { Ok(()) }
+}
+
+/// Lets disabled keys work again, all or none.
+///
+/// # Errors
+/// As [`disable`].
+pub async fn enable(store: &Store, ids: &[&str]) -> Result<(), StoreError> {
+    let updated = Entity::update_many()
+        .col_expr(Column::DisabledMs, Expr::value(None::<i64>))
+        .col_expr(Column::DisabledBecause, Expr::value(None::<String>))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::DisabledMs.is_not_null())
+        .exec(&store.write)
+        .await?;
+    if updated.rows_affected == 0 { not_revoked(store, ids).await } else { Ok(()) }
+}
+
+async fn there(store: &Store, ids: &[&str]) -> Result<Vec<VirtualKey>, StoreError> {
+    let keys = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(&store.write).await?;
+    if keys.is_empty() { Err(StoreError::NotFound("virtual key")) } else { Ok(keys) }
+}
+
+async fn not_revoked(store: &Store, ids: &[&str]) -> Result<(), StoreError> {
+    if there(store, ids).await?.iter().all(|key| key.revoked_ms.is_some()) {
+        return Err(StoreError::Conflict("the key is revoked, for good".into()));
+    }
+    Ok(())
 }
 
 /// Adds `replacement` and lets the key `id` work beside it until `overlap_until_ms`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`] where `id` was rotated or revoked before,
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] where `id` was rotated or revoked before or is disabled,
 /// [`StoreError::Unavailable`]. Nothing is changed then.
 pub async fn rotate(
     store: &Store,
@@ -91,6 +168,9 @@ pub async fn rotate(
                 if old.rotated_to.is_some() || old.revoked_ms.is_some() {
                     return Err(StoreError::Conflict("the key was rotated or revoked before".into()));
                 }
+                if old.disabled_ms.is_some() {
+                    return Err(StoreError::Conflict("the key is disabled: enable it first".into()));
+                }
                 let new_id = replacement.id.clone();
                 Entity::insert(replacement.into_active_model()).exec_without_returning(transaction).await?;
                 let mut old = old.into_active_model();
@@ -101,4 +181,54 @@ pub async fn rotate(
             })
         })
         .await
+}
+
+/// When each key was last used, as far as replicas have told.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn last_used(store: &Store) -> Result<HashMap<String, i64>, StoreError> {
+    let rows = key_use::Entity::find().all(&store.read).await?;
+    Ok(rows.into_iter().map(|row| (row.key_id, row.last_used_ms)).collect())
+}
+
+/// Tells when keys were last used. What another replica has told of later stays; a key that is gone is left out.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn note_use(store: &Store, used: &[(String, i64)]) -> Result<(), StoreError> {
+    /// Far below what either database takes of parameters in a statement.
+    const AT_ONCE: usize = 500;
+    for used in used.chunks(AT_ONCE) {
+        let ids = used.iter().map(|(id, _)| id.as_str());
+        let there: Vec<String> = Entity::find()
+            .select_only()
+            .column(virtual_keys::Column::Id)
+            .filter(Column::Id.is_in(ids))
+            .into_tuple()
+            .all(&store.read)
+            .await?;
+        let mut rows: Vec<key_use::ActiveModel> = used
+            .iter()
+            .filter(|(id, _)| there.contains(id))
+            .map(|(id, at)| key_use::ActiveModel { key_id: Set(id.clone()), last_used_ms: Set(*at) })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        // Replicas that tell of the same keys take their rows in the same order.
+        rows.sort_by(|one, other| one.key_id.as_ref().cmp(other.key_id.as_ref()));
+        let later = Expr::col((key_use::Entity, key_use::Column::LastUsedMs))
+            .lt(Expr::col(("excluded", key_use::Column::LastUsedMs)));
+        key_use::Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::column(key_use::Column::KeyId)
+                    .update_column(key_use::Column::LastUsedMs)
+                    .action_and_where(later)
+                    .to_owned(),
+            )
+            .exec_without_returning(&store.write)
+            .await?;
+    }
+    Ok(())
 }

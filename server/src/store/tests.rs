@@ -39,6 +39,9 @@ fn key(id: &str, scope: &str) -> keys::VirtualKey {
         revoked_ms: None,
         rotated_to: None,
         overlap_until_ms: None,
+        disabled_ms: None,
+        disabled_because: None,
+        revoked_because: None,
     }
 }
 
@@ -75,11 +78,61 @@ async fn a_key_is_rotated_once_and_revoked_for_good() {
         Err(StoreError::Conflict(_))
     ));
     assert!(matches!(keys::get(&store, "k3").await, Err(StoreError::NotFound(_))), "nothing is half done");
-    keys::revoke(&store, "k2", 10).await.unwrap();
-    keys::revoke(&store, "k2", 20).await.unwrap();
-    assert_eq!(keys::get(&store, "k2").await.unwrap().revoked_ms, Some(10));
-    assert!(matches!(keys::revoke(&store, "none", 1).await, Err(StoreError::NotFound(_))));
+    keys::revoke(&store, &["k2"], Some("leaked"), 10).await.unwrap();
+    keys::revoke(&store, &["k2"], None, 20).await.unwrap();
+    let revoked = keys::get(&store, "k2").await.unwrap();
+    assert_eq!((revoked.revoked_ms, revoked.revoked_because.as_deref()), (Some(10), Some("leaked")));
+    assert!(matches!(keys::revoke(&store, &["none"], None, 1).await, Err(StoreError::NotFound(_))));
     assert_eq!(keys::list(&store).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_disabled_and_enabled_until_it_is_revoked() {
+    let (folder, store) = store().await;
+    keys::create_all(&store, vec![(key("k1", "/acme"), None), (key("k2", "/acme"), None)]).await.unwrap();
+    keys::disable(&store, &["k1"], "first", 10).await.unwrap();
+    keys::disable(&store, &["k1", "k2"], "second", 20).await.unwrap();
+    let disabled = async |id: &str| {
+        let key = keys::get(&store, id).await.unwrap();
+        (key.disabled_ms, key.disabled_because)
+    };
+    assert_eq!(disabled("k1").await, (Some(10), Some(String::from("first"))));
+    assert_eq!(disabled("k2").await, (Some(20), Some(String::from("second"))));
+    let rotated = keys::rotate(&store, "k1", key("k3", "/acme"), 500).await;
+    assert!(matches!(rotated, Err(StoreError::Conflict(_))));
+    keys::enable(&store, &["k1"]).await.unwrap();
+    keys::enable(&store, &["k1"]).await.unwrap();
+    assert_eq!(disabled("k1").await, (None, None));
+    keys::revoke(&store, &["k1"], None, 30).await.unwrap();
+    assert!(matches!(keys::disable(&store, &["k1"], "late", 40).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(keys::enable(&store, &["k1"]).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(keys::enable(&store, &["none"]).await, Err(StoreError::NotFound(_))));
+    store.close().await;
+    drop(folder);
+}
+
+#[tokio::test]
+async fn of_several_keys_all_are_made_or_none() {
+    let (folder, store) = store().await;
+    let bad = vec![(key("k1", "/acme"), None), (key("k2", "/nowhere"), None)];
+    assert!(matches!(keys::create_all(&store, bad).await, Err(StoreError::Conflict(_))));
+    assert!(keys::list(&store).await.unwrap().is_empty());
+    store.close().await;
+    drop(folder);
+}
+
+#[tokio::test]
+async fn the_latest_use_of_a_key_stays() {
+    let (folder, store) = store().await;
+    keys::create_all(&store, vec![(key("k1", "/acme"), None), (key("k2", "/acme"), None)]).await.unwrap();
+    let used =
+        |pairs: &[(&str, i64)]| pairs.iter().map(|(id, at)| ((*id).to_owned(), *at)).collect::<Vec<_>>();
+    keys::note_use(&store, &used(&[("k2", 7), ("k1", 50), ("gone", 9)])).await.unwrap();
+    keys::note_use(&store, &used(&[("k1", 40), ("k2", 8)])).await.unwrap();
+    let known = keys::last_used(&store).await.unwrap();
+    assert_eq!((known["k1"], known["k2"], known.len()), (50, 8, 2));
+    store.close().await;
+    drop(folder);
 }
 
 #[tokio::test]
@@ -270,7 +323,12 @@ async fn every_change_of_the_configuration_raises_the_revision() {
     raises!(keys::create(&store, key("k1", "/acme")));
     raises!(keys::change(&store, "k1", json!({}), None));
     raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5));
-    raises!(keys::revoke(&store, "k2", 5));
+    raises!(keys::disable(&store, &["k2"], "moved", 5));
+    raises!(keys::enable(&store, &["k2"]));
+    raises!(keys::revoke(&store, &["k2"], None, 5));
+    let before = revision::current(&store).await.unwrap();
+    keys::note_use(&store, &[(String::from("k2"), 5)]).await.unwrap();
+    assert_eq!(revision::current(&store).await.unwrap(), before, "nothing is decided by it");
     let mut of_key = budgets::Budget {
         id: 0,
         scope: None,

@@ -31,6 +31,9 @@ fn guarded(page: &Reply, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_guarded_and_a_link_works_once() {
     let server = Server::start().await;
+    // A scanner that looks at the link does not use it up.
+    let looked = read(server.http.head(&server.demo.announcement.console)).await;
+    assert!(looked.status == 204 && looked.header("set-cookie").is_empty());
     let (cookie, set) = server.sign_in().await;
     for part in ["__Host-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
         assert!(set.contains(part), "{set}");
@@ -144,4 +147,23 @@ async fn a_viewer_sees_their_scope_and_no_other() {
     let application = token("/acme", "application").await;
     assert_eq!(server.page("/decisions", AUTHORIZATION, &application).await.header("location"), SIGN_IN_PATH);
     server.demo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_live_list_ends_with_the_session() {
+    let server = Server::start().await;
+    let (cookie, _) = server.sign_in().await;
+    let stream = server.http.get(server.url("/api/v1/decisions/stream")).header(COOKIE, &cookie);
+    let mut stream = stream.send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let first = server.chat("support", "assistant", "Hello", &[]).await.decision();
+    let mut seen = String::new();
+    while !seen.contains(&first) {
+        seen.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+    }
+    let origin = server.url("");
+    let out = server.http.post(server.url("/auth/sign-out")).header(COOKIE, &cookie).header(ORIGIN, origin);
+    assert_eq!(read(out).await.status, 303);
+    let rest = async { while stream.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(10), rest).await.expect("the stream ends");
 }

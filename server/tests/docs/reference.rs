@@ -148,6 +148,7 @@ fn every_error_code_is_told_with_its_status() {
         Code::PolicyDenied,
         Code::NoEligibleEndpoint,
         Code::Forbidden,
+        Code::NetworkNotAllowed,
         Code::BudgetExceeded,
         Code::RateLimited,
         Code::AuditUnavailable,
@@ -166,6 +167,7 @@ fn every_error_code_is_told_with_its_status() {
             | Code::PolicyDenied
             | Code::NoEligibleEndpoint
             | Code::Forbidden
+            | Code::NetworkNotAllowed
             | Code::BudgetExceeded
             | Code::RateLimited
             | Code::AuditUnavailable
@@ -198,7 +200,8 @@ fn words(file: &str, beginning: &str) -> BTreeSet<String> {
 fn every_header_and_metric_is_told() {
     let page = read(HTTP);
     let mut sources = BTreeSet::new();
-    for entry in std::fs::read_dir(root().join("server/src/gateway")).unwrap() {
+    let folders = ["server/src/gateway", "server/src/budgets"];
+    for entry in folders.into_iter().flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap()) {
         let path = entry.unwrap().path();
         if path.is_file() {
             sources.insert(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());

@@ -176,7 +176,7 @@ async fn floods_of_wrong_keys_are_one_record() {
         app.ask("bwk_wrong", "assistant", "x").await.is(401);
     }
     let gateway = &app.app().gateway;
-    gateway.refused.flush(&gateway.audit, gateway.clock.now_ms()).await.unwrap();
+    gateway.flush_refused().await.unwrap();
     let records: Vec<_> = app
         .records()
         .await
@@ -187,6 +187,32 @@ async fn floods_of_wrong_keys_are_one_record() {
     let counted: u64 =
         records.iter().map(|record| record.sections["refused"]["count"].as_u64().unwrap()).sum();
     assert_eq!(counted, 50);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_read_is_counted_for_its_key() {
+    let app = TestApp::start().await;
+    let key = app.key("support");
+    let post = |body: &'static str, header: &'static str| {
+        let url = format!("{}/v1/chat/completions", app.url());
+        app.client.post(url).bearer_auth(&key).header(header, "1").body(body).send()
+    };
+    for _ in 0..20 {
+        assert_eq!(post("{", "accept-charset").await.unwrap().status(), 400);
+        assert_eq!(post("{}", "x-bailiwick-unknown").await.unwrap().status(), 400);
+    }
+    let gateway = &app.app().gateway;
+    gateway.flush_refused().await.unwrap();
+    gateway.flush_refused().await.unwrap();
+    let records = app.records().await;
+    let counted: Vec<_> = records
+        .iter()
+        .filter(|record| record.header.kind == "refusal")
+        .map(|record| (&record.header.scope, &record.sections["refused"]))
+        .collect();
+    let expected = json!({ "count": 40, "codes": { "invalid_request": 40 } });
+    assert_eq!(counted, [(&Some(String::from("/acme/retail/support")), &expected)]);
     app.finish().await;
 }
 

@@ -260,8 +260,8 @@ async fn keys_that_would_not_do_what_is_meant() {
     app.create_key(twin).await;
     let unknown = json!({ "scope": "/acme/research", "name": "x", "models": ["assistant", "nomodel"] });
     let refused = post("/api/v1/keys", unknown).await.is(400).json();
-    let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("nomodel") && detail.contains("gpt-4.1"), "{detail}");
+    assert!(refused["detail"].as_str().unwrap().contains("nomodel"), "{refused}");
+    assert!(refused["fix"].as_str().unwrap().contains("gpt-4.1"), "{refused}");
 
     // What expired is not made anew with the same end.
     let soon = chrono::Utc::now() + chrono::Duration::milliseconds(600);
@@ -270,7 +270,7 @@ async fn keys_that_would_not_do_what_is_meant() {
     tokio::time::sleep(Duration::from_millis(700)).await;
     let rotate = format!("/api/v1/keys/{brief}/rotate");
     let refused = post(&rotate, json!({})).await.is(409).json();
-    assert!(refused["detail"].as_str().unwrap().contains("expires"), "{refused}");
+    assert!(refused["fix"].as_str().unwrap().contains("expires"), "{refused}");
     post(&rotate, json!({ "expires": "2020-01-01T00:00:00Z" })).await.is(400);
     let new = post(&rotate, json!({ "expires": "2099-01-01T00:00:00Z" })).await.is(200).json();
     app.ask(new["key"].as_str().unwrap(), "assistant", "x").await.is(200);

@@ -23,6 +23,7 @@ mod governed;
 mod hostile;
 mod input;
 mod invariants;
+mod keys;
 mod kill_switch;
 mod money;
 mod process;

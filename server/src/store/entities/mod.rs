@@ -7,6 +7,7 @@ pub mod budgets;
 pub mod checkpoints;
 pub mod decisions;
 pub mod endpoints;
+pub mod key_use;
 pub mod kill_switches;
 pub mod model_groups;
 pub mod people;

@@ -27,6 +27,12 @@ pub struct Model {
     pub rotated_to: Option<String>,
     /// Until when it still works beside its replacement.
     pub overlap_until_ms: Option<i64>,
+    /// Since when it is refused, until it is enabled again.
+    pub disabled_ms: Option<i64>,
+    /// Why it was disabled.
+    pub disabled_because: Option<String>,
+    /// Why it was revoked.
+    pub revoked_because: Option<String>,
 }
 
 /// No relation is followed in code.

@@ -1,0 +1,182 @@
+//! Virtual keys: listed here; made, replaced and ended in the files beside.
+
+mod create;
+mod end;
+mod rotate;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use bailiwick_ledger::Kind;
+use http::{HeaderMap, Method};
+use serde::{Deserialize, Serialize};
+
+pub(super) use create::{bulk, create};
+pub(super) use end::{disable, enable, revoke, revoke_presented};
+pub(super) use rotate::rotate;
+
+use super::Problem;
+use crate::app::{Act, App};
+use crate::identity::{Actor, require};
+use crate::organisation::KeySettings;
+use crate::store;
+
+const OBJECT: &str = "console:keys";
+
+/// A key as everybody may see it.
+#[derive(Debug, Serialize)]
+struct KeyView {
+    id: String,
+    scope: String,
+    name: String,
+    state: KeyState,
+    created_ms: i64,
+    expires_ms: Option<i64>,
+    last_used_ms: Option<i64>,
+    disabled_ms: Option<i64>,
+    disabled_because: Option<String>,
+    revoked_ms: Option<i64>,
+    revoked_because: Option<String>,
+    rotated_to: Option<String>,
+    overlap_until_ms: Option<i64>,
+    settings: serde_json::Value,
+}
+
+/// Whether a key may be used, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyState {
+    Valid,
+    Disabled,
+    Expired,
+    Rotated,
+    Revoked,
+}
+
+impl KeyView {
+    fn new(row: store::keys::VirtualKey, last_used_ms: Option<i64>, now_ms: i64) -> Self {
+        let passed = |instant: Option<i64>| instant.is_some_and(|instant| instant <= now_ms);
+        let state = if row.revoked_ms.is_some() {
+            KeyState::Revoked
+        } else if row.disabled_ms.is_some() {
+            KeyState::Disabled
+        } else if passed(row.expires_ms) {
+            KeyState::Expired
+        } else if passed(row.overlap_until_ms) {
+            KeyState::Rotated
+        } else {
+            KeyState::Valid
+        };
+        Self {
+            id: row.id,
+            scope: row.scope,
+            name: row.name,
+            state,
+            created_ms: row.created_ms,
+            expires_ms: row.expires_ms,
+            last_used_ms,
+            disabled_ms: row.disabled_ms,
+            disabled_because: row.disabled_because,
+            revoked_ms: row.revoked_ms,
+            revoked_because: row.revoked_because,
+            rotated_to: row.rotated_to,
+            overlap_until_ms: row.overlap_until_ms,
+            settings: row.settings,
+        }
+    }
+}
+
+/// Which keys are asked for; all where nothing is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    scope: Option<String>,
+    state: Option<KeyState>,
+    tag: Option<String>,
+    environment: Option<String>,
+    owner: Option<String>,
+}
+
+impl Filter {
+    fn holds(&self, key: &KeyView) -> bool {
+        let settings: KeySettings = serde_json::from_value(key.settings.clone()).unwrap_or_default();
+        let same = |asked: &Option<String>, is: &Option<String>| asked.is_none() || asked == is;
+        self.scope.as_ref().is_none_or(|scope| bailiwick_policy::scope::covers(scope, &key.scope))
+            && self.state.is_none_or(|state| state == key.state)
+            && self.tag.as_ref().is_none_or(|tag| settings.tags.contains(tag))
+            && same(&self.environment, &settings.environment)
+            && same(&self.owner, &settings.owner)
+    }
+}
+
+/// `GET /api/v1/keys`: those of the actor's scope.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let actor = actor(&app, &method, &headers).await?;
+    let Query(filter) = filter.map_err(|error| Problem::invalid(error.body_text()))?;
+    let told = store::keys::last_used(&app.store).await?;
+    let snapshot = app.gateway.snapshot.load();
+    let now_ms = app.gateway.clock.now_ms();
+    let last_used = |id: &str| {
+        let here = snapshot.key(id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
+        here.max(told.get(id).copied())
+    };
+    let keys: Vec<KeyView> = store::keys::list(&app.store)
+        .await?
+        .into_iter()
+        .filter(|key| actor.may(&app, &key.scope, OBJECT, "read"))
+        .map(|key| {
+            let last_used_ms = last_used(&key.id);
+            KeyView::new(key, last_used_ms, now_ms)
+        })
+        .filter(|key| filter.holds(key))
+        .collect();
+    Ok(Json(serde_json::json!({ "keys": keys })))
+}
+
+async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {
+    let scope = Actor::of(app, headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    require(app, method, headers, &scope, OBJECT, "read").await
+}
+
+/// A key with its secret: shown once.
+#[derive(Serialize)]
+pub(super) struct ShownKey {
+    id: String,
+    key: String,
+}
+
+fn act<'a>(principal: &'a str, scope: &'a str, name: &'static str, what: serde_json::Value) -> Act<'a> {
+    Act { kind: Kind::Admin, principal, scope: Some(scope), name, what }
+}
+
+/// The act names already what came of it.
+fn nothing((): &()) -> serde_json::Value {
+    serde_json::Value::Null
+}
+
+/// The key, if the actor may do `action` to it; one outside its scope is not there.
+async fn reach(
+    app: &Arc<App>,
+    method: &Method,
+    headers: &HeaderMap,
+    id: &str,
+    action: &str,
+) -> Result<(Actor, store::keys::VirtualKey), Problem> {
+    let key = match store::keys::get(&app.store, id).await {
+        Ok(key) => key,
+        Err(store::StoreError::NotFound(_)) => {
+            actor(app, method, headers).await?;
+            return Err(Problem::not_found("key"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let actor = require(app, method, headers, &key.scope, OBJECT, action).await?;
+    Ok((actor, key))
+}

@@ -1,0 +1,76 @@
+//! Replacing a key: a new one with the same rights under a new id, so that records tell which of the two was used. Budgets
+//! and limits follow the line. The old one works on for the overlap.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+
+use super::{Problem, ShownKey, act, nothing, reach};
+use crate::app::App;
+use crate::keys::VirtualKey;
+use crate::organisation::{ApplyError, KeySettings};
+use crate::store;
+
+/// How long a rotated key works beside its successor where the request does not say.
+const OVERLAP_HOURS: i64 = 24;
+
+/// The body of `POST /api/v1/keys/{id}/rotate`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Rotation {
+    overlap_hours: Option<u32>,
+    /// The new key's end; the old one's where absent.
+    expires: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// `POST /api/v1/keys/{id}/rotate`.
+pub(in crate::admin) async fn rotate(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: axum::body::Bytes,
+) -> Result<Json<ShownKey>, Problem> {
+    let (actor, old) = reach(&app, &method, &headers, &id, "rotate").await?;
+    let rotation: Rotation = if body.is_empty() {
+        Rotation::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| Problem::invalid(error.to_string()))?
+    };
+    let now_ms = app.gateway.clock.now_ms();
+    let expires_ms = rotation.expires.map(|at| at.timestamp_millis()).or(old.expires_ms);
+    if expires_ms.is_some_and(|at| at <= now_ms) {
+        return Err(match rotation.expires {
+            Some(_) => Problem::invalid("`expires` is in the past"),
+            None => Problem::new(StatusCode::CONFLICT, "conflict", "The key has expired")
+                .detail("a key with the same end could not be used")
+                .fix("give `expires` for the new one"),
+        });
+    }
+    let overlap_ms = rotation.overlap_hours.map_or(OVERLAP_HOURS, i64::from).saturating_mul(3_600_000);
+    let mut settings: KeySettings = serde_json::from_value(old.settings.clone())
+        .map_err(|error| Problem::invalid(format!("the key's settings are damaged: {error}")))?;
+    settings.line.get_or_insert_with(|| old.id.clone());
+    let key = VirtualKey::generate().map_err(ApplyError::from)?;
+    let replacement = store::keys::VirtualKey {
+        id: key.id().to_owned(),
+        secret_hash: key.digest().to_vec(),
+        settings: serde_json::to_value(&settings).map_err(|error| Problem::invalid(error.to_string()))?,
+        created_ms: now_ms,
+        expires_ms,
+        revoked_ms: None,
+        rotated_to: None,
+        overlap_until_ms: None,
+        ..old.clone()
+    };
+    let what = serde_json::json!({ "key": old.id, "replaced_by": key.id() });
+    let change = async {
+        store::keys::rotate(&app.store, &old.id, replacement, now_ms.saturating_add(overlap_ms)).await?;
+        Ok::<_, Problem>(())
+    };
+    app.act(act(&actor.subject, &old.scope, "key_rotated", what), nothing, change).await?;
+    Ok(Json(ShownKey { id: key.id().to_owned(), key: key.reveal() }))
+}
