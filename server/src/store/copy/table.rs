@@ -7,7 +7,7 @@ use sea_orm::{
 
 use super::row::{self, Row};
 use crate::store::entities::{
-    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints,
+    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints, key_use,
     kill_switches, model_groups, people, records, replicas, revision, scopes, service_tokens, sessions,
     settings, setup_links, tree_head, tree_runs, tree_tiles, virtual_keys,
 };
@@ -65,6 +65,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(endpoints::Entity, Other)?,
         of(model_groups::Entity, Other)?,
         of(virtual_keys::Entity, Other)?.later(virtual_keys::Column::RotatedTo.as_str()),
+        of(key_use::Entity, Other)?,
         of(budgets::Entity, Other)?,
         of(budget_top_ups::Entity, Other)?,
         of(budget_thresholds::Entity, Other)?,
