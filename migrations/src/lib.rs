@@ -19,6 +19,7 @@ mod m0002_identity;
 mod m0003_audit;
 mod m0004_control;
 mod m0005_virtual_keys;
+mod m0006_limits;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_audit::Migration),
             Box::new(m0004_control::Migration),
             Box::new(m0005_virtual_keys::Migration),
+            Box::new(m0006_limits::Migration),
         ]
     }
 }

@@ -42,6 +42,7 @@ use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
+use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -56,7 +57,7 @@ const BUILD: Duration = Duration::from_secs(20);
 /// it is looked whether another replica is short, where there can be one.
 fn budget_patience(shared: bool) -> Patience {
     let look = if shared { Duration::from_millis(250) } else { Duration::from_secs(86_400) };
-    Patience { wait: Duration::from_secs(5), waiters: 1_000, look }
+    Patience { wait: Duration::from_secs(5), limit_wait: Duration::from_secs(1), waiters: 1_000, look }
 }
 
 /// Why the server could not start. The text tells what to change.
@@ -199,6 +200,10 @@ impl App {
         };
         let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
+        organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
+            what: String::from("the rate limits of keys cannot be stored"),
+            why: error.to_string(),
+        })?;
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{App, StartError, acts};
 use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
 use crate::clock::Clock;
-use crate::gateway::record::{Hold, Salts, section};
+use crate::gateway::record::{Hold, LimitHold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
 use crate::store::leases;
@@ -23,6 +23,8 @@ struct AttemptSection {
     reserved_nano: Option<i64>,
     #[serde(default)]
     holds: Vec<Hold>,
+    #[serde(default)]
+    limits: Vec<LimitHold>,
 }
 
 /// Why something that was left open could not be booked. It can be tried again: nothing is booked twice.
@@ -165,6 +167,11 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
             window_start_ms: hold.window_start_ms,
             delta_nano: hold.amount_nano,
         })
+        .chain(attempt.limits.iter().map(|hold| Booking {
+            budget: BudgetId(hold.limit),
+            window_start_ms: hold.window_start_ms,
+            delta_nano: hold.amount,
+        }))
         .collect();
     Ok(entry)
 }

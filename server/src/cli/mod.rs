@@ -10,6 +10,7 @@ mod demo;
 mod endpoints;
 mod keys;
 mod kill_switch;
+mod limits;
 mod migrate;
 mod output;
 mod pii;
@@ -63,7 +64,10 @@ enum Command {
     /// Budgets: where they stand, and topping them up
     #[command(subcommand)]
     Budgets(budgets::BudgetsCommand),
-    /// Declare scopes, endpoints, model groups, budgets and keys
+    /// Limits of requests, tokens, spend and concurrency
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
+    /// Declare scopes, endpoints, model groups, budgets, limits and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
     #[command(subcommand)]
@@ -166,6 +170,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Keys(command) => asynchronous(keys::run(command, output)),
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
+        Command::Limits(command) => asynchronous(limits::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }

@@ -35,25 +35,25 @@ pub async fn get(store: &Store, id: &str) -> Result<VirtualKey, StoreError> {
 /// # Errors
 /// [`StoreError::Conflict`] where the id is taken or the scope does not exist, [`StoreError::Unavailable`].
 pub async fn create(store: &Store, key: VirtualKey) -> Result<(), StoreError> {
-    create_all(store, vec![(key, None)]).await
+    create_all(store, vec![(key, Vec::new())]).await
 }
 
-/// Adds keys, each with a budget of its own where there is one; all of them or none.
+/// Adds keys, each with the budgets and limits of its own; all of them or none.
 ///
 /// # Errors
 /// As [`create`].
 pub async fn create_all(
     store: &Store,
-    keys: Vec<(VirtualKey, Option<budgets::Budget>)>,
+    keys: Vec<(VirtualKey, Vec<budgets::Budget>)>,
 ) -> Result<(), StoreError> {
     store
         .transaction(|transaction| {
             let keys = keys.clone();
             Box::pin(async move {
-                for (key, budget) in keys {
+                for (key, own) in keys {
                     name_is_free(transaction, &key).await?;
                     Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
-                    if let Some(budget) = budget {
+                    for budget in own {
                         budgets::create_in(transaction, budget).await?;
                     }
                 }

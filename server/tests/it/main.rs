@@ -25,6 +25,7 @@ mod input;
 mod invariants;
 mod keys;
 mod kill_switch;
+mod limits;
 mod money;
 mod process;
 mod replicas;
