@@ -28,8 +28,12 @@ async fn budgets(folder: &TempDir) -> (Budgets, Vec<i64>) {
     let store = Store::open_file(&folder.path().join("bailiwick.db")).await.unwrap();
     store::scopes::put(&store, "/", serde_json::json!({}), 0).await.unwrap();
     let lessee = Lessee::register(store.clone(), "bench", NOW).await.unwrap();
-    let patience =
-        Patience { wait: Duration::from_secs(5), waiters: 1_000, look: Duration::from_secs(3_600) };
+    let patience = Patience {
+        wait: Duration::from_secs(5),
+        limit_wait: Duration::from_secs(1),
+        waiters: 1_000,
+        look: Duration::from_secs(3_600),
+    };
     let budgets = Budgets::new(lessee, patience, Arc::new(NoBus));
     let mut ids = Vec::new();
     for window in WINDOWS {
@@ -40,6 +44,7 @@ async fn budgets(folder: &TempDir) -> (Budgets, Vec<i64>) {
             owner: None,
             model_group: None,
             window: window.to_owned(),
+            unit: String::from("usd"),
             limit_nano: i64::MAX / 2,
             hard: true,
             thresholds: serde_json::json!([]),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::app::{Act, App};
-use crate::budgets::{Standing, Window, format_usd, parse_usd, reached};
+use crate::budgets::{Standing, Unit, Window, format_usd, parse_usd, reached};
 use crate::identity::{Actor, require};
 use crate::store;
 
@@ -98,6 +98,7 @@ pub(super) async fn list(
         .budgets
         .standings(now_ms)
         .into_iter()
+        .filter(|standing| !standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             bailiwick_policy::scope::covers(&actor.scope, &scope_of(&app, row)?).then(|| {
@@ -203,6 +204,10 @@ pub(super) async fn top_up(
     };
     let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
     let actor = require(&app, &method, &headers, &scope, OBJECT, "top_up").await?;
+    if row.unit != Unit::Usd.as_str() {
+        return Err(Problem::invalid(format!("{id} is a limit of a rate, not a budget"))
+            .fix("declare the limit anew with another number"));
+    }
     let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, &actor, now_ms).map_err(Problem::invalid)?;

@@ -7,6 +7,7 @@ mod decisions;
 mod endpoints;
 mod keys;
 mod kill_switches;
+mod limits;
 mod openapi;
 mod organisation;
 mod problem;
@@ -41,6 +42,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
         .route("/api/v1/budgets", get(budgets::list))
+        .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))

@@ -33,6 +33,7 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/endpoints", "Endpoints and their health"),
     ("get", "/api/v1/endpoints/explain", "Every attribute of an endpoint, with facts and evidence"),
     ("get", "/api/v1/budgets", "Where budgets stand"),
+    ("get", "/api/v1/limits", "Where limits of requests, tokens, spend and concurrency stand"),
     ("post", "/api/v1/budgets/{id}/top-ups", "Raise a budget's limit for a time; in force when this answers"),
     ("get", "/api/v1/decisions", "Decisions, newest first"),
     ("get", "/api/v1/decisions/stream", "Decisions as they happen, as server-sent events"),

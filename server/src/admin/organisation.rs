@@ -11,7 +11,9 @@ use super::Problem;
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
 use crate::identity::require;
-use crate::organisation::{Applied, EndpointDefinition, Organisation, apply as apply_to};
+use crate::organisation::{
+    Applied, ApplyError, EndpointDefinition, Organisation, apply as apply_to, problems,
+};
 use bailiwick_ledger::Kind;
 
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
@@ -23,6 +25,11 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Problem> {
     let actor = require(&app, &method, &headers, "/", "console:organisation", "apply").await?;
     let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    // What makes no sense is not recorded: not every number that can be written can be.
+    let wrong = problems(&organisation);
+    if !wrong.is_empty() {
+        return Err(ApplyError::Invalid(wrong).into());
+    }
     compiles(&app, &organisation).await?;
     let act = Act {
         kind: Kind::Admin,
@@ -45,6 +52,10 @@ pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> s
     for user in budgets.iter_mut().filter_map(|budget| budget.user.as_mut()) {
         *user = pseudonyms.of(Named::User, user);
     }
+    let mut limits = organisation.limits.clone();
+    for user in limits.iter_mut().filter_map(|limit| limit.user.as_mut()) {
+        *user = pseudonyms.of(Named::User, user);
+    }
     let keys =
         organisation.keys.iter().map(|key| serde_json::json!({ "scope": key.scope, "name": key.name }));
     serde_json::json!({
@@ -52,6 +63,7 @@ pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> s
         "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
         "model_groups": organisation.model_groups,
         "budgets": budgets,
+        "limits": limits,
         "keys": keys.collect::<Vec<_>>(),
     })
 }

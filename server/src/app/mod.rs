@@ -10,7 +10,7 @@ mod lifecycle;
 mod listen;
 mod membership;
 mod predecessor;
-mod recover;
+pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
@@ -35,13 +35,14 @@ pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, 
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
-pub(crate) use secrets::write_private;
+pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
+use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
@@ -56,7 +57,7 @@ const BUILD: Duration = Duration::from_secs(20);
 /// it is looked whether another replica is short, where there can be one.
 fn budget_patience(shared: bool) -> Patience {
     let look = if shared { Duration::from_millis(250) } else { Duration::from_secs(86_400) };
-    Patience { wait: Duration::from_secs(5), waiters: 1_000, look }
+    Patience { wait: Duration::from_secs(5), limit_wait: Duration::from_secs(1), waiters: 1_000, look }
 }
 
 /// Why the server could not start. The text tells what to change.
@@ -167,6 +168,8 @@ impl App {
             secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;
         }
         let log = log_id(&store, &clock).await?;
+        // After its first rows: a database in which these stand already is not filled any more.
+        store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
         let audit = Audit::open(
@@ -197,6 +200,10 @@ impl App {
         };
         let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
+        organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
+            what: String::from("the rate limits of keys cannot be stored"),
+            why: error.to_string(),
+        })?;
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {

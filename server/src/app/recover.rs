@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{App, StartError, acts};
 use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
 use crate::clock::Clock;
-use crate::gateway::record::{Hold, Salts, section};
+use crate::gateway::record::{Hold, LimitHold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
 use crate::store::leases;
@@ -23,12 +23,14 @@ struct AttemptSection {
     reserved_nano: Option<i64>,
     #[serde(default)]
     holds: Vec<Hold>,
+    #[serde(default)]
+    limits: Vec<LimitHold>,
 }
 
 /// Why something that was left open could not be booked. It can be tried again: nothing is booked twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct BookError(String);
+pub(crate) struct BookError(String);
 
 impl From<AuditError> for BookError {
     fn from(error: AuditError) -> Self {
@@ -44,6 +46,26 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
     };
     let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
     book(audit, store, clock, unsettled).await.map_err(|error| failed(error.to_string()))
+}
+
+/// Books what every replica but this one left open, none of which runs any more: the database was copied without them.
+///
+/// # Errors
+/// [`BookError`].
+pub(crate) async fn book_others(audit: &Audit, store: &Store, clock: &Clock) -> Result<usize, BookError> {
+    let mut booked = 0_usize;
+    for peer in replicas::peers(store).await.map_err(AuditError::from)? {
+        if peer.number == audit.replica().number {
+            continue;
+        }
+        let peer = replicas::stop_unserved(store, peer).await.map_err(AuditError::from)?;
+        let unsettled = audit.adopt(peer).await?;
+        booked = booked.saturating_add(unsettled.len());
+        book(audit, store, clock, unsettled).await?;
+        leases::reclaim(store, peer.number, peer.epoch).await.map_err(AuditError::from)?;
+        replicas::gone(store, peer.number).await.map_err(AuditError::from)?;
+    }
+    Ok(booked)
 }
 
 /// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.
@@ -145,6 +167,11 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
             window_start_ms: hold.window_start_ms,
             delta_nano: hold.amount_nano,
         })
+        .chain(attempt.limits.iter().map(|hold| Booking {
+            budget: BudgetId(hold.limit),
+            window_start_ms: hold.window_start_ms,
+            delta_nano: hold.amount,
+        }))
         .collect();
     Ok(entry)
 }

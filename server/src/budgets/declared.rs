@@ -19,6 +19,7 @@ impl Budget {
         let budget = Self {
             id: row.id,
             name: format!("budget {}", row.id),
+            unit: row.unit.parse()?,
             limit_nano: row.limit_nano,
             window: row.window.parse()?,
             hard: row.hard,

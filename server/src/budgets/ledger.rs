@@ -17,9 +17,9 @@ use super::hash::ById;
 use super::lease::Ask;
 use super::lessee::{self, Bus, Lessee, Note, Pause};
 use super::queue::{self, Waiter, admit, hand_over, overlaps};
-use super::reservation::{Hold, Reservation};
+use super::reservation::{Closing, Hold, Reservation};
 use super::slice::Slice;
-use super::{Amount, Assessed, Budget, Window};
+use super::{Amount, Assessed, Budget, Claim, Rates, Unit, Window};
 use crate::store::StoreError;
 use crate::store::leases::Lease;
 
@@ -35,6 +35,9 @@ pub struct Budgets {
 pub struct Patience {
     /// How long a request waits for others' settlement.
     pub wait: Duration,
+    /// How long where a limit of requests or concurrency stands in the way: an application that sends too much is
+    /// better told soon.
+    pub limit_wait: Duration,
     /// How many requests wait so.
     pub waiters: usize,
     /// How often it is looked whether other replicas are short of what is idle here. Nothing is lost by looking
@@ -65,16 +68,22 @@ pub enum NotReserved {
 
 /// A budget that has no room for an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("budget `{name}` has {free_nano} nano-dollars left {} and the request could cost {asked_nano}", window.in_words())]
+#[error("budget `{name}` has {free_nano} ({unit}) left {} and the request could need {asked_nano}", window.in_words())]
 pub struct Exhausted {
     /// The budget's name.
     pub name: String,
+    /// What it counts.
+    pub unit: Unit,
     /// Its window.
     pub window: Window,
+    /// The limit.
+    pub limit_nano: i64,
     /// Left, not counting open reservations.
     pub free_nano: i64,
     /// The attempt's worst case, or the least that it can be cut down to.
     pub asked_nano: i64,
+    /// In how many milliseconds something comes back by itself, as far as this replica knows.
+    pub frees_in_ms: Option<i64>,
 }
 
 /// Where a budget stands.
@@ -197,53 +206,91 @@ impl Budgets {
         amount: Amount,
         now_ms: i64,
     ) -> Result<Reservation, NotReserved> {
-        let wait = {
+        self.claim(chain, Claim::money(amount), now_ms).await
+    }
+
+    /// As [`reserve_between`](Self::reserve_between), with what limits of other units count.
+    ///
+    /// # Errors
+    /// [`NotReserved`].
+    pub async fn claim(&self, chain: &[i64], claim: Claim, now_ms: i64) -> Result<Reservation, NotReserved> {
+        let (wait, patience) = {
             let mut state = self.shared.lock();
             if state.fenced {
                 return Err(NotReserved::Fenced);
             }
             state.now_ms = state.now_ms.max(now_ms);
             let behind = is_behind(&state, chain);
-            match assess(&mut state, chain, amount, now_ms) {
+            match assess(&mut state, chain, claim, now_ms) {
                 Assessed::Refused(exhausted) => return Err(exhausted.into()),
                 Assessed::Fits(nano) if !behind => {
-                    return Ok(hold(&self.shared, &mut state, chain, nano, now_ms));
+                    return Ok(hold(&self.shared, &mut state, chain, claim, nano, now_ms));
                 }
                 _ if state.waiting.len() >= self.patience.waiters => {
-                    return Err(blocking(&state, chain, amount));
+                    return Err(blocking(&state, chain, claim, now_ms));
                 }
                 _ => {
                     let (admit, wait) = oneshot::channel();
                     let hard = hard(&state, chain).map(|account| account.slice.budget.id).collect();
+                    let patience = match lacking(&state, chain, claim).map(|slice| slice.budget.unit) {
+                        Some(Unit::Requests | Unit::Concurrent) => self.patience.limit_wait,
+                        _ => self.patience.wait,
+                    };
                     let chain = SmallVec::from_slice(chain);
-                    state.waiting.push_back(Waiter { chain, hard, amount, now_ms, admit });
-                    wait
+                    state.waiting.push_back(Waiter { chain, hard, claim, now_ms, admit });
+                    (wait, patience)
                 }
             }
         };
         self.shared.stir(self.shared.lock(), chain);
-        match tokio::time::timeout(self.patience.wait, wait).await {
+        match tokio::time::timeout(patience, wait).await {
             Ok(Ok(reservation)) => Ok(reservation),
             // Timed out, or refused while waiting because others' true cost used up the room.
-            _ => self.give_up(chain, amount, now_ms),
+            _ => self.give_up(chain, claim, now_ms),
         }
     }
 
     /// The end of a wait: what is free now, if that is enough.
-    fn give_up(&self, chain: &[i64], amount: Amount, now_ms: i64) -> Result<Reservation, NotReserved> {
+    fn give_up(&self, chain: &[i64], claim: Claim, now_ms: i64) -> Result<Reservation, NotReserved> {
         let mut state = self.shared.lock();
         state.waiting.retain(|waiter| !waiter.admit.is_closed());
         let behind = is_behind(&state, chain);
-        let free = hard(&state, chain).map(|account| account.slice.free()).min().unwrap_or(i64::MAX);
+        let money = hard(&state, chain).filter(|account| account.slice.budget.unit.is_money());
+        let free = money.map(|account| account.slice.free()).min().unwrap_or(i64::MAX);
         let done = if state.fenced {
             Err(NotReserved::Fenced)
-        } else if !behind && free >= amount.least {
-            Ok(hold(&self.shared, &mut state, chain, amount.most.min(free), now_ms))
+        } else if !behind && lacking(&state, chain, claim).is_none() {
+            Ok(hold(&self.shared, &mut state, chain, claim, claim.money.most.min(free), now_ms))
         } else {
-            Err(blocking(&state, chain, amount))
+            Err(blocking(&state, chain, claim, now_ms))
         };
         self.shared.settle_down(state, chain);
         done
+    }
+
+    /// How the tightest limits of the chain stand.
+    #[must_use]
+    pub fn rates(&self, chain: &[i64], now_ms: i64) -> Rates {
+        let mut state = self.shared.lock();
+        let mut rates = Rates::default();
+        for id in chain {
+            let Some(Account { slice, .. }) = state.accounts.get_mut(id) else { continue };
+            if slice.budget.unit.is_limit() && slice.budget.hard {
+                slice.roll(now_ms);
+                rates.add(slice.budget.unit, slice.rate(now_ms));
+            }
+        }
+        rates
+    }
+
+    /// The smallest limit of tokens along the chain: no request can have more.
+    #[must_use]
+    pub fn most_tokens(&self, chain: &[i64], now_ms: i64) -> Option<i64> {
+        let state = self.shared.lock();
+        hard(&state, chain)
+            .filter(|account| account.slice.budget.unit == Unit::Tokens)
+            .map(|account| account.slice.limit(now_ms))
+            .min()
     }
 
     /// What another replica told.
@@ -294,17 +341,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn close(self: &Arc<Self>, holds: &[Hold], held_nano: i64, cost_nano: i64) {
+    pub(super) fn close(self: &Arc<Self>, closings: &[Closing]) {
         let mut state = self.lock();
         let mut give_back = false;
-        for hold in holds {
-            if let Some(account) = state.accounts.get_mut(&hold.budget) {
-                account.slice.close(hold.window_start_ms, held_nano, cost_nano);
+        for closing in closings {
+            if let Some(account) = state.accounts.get_mut(&closing.budget) {
+                account.slice.close(closing.window_start_ms, closing.held, closing.cost);
                 give_back |= account.slice.gives_back();
             }
         }
         if give_back || !state.waiting.is_empty() {
-            let chain: SmallVec<[i64; 8]> = holds.iter().map(|hold| hold.budget).collect();
+            let chain: SmallVec<[i64; 8]> = closings.iter().map(|closing| closing.budget).collect();
             self.settle_down(state, &chain);
         }
     }
@@ -439,47 +486,71 @@ fn hard<'a>(state: &'a State, chain: &'a [i64]) -> impl Iterator<Item = &'a Acco
 
 /// Whether there is room on a chain: for all that is asked for, or for what the tightest budget would have if
 /// everything came back.
-pub(super) fn assess(state: &mut State, chain: &[i64], amount: Amount, now_ms: i64) -> Assessed {
-    let mut nano = amount.most;
+pub(super) fn assess(state: &mut State, chain: &[i64], claim: Claim, now_ms: i64) -> Assessed {
+    let mut nano = claim.money.most;
     for id in chain {
         let Some(account) = state.accounts.get_mut(id) else { continue };
         let slice = &mut account.slice;
         slice.roll(now_ms);
-        if !slice.budget.hard {
+        let unit = slice.budget.unit;
+        if !slice.budget.hard || claim.passes(unit) {
             continue;
         }
         match slice.unspent() {
-            Some(unspent) if unspent < amount.least && slice.is_fresh(now_ms) => {
-                return Assessed::Refused(exhausted(slice, amount));
+            Some(unspent) if unspent < claim.of(unit, claim.money.least) && slice.is_fresh(now_ms) => {
+                return Assessed::Refused(exhausted(slice, claim, now_ms));
             }
-            Some(unspent) => nano = nano.min(unspent).max(amount.least),
-            None => {}
+            Some(unspent) if unit.is_money() => nano = nano.min(unspent).max(claim.money.least),
+            Some(_) | None => {}
         }
     }
-    if hard(state, chain).all(|account| account.slice.free() >= nano) {
+    let fits = |slice: &Slice| {
+        let unit = slice.budget.unit;
+        claim.passes(unit) || slice.free() >= claim.of(unit, nano)
+    };
+    if hard(state, chain).all(|account| fits(&account.slice)) {
         Assessed::Fits(nano)
     } else {
         Assessed::Waits(nano)
     }
 }
 
-/// The tightest budget of the chain, for the refusal's text.
-fn blocking(state: &State, chain: &[i64], amount: Amount) -> NotReserved {
-    let Some(account) = hard(state, chain).min_by_key(|account| account.slice.free()) else {
+/// The first of the chain that has not even the least of what is asked for.
+fn lacking<'a>(state: &'a State, chain: &'a [i64], claim: Claim) -> Option<&'a Slice> {
+    hard(state, chain).map(|account| &account.slice).find(|slice| {
+        let unit = slice.budget.unit;
+        !claim.passes(unit) && slice.free() < claim.of(unit, claim.money.least)
+    })
+}
+
+/// What stands in the way on the chain, for the refusal's text.
+fn blocking(state: &State, chain: &[i64], claim: Claim, now_ms: i64) -> NotReserved {
+    let money = |account: &&Account| account.slice.budget.unit.is_money();
+    // The tightest budget, unless it is a limit that lacks.
+    let slice = lacking(state, chain, claim).filter(|slice| !slice.budget.unit.is_money()).or_else(|| {
+        hard(state, chain)
+            .filter(money)
+            .min_by_key(|account| account.slice.free())
+            .map(|account| &account.slice)
+    });
+    let Some(slice) = slice.or_else(|| hard(state, chain).map(|account| &account.slice).next()) else {
         return NotReserved::Fenced;
     };
-    match &account.failed {
-        Some(why) => NotReserved::Unavailable { name: account.slice.budget.name.clone(), why: why.clone() },
-        None => exhausted(&account.slice, amount).into(),
+    match state.accounts.get(&slice.budget.id).and_then(|account| account.failed.clone()) {
+        Some(why) => NotReserved::Unavailable { name: slice.budget.name.clone(), why },
+        None => exhausted(slice, claim, now_ms).into(),
     }
 }
 
-fn exhausted(slice: &Slice, amount: Amount) -> Exhausted {
+fn exhausted(slice: &Slice, claim: Claim, now_ms: i64) -> Exhausted {
     Exhausted {
         name: slice.budget.name.clone(),
+        unit: slice.budget.unit,
         window: slice.budget.window,
+        limit_nano: slice.limit(now_ms),
         free_nano: slice.unspent().unwrap_or(slice.budget.limit_nano).max(0),
-        asked_nano: amount.least,
+        asked_nano: claim.of(slice.budget.unit, claim.money.least),
+        frees_in_ms: slice.frees_in_ms(now_ms),
     }
 }
 
@@ -487,6 +558,7 @@ pub(super) fn hold(
     shared: &Arc<Shared>,
     state: &mut State,
     chain: &[i64],
+    claim: Claim,
     amount_nano: i64,
     now_ms: i64,
 ) -> Reservation {
@@ -494,9 +566,14 @@ pub(super) fn hold(
     for id in chain {
         if let Some(account) = state.accounts.get_mut(id) {
             let slice = &mut account.slice;
+            let unit = slice.budget.unit;
+            if claim.passes(unit) {
+                continue;
+            }
+            let held = claim.of(unit, amount_nano);
             slice.roll(now_ms);
-            slice.reserved = slice.reserved.saturating_add(amount_nano);
-            holds.push(Hold { budget: *id, window_start_ms: slice.bucket.start_ms });
+            slice.reserved = slice.reserved.saturating_add(held);
+            holds.push(Hold { budget: *id, window_start_ms: slice.bucket.start_ms, unit, held });
         }
     }
     Reservation { shared: Arc::clone(shared), holds, amount_nano, open: true, sent: false }

@@ -9,9 +9,13 @@
 //! transaction that makes the outcome's record durable. Each replica leases a *slice* of a budget's remainder from
 //! the database (`lease.rs`), spends it without asking, and gives back what is idle when another one is short. With one
 //! replica its slice is the whole remainder.
+//!
+//! A limit of requests, tokens, spend or concurrency is a budget of another unit with a short window, and one
+//! reservation holds on all of them: one way to be admitted, one way to be booked.
 
 use std::sync::Arc;
 
+mod claim;
 mod declared;
 mod hash;
 pub(crate) mod lease;
@@ -26,6 +30,7 @@ mod slice;
 mod tests;
 mod window;
 
+pub use claim::{Claim, Cost, Rate, Rates, Unit};
 pub use ledger::{Budgets, Exhausted, NotReserved, Patience, Standing};
 pub(crate) use lessee::STATEMENTS;
 pub use lessee::{Bus, Lessee, NoBus, Note};
@@ -67,7 +72,9 @@ pub struct Budget {
     pub id: i64,
     /// What people call it, in refusals and lists.
     pub name: String,
-    /// Up to this much, in nano-dollars a window.
+    /// What it counts.
+    pub unit: Unit,
+    /// Up to this much a window; nano-dollars, where it counts those.
     pub limit_nano: i64,
     /// When it starts again.
     pub window: Window,
@@ -92,6 +99,7 @@ impl Budget {
         Self {
             id,
             name: format!("budget {id}"),
+            unit: Unit::Usd,
             limit_nano,
             window,
             hard: true,

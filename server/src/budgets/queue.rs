@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 use super::ledger::{Shared, State, assess, hold};
 use super::reservation::Reservation;
 use super::slice::Demand;
-use super::{Amount, Assessed};
+use super::{Assessed, Budget, Claim};
 
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) chain: SmallVec<[i64; 6]>,
     /// Those of the chain that can refuse: who waits for one of them is in the way of others there, and nowhere else.
     pub(super) hard: SmallVec<[i64; 6]>,
-    pub(super) amount: Amount,
+    pub(super) claim: Claim,
     pub(super) now_ms: i64,
     pub(super) admit: oneshot::Sender<Reservation>,
 }
@@ -43,9 +43,9 @@ pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
             still.push_back(waiter);
             continue;
         }
-        match assess(state, &waiter.chain, waiter.amount, waiter.now_ms) {
+        match assess(state, &waiter.chain, waiter.claim, waiter.now_ms) {
             Assessed::Fits(nano) => {
-                let reservation = hold(shared, state, &waiter.chain, nano, waiter.now_ms);
+                let reservation = hold(shared, state, &waiter.chain, waiter.claim, nano, waiter.now_ms);
                 admitted.push((waiter.admit, reservation));
             }
             Assessed::Waits(_) => {
@@ -80,24 +80,30 @@ pub(super) fn hand_over(admitted: Admitted) {
 pub(super) fn demand(state: &mut State, budget: i64) -> Demand {
     let mut demand = Demand::default();
     let mut first = None;
+    let Some(unit) = state.accounts.get(&budget).map(|account| account.slice.budget.unit) else {
+        return demand;
+    };
     for waiter in &state.waiting {
         if waiter.admit.is_closed() || !waiter.hard.contains(&budget) {
             continue;
         }
-        demand.all = demand.all.saturating_add(waiter.amount.most);
+        demand.all = demand.all.saturating_add(waiter.claim.of(unit, waiter.claim.money.most));
         if first.is_none() {
-            first = Some((waiter.chain.clone(), waiter.amount, waiter.now_ms));
+            first = Some((waiter.chain.clone(), waiter.claim, waiter.now_ms));
         }
     }
-    let Some((chain, amount, now_ms)) = first else { return demand };
-    let Assessed::Waits(nano) = assess(state, &chain, amount, now_ms) else { return demand };
+    let Some((chain, claim, now_ms)) = first else { return demand };
+    let Assessed::Waits(nano) = assess(state, &chain, claim, now_ms) else { return demand };
     let lacks = |id: &i64| {
-        state.accounts.get(id).is_some_and(|account| account.slice.budget.hard && account.slice.free() < nano)
+        state.accounts.get(id).is_some_and(|account| {
+            let Budget { hard, unit, .. } = account.slice.budget;
+            hard && !claim.passes(unit) && account.slice.free() < claim.of(unit, nano)
+        })
     };
     if lacks(&budget) {
-        demand.first = nano;
+        demand.first = claim.of(unit, nano);
     } else if !chain.iter().any(|id| *id < budget && lacks(id)) {
-        demand.promised = nano;
+        demand.promised = claim.of(unit, nano);
     }
     demand
 }

@@ -1,21 +1,42 @@
-//! Held money. It ends in exactly one of three ways: settled, released, or dropped. Dropped before anything was sent it
+//! What is held. It ends in exactly one of three ways: settled, released, or dropped. Dropped before anything was sent it
 //! goes back; dropped afterwards it is booked whole, because nobody knows what the provider will charge.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
 use super::ledger::Shared;
+use super::{Cost, Unit};
 
 /// What one reservation holds of one budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hold {
     pub(super) budget: i64,
     pub(super) window_start_ms: i64,
+    pub(super) unit: Unit,
+    /// In that unit.
+    pub(super) held: i64,
 }
 
-/// Money held for one attempt on every budget up its chain.
+/// What becomes of a part of what is held on one budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Closing {
+    pub(super) budget: i64,
+    pub(super) window_start_ms: i64,
+    /// Held no longer.
+    pub(super) held: i64,
+    /// Booked in its place.
+    pub(super) cost: i64,
+}
+
+impl Hold {
+    const fn closing(&self, held: i64, cost: i64) -> Closing {
+        Closing { budget: self.budget, window_start_ms: self.window_start_ms, held, cost }
+    }
+}
+
+/// What is held for one attempt on every budget up its chain.
 #[must_use = "a reservation must be settled, or released if nothing was sent"]
 #[derive(Debug)]
 pub struct Reservation {
@@ -33,7 +54,9 @@ pub struct Settled {
     pub budget: i64,
     /// Start of the window it was reserved in, Unix milliseconds.
     pub window_start_ms: i64,
-    /// Nano-dollars.
+    /// What it counts.
+    pub unit: Unit,
+    /// In that unit; nano-dollars, where it counts those.
     pub cost_nano: i64,
 }
 
@@ -47,7 +70,8 @@ pub struct Settled {
 pub struct Settlement {
     shared: Arc<Shared>,
     booked: SmallVec<[Settled; 6]>,
-    surplus_nano: AtomicI64,
+    surplus: SmallVec<[Closing; 6]>,
+    durable: AtomicBool,
 }
 
 impl Settlement {
@@ -59,14 +83,8 @@ impl Settlement {
 
     /// The outcome is durable: what was held beyond the true cost is free again.
     pub fn durable(&self) {
-        let surplus_nano = self.surplus_nano.swap(0, Ordering::Relaxed);
-        if surplus_nano > 0 {
-            let holds: SmallVec<[Hold; 6]> = self
-                .booked
-                .iter()
-                .map(|booked| Hold { budget: booked.budget, window_start_ms: booked.window_start_ms })
-                .collect();
-            self.shared.close(&holds, surplus_nano, 0);
+        if !self.durable.swap(true, Ordering::Relaxed) && !self.surplus.is_empty() {
+            self.shared.close(&self.surplus);
         }
     }
 }
@@ -81,7 +99,7 @@ impl Reservation {
     /// The budgets and windows it is held on, with the whole amount: what a crash would book.
     #[must_use]
     pub fn worst_case(&self) -> SmallVec<[Settled; 6]> {
-        self.booked(self.amount_nano)
+        self.booked(|hold| hold.held)
     }
 
     /// The attempt is about to go out: from here on doubt is booked.
@@ -90,40 +108,60 @@ impl Reservation {
     }
 
     /// Books the true cost, more than was held if it must be. The rest comes back once that is durable.
-    pub fn settle(mut self, cost_nano: i64) -> Settlement {
-        let cost_nano = cost_nano.max(0);
-        let surplus_nano = self.amount_nano.saturating_sub(cost_nano).max(0);
+    pub fn settle(self, cost_nano: i64) -> Settlement {
+        self.settle_for(Cost { nano: cost_nano, tokens: None })
+    }
+
+    /// As [`settle`](Self::settle), with the true count of tokens.
+    pub fn settle_for(mut self, cost: Cost) -> Settlement {
+        let of = |hold: &Hold| cost.of(hold.unit, hold.held);
+        let surplus = |hold: &Hold| hold.held.saturating_sub(of(hold)).max(0);
         if std::mem::replace(&mut self.open, false) {
-            self.shared.close(&self.holds, self.amount_nano.saturating_sub(surplus_nano), cost_nano);
+            let now: SmallVec<[Closing; 6]> = self
+                .holds
+                .iter()
+                .map(|hold| hold.closing(hold.held.saturating_sub(surplus(hold)), of(hold)))
+                .collect();
+            self.shared.close(&now);
         }
+        let later = self.holds.iter().map(|hold| hold.closing(surplus(hold), 0));
         Settlement {
             shared: Arc::clone(&self.shared),
-            booked: self.booked(cost_nano),
-            surplus_nano: AtomicI64::new(surplus_nano),
+            booked: self.booked(of),
+            surplus: later.filter(|closing| closing.held > 0).collect(),
+            durable: AtomicBool::new(false),
         }
     }
 
     /// Returns all of it: only for an attempt of which no byte was sent.
     pub fn release(mut self) {
-        self.close(0);
+        self.close(false);
     }
 
-    fn booked(&self, cost_nano: i64) -> SmallVec<[Settled; 6]> {
-        self.holds
-            .iter()
-            .map(|hold| Settled { budget: hold.budget, window_start_ms: hold.window_start_ms, cost_nano })
-            .collect()
+    /// What is under way is no spend, and is not booked.
+    fn booked(&self, cost: impl Fn(&Hold) -> i64) -> SmallVec<[Settled; 6]> {
+        let spent = self.holds.iter().filter(|hold| hold.unit != Unit::Concurrent);
+        let settled = |hold: &Hold| Settled {
+            budget: hold.budget,
+            window_start_ms: hold.window_start_ms,
+            unit: hold.unit,
+            cost_nano: cost(hold),
+        };
+        spent.map(settled).collect()
     }
 
-    fn close(&mut self, cost_nano: i64) {
+    fn close(&mut self, booked: bool) {
         if std::mem::replace(&mut self.open, false) {
-            self.shared.close(&self.holds, self.amount_nano, cost_nano);
+            let cost = |hold: &Hold| if booked && hold.unit != Unit::Concurrent { hold.held } else { 0 };
+            let all: SmallVec<[Closing; 6]> =
+                self.holds.iter().map(|hold| hold.closing(hold.held, cost(hold))).collect();
+            self.shared.close(&all);
         }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.close(if self.sent { self.amount_nano } else { 0 });
+        self.close(self.sent);
     }
 }

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::lease::{Answer, Ask, Kept};
-use super::{Bucket, Budget};
+use super::{Bucket, Budget, Rate};
 
 /// How long an answer tells that there is no room, in milliseconds; then it is asked for again.
 const FRESH_MS: i64 = 1_000;
@@ -240,7 +240,42 @@ impl Slice {
     /// Left of the limit if everything that is reserved anywhere came back, as far as this replica knows.
     pub(super) fn unspent(&self) -> Option<i64> {
         let known = self.known?;
-        Some(known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.settled))
+        let unspent = known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.settled);
+        let held = if self.budget.unit.comes_back() { 0 } else { self.reserved_in_window() };
+        Some(unspent.saturating_sub(held))
+    }
+
+    /// How it stands, for those who send requests.
+    pub(super) fn rate(&self, now_ms: i64) -> Rate {
+        let limit = self.limit(now_ms);
+        let used = self.settled_in_window().saturating_add(self.reserved_in_window());
+        let last = self.used().max().or(Some(self.bucket.start_ms));
+        let forgotten = last.and_then(|start_ms| self.budget.window.forgets_at(start_ms));
+        Rate {
+            limit,
+            remaining: limit.saturating_sub(used).max(0),
+            resets_in_ms: match forgotten {
+                Some(at) if used > 0 => at.saturating_sub(now_ms).max(0),
+                _ => 0,
+            },
+        }
+    }
+
+    /// In how many milliseconds something that is used now counts no longer, as far as this replica knows.
+    pub(super) fn frees_in_ms(&self, now_ms: i64) -> Option<i64> {
+        let first = self.used().min();
+        let at = match first {
+            Some(start_ms) => self.budget.window.forgets_at(start_ms),
+            None => self.bucket.end_ms,
+        };
+        at.map(|at| at.saturating_sub(now_ms).max(0))
+    }
+
+    /// The starts of the buckets that count and in which this replica used something.
+    fn used(&self) -> impl Iterator<Item = i64> {
+        let older = self.counting().filter(|older| older.settled.saturating_add(older.reserved) > 0);
+        let open = (self.in_use() > 0).then_some(self.bucket.start_ms);
+        older.map(|older| older.start_ms).chain(open)
     }
 
     /// Settled in the window by all replicas, as far as this one knows.

@@ -28,8 +28,12 @@ pub(super) async fn run(args: ApplyArgs, output: Output) -> Result<(), Failed> {
     let applied: Value = Api::new(&args.remote).json(Method::POST, "/api/v1/apply", &[], Some(&body)).await?;
     output.result(&applied, || {
         let count = |name: &str| applied.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let limits = match count("limits") {
+            0 => String::new(),
+            limits => format!(", {limits} limits"),
+        };
         let mut text = format!(
-            "{} scopes, {} endpoints, {} budgets are as declared\n",
+            "{} scopes, {} endpoints, {} budgets{limits} are as declared\n",
             count("scopes"),
             count("endpoints"),
             count("budgets")

@@ -3,14 +3,18 @@
 //! Exit 0: done. 1: refused or failed, with the reason on standard error. 2: bad usage.
 
 mod audit;
+mod backup;
 mod budgets;
 mod declare;
 mod demo;
 mod endpoints;
 mod keys;
 mod kill_switch;
+mod limits;
+mod migrate;
 mod output;
 mod pii;
+mod place;
 mod policy;
 mod remote;
 mod serve;
@@ -39,6 +43,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Serve
     Serve(serve::ServeArgs),
+    /// Move everything from SQLite to PostgreSQL
+    Migrate(migrate::MigrateArgs),
+    /// Write everything that a server keeps into a file, while it runs
+    Backup(backup::BackupArgs),
+    /// Put a backup into a new data directory or an empty database
+    Restore(backup::RestoreArgs),
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -54,7 +64,10 @@ enum Command {
     /// Budgets: where they stand, and topping them up
     #[command(subcommand)]
     Budgets(budgets::BudgetsCommand),
-    /// Declare scopes, endpoints, model groups, budgets and keys
+    /// Limits of requests, tokens, spend and concurrency
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
+    /// Declare scopes, endpoints, model groups, budgets, limits and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
     #[command(subcommand)]
@@ -91,6 +104,9 @@ enum Failed {
     /// The server did not start.
     #[error(transparent)]
     Start(#[from] crate::app::StartError),
+    /// Nothing was moved.
+    #[error(transparent)]
+    Transfer(#[from] crate::transfer::TransferError),
     /// Reading or writing.
     #[error("{what}: {why}")]
     Io { what: String, why: std::io::Error },
@@ -147,10 +163,14 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
         Command::Demo(args) => asynchronous(demo::run(args, output)),
         Command::Serve(args) => asynchronous(serve::run(args, output)),
+        Command::Backup(args) => asynchronous(backup::backup(args, output)),
+        Command::Restore(args) => asynchronous(backup::restore(args, output)),
+        Command::Migrate(args) => asynchronous(migrate::run(args, output)),
         Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
         Command::Keys(command) => asynchronous(keys::run(command, output)),
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
+        Command::Limits(command) => asynchronous(limits::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }

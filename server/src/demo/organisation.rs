@@ -197,6 +197,7 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
             .map(|(endpoint, simulator)| definition(endpoint, simulator, credential_file))
             .collect(),
         model_groups: Vec::new(),
+        limits: Vec::new(),
         budgets: [
             ("/acme", "5000"),
             ("/acme/retail/support", "250"),

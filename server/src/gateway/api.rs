@@ -18,6 +18,7 @@ use super::decide::Decided;
 use super::refusal::{Code, Refusal};
 use super::serve::{Incoming, serve};
 use super::{Gateway, dry_run, metrics, read};
+use crate::budgets::Rates;
 use crate::keys::client_address;
 use crate::providers::Operation;
 use crate::router::Candidate;
@@ -135,13 +136,13 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let client = client(gateway, peer(&parts.extensions), &parts.headers);
     let auth = gateway.authenticate(&parts.headers, client)?;
     let hints = Hints::read(&parts.headers)?;
-    super::fund::rate(&auth.key)?;
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
     // An embeddings request is told by its `input`; everything else has to be a chat.
     let embeddings = serde_json::from_slice::<serde_json::Value>(&bytes)
         .is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
     let operation = if embeddings { Operation::Embeddings } else { Operation::ChatCompletions };
     let read = read::read(auth, operation, bytes, gateway.limits)?;
+    super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
     let classified = super::classify::classify(read, hints, &gateway.detector)?;
     let decided = super::decide::decide(classified, String::from("explained"));
     let redacted = super::redaction::redact_body(&decided, &gateway.token_key);
@@ -184,6 +185,43 @@ pub fn head(
     put("content-type", "application/json");
 }
 
+/// How the limits stand, under the names that OpenAI's API has for it and its SDKs' users read.
+pub(super) fn rate_headers(headers: &mut HeaderMap, rates: &Rates) {
+    let names = [
+        (
+            rates.requests,
+            ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+        ),
+        (
+            rates.tokens,
+            ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+        ),
+    ];
+    for (rate, [limit, remaining, reset]) in names {
+        let Some(rate) = rate else { continue };
+        headers.insert(limit, rate.limit.into());
+        headers.insert(remaining, rate.remaining.into());
+        if let Ok(value) = HeaderValue::from_str(&duration(rate.resets_in_ms)) {
+            headers.insert(reset, value);
+        }
+    }
+}
+
+/// A duration as OpenAI's API writes one: `17ms`, `1s`, `6m0s`, `1h0m0s`. Never shorter than it is.
+fn duration(ms: i64) -> String {
+    let ms = ms.max(0);
+    if ms < 1_000 {
+        return if ms == 0 { String::from("0s") } else { format!("{ms}ms") };
+    }
+    let seconds = ms.saturating_add(999) / 1_000;
+    let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}m{rest}s"),
+        _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
 /// A refusal in OpenAI's shape.
 #[must_use]
 pub fn refused(refusal: &Refusal) -> Response<Body> {
@@ -196,6 +234,7 @@ pub fn refused(refusal: &Refusal) -> Response<Body> {
     if let Some(seconds) = refusal.retry_after_s {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
+    rate_headers(headers, &refusal.rates);
     let retry = if refusal.should_retry() { "true" } else { "false" };
     headers.insert("x-should-retry", HeaderValue::from_static(retry));
     if refusal.code == Code::InvalidApiKey {
@@ -233,4 +272,26 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_written_as_openai_does() {
+        for (ms, text) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (17, "17ms"),
+            (1_000, "1s"),
+            (1_001, "2s"),
+            (59_001, "1m0s"),
+            (360_000, "6m0s"),
+            (86_399_001, "24h0m0s"),
+            (i64::MAX, "2562047788015h12m55s"),
+        ] {
+            assert_eq!(duration(ms), text, "{ms}");
+        }
+    }
 }

@@ -1,17 +1,18 @@
-//! Money before an attempt: a rate ticket for the request, and a reservation on every budget up the chain at the price
-//! of *this* endpoint.
-
-use std::num::NonZeroU32;
+//! Before an attempt: a reservation on every budget and limit up the chain, all or nothing, at the price of *this*
+//! endpoint. The request itself counts once, with its first attempt.
 
 use bailiwick_compliance_db::Feature;
-use governor::clock::{Clock as _, DefaultClock};
 
+use super::authenticate::Authenticated;
 use super::decide::Decided;
+use super::read::Read;
 use super::refusal::{Code, Refusal};
-use crate::budgets::{Amount, Budgets, NotReserved, Price, Reservation, WorstCase, format_usd};
+use crate::budgets::{
+    Amount, Budgets, Claim, Exhausted, NotReserved, Price, Rates, Reservation, Unit, WorstCase, format_usd,
+};
 use crate::providers::Operation;
 use crate::router::Candidate;
-use crate::snapshot::KeyEntry;
+use crate::snapshot::Chain;
 
 /// An attempt that is paid for.
 #[derive(Debug)]
@@ -25,7 +26,18 @@ pub struct Funded {
     pub(super) output_limit: Option<u64>,
     /// Whether a budget lowered it.
     pub(super) lowered: bool,
+    /// How the tightest limits stand with it.
+    pub(super) rates: Rates,
     _sealed: (),
+}
+
+/// Why an attempt is not paid for.
+#[derive(Debug)]
+pub struct NotFunded {
+    /// For the client.
+    pub refusal: Refusal,
+    /// Whether it would be the same at every other endpoint.
+    pub anywhere: bool,
 }
 
 /// Output that is held for where neither client, rule nor database limits it.
@@ -34,34 +46,31 @@ const ASSUMED_OUTPUT: u64 = 16_384;
 /// The largest integer that a record can hold: 2^53 - 1, here of nano-dollars ($9 million).
 const MAX_RECORDED: i64 = (1 << 53) - 1;
 
-/// Takes one ticket of a key's rate limit.
+/// Takes one request of the limits of a chain, for what costs as much to decide and is not sent.
 ///
 /// # Errors
-/// `rate_limited` with `retry-after`.
-pub fn rate(key: &KeyEntry) -> Result<(), Refusal> {
-    let (Some(rate), Some(limit)) = (&key.rate, key.requests_per_minute) else { return Ok(()) };
-    rate.check().map_err(|later| {
-        let wait = later.wait_time_from(DefaultClock::default().now());
-        let mut refusal = rate_limited(limit);
-        refusal.retry_after_s = Some(wait.as_secs().saturating_add(1));
-        refusal
-    })
+/// `rate_limited`; `unavailable`.
+pub async fn ticket(auth: &Authenticated, model: &str, budgets: &Budgets) -> Result<(), Refusal> {
+    let chain = auth.key.budgets.of(model);
+    if !chain.limits {
+        return Ok(());
+    }
+    let reserved = budgets.claim(&chain.ids, Claim::ONE_REQUEST, auth.now_ms).await;
+    let reserved = reserved.map_err(|error| not_reserved(error, None, budgets, chain, auth.now_ms))?;
+    reserved.settle(0).durable();
+    Ok(())
 }
 
-fn rate_limited(limit: NonZeroU32) -> Refusal {
-    Refusal::new(Code::RateLimited, format!("this key may make {limit} requests a minute"))
-        .fix("wait as long as `retry-after` says, or have the key's rate limit raised")
-}
-
-/// Holds the worst case of one attempt.
+/// Holds the worst case of one attempt; with the first one of a request, the request itself.
 ///
 /// # Errors
-/// `budget_exceeded`.
+/// `budget_exceeded`, `rate_limited`; `unavailable`.
 pub async fn fund(
     decided: &Decided,
     candidate: &Candidate<'_>,
+    first: bool,
     budgets: &Budgets,
-) -> Result<Funded, Refusal> {
+) -> Result<Funded, NotFunded> {
     let read = &decided.classified.read;
     let (now_ms, chain) = (read.auth.now_ms, read.auth.key.budgets.of(&read.model));
     let price = candidate.route.prices.at(now_ms);
@@ -80,10 +89,14 @@ pub async fn fund(
     // Records hold integers that every reader of JSON holds exactly (RFC 8785 asks for I-JSON's): nothing that costs
     // more could be recorded, and nothing honest does.
     let recordable = |amount: i64| {
-        if amount <= MAX_RECORDED { Ok(amount) } else { Err(unaffordable(decided, candidate, amount)) }
+        if amount <= MAX_RECORDED {
+            Ok(amount)
+        } else {
+            Err(NotFunded { refusal: unaffordable(decided, candidate, amount), anywhere: false })
+        }
     };
     let capped = ruled.filter(|ruled| asked.is_none_or(|asked| asked > *ruled));
-    if chain.is_empty() {
+    if chain.ids.is_empty() {
         let worst_case = price.map(|price| price.worst_case_nano(worst(output)));
         return Ok(Funded {
             worst_case_nano: worst_case.map(recordable).transpose()?,
@@ -91,45 +104,76 @@ pub async fn fund(
             price,
             output_limit: capped,
             lowered: false,
+            rates: Rates::default(),
             _sealed: (),
         });
     }
-    let Some(price) = price else {
-        return Err(Refusal::new(
-            Code::BudgetExceeded,
-            format!(
-                "nobody knows what {} costs at {}, so no budget can hold it",
-                read.model, candidate.place.name
-            ),
-        )
-        .decision(&decided.id)
-        .fix(format!("declare `price` for the endpoint {}", candidate.place.name)));
-    };
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
-    let mut limit = if output.is_none() { Some(ASSUMED_OUTPUT) } else { capped };
-    let output = output.unwrap_or(ASSUMED_OUTPUT);
-    let most = recordable(price.worst_case_nano(worst(Some(output))))?;
-    // One token of output is the least that is worth asking for.
-    let least =
-        if budgets.lowers_output(chain) { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
-    let reservation = budgets
-        .reserve_between(chain, Amount { most, least }, now_ms)
-        .await
-        .map_err(|error| not_reserved(error, candidate).decision(&decided.id))?;
+    let mut limit = if output.is_none() { Some(assumed_output(read, chain, budgets)) } else { capped };
+    let output = output.or(limit).unwrap_or(ASSUMED_OUTPUT);
+    let money = if chain.money {
+        let Some(price) = price else {
+            return Err(NotFunded { refusal: unpriced(decided, candidate), anywhere: false });
+        };
+        let most = recordable(price.worst_case_nano(worst(Some(output))))?;
+        // One token of output is the least that is worth asking for.
+        let lowers = budgets.lowers_output(&chain.ids);
+        let least = if lowers { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
+        Amount { most, least }
+    } else {
+        Amount::exactly(0)
+    };
+    let tokens = read.input_tokens.saturating_add(output.saturating_mul(read.answers));
+    let claim = Claim {
+        money,
+        tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+        requests: i64::from(first),
+        concurrent: 1,
+    };
+    let reservation = budgets.claim(&chain.ids, claim, now_ms).await.map_err(|error| NotFunded {
+        anywhere: matches!(
+            &error,
+            NotReserved::Exhausted(Exhausted { unit: Unit::Requests | Unit::Concurrent, .. })
+                | NotReserved::Fenced
+        ),
+        refusal: not_reserved(error, Some(candidate), budgets, chain, now_ms).decision(&decided.id),
+    })?;
     let amount = reservation.amount_nano();
-    let affordable = price.affordable_output(amount, worst(Some(output))).filter(|_| amount < most);
+    let affordable = price
+        .filter(|_| chain.money && amount < money.most)
+        .and_then(|price| price.affordable_output(amount, worst(Some(output))));
     let lowered = affordable.is_some();
     if let Some(affordable) = affordable {
         limit = Some(affordable / read.answers.max(1));
     }
+    let unheld = || price.map(|price| price.worst_case_nano(worst(Some(output))));
     Ok(Funded {
+        worst_case_nano: if chain.money { Some(amount) } else { unheld().map(recordable).transpose()? },
         reservation: Some(reservation),
-        price: Some(price),
-        worst_case_nano: Some(amount),
+        price,
         output_limit: limit,
         lowered,
+        rates: if chain.limits { budgets.rates(&chain.ids, now_ms) } else { Rates::default() },
         _sealed: (),
     })
+}
+
+/// What an answer is limited to where nobody limits it: no more than a limit of tokens has room for at all.
+fn assumed_output(read: &Read, chain: &Chain, budgets: &Budgets) -> u64 {
+    let most = chain.tokens.then(|| budgets.most_tokens(&chain.ids, read.auth.now_ms)).flatten();
+    let Some(most) = most.and_then(|most| u64::try_from(most).ok()) else { return ASSUMED_OUTPUT };
+    (most.saturating_sub(read.input_tokens) / read.answers.max(1)).clamp(1, ASSUMED_OUTPUT)
+}
+
+fn unpriced(decided: &Decided, candidate: &Candidate<'_>) -> Refusal {
+    let model = &decided.classified.read.model;
+    let place = &candidate.place.name;
+    Refusal::new(
+        Code::BudgetExceeded,
+        format!("nobody knows what {model} costs at {place}, so no budget can hold it"),
+    )
+    .decision(&decided.id)
+    .fix(format!("declare `price` for the endpoint {place}"))
 }
 
 fn unaffordable(decided: &Decided, candidate: &Candidate<'_>, amount: i64) -> Refusal {
@@ -149,17 +193,24 @@ fn unaffordable(decided: &Decided, candidate: &Candidate<'_>, amount: i64) -> Re
     refusal
 }
 
-fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {
-    match error {
+fn not_reserved(
+    error: NotReserved,
+    candidate: Option<&Candidate<'_>>,
+    budgets: &Budgets,
+    chain: &Chain,
+    now_ms: i64,
+) -> Refusal {
+    let mut refusal = match error {
+        NotReserved::Exhausted(exhausted) if exhausted.unit.is_limit() => rate_limited(&exhausted),
         NotReserved::Exhausted(exhausted) => Refusal::new(
             Code::BudgetExceeded,
             format!(
-                "budget {} has ${} left {}, and this request could cost ${} at {}",
+                "budget {} has ${} left {}, and this request could cost ${}{}",
                 exhausted.name,
                 format_usd(exhausted.free_nano),
                 exhausted.window.in_words(),
                 format_usd(exhausted.asked_nano),
-                candidate.place.name
+                candidate.map(|candidate| format!(" at {}", candidate.place.name)).unwrap_or_default()
             ),
         )
         .fix("lower `max_tokens`, wait for the budget's next window, or have the budget raised"),
@@ -173,7 +224,50 @@ fn not_reserved(error: NotReserved, candidate: &Candidate<'_>) -> Refusal {
             "this server may spend nothing any more: another one has taken its place",
         )
         .fix("try again: another server answers"),
+    };
+    if chain.limits {
+        refusal.rates = budgets.rates(&chain.ids, now_ms);
     }
+    refusal
+}
+
+fn rate_limited(exhausted: &Exhausted) -> Refusal {
+    let Exhausted { name, unit, window, limit_nano, free_nano, asked_nano, frees_in_ms } = exhausted;
+    let within = window.in_words();
+    // Waiting does not help who asks for more than there ever is.
+    let never = asked_nano > limit_nano;
+    let message = match unit {
+        Unit::Requests => format!("{name} may make {limit_nano} requests {within}, and has made them"),
+        Unit::Tokens => {
+            format!(
+                "{name} may use {limit_nano} tokens {within}, has {free_nano} left, and this request could use {asked_nano}"
+            )
+        }
+        Unit::Concurrent => {
+            format!("{name} may have {limit_nano} requests under way at one time, and has them")
+        }
+        Unit::Spend | Unit::Usd => format!(
+            "{name} may spend ${} {within}, has ${} left, and this request could cost ${}",
+            format_usd(*limit_nano),
+            format_usd(*free_nano),
+            format_usd(*asked_nano)
+        ),
+    };
+    let mut refusal = Refusal::new(Code::RateLimited, message);
+    refusal.fix = String::from(match unit {
+        Unit::Tokens | Unit::Spend if never => {
+            "lower `max_tokens`, or have the limit raised: it never has so much room"
+        }
+        Unit::Tokens | Unit::Spend => {
+            "wait as long as `retry-after` says, lower `max_tokens`, or have the limit raised"
+        }
+        Unit::Concurrent => "wait for an answer before sending the next request, or have the limit raised",
+        Unit::Requests | Unit::Usd => "wait as long as `retry-after` says, or have the limit raised",
+    });
+    let wait_ms = if *unit == Unit::Concurrent { 1_000 } else { frees_in_ms.unwrap_or(1_000) };
+    let seconds = u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000).max(1);
+    refusal.retry_after_s = (!never).then_some(seconds);
+    refusal
 }
 
 fn smallest<const N: usize>(limits: [Option<u64>; N]) -> Option<u64> {

@@ -111,6 +111,8 @@ struct AttemptSection<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reserved_nano: Option<i64>,
     holds: Vec<Hold>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitHold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_limit: Option<u64>,
     lowered: bool,
@@ -125,6 +127,17 @@ pub struct Hold {
     pub window_start_ms: i64,
     /// Nano-dollars.
     pub amount_nano: i64,
+}
+
+/// What a crash between attempt and outcome books on a limit that counts something else than money.
+#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
+pub struct LimitHold {
+    /// The limit.
+    pub limit: i64,
+    /// Start of its bucket, Unix milliseconds.
+    pub window_start_ms: i64,
+    /// Requests or tokens.
+    pub amount: i64,
 }
 
 /// Nothing could be recorded, so nothing may happen.
@@ -171,10 +184,20 @@ pub async fn attempt(
         reserved_nano: funded.worst_case_nano,
         holds: holds
             .iter()
+            .filter(|hold| hold.unit.is_money())
             .map(|hold| Hold {
                 budget: hold.budget,
                 window_start_ms: hold.window_start_ms,
                 amount_nano: hold.cost_nano,
+            })
+            .collect(),
+        limits: holds
+            .iter()
+            .filter(|hold| !hold.unit.is_money())
+            .map(|hold| LimitHold {
+                limit: hold.budget,
+                window_start_ms: hold.window_start_ms,
+                amount: hold.cost_nano,
             })
             .collect(),
         output_limit: funded.output_limit,

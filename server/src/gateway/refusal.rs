@@ -8,6 +8,8 @@
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::budgets::Rates;
+
 /// The stable code of a refusal. The list is closed so that every place that maps it is checked by the compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -35,7 +37,7 @@ pub enum Code {
     NetworkNotAllowed,
     /// A hard budget has no room.
     BudgetExceeded,
-    /// The key's own rate limit.
+    /// A limit of requests, tokens, spend or concurrency has no room.
     RateLimited,
     /// The audit log cannot make the decision durable.
     AuditUnavailable,
@@ -174,6 +176,8 @@ pub struct Details {
     pub fix: String,
     /// Seconds after which trying again makes sense.
     pub retry_after_s: Option<u64>,
+    /// How the limits of the key stand, where they were looked at.
+    pub rates: Rates,
 }
 
 impl std::ops::Deref for Refusal {
@@ -203,6 +207,7 @@ impl Refusal {
             excluded: Vec::new(),
             fix: code.usual_fix().to_owned(),
             retry_after_s: None,
+            rates: Rates::default(),
         }))
     }
 
@@ -231,7 +236,8 @@ impl Refusal {
     #[must_use]
     pub fn should_retry(&self) -> bool {
         match self.code {
-            Code::RateLimited | Code::AuditUnavailable | Code::Unavailable | Code::RequestTimeout => true,
+            Code::RateLimited => self.retry_after_s.is_some(),
+            Code::AuditUnavailable | Code::Unavailable | Code::RequestTimeout => true,
             Code::Upstream(_, status) => status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
             _ => false,
         }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Response};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::api::{Body, full, head, stream_body};
+use super::api::{Body, full, head, rate_headers, stream_body};
 use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
 use super::forward::{Answer, forward, wire_of};
@@ -65,12 +65,12 @@ where
     // came into force meanwhile is in force.
     timeline.skip();
     let auth = gateway.authenticate(&incoming.headers, incoming.client)?;
-    if hints.dry_run {
-        // Nothing comes of it, but it costs as much to decide.
-        fund::rate(&auth.key).inspect_err(unread)?;
-    }
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
     let read = read::read(auth, incoming.operation, bytes, gateway.limits).inspect_err(unread)?;
+    if hints.dry_run {
+        // Nothing comes of it, but it costs as much to decide.
+        fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
+    }
     timeline.end(Stage::Read);
     let classified = classify(read, hints, &gateway.detector).inspect_err(unread)?;
     timeline.end(Stage::Classify);
@@ -99,11 +99,6 @@ where
             .await
             .map_err(|error| unrecorded(decided, &error))?;
         return Ok(dry_run::answer(&routed, &redacted));
-    }
-    if let Err(refusal) = fund::rate(&routed.decided.classified.read.auth.key) {
-        let refusal = refusal.decision(&routed.decided.id);
-        refuse(gateway, &routed.decided, &refusal, &network, &timeline).await?;
-        return Err(refusal);
     }
     // From here on the request has a life of its own: what is funded and recorded is settled, whether or not the
     // client waits for it.
@@ -165,11 +160,14 @@ async fn attempts(
             also(&mut last, refusal);
             continue;
         }
-        let funded = match fund::fund(decided, &candidate, &gateway.budgets).await {
+        let funded = match fund::fund(decided, &candidate, number == 0, &gateway.budgets).await {
             Ok(funded) => funded,
-            Err(refusal) => {
+            Err(fund::NotFunded { refusal, anywhere }) => {
                 // A dearer endpoint that the budget has no room for is not tried; a cheaper one may be.
                 last.get_or_insert(refusal);
+                if anywhere {
+                    break;
+                }
                 continue;
             }
         };
@@ -402,8 +400,9 @@ impl Attempt<'_> {
         settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
     }
 
-    /// Tells the client that a budget lowered its output limit, and to what.
+    /// Tells the client how its limits stand; and where a budget lowered its output limit, to what.
     fn tell_limit(&self, headers: &mut HeaderMap) {
+        rate_headers(headers, &self.funded.rates);
         if self.funded.lowered
             && let Some(limit) = self.funded.output_limit
         {

@@ -18,7 +18,7 @@ use super::metrics;
 use super::record::{self, Attempted, RecordError, Salts, section};
 use super::timeline::{Mark, Timeline};
 use crate::audit::{Audit, Booking, BudgetId, Entry};
-use crate::budgets::Settlement;
+use crate::budgets::{Cost, Settlement};
 use crate::providers::{UpstreamFailure, Usage};
 
 /// The result of an attempt that was recorded and not sent.
@@ -108,6 +108,20 @@ impl UsageSection {
     }
 }
 
+impl UsageSection {
+    /// The true count of tokens, where it is known.
+    fn tokens(&self) -> Option<i64> {
+        match self.source.as_str() {
+            "reported" => {
+                let tokens = self.input_tokens.saturating_add(self.output_tokens);
+                Some(i64::try_from(tokens).unwrap_or(i64::MAX))
+            }
+            "never_ran" => Some(0),
+            _ => None,
+        }
+    }
+}
+
 /// The section `outcome`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeSection {
@@ -193,7 +207,8 @@ pub fn book<'a>(
     timeline: &Timeline,
 ) -> Outcome<'a> {
     let usage = cost(&funded, ending);
-    let settled = funded.reservation.take().map(|held| held.settle(usage.cost_nano.unwrap_or(0)));
+    let cost = Cost { nano: usage.cost_nano.unwrap_or(0), tokens: usage.tokens() };
+    let settled = funded.reservation.take().map(|held| held.settle_for(cost));
     let now_ms = gateway.clock.now_ms();
     let place = attempted.candidate.place;
     match &ending.failure {

@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use bailiwick_policy::scope;
 use serde::Serialize;
 
-use super::{EndpointDefinition, KeyDefinition, Organisation, budget, key_problems, key_row};
+use super::{
+    EndpointDefinition, KeyDefinition, KeySettings, Organisation, budget, key_problems, key_row, own_limit,
+};
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
 use crate::store::{self, Store, StoreError};
@@ -19,6 +21,8 @@ pub struct Applied {
     pub endpoints: usize,
     /// Budgets.
     pub budgets: usize,
+    /// Limits.
+    pub limits: usize,
     /// Keys that were created, with their secrets: the one time these are shown.
     pub created_keys: Vec<CreatedKey>,
 }
@@ -61,10 +65,10 @@ pub enum ApplyError {
 /// # Errors
 /// [`ApplyError`].
 pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
-    let mut problems = check(organisation);
-    problems.extend(budget::unknown_groups(store, organisation).await?);
-    if !problems.is_empty() {
-        return Err(ApplyError::Invalid(problems));
+    let mut wrong = problems(organisation);
+    wrong.extend(budget::unknown_groups(store, organisation).await?);
+    if !wrong.is_empty() {
+        return Err(ApplyError::Invalid(wrong));
     }
     let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
     for endpoint in &organisation.endpoints {
@@ -74,6 +78,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
     }
     let mut ids = HashMap::new();
     let existing = store::keys::list(store).await?;
+    let mut limits = store::budgets::list(store).await?;
     for definition in &organisation.keys {
         let known = existing.iter().find(|key| {
             key.scope == definition.scope
@@ -83,6 +88,9 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         });
         if let Some(known) = known {
             change_key(store, known, definition).await?;
+            let line = known.settings.get("line").and_then(serde_json::Value::as_str).unwrap_or(&known.id);
+            let own = definition.settings.requests_per_minute;
+            budget::store_own_limit(store, line, own, &mut limits, now_ms).await?;
             ids.insert(definition.name.as_str(), known.id.clone());
             continue;
         }
@@ -91,6 +99,7 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         applied.created_keys.push(created);
     }
     applied.budgets = budget::store_all(store, organisation, &ids, now_ms).await?;
+    applied.limits = organisation.limits.len();
     Ok(applied)
 }
 
@@ -104,13 +113,33 @@ pub async fn create_key(
     now_ms: i64,
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
-    store::keys::create(store, key_row(&key, definition, now_ms)?).await?;
+    let own = definition.settings.requests_per_minute.map(|limit| own_limit(key.id(), limit, now_ms));
+    let own = own.transpose().map_err(|what| ApplyError::Invalid(vec![what]))?;
+    let row = key_row(&key, definition, now_ms)?;
+    store::keys::create_all(store, vec![(row, own.into_iter().collect())]).await?;
     Ok(CreatedKey {
         id: key.id().to_owned(),
         scope: definition.scope.clone(),
         name: definition.name.clone(),
         key: key.reveal(),
     })
+}
+
+/// Sees that every key that says `requests_per_minute` has the limit that this is: one that was declared by an earlier
+/// version has none yet.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn own_limits(store: &Store, now_ms: i64) -> Result<(), ApplyError> {
+    let mut limits = store::budgets::list(store).await?;
+    for key in store::keys::list(store).await? {
+        let Ok(settings) = serde_json::from_value::<KeySettings>(key.settings) else { continue };
+        if key.revoked_ms.is_none() && key.rotated_to.is_none() && settings.requests_per_minute.is_some() {
+            let line = settings.line.as_deref().unwrap_or(&key.id);
+            budget::store_own_limit(store, line, settings.requests_per_minute, &mut limits, now_ms).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a key that exists what is declared. It keeps its secret and its place in a line of rotations.
@@ -140,7 +169,8 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
         .map(|scope| scope.path.as_str())
         .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
         .chain(organisation.keys.iter().map(|key| key.scope.as_str()))
-        .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()));
+        .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()))
+        .chain(organisation.limits.iter().filter_map(|limit| limit.scope.as_deref()));
     for path in named {
         wanted.extend(scope::ancestors(path));
     }
@@ -157,8 +187,9 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
     Ok(wanted.len())
 }
 
-/// Everything that is wrong with a declaration.
-fn check(organisation: &Organisation) -> Vec<String> {
+/// Everything that is wrong with a declaration by itself.
+#[must_use]
+pub fn problems(organisation: &Organisation) -> Vec<String> {
     let mut problems = Vec::new();
     let mut path = |path: &str| {
         if let Err(problem) = scope::validate(path) {
@@ -168,14 +199,49 @@ fn check(organisation: &Organisation) -> Vec<String> {
     organisation.scopes.iter().for_each(|scope| path(&scope.path));
     organisation.endpoints.iter().for_each(|endpoint| path(&endpoint.scope));
     organisation.keys.iter().for_each(|key| path(&key.scope));
-    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(path);
+    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(&mut path);
+    organisation.limits.iter().filter_map(|limit| limit.scope.as_deref()).for_each(path);
 
     problems.extend(organisation.scopes.iter().flat_map(|scope| scope.declarations.problems()));
     for endpoint in &organisation.endpoints {
         problems.extend(endpoint_problems(endpoint));
     }
+    problems.extend(twice(organisation));
     problems.extend(budget::problems(organisation));
     problems.extend(organisation.keys.iter().flat_map(key_problems));
+    problems
+}
+
+/// Of two entries for the same thing one would silently win.
+fn twice(organisation: &Organisation) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    let mut either = Vec::new();
+    let mut once = |what: String| {
+        if !seen.insert(what.clone()) {
+            problems.push(format!("{what} is declared twice: keep one of them"));
+        }
+    };
+    organisation.scopes.iter().for_each(|scope| once(format!("scope `{}`", scope.path)));
+    organisation.endpoints.iter().for_each(|endpoint| once(format!("endpoint `{}`", endpoint.name)));
+    organisation.keys.iter().for_each(|key| once(format!("key `{}` of {}", key.name, key.scope)));
+    organisation.model_groups.iter().for_each(|group| once(format!("model group `{}`", group.name)));
+    for budget in &organisation.budgets {
+        let key = budget.key.as_deref();
+        let holder = budget.scope.as_deref().or(key).or(budget.user.as_deref()).unwrap_or_default();
+        let models = budget.models.as_deref().map(|models| format!(" for `{models}`")).unwrap_or_default();
+        if !budget.retired {
+            once(format!("the budget of `{holder}`{models} by `{}`", budget.window));
+        }
+        let named = organisation.keys.iter().filter(|candidate| key == Some(candidate.name.as_str())).count();
+        if named > 1 {
+            either.push(format!(
+                "a budget's `key`: {named} keys of this declaration are called `{holder}`: give its id, or give \
+                 them different names"
+            ));
+        }
+    }
+    problems.extend(either);
     problems
 }
 
@@ -208,6 +274,24 @@ pub(super) fn not_json(error: serde_json::Error) -> ApplyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_declared_twice_or_could_be_either_is_named() {
+        let problems = |json: &str| check(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
+        let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
+        let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
+        let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;
+        assert_eq!(problems(&format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/b"))), "");
+        assert_eq!(problems(&format!(r#"{{"keys": [{}], "budgets": [{budget}]}}"#, key("/a"))), "");
+        for (json, named) in [
+            (format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/a")), "key `nb` of /a is declared twice"),
+            (format!(r#"{{"keys": [{}, {}], "budgets": [{budget}]}}"#, key("/a"), key("/b")), "2 keys"),
+            (format!(r#"{{"keys": [{}], "budgets": [{budget}, {other}]}}"#, key("/a")), "the budget of `nb`"),
+            (r#"{"scopes": [{"path": "/a"}, {"path": "/a"}]}"#.to_owned(), "scope `/a` is declared twice"),
+        ] {
+            assert!(problems(&json).contains(named), "{json}: {}", problems(&json));
+        }
+    }
 
     #[tokio::test]
     async fn a_key_that_exists_keeps_its_secret_and_gets_the_rest_as_written() {

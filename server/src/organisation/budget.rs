@@ -1,13 +1,14 @@
 //! Budgets and model groups, as declared.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroU32;
 
 use bailiwick_policy::{did_you_mean, pattern};
 use serde::{Deserialize, Serialize};
 
 use super::apply::ApplyError;
-use super::{Organisation, yes};
-use crate::budgets::{Window, parse_usd, read_thresholds};
+use super::{LimitDefinition, Organisation, own_limit, yes};
+use crate::budgets::{Unit, Window, parse_usd, read_thresholds};
 use crate::store::{self, Store};
 
 /// A name for some models, by which budgets count them together.
@@ -67,6 +68,9 @@ pub struct BudgetSettings {
     pub carry_over_nano: i64,
     /// As declared.
     pub retired: bool,
+    /// Whether a key's own `requests_per_minute` is what declared it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub of_key: bool,
 }
 
 impl BudgetDefinition {
@@ -117,6 +121,7 @@ impl BudgetDefinition {
             lower_output: self.lower_output,
             carry_over_nano: self.carry_over_usd.as_deref().map_or(Ok(0), parse_usd)?,
             retired: self.retired,
+            of_key: false,
         };
         Ok(store::budgets::Budget {
             id: 0,
@@ -125,6 +130,7 @@ impl BudgetDefinition {
             owner: self.user.clone(),
             model_group: self.models.clone(),
             window: self.window.to_string(),
+            unit: Unit::Usd.to_string(),
             limit_nano: parse_usd(&self.limit_usd)?,
             hard: self.hard,
             thresholds: serde_json::json!(read_thresholds(&self.thresholds)?),
@@ -155,6 +161,7 @@ pub(super) fn problems(organisation: &Organisation) -> Vec<String> {
         problems.extend(wrong.map(|what| format!("model group `{name}`: {what}")));
     }
     problems.extend(organisation.budgets.iter().flat_map(BudgetDefinition::problems));
+    problems.extend(organisation.limits.iter().flat_map(LimitDefinition::problems));
     problems
 }
 
@@ -163,8 +170,9 @@ pub(super) async fn unknown_groups(
     store: &Store,
     organisation: &Organisation,
 ) -> Result<Vec<String>, store::StoreError> {
+    let of_limits = organisation.limits.iter().filter_map(|limit| limit.models.as_deref());
     let named: BTreeSet<&str> =
-        organisation.budgets.iter().filter_map(|budget| budget.models.as_deref()).collect();
+        organisation.budgets.iter().filter_map(|budget| budget.models.as_deref()).chain(of_limits).collect();
     if named.is_empty() {
         return Ok(Vec::new());
     }
@@ -191,31 +199,63 @@ pub(super) async fn store_all(
     for group in &organisation.model_groups {
         store::model_groups::put(store, &group.name, serde_json::json!(group.models), now_ms).await?;
     }
-    if organisation.budgets.is_empty() {
-        return Ok(0);
-    }
     let mut existing = store::budgets::list(store).await?;
+    let wrong = |what| ApplyError::Invalid(vec![what]);
     for definition in &organisation.budgets {
-        let mut row = definition.row(ids, now_ms).map_err(|what| ApplyError::Invalid(vec![what]))?;
-        let same = |old: &&store::budgets::Budget| {
-            old.scope == row.scope
-                && old.key_id == row.key_id
-                && old.owner == row.owner
-                && old.model_group == row.model_group
-                && old.window == row.window
-        };
-        if let Some(old) = existing.iter().find(same) {
-            row.id = old.id;
-            row.created_ms = old.created_ms;
-            if *old != row {
-                store::budgets::update(store, row).await?;
-            }
-        } else {
-            row.id = store::budgets::create(store, row.clone()).await?.0;
-            existing.push(row);
-        }
+        store_one(store, definition.row(ids, now_ms).map_err(wrong)?, &mut existing).await?;
+    }
+    for definition in &organisation.limits {
+        store_one(store, definition.row(ids, now_ms).map_err(wrong)?, &mut existing).await?;
     }
     Ok(organisation.budgets.len())
+}
+
+/// What a budget is known by.
+fn same(one: &store::budgets::Budget, other: &store::budgets::Budget) -> bool {
+    let of_key = |row: &store::budgets::Budget| row.settings.get("of_key") == Some(&true.into());
+    (&one.scope, &one.key_id, &one.owner, &one.model_group)
+        == (&other.scope, &other.key_id, &other.owner, &other.model_group)
+        && (&one.window, &one.unit, of_key(one)) == (&other.window, &other.unit, of_key(other))
+}
+
+async fn store_one(
+    store: &Store,
+    mut row: store::budgets::Budget,
+    existing: &mut Vec<store::budgets::Budget>,
+) -> Result<(), ApplyError> {
+    if let Some(old) = existing.iter_mut().find(|old| same(old, &row)) {
+        row.id = old.id;
+        row.created_ms = old.created_ms;
+        if *old != row {
+            store::budgets::update(store, row.clone()).await?;
+            *old = row;
+        }
+    } else {
+        row.id = store::budgets::create(store, row.clone()).await?.0;
+        existing.push(row);
+    }
+    Ok(())
+}
+
+/// Makes the limit of a key's own `requests_per_minute` what the key says; `line` is the first key of its line of rotations.
+pub(super) async fn store_own_limit(
+    store: &Store,
+    line: &str,
+    requests_per_minute: Option<NonZeroU32>,
+    existing: &mut Vec<store::budgets::Budget>,
+    now_ms: i64,
+) -> Result<(), ApplyError> {
+    let wrong = |what| ApplyError::Invalid(vec![what]);
+    if let Some(limit) = requests_per_minute {
+        return store_one(store, own_limit(line, limit, now_ms).map_err(wrong)?, existing).await;
+    }
+    // The key has none (any more).
+    let any = own_limit(line, NonZeroU32::MIN, now_ms).map_err(wrong)?;
+    let Some(mut old) = existing.iter().find(|old| same(old, &any)).cloned() else { return Ok(()) };
+    if let Some(settings) = old.settings.as_object_mut() {
+        settings.insert(String::from("retired"), true.into());
+    }
+    store_one(store, old, existing).await
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod budget;
 pub mod describe;
 mod endpoint;
 mod key;
+mod limit;
 mod price;
 mod written_key;
 
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::Networks;
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, own_limits, problems};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
 pub use key::{key_problems, key_row};
+pub use limit::{LimitDefinition, Per, own_limit};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
@@ -37,6 +39,8 @@ pub struct Organisation {
     pub model_groups: Vec<ModelGroup>,
     /// Budgets by (scope, key or user; model group; window).
     pub budgets: Vec<BudgetDefinition>,
+    /// Limits by (scope, key or user; model group; what they count; window).
+    pub limits: Vec<LimitDefinition>,
     /// Keys by (scope, name). A key that exists keeps its secret.
     pub keys: Vec<KeyDefinition>,
 }
@@ -117,7 +121,7 @@ pub struct KeySettings {
     pub purposes: Vec<String>,
     /// Casbin roles, without `role:`.
     pub roles: Vec<String>,
-    /// Requests a minute; without limit where absent.
+    /// A limit of requests a minute on the key alone: short for one of `limits`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<std::num::NonZeroU32>,
     /// The user whose key it is, as an opaque id: budgets of that user hold for it.

@@ -6,11 +6,21 @@ use bailiwick_policy::pattern;
 use smallvec::SmallVec;
 
 use super::BuildError;
-use crate::budgets::{Budget, Budgets, TopUp, Window};
+use crate::budgets::{Budget, Budgets, TopUp, Unit, Window};
 use crate::store::{self, Store};
 
-/// The budgets that a request reserves on, nearest first.
-pub type Chain = SmallVec<[i64; 6]>;
+/// The budgets and limits that a request reserves on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Their ids, nearest first.
+    pub ids: SmallVec<[i64; 6]>,
+    /// Whether any of them counts money.
+    pub money: bool,
+    /// Whether any of them counts tokens.
+    pub tokens: bool,
+    /// Whether any of them limits a rate.
+    pub limits: bool,
+}
 
 /// The chains of one key. A budget on a model group holds only for requests for its models.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +34,7 @@ pub struct Chains {
 impl Chains {
     /// The budgets that a request for `model` reserves on.
     #[must_use]
-    pub fn of(&self, model: &str) -> &[i64] {
+    pub fn of(&self, model: &str) -> &Chain {
         self.by_model.get(model).unwrap_or(&self.plain)
     }
 }
@@ -32,7 +42,7 @@ impl Chains {
 /// The budgets as declared.
 #[derive(Debug)]
 pub(super) struct Declared {
-    rows: Vec<store::budgets::Budget>,
+    rows: Vec<(store::budgets::Budget, Unit)>,
     groups: HashMap<String, Vec<String>>,
 }
 
@@ -50,7 +60,7 @@ pub(super) struct Holder<'a> {
 impl Declared {
     /// Reads them and brings `budgets` up to date.
     pub(super) async fn load(store: &Store, budgets: &Budgets, now_ms: i64) -> Result<Self, BuildError> {
-        let mut rows = store::budgets::list(store).await?;
+        let rows = store::budgets::list(store).await?;
         let wrong = |id: i64, what: String| BuildError::Row(format!("budget {id}: {what}"));
         let mut declared = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -58,7 +68,7 @@ impl Declared {
             declared.extend(budget.map(|budget| Budget { name: name(row), ..budget }));
         }
         let ids: BTreeSet<i64> = declared.iter().map(|budget| budget.id).collect();
-        rows.retain(|row| ids.contains(&row.id));
+        let units: HashMap<i64, Unit> = declared.iter().map(|budget| (budget.id, budget.unit)).collect();
         // The window before counts too: something of it may be carried over.
         let earliest = declared.iter().map(|budget| earliest(&budget.window, now_ms));
         let since_ms = earliest.min().unwrap_or(now_ms);
@@ -84,24 +94,34 @@ impl Declared {
                 .map_err(|error| BuildError::Row(format!("model group `{}`: {error}", group.name)))?;
             groups.insert(group.name, models);
         }
+        let rows = rows.into_iter().filter_map(|row| units.get(&row.id).map(|unit| (row, *unit))).collect();
         Ok(Self { rows, groups })
     }
 
     /// The chains of a key that may use `models`.
     pub(super) fn chains(&self, holder: Holder<'_>, models: &BTreeSet<String>) -> Chains {
-        let own = self.rows.iter().filter(|row| row.key_id.as_deref() == Some(holder.line));
+        let own = self.rows.iter().filter(|(row, _)| row.key_id.as_deref() == Some(holder.line));
         let of_user =
-            self.rows.iter().filter(|row| row.owner.is_some() && row.owner.as_deref() == holder.owner);
+            self.rows.iter().filter(|(row, _)| row.owner.is_some() && row.owner.as_deref() == holder.owner);
         let above = holder
             .scopes
             .iter()
-            .flat_map(|path| self.rows.iter().filter(move |row| row.scope.as_deref() == Some(*path)));
-        let all: Vec<&store::budgets::Budget> = own.chain(of_user).chain(above).collect();
+            .flat_map(|path| self.rows.iter().filter(move |(row, _)| row.scope.as_deref() == Some(*path)));
+        let all: Vec<&(store::budgets::Budget, Unit)> = own.chain(of_user).chain(above).collect();
         let chain = |counts: &dyn Fn(&str) -> bool| -> Chain {
-            all.iter().filter(|row| row.model_group.as_deref().is_none_or(counts)).map(|row| row.id).collect()
+            let mut chain = Chain::default();
+            for (row, unit) in &all {
+                if row.model_group.as_deref().is_none_or(counts) {
+                    chain.ids.push(row.id);
+                    chain.money |= unit.is_money();
+                    chain.tokens |= *unit == Unit::Tokens;
+                    chain.limits |= unit.is_limit();
+                }
+            }
+            chain
         };
         let plain = chain(&|_| false);
-        let by_model = if plain.len() == all.len() {
+        let by_model = if plain.ids.len() == all.len() {
             HashMap::new()
         } else {
             models.iter().map(|model| (model.clone(), chain(&|group| self.names(group, model)))).collect()
@@ -127,7 +147,8 @@ fn name(row: &store::budgets::Budget) -> String {
     let holder = match (&row.scope, &row.key_id) {
         (Some(scope), _) => scope.clone(),
         (None, Some(key)) => format!("key {key}"),
-        (None, None) => String::from("of the key's user"),
+        (None, None) if row.unit == Unit::Usd.as_str() => String::from("of the key's user"),
+        (None, None) => String::from("the key's user"),
     };
     match &row.model_group {
         Some(group) => format!("{holder} for models {group}"),

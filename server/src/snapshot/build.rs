@@ -8,7 +8,6 @@ use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, Fea
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, Compiled, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
-use governor::{Quota, RateLimiter};
 
 use super::budgets::{self, Chains};
 use super::kill_switches;
@@ -49,7 +48,7 @@ pub enum BuildError {
     Row(String),
 }
 
-/// Builds a snapshot as of `now_ms` and brings `budgets` up to date. Rate limits and health are carried over from
+/// Builds a snapshot as of `now_ms` and brings `budgets` up to date. The use of keys and health are carried over from
 /// `previous`.
 ///
 /// # Errors
@@ -249,12 +248,6 @@ fn key(
         declared.add(declarations).map_err(&wrong)?;
     }
     declared.add(&settings.declarations).map_err(&wrong)?;
-    let rate = settings.requests_per_minute.map(|limit| match previous.map(Arc::as_ref) {
-        Some(KeyEntry { rate: Some(rate), requests_per_minute: Some(before), .. }) if *before == limit => {
-            Arc::clone(rate)
-        }
-        _ => Arc::new(RateLimiter::direct(Quota::per_minute(limit))),
-    });
     let entry = KeyEntry {
         id: row.id.clone(),
         name: row.name.clone(),
@@ -268,8 +261,6 @@ fn key(
         networks: settings.allowed_networks,
         declared,
         budgets: Chains::default(),
-        rate,
-        requests_per_minute: settings.requests_per_minute,
         digest,
         expires_ms: row.expires_ms,
         revoked_ms: row.revoked_ms,

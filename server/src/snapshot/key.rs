@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use governor::DefaultDirectRateLimiter;
-
 use super::{Chains, Declared};
 use crate::keys::{Networks, VirtualKey};
 use crate::organisation::Ceiling;
@@ -39,12 +37,8 @@ pub struct KeyEntry {
     pub networks: Option<Networks>,
     /// What is declared for its requests.
     pub declared: Declared,
-    /// The budgets up its chain, its own first, by the model asked for.
+    /// The budgets and limits up its chain, its own first, by the model asked for.
     pub budgets: Chains,
-    /// Its rate limit; kept from one snapshot to the next.
-    pub rate: Option<Arc<DefaultDirectRateLimiter>>,
-    /// The rate limit's number, requests a minute.
-    pub requests_per_minute: Option<std::num::NonZeroU32>,
     pub(super) digest: [u8; 32],
     pub(super) expires_ms: Option<i64>,
     pub(super) revoked_ms: Option<i64>,

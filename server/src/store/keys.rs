@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 
 pub use super::entities::virtual_keys::Model as VirtualKey;
 use super::entities::virtual_keys::{Column, Entity};
-use super::entities::{key_use, virtual_keys};
+use super::entities::{key_use, scopes, virtual_keys};
 use super::{Store, StoreError, budgets};
 
 /// Every key, revoked and expired ones included, by id.
@@ -35,24 +35,25 @@ pub async fn get(store: &Store, id: &str) -> Result<VirtualKey, StoreError> {
 /// # Errors
 /// [`StoreError::Conflict`] where the id is taken or the scope does not exist, [`StoreError::Unavailable`].
 pub async fn create(store: &Store, key: VirtualKey) -> Result<(), StoreError> {
-    create_all(store, vec![(key, None)]).await
+    create_all(store, vec![(key, Vec::new())]).await
 }
 
-/// Adds keys, each with a budget of its own where there is one; all of them or none.
+/// Adds keys, each with the budgets and limits of its own; all of them or none.
 ///
 /// # Errors
 /// As [`create`].
 pub async fn create_all(
     store: &Store,
-    keys: Vec<(VirtualKey, Option<budgets::Budget>)>,
+    keys: Vec<(VirtualKey, Vec<budgets::Budget>)>,
 ) -> Result<(), StoreError> {
     store
         .transaction(|transaction| {
             let keys = keys.clone();
             Box::pin(async move {
-                for (key, budget) in keys {
+                for (key, own) in keys {
+                    name_is_free(transaction, &key).await?;
                     Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
-                    if let Some(budget) = budget {
+                    for budget in own {
                         budgets::create_in(transaction, budget).await?;
                     }
                 }
@@ -60,6 +61,21 @@ pub async fn create_all(
             })
         })
         .await
+}
+
+/// Two valid keys of one scope have two names. The scope's row is locked, so that of several at once only one gets it.
+async fn name_is_free(transaction: &DatabaseTransaction, key: &VirtualKey) -> Result<(), StoreError> {
+    scopes::Entity::find_by_id(&key.scope).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    let same = Entity::find()
+        .filter(Column::Scope.eq(&key.scope))
+        .filter(Column::Name.eq(&key.name))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::RotatedTo.is_null())
+        .filter(Column::ExpiresMs.is_null().or(Column::ExpiresMs.gt(key.created_ms)));
+    match same.one(transaction).await? {
+        None => Ok(()),
+        Some(_) => Err(StoreError::Conflict("the scope has a valid key of that name".into())),
+    }
 }
 
 /// Gives a key other settings and another expiry; its secret stays.

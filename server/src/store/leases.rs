@@ -13,6 +13,9 @@ use super::{Store, StoreError};
 use crate::budgets::lease::{Answer, Ask, Kept, Row, divide};
 use crate::budgets::{Budget, TopUp};
 
+/// How long buckets of a limit are kept that no longer count, in milliseconds.
+const KEPT_MS: i64 = 3_600_000;
+
 /// What came of an ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lease {
@@ -59,6 +62,15 @@ async fn in_transaction(
     let live = live(transaction, replica).await?;
     let rows = rows(transaction, ask).await?;
     let answer = divide(ask, replica.get(), &budget, &rows, live);
+    if ask.first && budget.unit.is_limit() {
+        // A limit's buckets are short, and nobody asks what was used in those that are over; an hour later nobody
+        // whose clock is behind does either.
+        budget_spend::Entity::delete_many()
+            .filter(budget_spend::Column::BudgetId.eq(ask.budget))
+            .filter(budget_spend::Column::WindowStartMs.lt(ask.oldest_ms.saturating_sub(KEPT_MS)))
+            .exec(transaction)
+            .await?;
+    }
     let mut older: Vec<&Kept> = ask.older.iter().collect();
     // The order in which a commit books.
     older.sort_unstable_by_key(|kept| kept.bucket_ms);

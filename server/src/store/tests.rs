@@ -89,7 +89,7 @@ async fn a_key_is_rotated_once_and_revoked_for_good() {
 #[tokio::test]
 async fn a_key_is_disabled_and_enabled_until_it_is_revoked() {
     let (folder, store) = store().await;
-    keys::create_all(&store, vec![(key("k1", "/acme"), None), (key("k2", "/acme"), None)]).await.unwrap();
+    keys::create_all(&store, vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]).await.unwrap();
     keys::disable(&store, &["k1"], "first", 10).await.unwrap();
     keys::disable(&store, &["k1", "k2"], "second", 20).await.unwrap();
     let disabled = async |id: &str| {
@@ -114,7 +114,7 @@ async fn a_key_is_disabled_and_enabled_until_it_is_revoked() {
 #[tokio::test]
 async fn of_several_keys_all_are_made_or_none() {
     let (folder, store) = store().await;
-    let bad = vec![(key("k1", "/acme"), None), (key("k2", "/nowhere"), None)];
+    let bad = vec![(key("k1", "/acme"), vec![]), (key("k2", "/nowhere"), vec![])];
     assert!(matches!(keys::create_all(&store, bad).await, Err(StoreError::Conflict(_))));
     assert!(keys::list(&store).await.unwrap().is_empty());
     store.close().await;
@@ -124,7 +124,7 @@ async fn of_several_keys_all_are_made_or_none() {
 #[tokio::test]
 async fn the_latest_use_of_a_key_stays() {
     let (folder, store) = store().await;
-    keys::create_all(&store, vec![(key("k1", "/acme"), None), (key("k2", "/acme"), None)]).await.unwrap();
+    keys::create_all(&store, vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]).await.unwrap();
     let used =
         |pairs: &[(&str, i64)]| pairs.iter().map(|(id, at)| ((*id).to_owned(), *at)).collect::<Vec<_>>();
     keys::note_use(&store, &used(&[("k2", 7), ("k1", 50), ("gone", 9)])).await.unwrap();
@@ -163,6 +163,7 @@ async fn a_budget_belongs_to_a_scope_or_to_a_key() {
         owner: None,
         model_group: None,
         window: "month".into(),
+        unit: "usd".into(),
         limit_nano: 5,
         hard: true,
         thresholds: json!([80]),
@@ -336,6 +337,7 @@ async fn every_change_of_the_configuration_raises_the_revision() {
         owner: None,
         model_group: None,
         window: "month".into(),
+        unit: "usd".into(),
         limit_nano: 5,
         hard: true,
         thresholds: json!([]),

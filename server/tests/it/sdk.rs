@@ -27,6 +27,8 @@ async fn passes(mut command: Command) {
     let (id, broke) =
         app.create_key(json!({ "scope": "/acme/clinic", "name": "broke", "budget_usd": "0" })).await;
     assert!(!id.is_empty());
+    let slow = json!({ "scope": "/acme/clinic", "name": "slow", "requests_per_minute": 1 });
+    let (_, slow) = app.create_key(slow).await;
     command
         .env("SDK_BASE_URL", format!("{}/v1", app.url()))
         .env("SDK_API_KEY", app.key("clinic"))
@@ -34,6 +36,7 @@ async fn passes(mut command: Command) {
         .env("SDK_EMBEDDING_MODEL", "text-embedding-3-small")
         .env("SDK_DENIED_MODEL", "gpt-4.1-mini")
         .env("SDK_BROKE_KEY", broke)
+        .env("SDK_SLOW_KEY", slow)
         .env("SDK_GATEWAY", "1");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
@@ -41,7 +44,7 @@ async fn passes(mut command: Command) {
     let checks = told["checks"].as_array().unwrap();
     let not_passed: Vec<&Value> = checks.iter().filter(|check| check["outcome"] != "passed").collect();
     assert!(output.status.success() && not_passed.is_empty(), "{not_passed:#?}");
-    for name in ["chat", "stream", "tools", "tools_streamed", "image", "embeddings"] {
+    for name in ["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"] {
         assert!(checks.iter().any(|check| check["name"] == name), "{name} is not among the checks");
     }
     app.finish().await;

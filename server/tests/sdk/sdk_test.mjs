@@ -30,6 +30,7 @@ const TEXTS = [
   "embedding-model",
   "denied-model",
   "broke-key",
+  "slow-key",
   "auth-header",
   "auth-status",
   "unknown-status",
@@ -286,6 +287,23 @@ const checks = {
     assert.equal(error.code, "budget_exceeded");
     assert.equal(error.headers.get("x-should-retry"), "false");
     assert.equal(sent, 1);
+  },
+
+  async rate_limit() {
+    if (!options["slow-key"]) throw new Skip("--slow-key was not given");
+    const client = make(options["slow-key"]).withOptions({ maxRetries: 0 });
+    const { response } = await client.chat.completions
+      .create({ model: options["chat-model"], messages: [{ role: "user", content: "Hello" }] })
+      .withResponse();
+    assert.equal(response.headers.get("x-ratelimit-limit-requests"), "1");
+    assert.equal(response.headers.get("x-ratelimit-remaining-requests"), "0");
+    assert.match(response.headers.get("x-ratelimit-reset-requests"), /^[0-9hm]+s$/);
+    const error = await refused(() => ask("Hello", {}, client));
+    assert.ok(error instanceof OpenAI.RateLimitError, error.constructor.name);
+    assert.equal(error.code, "rate_limited");
+    assert.equal(error.headers.get("x-ratelimit-remaining-requests"), "0");
+    const wait = Number(error.headers.get("retry-after"));
+    assert.ok(wait >= 1 && wait <= 60, `retry-after is in seconds: ${wait}`);
   },
 };
 

@@ -48,6 +48,7 @@ def options():
     add("embedding-model")
     add("denied-model")
     add("broke-key")
+    add("slow-key")
     add("auth-header")
     add("auth-status", 401, type=int)
     add("unknown-status", 404, type=int)
@@ -266,6 +267,23 @@ class Checks:
         same(error.code, "budget_exceeded")
         same(error.response.headers.get("x-should-retry"), "false")
         same(self.sent, 1)
+
+    def check_rate_limit(self):
+        if not self.options.slow_key:
+            raise Skip("--slow-key was not given")
+        client = self.make(self.options.slow_key).with_options(max_retries=0)
+        answer = client.chat.completions.with_raw_response.create(
+            model=self.options.chat_model, messages=[{"role": "user", "content": "Hello"}]
+        )
+        same(answer.headers.get("x-ratelimit-limit-requests"), "1")
+        same(answer.headers.get("x-ratelimit-remaining-requests"), "0")
+        reset = answer.headers.get("x-ratelimit-reset-requests", "")
+        truth(reset.endswith("s"), f"a duration: {reset!r}")
+        error = refused(lambda: self.ask("Hello", client=client))
+        truth(isinstance(error, openai.RateLimitError), type(error).__name__)
+        same(error.code, "rate_limited")
+        same(error.response.headers.get("x-ratelimit-remaining-requests"), "0")
+        truth(1 <= int(error.response.headers["retry-after"]) <= 60, "retry-after is in seconds")
 
 
 def same(found, expected):

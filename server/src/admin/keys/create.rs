@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{OBJECT, Problem, ShownKey, act, nothing};
 use crate::app::App;
-use crate::budgets::{Window, parse_usd};
+use crate::budgets::{Unit, Window, parse_usd};
 use crate::identity::{Actor, require};
 use crate::keys::{Networks, VirtualKey};
 use crate::organisation::{
     ApplyError, Ceiling, CreatedKey, Declarations, KeyDefinition, KeySettings, key_problems, key_row,
+    own_limit,
 };
 use crate::store;
 
@@ -208,7 +209,11 @@ async fn make(
     let mut rows = Vec::with_capacity(made.len());
     for (wanted, key) in &made {
         let budget = wanted.limit_nano.map(|limit_nano| own_budget(key.id(), limit_nano, now_ms));
-        rows.push((key_row(key, &wanted.definition, now_ms)?, budget));
+        let mut own: Vec<store::budgets::Budget> = budget.into_iter().collect();
+        if let Some(limit) = wanted.definition.settings.requests_per_minute {
+            own.push(own_limit(key.id(), limit, now_ms).map_err(Problem::invalid)?);
+        }
+        rows.push((key_row(key, &wanted.definition, now_ms)?, own));
     }
     let (name, what) = what(&made);
     let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, rows).await?) };
@@ -293,6 +298,7 @@ fn own_budget(key: &str, limit_nano: i64, now_ms: i64) -> store::budgets::Budget
         owner: None,
         model_group: None,
         window: Window::MONTH.to_string(),
+        unit: Unit::Usd.to_string(),
         limit_nano,
         hard: true,
         thresholds: serde_json::json!([]),

@@ -59,6 +59,7 @@ impl TestLog {
             owner: None,
             model_group: None,
             window: "day".into(),
+            unit: "usd".into(),
             limit_nano: 1_000_000_000,
             hard: true,
             thresholds: serde_json::json!([]),

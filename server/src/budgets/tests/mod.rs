@@ -1,3 +1,4 @@
+mod limits;
 mod model;
 mod shared;
 
@@ -42,6 +43,7 @@ impl Shared {
                 owner: None,
                 model_group: None,
                 window: budget.window.to_string(),
+                unit: budget.unit.to_string(),
                 limit_nano: budget.limit_nano,
                 hard: budget.hard,
                 thresholds: serde_json::json!([]),
@@ -59,6 +61,7 @@ impl Shared {
         let settled = |(window_start_ms, cost_nano): &(i64, i64)| Settled {
             budget: self.budgets[0].id,
             window_start_ms: *window_start_ms,
+            unit: Unit::Usd,
             cost_nano: *cost_nano,
         };
         lessee.book(&spent.iter().map(settled).collect::<Vec<_>>()).await.unwrap();
@@ -95,8 +98,12 @@ async fn open(folder: &Path) -> Store {
     Store::open_in(folder).await.unwrap()
 }
 
-const PATIENCE: Patience =
-    Patience { wait: Duration::from_millis(200), waiters: 100, look: Duration::from_millis(20) };
+const PATIENCE: Patience = Patience {
+    wait: Duration::from_millis(200),
+    limit_wait: Duration::from_millis(100),
+    waiters: 100,
+    look: Duration::from_millis(20),
+};
 
 async fn budgets(limits: &[(i64, i64, bool)]) -> (Shared, Budgets) {
     let shared = Shared::new(limits, Window::DAY).await;

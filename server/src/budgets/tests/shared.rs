@@ -34,10 +34,10 @@ impl Bus for Plug {
 
 /// A replica that settles as the gateway does: in memory, and with a group commit in the database.
 #[derive(Clone)]
-struct Replica {
-    budgets: Budgets,
+pub(super) struct Replica {
+    pub(super) budgets: Budgets,
     lessee: Lessee,
-    book: mpsc::UnboundedSender<Settlement>,
+    pub(super) book: mpsc::UnboundedSender<Settlement>,
 }
 
 impl Replica {
@@ -100,7 +100,7 @@ impl Lessee {
     }
 }
 
-async fn replicas(shared: &Shared, count: usize, patience: Patience, wired: bool) -> Vec<Replica> {
+pub(super) async fn replicas(shared: &Shared, count: usize, patience: Patience, wired: bool) -> Vec<Replica> {
     let wire = Arc::new(Wire::default());
     let mut all = Vec::new();
     for at in 0..count {
@@ -114,12 +114,16 @@ async fn replicas(shared: &Shared, count: usize, patience: Patience, wired: bool
 }
 
 /// Granted and settled of a budget, over all replicas.
-async fn rows(store: &Store, budget: i64) -> Vec<(i64, i64)> {
+pub(super) async fn rows(store: &Store, budget: i64) -> Vec<(i64, i64)> {
     store::leases::granted(store, budget).await.unwrap()
 }
 
-const LONG: Patience =
-    Patience { wait: Duration::from_secs(5), waiters: 1_000, look: Duration::from_millis(50) };
+pub(super) const LONG: Patience = Patience {
+    wait: Duration::from_secs(5),
+    limit_wait: Duration::from_secs(1),
+    waiters: 1_000,
+    look: Duration::from_millis(50),
+};
 
 /// 400 calls at once on a budget for 100, on this many replicas: how many were served.
 async fn wave(replicas: &[Replica], store: &Store, id: i64, amount: Amount, cost: i64) -> usize {
@@ -319,7 +323,7 @@ async fn another_window_and_a_budget_declared_again_lose_nothing_that_is_held() 
     held.settle(60).durable();
     assert_eq!(standing(&replica.budgets, 1), (70, 0));
     // Forgotten and declared again: what is in the database counts.
-    let book = Settled { budget: 1, window_start_ms: 0, cost_nano: 60 };
+    let book = Settled { budget: 1, window_start_ms: 0, unit: Unit::Usd, cost_nano: 60 };
     replica.lessee.book(&[book]).await.unwrap();
     replica.budgets.keep_only(&[].into());
     replica.budgets.reserve(&[1], 1_000, NOW).await.unwrap().release();

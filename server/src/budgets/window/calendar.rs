@@ -14,6 +14,8 @@ impl Calendar {
     pub(super) fn bucket(&self, now_ms: i64) -> Bucket {
         let now_s = now_ms.div_euclid(1_000).clamp(0, LAST_S);
         let (start_s, end_s) = match self.period {
+            Period::TenSeconds => whole(now_s, 10),
+            Period::TenMinutes => whole(now_s, 600),
             Period::Hour => hour(self.zone, now_s),
             _ => self.dates(now_s),
         };
@@ -45,7 +47,7 @@ impl Period {
     /// The first day of the period that holds `day`.
     fn first_day(self, day: NaiveDate) -> NaiveDate {
         match self {
-            Self::Hour | Self::Day => day,
+            Self::TenSeconds | Self::TenMinutes | Self::Hour | Self::Day => day,
             Self::Week(first) => {
                 let since = day.weekday().days_since(first);
                 day.checked_sub_days(Days::new(u64::from(since))).unwrap_or(day)
@@ -59,7 +61,7 @@ impl Period {
     /// The first day of the period after the one that begins on `first`.
     fn next(self, first: NaiveDate) -> Option<NaiveDate> {
         match self {
-            Self::Hour | Self::Day => first.succ_opt(),
+            Self::TenSeconds | Self::TenMinutes | Self::Hour | Self::Day => first.succ_opt(),
             Self::Week(_) => first.checked_add_days(Days::new(7)),
             Self::Month => first.checked_add_months(Months::new(1)),
             Self::Quarter(_) => first.checked_add_months(Months::new(3)),
@@ -97,6 +99,12 @@ fn midnight(zone: Tz, day: NaiveDate) -> i64 {
 fn offset_s(zone: Tz, at_s: i64) -> i64 {
     DateTime::<Utc>::from_timestamp(at_s, 0)
         .map_or(0, |at| i64::from(zone.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc()))
+}
+
+/// The span of so many seconds around an instant. What zones show does not matter to spans this short.
+fn whole(now_s: i64, seconds: i64) -> (i64, i64) {
+    let start_s = now_s - now_s.rem_euclid(seconds);
+    (start_s, start_s + seconds)
 }
 
 /// The hour around an instant: between two instants at which the zone's clocks show a full hour. Where clocks are set by

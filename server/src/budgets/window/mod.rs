@@ -38,6 +38,10 @@ pub struct Calendar {
 /// A length of calendar time, and where it is anchored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Period {
+    /// Ten seconds, from one that ends in a zero on: a rolling window's bucket, and nothing else.
+    TenSeconds,
+    /// Ten minutes, likewise.
+    TenMinutes,
     /// An hour.
     Hour,
     /// A day.
@@ -57,7 +61,7 @@ pub enum Period {
 pub struct Rolling {
     /// How many buckets count, from 2 to [`Rolling::MOST`].
     buckets: u16,
-    /// [`Period::Hour`] or [`Period::Day`].
+    /// No longer than [`Period::Day`].
     bucket: Calendar,
 }
 
@@ -92,6 +96,18 @@ impl Window {
 
     /// A calendar month in UTC.
     pub const MONTH: Self = Self::utc(Period::Month);
+    /// Any sixty seconds or a little less: six buckets.
+    pub const LAST_MINUTE: Self = Self::six(Period::TenSeconds);
+    /// Likewise sixty minutes.
+    pub const LAST_HOUR: Self = Self::six(Period::TenMinutes);
+    /// Likewise a day, in hours.
+    pub const LAST_DAY: Self =
+        Self::Rolling(Rolling { buckets: 24, bucket: Calendar { period: Period::Hour, zone: Tz::UTC } });
+
+    const fn six(period: Period) -> Self {
+        Self::Rolling(Rolling { buckets: 6, bucket: Calendar { period, zone: Tz::UTC } })
+    }
+
     /// A day in UTC.
     pub const DAY: Self = Self::utc(Period::Day);
 

@@ -198,7 +198,7 @@ fn holds_around(calendar: Calendar, now_ms: i64) {
     }
     let days = (end - bucket.start_ms) / 86_400_000;
     let most = match calendar.period {
-        Period::Hour => 0,
+        Period::TenSeconds | Period::TenMinutes | Period::Hour => 0,
         // A zone that crosses the date line repeats a day.
         Period::Day => 2,
         Period::Week(_) => 8,
@@ -261,7 +261,7 @@ proptest! {
     #[test]
     fn a_rolling_window_counts_whole_buckets(
         zone in prop::sample::select(&TZ_VARIANTS[..]),
-        period in prop::sample::select(&[Period::Hour, Period::Day][..]),
+        period in prop::sample::select(&[Period::Hour, Period::Day, Period::TenSeconds, Period::TenMinutes][..]),
         buckets in 2_u16..=60,
         now_ms in 100_000_000_000_i64..4_000_000_000_000,
     ) {
@@ -289,7 +289,9 @@ proptest! {
         rolls: bool,
     ) {
         let window = if rolls {
-            let period = if buckets % 2 == 0 { Period::Hour } else { Period::Day };
+            let periods = [Period::Hour, Period::Day, Period::TenSeconds, Period::TenMinutes];
+            let period = periods[usize::from(buckets % 4)];
+            let zone = if buckets % 4 < 2 { zone } else { Tz::UTC };
             Window::Rolling(Rolling { buckets, bucket: Calendar { period, zone } })
         } else {
             Window::Calendar(Calendar { period, zone })

@@ -107,19 +107,28 @@ fn near(written: &str, known: &[&'static str]) -> Option<String> {
 }
 
 fn read_rolling(count: &str, unit: &str, zone: Option<Tz>) -> Result<Window, String> {
-    let period = match unit {
-        "hour" | "hours" => Period::Hour,
-        "day" | "days" => Period::Day,
+    let (period, of) = match unit {
+        "second" | "seconds" => (Period::TenSeconds, 10),
+        "minute" | "minutes" => (Period::TenMinutes, 10),
+        "hour" | "hours" => (Period::Hour, 1),
+        "day" | "days" => (Period::Day, 1),
         other => {
-            return Err(near(other, &["hours", "days"])
+            return Err(near(other, &["seconds", "minutes", "hours", "days"])
                 .unwrap_or_else(|| String::from("a rolling window is `last N hours` or `last N days`")));
         }
     };
-    let most = Rolling::MOST;
-    let wrong = || format!("`{}` is no number of buckets: write one from 2 to {most}", shown(count));
+    if of > 1 && zone.is_some() {
+        return Err(format!("{unit} are the same in every zone: leave out `in`"));
+    }
+    let most = Rolling::MOST * of;
+    let wrong = || {
+        let tens = if of > 1 { " in tens" } else { "" };
+        format!("`{}` is no number of buckets: write one from {} to {most}{tens}", shown(count), 2 * of)
+    };
     let plain = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-    let buckets: u16 = count.parse().ok().filter(|_| plain).ok_or_else(wrong)?;
-    if !(2..=most).contains(&buckets) {
+    let count: u16 = count.parse().ok().filter(|_| plain).ok_or_else(wrong)?;
+    let buckets = count / of;
+    if !count.is_multiple_of(of) || !(2..=Rolling::MOST).contains(&buckets) {
         return Err(wrong());
     }
     Ok(Window::Rolling(Rolling { buckets, bucket: Calendar { period, zone: zone.unwrap_or(Tz::UTC) } }))
@@ -181,7 +190,7 @@ impl fmt::Display for Window {
                 }
             }
             Self::Rolling(Rolling { buckets, bucket }) => {
-                write!(f, "last {buckets} {}s", bucket.period.word())?;
+                write!(f, "last {} {}s", bucket.period.length(*buckets), bucket.period.word())?;
                 zone(f, bucket.zone)
             }
         }
@@ -197,8 +206,18 @@ fn from(f: &mut fmt::Formatter<'_>, names: &[&str], at: usize) -> fmt::Result {
 }
 
 impl Period {
+    /// So many buckets, in what [`word`](Self::word) says.
+    const fn length(self, buckets: u16) -> u32 {
+        match self {
+            Self::TenSeconds | Self::TenMinutes => 10 * buckets as u32,
+            _ => buckets as u32,
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
+            Self::TenSeconds => "second",
+            Self::TenMinutes => "minute",
             Self::Hour => "hour",
             Self::Day => "day",
             Self::Week(_) => "week",
@@ -217,7 +236,7 @@ impl Window {
             Self::Total => String::from("in all"),
             Self::Calendar(calendar) => format!("in this {}", calendar.period.word()),
             Self::Rolling(Rolling { buckets, bucket }) => {
-                format!("in the last {buckets} {}s", bucket.period.word())
+                format!("in the last {} {}s", bucket.period.length(*buckets), bucket.period.word())
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A limit on spending for a scope, for a key, or for a user's keys.
+/// A budget or limit for a scope, for a key, or for a user's keys.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "budgets")]
 pub struct Model {
@@ -19,7 +19,9 @@ pub struct Model {
     pub model_group: Option<String>,
     /// When it starts again, in the words of `budgets::Window`.
     pub window: String,
-    /// The limit in nano-dollars.
+    /// What it counts, in the words of `budgets::Unit`.
+    pub unit: String,
+    /// The limit: in nano-dollars, where it counts those.
     pub limit_nano: i64,
     /// Whether a request that would pass it is refused (or only shown).
     pub hard: bool,

@@ -1,0 +1,75 @@
+//! Limits of rates, as they stand.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, Method};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Problem, budget_scope};
+use crate::app::App;
+use crate::budgets::{Standing, Unit, Window, format_usd};
+use crate::identity::{Actor, require};
+use crate::store;
+
+const OBJECT: &str = "console:budgets";
+
+/// One limit. Counts are numbers, amounts of money US dollars as text.
+#[derive(Debug, Serialize)]
+struct LimitView {
+    id: i64,
+    scope: Option<String>,
+    key: Option<String>,
+    user: Option<String>,
+    models: Option<String>,
+    counts: &'static str,
+    window: Window,
+    limit: Value,
+    /// By all servers, as far as this one knows.
+    used: Value,
+    /// By what is under way on this server.
+    held: Value,
+}
+
+fn view(row: &store::budgets::Budget, standing: &Standing) -> LimitView {
+    let unit = standing.budget.unit;
+    let amount = |amount: i64| if unit == Unit::Spend { json!(format_usd(amount)) } else { json!(amount) };
+    LimitView {
+        id: row.id,
+        scope: row.scope.clone(),
+        key: row.key_id.clone(),
+        user: row.owner.clone(),
+        models: row.model_group.clone(),
+        counts: unit.as_str(),
+        window: standing.budget.window,
+        limit: amount(standing.limit_nano),
+        used: amount(standing.settled_nano),
+        held: amount(standing.reserved_nano),
+    }
+}
+
+/// `GET /api/v1/limits`: those of the actor's scope.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    let actor = require(&app, &method, &headers, &scope, OBJECT, "read").await?;
+    let rows: HashMap<i64, store::budgets::Budget> =
+        store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
+    let standings = app.gateway.budgets.standings(app.gateway.clock.now_ms());
+    let limits: Vec<LimitView> = standings
+        .iter()
+        .filter(|standing| standing.budget.unit.is_limit())
+        .filter_map(|standing| {
+            let row = rows.get(&standing.budget.id)?;
+            let within = bailiwick_policy::scope::covers(&actor.scope, &budget_scope(&app, row)?);
+            within.then(|| view(row, standing))
+        })
+        .collect();
+    Ok(Json(json!({ "limits": limits })))
+}
