@@ -122,7 +122,6 @@ impl From<StoreError> for Problem {
             }
             StoreError::Unavailable(_)
             | StoreError::Contended(_)
-            | StoreError::Taken(_)
             | StoreError::Address(_)
             | StoreError::OutOfService(_)
             | StoreError::Corrupt(_) => Self::fault(

@@ -116,6 +116,9 @@ impl App {
         let mut end = self.begin(act).await?;
         let done = change.await;
         // A change that failed half-way may have stored something already: what is stored is what is in force.
+        if let Some(bus) = &self.bus {
+            bus.changed();
+        }
         let rebuilt = self.reload().await;
         match (&done, &rebuilt) {
             (Ok(done), Ok(())) => end.result.made = made(done),
@@ -183,7 +186,7 @@ impl App {
     }
 
     async fn try_end(&self, end: &End) -> Result<(), RecordError> {
-        self.gateway.audit.append(end.entry(self.gateway.clock.now_ms())?).await?;
+        self.gateway.audit.append_for_sure(end.entry(self.gateway.clock.now_ms())?).await?;
         Ok(())
     }
 
@@ -217,7 +220,7 @@ pub(super) async fn interrupted(
         scope: header.scope.clone(),
         result: ResultSection { result: "interrupted", took_effect, made: Value::Null },
     };
-    audit.append(end.entry(now_ms)?).await?;
+    audit.append_for_sure(end.entry(now_ms)?).await?;
     Ok(())
 }
 

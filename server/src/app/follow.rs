@@ -1,8 +1,9 @@
 //! Follows the configuration in the database, whoever changes it: another server on it, or somebody by hand.
 //!
-//! The database raises a revision with every change (`store/revision.rs`). It is asked for four times a second, and a
-//! new snapshot is built when it has moved, and now and then in any case. A change in several steps may be followed
-//! step by step. A server that gets no answer for `limits.staleness_seconds` refuses requests until it does.
+//! The database raises a revision with every change (`store/revision.rs`). It is asked for four times a second, and when
+//! another server says that it changed something; a new snapshot is built when it has moved, and now and then in any
+//! case. A change in several steps may be followed step by step. A server that gets no answer for
+//! `limits.staleness_seconds` refuses requests until it does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +25,7 @@ const REBUILD: Duration = Duration::from_secs(30);
 /// Starts the task; it ends with the server.
 pub(super) fn start(app: &Arc<App>) {
     let weak = Arc::downgrade(app);
-    let stopping = app.gateway.stopping.clone();
+    let (stopping, changed) = (app.gateway.stopping.clone(), Arc::clone(&app.changed));
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -32,11 +33,11 @@ pub(super) fn start(app: &Arc<App>) {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
-                _ = tick.tick() => {
-                    let Some(app) = weak.upgrade() else { return };
-                    follower.look(&app).await;
-                }
+                _ = tick.tick() => {}
+                () = changed.notified() => {}
             }
+            let Some(app) = weak.upgrade() else { return };
+            follower.look(&app).await;
         }
     });
 }

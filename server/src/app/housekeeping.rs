@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use super::App;
 use crate::store;
 
@@ -18,7 +20,6 @@ pub(super) fn start(app: &Arc<App>) {
     let stopping = app.gateway.stopping.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
-        let mut flush = tokio::time::interval(FLUSH);
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -30,11 +31,33 @@ pub(super) fn start(app: &Arc<App>) {
                     let expired =
                         snapshot.kill_switches_until_ms.is_some_and(|until| until <= app.gateway.clock.now_ms());
                     let stale = app.stale.load(Ordering::Relaxed);
-                    app.end_acts().await;
-                    app.note_thresholds().await;
-                    app.ask_about_kill_switches().await;
                     if (over || expired || stale) && let Err(error) = app.reload().await {
                         tracing::error!(%error, "the configuration could not be put in force; it is tried again");
+                    }
+                }
+            }
+        }
+    });
+    notes(app);
+}
+
+/// What is told to the log, or by it. A task of its own, so that no configuration waits for the log.
+fn notes(app: &Arc<App>) {
+    let weak = Arc::downgrade(app);
+    let stopping = app.gateway.stopping.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut flush = tokio::time::interval(FLUSH);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => {
+                    let Some(app) = weak.upgrade() else { return };
+                    app.end_acts().await;
+                    if app.is_on_duty() {
+                        app.note_thresholds().await;
+                        app.ask_about_kill_switches().await;
                     }
                 }
                 _ = flush.tick() => {

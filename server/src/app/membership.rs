@@ -21,6 +21,15 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How long a replica may be silent before it is stopped. Another takes over what it did within this and two beats.
 const SILENT: Duration = Duration::from_secs(6);
 
+/// A replica judges others only when it has been seen for so long itself: after the database was away for all of them,
+/// whoever reaches it first must not stop the rest.
+const STEADY: Duration = Duration::from_secs(3);
+/// A replica that could not say for so long that it is there, and could if it had another connection, begins anew: the
+/// database has moved to another machine, and nobody has told the connections to the old one.
+const STUCK: Duration = Duration::from_secs(15);
+/// A longer time between two beats is a gap.
+const GAP: Duration = Duration::from_millis(2_500);
+
 /// Starts the task; it ends with the server, or when this replica is stopped.
 pub(super) fn start(app: &Arc<App>, duty: watch::Sender<bool>) {
     let stopping = app.gateway.stopping.clone();
@@ -28,7 +37,7 @@ pub(super) fn start(app: &Arc<App>, duty: watch::Sender<bool>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut member = Member { weak, duty, seen: Instant::now(), booking: None };
+        let mut member = Member { weak, duty, seen: Instant::now(), steady: Instant::now(), booking: None };
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -43,6 +52,8 @@ struct Member {
     duty: watch::Sender<bool>,
     /// When this replica last knew that it was seen.
     seen: Instant,
+    /// Since when it has been seen without a gap.
+    steady: Instant,
     booking: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -53,7 +64,12 @@ impl Member {
         let me = app.gateway.audit.replica();
         let began = Instant::now();
         match timeout(SILENT, replicas::beat(&app.store, me)).await {
-            Ok(Ok(true)) => self.seen = began,
+            Ok(Ok(true)) => {
+                if began.duration_since(self.seen) > GAP {
+                    self.steady = began;
+                }
+                self.seen = began;
+            }
             Ok(Ok(false)) => {
                 self.duty.send_replace(false);
                 tracing::error!("this replica was silent for so long that another one stopped it");
@@ -67,9 +83,17 @@ impl Member {
         if self.seen.elapsed() >= SILENT {
             // Somebody else may be at it by now.
             self.duty.send_replace(false);
+            if self.seen.elapsed() >= STUCK && app.store.is_reachable().await {
+                tracing::error!("the database answers, but not on the connections of this replica");
+                app.gateway.budgets.fence();
+                app.fenced.cancel();
+                return false;
+            }
             return true;
         }
-        match look(&app.store, me.number.get()).await {
+        let judges = self.steady.elapsed() >= STEADY;
+        let looked = timeout(SILENT, look(&app.store, me.number.get(), judges)).await;
+        match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into()))) {
             Ok((leads, fenced)) => {
                 self.duty.send_if_modified(|duty| std::mem::replace(duty, leads) != leads);
                 if leads
@@ -86,8 +110,8 @@ impl Member {
     }
 }
 
-/// Whether the replica number `me` leads, and who is stopped and not booked. Stops who is silent.
-async fn look(store: &Store, me: i64) -> Result<(bool, Vec<Peer>), StoreError> {
+/// Whether the replica number `me` leads, and who is stopped and not booked. One that `judges` stops who is silent.
+async fn look(store: &Store, me: i64, judges: bool) -> Result<(bool, Vec<Peer>), StoreError> {
     let silent_ms = i64::try_from(SILENT.as_millis()).unwrap_or(i64::MAX);
     let peers = replicas::peers(store).await?;
     let mut fenced = Vec::new();
@@ -98,12 +122,15 @@ async fn look(store: &Store, me: i64) -> Result<(bool, Vec<Peer>), StoreError> {
                 leader = leader.or(Some(peer.number.get()));
             }
             State::Live => {
-                if replicas::fence(store, peer, silent_ms).await? {
+                if judges && replicas::fence(store, peer, silent_ms).await? {
                     tracing::warn!(
                         replica = peer.number.get(),
                         silent_ms = peer.silent_ms,
                         "a silent replica was stopped"
                     );
+                } else {
+                    // Until it is stopped, and it was seen just now if it could not be, what it does is its.
+                    leader = leader.or(Some(peer.number.get()));
                 }
             }
             State::Fenced => fenced.push(peer),

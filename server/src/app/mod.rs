@@ -1,6 +1,7 @@
 //! The server as a whole: opened, kept up to date, closed.
 
 mod acts;
+mod bus;
 mod config;
 mod follow;
 mod housekeeping;
@@ -8,6 +9,7 @@ mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;
+mod predecessor;
 pub(crate) mod recover;
 mod router;
 mod secrets;
@@ -23,7 +25,7 @@ use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,17 +38,19 @@ use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
-use crate::audit::{Audit, AuditConfig, AuditOpenError};
-use crate::budgets::{Budgets, NoBus, Patience};
+use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
+use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, Archive, BuildError, Sources};
 use crate::store::{self, Store, StoreError};
 
-/// How long a start waits for the server before it to be gone: PostgreSQL ends a session whose machine has vanished
-/// after about ten seconds.
-const CLAIM_WAIT: Duration = Duration::from_secs(12);
+/// How long the database may take to let go of its connections.
+const LET_GO: Duration = Duration::from_secs(5);
+
+/// How long a snapshot may take to be read, and the log to be closed.
+const BUILD: Duration = Duration::from_secs(20);
 
 /// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
 /// it is looked whether another replica is short, where there can be one.
@@ -116,6 +120,12 @@ pub struct App {
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
     /// it must be opened again, and is then a new replica.
     pub fenced: CancellationToken,
+    /// Whether this replica does what one of several has to do for all; `None` where it is the only one.
+    duty: Option<watch::Receiver<bool>>,
+    /// The way to the other servers, where there may be some.
+    bus: Option<bus::DatabaseBus>,
+    /// Another server says that the configuration has changed.
+    changed: Arc<Notify>,
     /// Keeps another server out of the data directory, until this one is closed.
     lock: std::sync::Mutex<Option<std::fs::File>>,
     /// One act that changes the configuration at a time.
@@ -150,9 +160,6 @@ impl App {
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
         };
         let shared = store.is_shared();
-        if !shared {
-            store.claim(CLAIM_WAIT).await?;
-        }
         let clock = Clock::new();
         let (duty, on_duty) = watch::channel(false);
         let secrets = Secrets::load(&config.data_dir)?;
@@ -162,6 +169,8 @@ impl App {
         let log = log_id(&store, &clock).await?;
         // After its first rows: a database in which these stand already is not filled any more.
         store::standing::check(&store).await?;
+        let place = predecessor::Place::new(&config.data_dir, &lock, &log);
+        let before = if shared { place.stop(&store).await? } else { None };
         let audit = Audit::open(
             store.clone(),
             AuditConfig {
@@ -169,17 +178,26 @@ impl App {
                 replica: config.replica.clone(),
                 key: secrets.log,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
-                duty: shared.then_some(on_duty),
+                duty: shared.then(|| on_duty.clone()),
             },
             clock.clone(),
         )
         .await?;
-        recover::book_unsettled(&audit, &store, &clock).await?;
+        if shared {
+            place.write(audit.replica().number)?;
+        } else {
+            recover::book_unsettled(&audit, &store, &clock).await?;
+        }
         let asked = Instant::now();
         let revision = store::revision::current(&store).await?;
         let lessee = audit.lessee();
         lessee.begin().await?;
-        let budgets = Budgets::new(lessee, budget_patience(shared), Arc::new(NoBus));
+        let bus = shared.then(|| bus::DatabaseBus::new(&store, audit.replica().number));
+        let to_others: Arc<dyn Bus> = match &bus {
+            Some(bus) => Arc::new(bus.clone()),
+            None => Arc::new(NoBus),
+        };
+        let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
         let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
@@ -209,6 +227,9 @@ impl App {
             simulated: demo.is_some(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
+            duty: shared.then_some(on_duty),
+            bus,
+            changed: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
             building: tokio::sync::Mutex::new(()),
@@ -226,6 +247,10 @@ impl App {
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
+            bus::listen(&app);
+        }
+        if let Some(before) = before {
+            predecessor::booked(&app.store, before).await?;
         }
         Ok(app)
     }
@@ -240,10 +265,14 @@ impl App {
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
         // Asked for first: what changes while the snapshot is built makes another one.
-        let revision = store::revision::current(&self.store).await?;
-        let snapshot =
-            snapshot::build(&self.store, &self.sources, &self.gateway.budgets, Some(&previous), now_ms)
-                .await?;
+        let built = async {
+            let revision = store::revision::current(&self.store).await?;
+            let budgets = &self.gateway.budgets;
+            let snapshot = snapshot::build(&self.store, &self.sources, budgets, Some(&previous), now_ms);
+            Ok::<_, BuildError>((revision, snapshot.await?))
+        };
+        let silent = |_| StoreError::Unavailable("the database is silent".into());
+        let (revision, snapshot) = tokio::time::timeout(BUILD, built).await.map_err(silent)??;
         report_unusable(&snapshot);
         self.gateway.snapshot.store(Arc::new(snapshot));
         self.revision.store(revision, Ordering::Relaxed);
@@ -251,8 +280,37 @@ impl App {
         Ok(())
     }
 
-    /// Waits for what is under way, up to `grace`, then signs the log's last checkpoint and closes the database.
+    /// Whether what one of several replicas has to do for all is for this one to do.
+    fn is_on_duty(&self) -> bool {
+        self.duty.as_ref().is_none_or(|duty| *duty.borrow())
+    }
+
+    /// Lets go of the data directory, so that a new replica can begin in it while this one, which was stopped, still
+    /// refuses what comes. Nothing that it has under way can be recorded any more.
+    pub fn retire(&self) {
+        self.gateway.stopping.cancel();
+        drop(self.lock.lock().map(|mut lock| lock.take()));
+    }
+
+    /// Waits for what is under way, up to `grace`, then signs the log's last checkpoint and closes the database. A
+    /// replica that was stopped only closes the database.
     pub async fn close(&self, grace: Duration) {
+        if self.fenced.is_cancelled() {
+            self.retire();
+            // Who waits for the log learns that there is no answer.
+            if tokio::time::timeout(LET_GO, self.gateway.audit.close()).await.is_err() {
+                tracing::warn!("the audit log does not end");
+            }
+        } else {
+            self.finish(grace).await;
+        }
+        if tokio::time::timeout(LET_GO, self.store.close()).await.is_err() {
+            tracing::warn!("the database does not let go of its connections");
+        }
+        drop(self.lock.lock().map(|mut lock| lock.take()));
+    }
+
+    async fn finish(&self, grace: Duration) {
         let gateway = &self.gateway;
         gateway.attempts.close();
         if tokio::time::timeout(grace, gateway.attempts.wait()).await.is_err() {
@@ -267,16 +325,23 @@ impl App {
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        if let Err(error) = gateway.audit.close().await {
-            tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+        match tokio::time::timeout(BUILD, gateway.audit.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+            }
+            Err(_) => tracing::error!("the audit log could not be closed: the database is silent"),
         }
         if self.store.is_shared()
-            && let Err(error) = store::replicas::leave(&self.store, gateway.audit.replica()).await
+            && let Ok(Err(error)) = tokio::time::timeout(LET_GO, self.leave()).await
         {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
         }
-        self.store.close().await;
-        drop(self.lock.lock().map(|mut lock| lock.take()));
+    }
+
+    async fn leave(&self) -> Result<(), AuditError> {
+        store::replicas::leave(&self.store, self.gateway.audit.replica()).await?;
+        recover::give_back(self).await
     }
 }
 

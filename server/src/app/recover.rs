@@ -11,7 +11,7 @@ use crate::gateway::record::{Hold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
 use crate::store::Store;
 use crate::store::leases;
-use crate::store::replicas::{self, Peer, ReplicaNumber};
+use crate::store::replicas::{self, Peer, ReplicaNumber, State};
 
 /// The result of an attempt whose end the server did not see.
 const STOPPED: &str = "server_stopped";
@@ -51,12 +51,15 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
 /// # Errors
 /// [`BookError`].
 pub(crate) async fn book_others(audit: &Audit, store: &Store, clock: &Clock) -> Result<usize, BookError> {
+    let others = || async {
+        let peers = replicas::peers(store).await.map_err(AuditError::from)?;
+        Ok::<_, BookError>(peers.into_iter().filter(|peer| peer.number != audit.replica().number))
+    };
+    for peer in others().await? {
+        replicas::stop(store, peer.number).await.map_err(AuditError::from)?;
+    }
     let mut booked = 0_usize;
-    for peer in replicas::peers(store).await.map_err(AuditError::from)? {
-        if peer.number == audit.replica().number {
-            continue;
-        }
-        let peer = replicas::stop(store, peer).await.map_err(AuditError::from)?;
+    for peer in others().await? {
         let unsettled = audit.adopt(peer).await?;
         booked = booked.saturating_add(unsettled.len());
         book(audit, store, clock, unsettled).await?;
@@ -69,6 +72,8 @@ pub(crate) async fn book_others(audit: &Audit, store: &Store, clock: &Clock) -> 
 /// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.
 pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookError> {
     let audit = &app.gateway.audit;
+    // An outcome stands behind its attempt in the tree, whoever of the two replicas is sequenced first.
+    audit.checkpoint().await.map_err(AuditError::from)?;
     let unsettled = audit.adopt(peer).await?;
     let count = unsettled.len();
     book(audit, &app.store, &app.gateway.clock, unsettled).await?;
@@ -78,6 +83,21 @@ pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookErr
     audit.checkpoint().await.map_err(AuditError::from)?;
     replicas::gone(&app.store, peer.number).await.map_err(AuditError::from)?;
     Ok(count)
+}
+
+/// Gives back at once what this replica holds, which has taken its leave; where it left something open, whoever leads
+/// books that first.
+pub(super) async fn give_back(app: &App) -> Result<(), AuditError> {
+    let me = app.gateway.audit.replica().number;
+    let peers = replicas::peers(&app.store).await?;
+    let Some(peer) = peers.into_iter().find(|peer| peer.number == me && peer.state == State::Fenced) else {
+        return Ok(());
+    };
+    if app.gateway.audit.adopt(peer).await?.is_empty() {
+        leases::reclaim(&app.store, peer.number, peer.epoch).await?;
+        replicas::gone(&app.store, peer.number).await?;
+    }
+    Ok(())
 }
 
 async fn book(
@@ -95,7 +115,7 @@ async fn book(
         }
         let mut entry = outcome(&record, clock.now_ms()).map_err(BookError)?;
         entry.index = row(audit, &record).await?;
-        audit.append(entry).await.map_err(AuditError::from)?;
+        audit.append_for_sure(entry).await.map_err(AuditError::from)?;
     }
     Ok(())
 }

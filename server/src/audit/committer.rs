@@ -4,9 +4,10 @@
 //! committer is also the sequencer, and a record gets its leaf in the transaction that stores it. Where there may
 //! be others, the batch leaves the tree alone, and [`Sequencer`](super::sequencer) takes the records from there.
 //!
-//! When a commit fails, nobody's entry is durable and everybody in the batch is told so. What the database then
-//! holds is read again before the next batch; if it is neither the state before nor the state after the failed
-//! commit, somebody else has written, and the log stays shut until a person has looked.
+//! When a commit fails and was not refused, the database is asked what it holds before anybody is told: the answer
+//! alone may have been lost. As long as it does not say, whose entries were in the batch wait, and new ones are refused without being
+//! tried. If it is neither the state before nor the state after the failed commit, somebody else has written, and the
+//! log stays shut until a person has looked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +74,21 @@ struct Failed {
     new: Vec<u8>,
     from: u64,
     to: u64,
+    why: StoreError,
+    /// Whose entries are durable, or not.
+    entries: Vec<(Reply<Appended>, Appended)>,
+}
+
+impl Failed {
+    fn conclude(self, there: bool) {
+        if there {
+            for (reply, appended) in self.entries {
+                let _ = reply.send(Ok(appended));
+            }
+        } else {
+            refuse(self.entries.into_iter().map(|(reply, _)| reply), &self.why);
+        }
+    }
 }
 
 /// Where the log is.
@@ -178,7 +194,10 @@ impl Committer {
         let end = match state {
             State::Ready(end) => end,
             State::Unsure(failed) => match self.resync(&failed).await {
-                Ok((end, _)) => end,
+                Ok((end, there)) => {
+                    failed.conclude(there);
+                    end
+                }
                 Err(err) => {
                     refuse(entries.into_iter().map(|(_, reply)| reply), &err);
                     refuse(effects.flush, &err);
@@ -269,20 +288,21 @@ impl Committer {
         tracing::warn!(%err, entries = effects.replies.len(), "the audit log could not be written");
         self.pending.restore(std::mem::take(&mut effects.flushed));
         effects.signed = None;
-        let failed = Failed { old, new, from, to: end.next_sequence };
+        let entries = std::mem::take(&mut effects.replies);
+        self.refuse_readers(effects, &err);
+        let mut failed = Failed { old, new, from, to: end.next_sequence, why: err, entries };
+        if matches!(failed.why, StoreError::Conflict(_)) {
+            // The database has refused it, so nothing of it can be there.
+            refuse(failed.entries.drain(..).map(|(reply, _)| reply), &failed.why);
+        }
         match self.resync(&failed).await {
-            // The answer to the commit was lost, the commit was not.
-            Ok((end, true)) => {
-                self.answer(effects);
-                State::Ready(end)
-            }
-            Ok((end, false)) => {
-                self.refuse_all(effects, &err);
+            // Where it is there, only the answer to the commit was lost.
+            Ok((end, there)) => {
+                failed.conclude(there);
                 State::Ready(end)
             }
             Err(resync) => {
                 tracing::warn!(err = %resync, "the audit log cannot be read either");
-                self.refuse_all(effects, &err);
                 State::Unsure(failed)
             }
         }
@@ -364,12 +384,13 @@ impl Committer {
             let _ = reply.send(Ok(()));
         }
         let signed = effects.signed.take();
-        let asked = std::mem::take(&mut effects.checkpoint);
-        self.answer(effects);
+        for (reply, appended) in effects.replies {
+            let _ = reply.send(Ok(appended));
+        }
         if let Some((signed, time_ms)) = signed {
             self.checkpoints.committed(signed, time_ms).await;
         }
-        for reply in asked {
+        for reply in effects.checkpoint {
             let Some(sequencer) = &self.sequencer else {
                 let _ = reply.send(self.checkpoints.last().cloned().ok_or(AuditUnavailable::Closed));
                 continue;
@@ -379,19 +400,8 @@ impl Committer {
         }
     }
 
-    /// Answers who appended. Who asked for a checkpoint is answered by [`Committer::apply`] or has to ask again.
-    fn answer(&self, effects: Effects) {
-        for (reply, appended) in effects.replies {
-            let _ = reply.send(Ok(appended));
-        }
-        let err = AuditUnavailable::Database { reason: "the checkpoint was not committed: ask again".into() };
-        for reply in effects.checkpoint {
-            let _ = reply.send(Err(err.clone()));
-        }
-    }
-
-    fn refuse_all(&mut self, effects: Effects, err: &StoreError) {
-        refuse(effects.replies.into_iter().map(|(reply, _)| reply), err);
+    /// Who asked for what the log holds has to ask again.
+    fn refuse_readers(&mut self, effects: Effects, err: &StoreError) {
         refuse(effects.flush, err);
         refuse(self.waiting.drain(..).map(|(_, reply)| reply), err);
         refuse(effects.checkpoint, err);

@@ -48,7 +48,7 @@ pub struct Appended {
     pub replica_sequence: u64,
 }
 
-/// The log did not take the entry: nothing of it is durable, so nothing that depends on it may happen.
+/// The log did not take the entry, as far as is known: nothing that depends on it may happen.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuditUnavailable {
     /// The queue stayed full for as long as an append waits.
@@ -60,6 +60,9 @@ pub enum AuditUnavailable {
         /// What the database said.
         reason: String,
     },
+    /// The database went away while it wrote, and has not told yet what became of it.
+    #[error("the audit log has no answer from its database")]
+    Unknown,
     /// The entry cannot be a record; others are not affected.
     #[error("the entry cannot be recorded: {0}")]
     Invalid(#[from] RecordError),

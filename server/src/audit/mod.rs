@@ -49,6 +49,8 @@ pub use crate::store::records::StoredRecord;
 const QUEUE: usize = 4096;
 /// How long an append waits to be let in.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long an append waits for its answer where nobody has to know for sure.
+const ANSWER: Duration = Duration::from_secs(8);
 /// Rows that a slow reader of the live list may fall behind.
 const LIVE: usize = 1024;
 
@@ -154,8 +156,18 @@ impl Audit {
     /// was let in is written even if the caller does not wait for it.
     ///
     /// # Errors
-    /// [`AuditUnavailable`]: nothing of the entry is durable.
+    /// [`AuditUnavailable`]: nothing of the entry is durable, or, with [`AuditUnavailable::Unknown`], that may be.
     pub async fn append(&self, entry: Entry) -> Result<Appended, AuditUnavailable> {
+        let known = tokio::time::timeout(ANSWER, self.append_for_sure(entry));
+        known.await.unwrap_or(Err(AuditUnavailable::Unknown))
+    }
+
+    /// As [`Audit::append`], but waits until it is known whether the entry is durable, as long as that takes: for what
+    /// must not be recorded twice, or has to be settled if it is recorded.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`]: nothing of the entry is durable, or the log was closed.
+    pub async fn append_for_sure(&self, entry: Entry) -> Result<Appended, AuditUnavailable> {
         self.ask(|reply| Command::Append(Box::new(entry), reply)).await
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bailiwick_ledger::SignedCheckpoint;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::checkpoints::Checkpoints;
 use super::tail::Tail;
@@ -23,6 +23,8 @@ use crate::store::{Store, StoreError, runs};
 
 /// How often the sequencer on duty looks for records.
 const INTERVAL: Duration = Duration::from_millis(20);
+/// How long the database may take; a connection may be dead without knowing it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Records of one replica that one step takes.
 const RECORDS: u64 = 4096;
 
@@ -55,11 +57,12 @@ impl Sequencer {
             tokio::select! {
                 reply = asked.recv() => {
                     let Some(reply) = reply else { return };
-                    let answer = self.checkpoint_now().await;
+                    let answer = timeout(PATIENCE, self.checkpoint_now()).await.unwrap_or_else(|_| Err(silent()));
                     let _ = reply.send(answer.map_err(|err| AuditUnavailable::Database { reason: err.to_string() }));
                 }
                 _ = tick.tick(), if *duty.borrow() => {
-                    if let Err(err) = self.on_duty().await {
+                    let done = timeout(PATIENCE, self.on_duty()).await.unwrap_or_else(|_| Err(silent()));
+                    if let Err(err) = done {
                         tracing::warn!(%err, "the audit log could not be sequenced; it is tried again");
                     }
                 }
@@ -111,6 +114,10 @@ impl Sequencer {
         self.checkpoints.committed(signed, now_ms).await;
         Ok(())
     }
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("the database is silent".into())
 }
 
 /// Gives everything that is committed its place, in a log that nobody serves.

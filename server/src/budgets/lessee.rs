@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use metrics::counter;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::ledger::Shared;
 use crate::store::leases::{self, Lease};
@@ -16,6 +17,8 @@ use crate::store::{Store, StoreError};
 
 /// How long who is short waits before it asks again, unless it hears that there is room.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How long the database may take to answer. What became of an ask without an answer is asked for with the next one.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// The least time between two statements about one budget while somebody is short of it.
 const BREATH: Duration = Duration::from_millis(10);
 
@@ -85,12 +88,14 @@ impl Lessee {
 
     pub(super) async fn lease(&self, ask: &super::lease::Ask) -> Result<Lease, StoreError> {
         counter!(STATEMENTS, "statement" => "lease").increment(1);
-        leases::lease(&self.store, self.replica, self.epoch, ask).await
+        let leased = timeout(PATIENCE, leases::lease(&self.store, self.replica, self.epoch, ask)).await;
+        leased.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into())))
     }
 
     pub(super) async fn short(&self) -> Result<Vec<i64>, StoreError> {
         counter!(STATEMENTS, "statement" => "look").increment(1);
-        leases::short(&self.store, self.replica).await
+        let short = timeout(PATIENCE, leases::short(&self.store, self.replica)).await;
+        short.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into())))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `bailiwick serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,8 +10,12 @@ use super::{Failed, Output, asked_to_end};
 use crate::app::{
     Act, App, Config, DatabaseUrl, StartError, metrics_recorder, router, serve_on, write_private,
 };
+use crate::audit::AuditOpenError;
 use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::store;
+
+/// How long a replica that was stopped waits before it tries again to begin anew.
+const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -38,9 +43,9 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"));
     let metrics = metrics_recorder();
     let mut end = std::pin::pin!(end);
+    let mut app = App::open(config.clone(), None).await?;
+    first_run(&app, &url, output).await?;
     loop {
-        let app = App::open(config.clone(), None).await?;
-        first_run(&app, &url, output).await?;
         let socket = socket.try_clone().map_err(Failed::io("the socket cannot be served"))?;
         let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics.clone()))?;
         output.note(&format!("bailiwick serves {url}"));
@@ -48,17 +53,40 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
             () = &mut end => false,
             () = app.fenced.cancelled() => true,
         };
-        match fenced {
-            true => output
-                .note("another replica stopped this one, which was silent: it begins again as a new one"),
-            false => output.note("stopping: open requests are finished and the audit log is signed"),
-        }
-        app.gateway.stopping_live.cancel();
-        listening.stop(grace).await;
-        app.close(grace).await;
         if !fenced {
+            output.note("stopping: open requests are finished and the audit log is signed");
+            app.gateway.stopping_live.cancel();
+            listening.stop(grace).await;
+            app.close(grace).await;
             return Ok(());
         }
+        output.note("this replica was silent and counts as dead: it begins again as a new one");
+        // The old one refuses what comes until the new one serves.
+        app.retire();
+        let new = tokio::select! {
+            () = &mut end => None,
+            new = again(&config, output) => Some(new?),
+        };
+        app.gateway.stopping_live.cancel();
+        listening.stop(Duration::ZERO).await;
+        app.close(Duration::ZERO).await;
+        match new {
+            Some(new) => app = new,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Opens the server anew, as soon as the database lets it. It could be opened before, so most of what stands in the way
+/// goes away by itself.
+async fn again(config: &Config, output: Output) -> Result<Arc<App>, StartError> {
+    loop {
+        match App::open(config.clone(), None).await {
+            Ok(app) => return Ok(app),
+            Err(broken @ StartError::Audit(AuditOpenError::Broken(_))) => return Err(broken),
+            Err(error) => output.note(&format!("it cannot begin yet: {error}")),
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -186,7 +186,7 @@ pub async fn attempt(
     row.cost_nano = attempted.spent_nano;
     let mut entry = Entry::new(draft);
     entry.index = Some(row);
-    gateway.audit.append(entry).await?;
+    gateway.audit.append_for_sure(entry).await?;
     Ok(Recorded { _sealed: () })
 }
 

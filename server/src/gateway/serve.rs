@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bailiwick_pii::EntityCounts;
 use bytes::Bytes;
@@ -24,9 +25,13 @@ use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
 use super::{Gateway, dry_run, read};
+use crate::audit::AuditUnavailable;
 use crate::budgets::format_usd;
 use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
+
+/// How long a client waits for an attempt's record. Longer than that takes only where the database went away meanwhile.
+const RECORDED: Duration = Duration::from_secs(8);
 
 /// What came in.
 #[derive(Debug)]
@@ -177,8 +182,22 @@ async fn attempts(
         number += 1;
         let now_ms = gateway.clock.now_ms();
         let attempted = Attempted { decided, redactions: &redacted.counts, number, candidate, spent_nano };
-        let recorded = record::attempt(gateway, attempted, &funded, &order, network, now_ms).await;
+        let recording = record::attempt(gateway, attempted, &funded, &order, network, now_ms);
+        let mut recording = Box::pin(recording);
+        let recorded = tokio::time::timeout(RECORDED, recording.as_mut()).await;
         timeline.end(Stage::Record);
+        let Ok(recorded) = recorded else {
+            let _ = reply.send(Err(unrecorded(decided, &AuditUnavailable::Unknown.into())));
+            // Nothing is sent. What was held goes back unless it turns out that the log tells of an attempt.
+            if recording.await.is_ok() {
+                settle::unsent(gateway, attempted, funded, &timeline).record(gateway).await;
+            }
+            for outcome in late {
+                outcome.record(gateway).await;
+            }
+            return;
+        };
+        drop(recording);
         let recorded = match recorded {
             Ok(recorded) => recorded,
             Err(error) => {

@@ -21,6 +21,9 @@ use crate::audit::{Audit, Booking, BudgetId, Entry};
 use crate::budgets::Settlement;
 use crate::providers::{UpstreamFailure, Usage};
 
+/// The result of an attempt that was recorded and not sent.
+const UNSENT: &str = "not_sent";
+
 /// How an attempt ended.
 #[derive(Debug)]
 pub struct Ending {
@@ -96,12 +99,19 @@ impl UsageSection {
             ..Self::default()
         }
     }
+
+    /// Nothing can have been used.
+    fn never_ran(&mut self) {
+        self.cost_nano = self.cost_nano.map(|_| 0);
+        self.source = String::from("never_ran");
+        self.doubts.clear();
+    }
 }
 
 /// The section `outcome`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeSection {
-    /// `answered`, `client_gone`, or the failure's code.
+    /// `answered`, `client_gone`, `not_sent`, or the failure's code.
     pub result: String,
     /// Whether the provider answered in full.
     pub ok: bool,
@@ -146,9 +156,7 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
         section.image_output_tokens = usage.image_output_tokens;
         section.audio_output_tokens = usage.audio_output_tokens;
     } else if never_ran {
-        section.cost_nano = held.map(|_| 0);
-        section.source = String::from("never_ran");
-        section.doubts.clear();
+        section.never_ran();
     }
     section
 }
@@ -200,6 +208,7 @@ pub fn book<'a>(
     if ending.status.is_some() {
         metrics::served(timeline);
     }
+    let code = ending.failure.as_ref().map(UpstreamFailure::code);
     let result = match (&ending.failure, ending.client_gone) {
         (Some(failure), _) => failure.code(),
         (None, true) => "client_gone",
@@ -220,8 +229,39 @@ pub fn book<'a>(
         marks: SmallVec::from_slice(timeline.marks()),
         overhead_us: timeline.overhead_us(),
         settled,
-        code: ending.failure.as_ref().map(UpstreamFailure::code),
+        code,
         now_ms,
+    }
+}
+
+/// The end of an attempt that was recorded too late to be sent.
+pub fn unsent<'a>(
+    gateway: &Gateway,
+    attempted: Attempted<'a>,
+    mut funded: Funded,
+    timeline: &Timeline,
+) -> Outcome<'a> {
+    let held = funded.worst_case_nano;
+    let settled = funded.reservation.take().map(|held| held.settle(0));
+    let mut usage = UsageSection::unknown(held);
+    usage.never_ran();
+    metrics::served(timeline);
+    Outcome {
+        attempted,
+        outcome: OutcomeSection {
+            result: String::from(UNSENT),
+            ok: false,
+            status: Some(503),
+            endpoint: attempted.candidate.place.name.clone(),
+            response_findings: EntityCounts::default(),
+            response_redactions: EntityCounts::default(),
+        },
+        usage,
+        marks: SmallVec::from_slice(timeline.marks()),
+        overhead_us: timeline.overhead_us(),
+        settled,
+        code: Some(UNSENT),
+        now_ms: gateway.clock.now_ms(),
     }
 }
 
@@ -237,7 +277,7 @@ impl Outcome<'_> {
     /// # Errors
     /// [`RecordError`]; it can be tried again.
     pub async fn try_record(&self, audit: &Audit) -> Result<(), RecordError> {
-        audit.append(self.entry()?).await?;
+        audit.append_for_sure(self.entry()?).await?;
         if let Some(settled) = &self.settled {
             settled.durable();
         }

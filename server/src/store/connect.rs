@@ -150,24 +150,11 @@ impl Store {
         Ok(Self { write, read, backend: Backend::Sqlite })
     }
 
-    /// Becomes the one server that writes to this database, until [`Store::close`] or the end of the process; waits
-    /// up to `wait` for another one that is about to go. On PostgreSQL nobody else can claim it then. On SQLite the
-    /// file belongs to one machine, and a second writer is noticed by the group commit.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] where another server does; [`StoreError::Unavailable`].
-    pub async fn claim(&self, wait: Duration) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite => Ok(()),
-            Backend::Postgres(writer) => writer.claim(wait).await,
-        }
-    }
-
     /// Returns once nothing of an earlier commit of this server can still happen, so that what is read then is
     /// what came of it.
     ///
     /// # Errors
-    /// As [`Store::claim`].
+    /// [`StoreError::Unavailable`].
     pub(crate) async fn settle_commits(&self) -> Result<(), StoreError> {
         match &self.backend {
             // The commit had ended, one way or the other, when its error came back.
@@ -179,9 +166,10 @@ impl Store {
         }
     }
 
-    /// Whether several servers may use the database at once.
-    pub(crate) fn is_shared(&self) -> bool {
-        false
+    /// Whether several servers may write to the database at once. An SQLite file belongs to one; a second writer is
+    /// noticed by the group commit.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.backend, Backend::Postgres(_))
     }
 
     /// Ends every connection; what runs is waited for.
@@ -204,6 +192,15 @@ impl Store {
         match tokio::time::timeout(PING_TIMEOUT, self.read.ping()).await {
             Ok(answered) => Ok(answered?),
             Err(_) => Err(StoreError::Unavailable("it does not answer".into())),
+        }
+    }
+
+    /// Whether the database can be reached by a connection that is made now. Those that are open may be dead without
+    /// knowing it, where the database has moved to another machine.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite => true,
+            Backend::Postgres(writer) => writer.is_reachable().await,
         }
     }
 

@@ -12,11 +12,6 @@ pub enum StoreError {
     /// again, at once, is likely to succeed.
     #[error("the database is busy with another change: {0}")]
     Contended(String),
-    /// Another server writes to this database.
-    #[error(
-        "another server writes to this database ({0}): stop it first, or give this one a database of its own"
-    )]
-    Taken(String),
     /// The database says of itself that it must not be served.
     #[error("this database must not be served: {0}")]
     OutOfService(String),
@@ -37,7 +32,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying the same again later can succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Contended(_) | Self::Taken(_))
+        matches!(self, Self::Unavailable(_) | Self::Contended(_))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod kill_switches;
 pub(crate) mod leases;
 pub mod model_groups;
+pub(crate) mod notices;
 pub mod people;
 mod postgres;
 pub(crate) mod records;

@@ -5,7 +5,7 @@
 
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    QueryFilter, QueryOrder, QuerySelect, SqlErr, UpdateMany,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
@@ -209,29 +209,29 @@ pub(crate) async fn peers(store: &Store) -> Result<Vec<Peer>, StoreError> {
 /// `true`.
 pub(crate) async fn fence(store: &Store, peer: Peer, silent_ms: i64) -> Result<bool, StoreError> {
     use replicas::Column as C;
-    let done = replicas::Entity::update_many()
-        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
-        .col_expr(C::State, Expr::value(State::Fenced))
+    let done = fenced()
         .filter(C::Number.eq(peer.number.0))
         .filter(C::Epoch.eq(peer.epoch))
-        .filter(C::State.eq(State::Live))
         .filter(now(&store.write).sub(Expr::col(C::SeenMs)).gte(silent_ms))
         .exec(&store.write)
         .await?;
     Ok(done.rows_affected == 1)
 }
 
-/// Stops `peer` for good, whether it is silent or not.
-pub(crate) async fn stop(store: &Store, peer: Peer) -> Result<Peer, StoreError> {
+/// Stops `replica` for good, which is known to have ended.
+pub(crate) async fn stop(store: &Store, replica: ReplicaNumber) -> Result<(), StoreError> {
     use replicas::Column as C;
-    let epoch = peer.epoch.saturating_add(1);
+    fenced().filter(C::Number.eq(replica.0)).exec(&store.write).await?;
+    Ok(())
+}
+
+/// What stops whichever live replicas it is narrowed to.
+fn fenced() -> UpdateMany<replicas::Entity> {
+    use replicas::Column as C;
     replicas::Entity::update_many()
-        .col_expr(C::Epoch, Expr::value(epoch))
+        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
         .col_expr(C::State, Expr::value(State::Fenced))
-        .filter(C::Number.eq(peer.number.0))
-        .exec(&store.write)
-        .await?;
-    Ok(Peer { epoch, state: State::Fenced, ..peer })
+        .filter(C::State.eq(State::Live))
 }
 
 /// Nothing of `replica` is open any more.
@@ -246,16 +246,10 @@ pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), St
     Ok(())
 }
 
-/// The replica stops in good order: what it wrote is settled, and it writes nothing more.
+/// The replica stops in good order: it writes nothing more.
 pub(crate) async fn leave(store: &Store, me: Registered) -> Result<(), StoreError> {
     use replicas::Column as C;
-    replicas::Entity::update_many()
-        .col_expr(C::Epoch, Expr::col(C::Epoch).add(1))
-        .col_expr(C::State, Expr::value(State::Fenced))
-        .filter(C::Number.eq(me.number.0))
-        .filter(C::Epoch.eq(me.epoch))
-        .exec(&store.write)
-        .await?;
+    fenced().filter(C::Number.eq(me.number.0)).filter(C::Epoch.eq(me.epoch)).exec(&store.write).await?;
     Ok(())
 }
 

@@ -195,7 +195,7 @@ async fn nothing_leaves_before_its_record_is_durable() {
     let app = TestApp::start().await;
     let url = app.app().config.database_url.as_ref().map(|url| url.as_str().to_owned());
     let lock = match url {
-        Some(_) => "BEGIN; SELECT * FROM tree_head FOR UPDATE",
+        Some(_) => "BEGIN; SELECT * FROM replicas FOR UPDATE",
         None => "BEGIN IMMEDIATE",
     };
     let mut options = sea_orm::ConnectOptions::new(

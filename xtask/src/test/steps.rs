@@ -13,7 +13,7 @@ const LOAD: &str = "xtask/bench";
 /// The modules whose unit tests touch the database.
 const UNITS: [&str; 5] = ["store::", "audit::", "budgets::", "organisation::", "snapshot::"];
 /// These, and the integration tests, as nextest selects them.
-const ON_POSTGRES: &str = "package(bailiwick) & (binary(it) | (kind(lib) & test(/^(store|audit|budgets|organisation|snapshot)::/)))";
+const ON_POSTGRES: &str = "package(bailiwick) & (binary(it) | binary(replicas) | (kind(lib) & test(/^(store|audit|budgets|organisation|snapshot)::/)))";
 
 pub(super) fn format(context: &Context, _: &Args, _: &mut Found) -> Outcome {
     cargo::run(&mut cargo::command(&context.root, &["fmt", "--all", "--check"])).into()
@@ -135,7 +135,7 @@ pub(super) fn tests_on_postgres(context: &Context, args: &Args, found: &mut Foun
             None => units.args(UNITS),
         };
         let mut whole = cargo::command(&context.root, &base);
-        whole.args(["--test", "it"]).args(&args.filter);
+        whole.args(["--test", "it", "--test", "replicas"]).args(&args.filter);
         vec![units, whole]
     };
     for mut command in commands {

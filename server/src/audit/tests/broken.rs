@@ -108,10 +108,6 @@ async fn a_database_that_another_process_locks_refuses_until_it_is_free() {
 
 #[tokio::test]
 async fn a_second_writer_is_noticed_and_the_log_stays_shut() {
-    if database::on_postgres() {
-        // There, it does not come to be one: `lost::a_second_server_is_refused`.
-        return;
-    }
     let log = TestLog::new().await;
     log.audit.append(attempt("d1")).await.unwrap();
     let clock = Clock::new();

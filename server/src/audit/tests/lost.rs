@@ -8,7 +8,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::store::StoreError;
 
 /// Stands between a log and its database. While it is deaf, what the database says is swallowed and the log finds
 /// its connection closed, but the database does not learn of that.
@@ -178,25 +177,4 @@ async fn a_server_whose_connections_are_ended_goes_on() {
     let report = prove::export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
     log.stop().await;
-}
-
-#[tokio::test]
-async fn a_second_server_is_refused() {
-    if !database::on_postgres() {
-        return;
-    }
-    let log = TestLog::new().await;
-    log.store.claim(Duration::ZERO).await.unwrap();
-    log.audit.append(attempt("d1")).await.unwrap();
-    let url = database::postgres_in(log.folder.path()).await.unwrap();
-    let second = Store::open(&url).await.unwrap();
-    let refused = second.claim(Duration::from_millis(300)).await;
-    assert!(matches!(refused, Err(StoreError::Taken(_))), "{refused:?}");
-    let text = refused.unwrap_err().to_string();
-    assert!(text.contains("application `bailiwick`"), "{text}");
-    assert_eq!(log.audit.append(attempt("d3")).await.unwrap().leaf, Some(1), "the first goes on");
-    // The second may as soon as the first has gone.
-    log.stop().await;
-    second.claim(Duration::from_secs(5)).await.unwrap();
-    second.close().await;
 }

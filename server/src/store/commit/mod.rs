@@ -116,7 +116,7 @@ impl TreeStep {
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where the head is not the one that the batch was built on, or another server runs in the
-/// replica's name; [`StoreError::Taken`] where another server holds the database now; [`StoreError::Unavailable`].
+/// replica's name; [`StoreError::Unavailable`].
 pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
     match &store.backend {
         Backend::Sqlite => sqlite::commit(&store.write, batch).await,

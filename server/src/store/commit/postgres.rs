@@ -20,7 +20,7 @@ use crate::store::tree::to_i64;
 use crate::store::{StoreError, replicas::ReplicaNumber};
 
 /// How long a commit may take. The statement itself is given up earlier; this is for a server that is silent.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
 
 const COMMIT: &str = "\
     WITH replica AS ( \

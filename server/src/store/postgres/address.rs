@@ -32,7 +32,7 @@ const SETTINGS: [(&str, &str); 8] = [
     ("synchronous_commit", "on"),
     ("statement_timeout", "30000"),
     ("lock_timeout", "5000"),
-    ("idle_in_transaction_session_timeout", "15000"),
+    ("idle_in_transaction_session_timeout", "5000"),
     ("tcp_keepalives_idle", "4"),
     ("tcp_keepalives_interval", "2"),
     ("tcp_keepalives_count", "3"),
@@ -97,7 +97,7 @@ impl Address {
     }
 
     /// For the driver.
-    pub(super) fn options(&self) -> PgConnectOptions {
+    pub(crate) fn options(&self) -> PgConnectOptions {
         self.0.clone()
     }
 }

@@ -1,9 +1,7 @@
 //! PostgreSQL: what a `postgres://` URL means here, and the two ways to the database that it gives.
 //!
 //! *The pool* is small and bounded and does everything but one thing. *The writer* is one connection of its own:
-//! the group commit runs on it, so that no number of slow readers can make a record wait, and it holds the lock
-//! that keeps a second server out of the database. A commit therefore happens only while this server is known to
-//! be the one; see [`Writer`].
+//! the group commit runs on it, so that no number of slow readers can make a record wait; see [`Writer`].
 
 mod address;
 mod pool;
@@ -18,5 +16,3 @@ pub(super) use self::writer::Writer;
 const LOCKS: i32 = 0x6261_696c;
 /// The second half, of the lock that is held while the schema changes.
 const MIGRATION: i32 = 1;
-/// The second half, of the lock that the server holds which writes to this database.
-const WRITER: i32 = 2;

@@ -13,9 +13,11 @@ const CONNECTIONS: u32 = 7;
 /// How long a caller waits for one of them.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection may take to be made.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that was idle for so long is asked whether it still lives.
 const TRUSTED: Duration = Duration::from_secs(2);
+/// How long a connection that is given back may take to answer.
+const RELEASE: Duration = Duration::from_secs(2);
 /// An idle connection is given back after this.
 const IDLE: Duration = Duration::from_secs(300);
 /// How long a server waits for another one that migrates.
@@ -30,7 +32,19 @@ pub(crate) async fn open(address: &Address) -> Result<DatabaseConnection, StoreE
         .min_connections(1)
         .idle_timeout(IDLE)
         .test_before_acquire(false)
-        .test_before_acquire_if_idle_for(TRUSTED);
+        .test_before_acquire_if_idle_for(TRUSTED)
+        // Who gave up waiting for an answer gives the connection back. Where there is still none, the connection may be
+        // dead without knowing it, and must not take its place in the pool until the operating system finds out.
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    match tokio::time::timeout(RELEASE, connection.ping()).await {
+                        Ok(answered) => answered.map(|()| true),
+                        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+                    }
+                })
+            })
+        });
     Ok(Database::connect(options).await?)
 }
 

@@ -3,10 +3,6 @@
 //! When it is lost with a commit under way, nobody knows whether that commit has happened, or is still going to. So
 //! before another connection takes its place, the server's side of the lost one is ended and seen to be gone: what
 //! the database says from then on is what became of the commit.
-//!
-//! A server that has claimed the database holds an advisory lock on this connection, and takes it again on each that
-//! follows. A second server is refused instead of writing beside this one. [`Writer::claim`] is all there is to that:
-//! servers that may write beside one another do not claim.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Address, LOCKS, WRITER, pool};
+use super::{Address, pool};
 use crate::store::StoreError;
 
 /// How long a commit waits where the connection has to be made anew.
@@ -35,7 +31,6 @@ struct Session {
     connection: Option<PgConnection>,
     /// Process number and start of the server's side, also of a connection that was lost.
     backend: Option<(i32, String)>,
-    claimed: bool,
     closed: bool,
 }
 
@@ -50,28 +45,34 @@ impl Writer {
         Self { address, session: Mutex::default() }
     }
 
-    /// See [`crate::store::Store::claim`].
-    pub(crate) async fn claim(&self, wait: Duration) -> Result<(), StoreError> {
-        let deadline = Instant::now() + wait;
-        let Held { mut session, mut connection } = self.hold_until(deadline).await?;
-        if !session.claimed {
-            lock(&mut connection, deadline).await?;
-            session.claimed = true;
-        }
-        session.connection = Some(connection);
-        Ok(())
+    /// Where it connects to.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The connection, made anew where it was lost. Nothing that was begun on an earlier one can still happen
     /// when this returns.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; [`StoreError::Taken`] where another server has claimed the database since.
+    /// [`StoreError::Unavailable`].
     pub(crate) async fn hold(&self) -> Result<Held<'_>, StoreError> {
-        self.hold_until(Instant::now() + COMMIT_WAIT).await
+        let mut session = self.session.lock().await;
+        if session.closed {
+            return Err(StoreError::Unavailable("the database was closed".into()));
+        }
+        let connection = match session.connection.take() {
+            Some(connection) => connection,
+            None => self.connect(&mut session).await?,
+        };
+        Ok(Held { session, connection })
     }
 
-    /// Ends the session, and with it the claim.
+    /// Whether a connection can be made.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        pool::connect(&self.address).await.is_ok()
+    }
+
+    /// Ends the session.
     pub(crate) async fn close(&self) {
         let mut session = self.session.lock().await;
         session.closed = true;
@@ -82,20 +83,9 @@ impl Writer {
         }
     }
 
-    async fn hold_until(&self, deadline: Instant) -> Result<Held<'_>, StoreError> {
-        let mut session = self.session.lock().await;
-        if session.closed {
-            return Err(StoreError::Unavailable("the database was closed".into()));
-        }
-        let connection = match session.connection.take() {
-            Some(connection) => connection,
-            None => self.connect(&mut session, deadline).await?,
-        };
-        Ok(Held { session, connection })
-    }
-
-    async fn connect(&self, session: &mut Session, deadline: Instant) -> Result<PgConnection, StoreError> {
+    async fn connect(&self, session: &mut Session) -> Result<PgConnection, StoreError> {
         let mut connection = pool::connect(&self.address).await?;
+        let deadline = Instant::now() + COMMIT_WAIT;
         let preparing = prepare(&mut connection, session, deadline);
         match timeout_at(deadline + pool::CONNECT_TIMEOUT, preparing).await {
             Ok(prepared) => prepared?,
@@ -119,9 +109,6 @@ async fn prepare(
         query_as("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
             .fetch_optional(&mut *connection)
             .await?;
-    if session.claimed {
-        lock(connection, deadline).await?;
-    }
     Ok(())
 }
 
@@ -151,45 +138,6 @@ async fn end(
         }
         sleep(PAUSE).await;
     }
-}
-
-async fn lock(connection: &mut PgConnection, deadline: Instant) -> Result<(), StoreError> {
-    loop {
-        let locked: bool = query_scalar("SELECT pg_try_advisory_lock($1, $2)")
-            .bind(LOCKS)
-            .bind(WRITER)
-            .fetch_one(&mut *connection)
-            .await?;
-        if locked {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(StoreError::Taken(holder(connection).await?));
-        }
-        sleep(PAUSE).await;
-    }
-}
-
-/// Who holds the lock, in words.
-async fn holder(connection: &mut PgConnection) -> Result<String, StoreError> {
-    let holder: Option<(i32, Option<String>, Option<String>)> = query_as(
-        "SELECT a.pid, a.application_name, host(a.client_addr) FROM pg_locks l \
-         JOIN pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.database = a.datid \
-         AND a.datname = current_database() AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid",
-    )
-    .bind(i64::from(LOCKS))
-    .bind(i64::from(WRITER))
-    .fetch_optional(connection)
-    .await?;
-    Ok(match holder {
-        Some((pid, name, address)) => format!(
-            "session {pid} of PostgreSQL, application `{}`, from {}",
-            name.unwrap_or_default(),
-            address.unwrap_or_else(|| String::from("this machine"))
-        ),
-        None => String::from("a session that PostgreSQL does not show to this user"),
-    })
 }
 
 impl Held<'_> {

@@ -1,0 +1,53 @@
+//! What is changed on one server is in force on all of them within a second.
+
+use std::time::{Duration, Instant};
+
+use bailiwick::clock::Clock;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fleet::{Fleet, a_call};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// Waits until every replica answers with this status; how long the last one took.
+async fn everywhere(fleet: &Fleet, key: &str, status: u16) -> Duration {
+    let began = Instant::now();
+    for at in 0..fleet.replicas.len() {
+        while fleet.ask(at, key, &json!({})).await.map(|(status, _)| status) != Some(status) {
+            assert!(began.elapsed() < Duration::from_secs(10), "replica {at} never answers {status}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_and_a_kill_switch_hold_everywhere_within_a_second() {
+    let fleet = Fleet::start(Fleet::size(), &a_call("0.01")).await;
+    let lasting = fleet.purse("lasting", "100", false).await;
+    let last = fleet.replicas.len() - 1;
+    for round in 0..3 {
+        let short = fleet.purse(&format!("short-{round}"), "1", false).await;
+        everywhere(&fleet, &short.key, 200).await;
+        let path = format!("/api/v1/keys/{}/revoke", short.id);
+        assert_eq!(fleet.admin(round % (last + 1), Method::POST, &path, None).await.status(), 200);
+        let took = everywhere(&fleet, &short.key, 401).await;
+        assert!(took < A_SECOND, "{took:?}");
+
+        let expires = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms() + 3_600_000).unwrap();
+        let order =
+            json!({ "kind": "endpoint", "target": "own", "reason": "incident 7", "expires": expires });
+        let thrown = fleet.admin(last, Method::POST, "/api/v1/kill-switches", Some(&order)).await;
+        assert_eq!(thrown.status(), 201);
+        let took = everywhere(&fleet, &lasting.key, 403).await;
+        assert!(took < A_SECOND, "{took:?}");
+        let thrown: Value = thrown.json().await.unwrap();
+        let path = format!("/api/v1/kill-switches/{}", thrown["id"].as_str().unwrap());
+        let mended = json!({ "reason": "mended" });
+        assert_eq!(fleet.admin(0, Method::DELETE, &path, Some(&mended)).await.status(), 200);
+        let took = everywhere(&fleet, &lasting.key, 200).await;
+        assert!(took < A_SECOND, "{took:?}");
+    }
+    fleet.finish().await;
+}

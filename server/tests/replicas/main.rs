@@ -1,0 +1,26 @@
+//! Servers as they run in production: real processes of the real binary, each with a data directory of its own, on one
+//! PostgreSQL; or, where the run is one on SQLite, one process alone.
+#![allow(missing_docs, reason = "tests name themselves")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::float_arithmetic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../it/books.rs"]
+mod books;
+mod changes;
+mod deaths;
+mod fleet;
+mod money;
+mod outages;
+mod process;
+mod proxy;
+#[path = "../support/mod.rs"]
+mod support;

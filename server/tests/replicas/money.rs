@@ -1,0 +1,114 @@
+//! Budgets under a wave of requests: as many as are affordable, and no more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bailiwick::demo::simulator::Behaviour;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::books::Record;
+use crate::fleet::{Asker, Fleet, Purse, a_call, dollars, rounds};
+
+/// Requests of a wave, all at once.
+const WAVE: usize = 400;
+
+/// The statuses of a wave of requests, every other one a stream, over all replicas. Of `leaving` ones the client goes
+/// away before the answer.
+async fn wave(fleet: &Fleet, purse: &Purse, more: &Value, leaving: bool) -> Vec<u16> {
+    let asked = (0..WAVE).map(|at| {
+        let asker = Asker::new(fleet, at % fleet.replicas.len());
+        let (key, mut more) = (purse.key.clone(), more.clone());
+        more["stream"] = json!(at % 2 == 0);
+        tokio::spawn(async move {
+            if !(leaving && at % 5 == 0) {
+                return asker.ask(&key, &more).await.expect("an answer").0;
+            }
+            let patience = Duration::from_millis(20 + 7 * (at as u64 % 40));
+            let answer = tokio::time::timeout(patience, asker.send(&key, &more)).await;
+            answer.ok().flatten().map_or(0, |answer| answer.status().as_u16())
+        })
+    });
+    join_all(asked).await.into_iter().map(Result::unwrap).collect()
+}
+
+async fn exactly_a_hundred(count: usize, rounds: usize) {
+    let mut fleet = Fleet::start(count, &a_call("0.01")).await;
+    for round in 0..rounds {
+        let purse = fleet.purse(&format!("wave-{round}"), "1", false).await;
+        fleet.provider.clear();
+        let leaving = round % 2 == 1;
+        let statuses = wave(&fleet, &purse, &json!({}), leaving).await;
+        let others: Vec<u16> =
+            statuses.iter().copied().filter(|status| ![0, 200, 429].contains(status)).collect();
+        assert!(others.is_empty(), "{others:?}");
+        fleet.settled().await;
+        let served = statuses.iter().filter(|status| **status == 200).count();
+        assert_eq!(fleet.provider.received_count(), 100, "round {round}: {served} answers");
+        assert_eq!(fleet.spent(purse.budget).await, dollars(1), "round {round}");
+        if !leaving {
+            assert_eq!(served, 100, "round {round}");
+        }
+    }
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_400_at_once_a_budget_for_100_lets_exactly_100_through() {
+    exactly_a_hundred(1, rounds(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_400_at_once_over_three_servers_a_budget_for_100_lets_exactly_100_through() {
+    if Fleet::size() == 3 {
+        exactly_a_hundred(3, rounds(2)).await;
+    }
+}
+
+/// A call has 100 tokens of output at a dollar each 100.
+const TOKENS: u64 = 100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn none_is_refused_needlessly() {
+    let price = json!({ "input": "0", "output": "10000" });
+    let mut fleet = Fleet::start(Fleet::size(), &price).await;
+    for (name, more, billed) in [
+        ("exact", json!({ "max_tokens": TOKENS }), TOKENS),
+        ("none", json!({}), TOKENS),
+        ("tenfold", json!({ "max_tokens": 10 * TOKENS }), TOKENS),
+        ("half more", json!({ "max_tokens": TOKENS * 2 / 3 }), TOKENS),
+    ] {
+        let usage = json!({ "prompt_tokens": 10, "completion_tokens": billed, "total_tokens": 10 + billed });
+        fleet.provider.set_behaviour(Behaviour::ReportUsage(usage));
+        // Whoever lets `max_tokens` be lowered is served to the last cent.
+        let purse = fleet.purse(&name.replace(' ', "-"), "100", true).await;
+        let statuses = wave(&fleet, &purse, &more, false).await;
+        let records = fleet.settled().await;
+        let served = statuses.iter().filter(|status| **status == 200).count();
+        assert!(served >= 98, "{name}: {served} of 100 affordable ones are served");
+        let over = fleet.spent(purse.budget).await - dollars(100);
+        assert!(over <= excess(&records, purse.budget), "{name}: {served} served, {over} nano-dollars over");
+    }
+    fleet.finish().await;
+}
+
+/// What calls on a budget cost beyond what was held for them.
+fn excess(records: &[Record], budget: i64) -> i64 {
+    let mut held = HashMap::new();
+    let mut excess = 0;
+    for record in records {
+        let attempt = (record.id("decision"), record.id("attempt"));
+        if let Some(section) = record.sections.get("attempt")
+            && section["holds"]
+                .as_array()
+                .is_some_and(|holds| holds.iter().any(|hold| hold["budget"] == budget))
+        {
+            held.insert(attempt, section["reserved_nano"].as_i64().unwrap());
+        } else if let Some(held) = held.get(&attempt)
+            && record.header.kind == "outcome"
+        {
+            excess += (record.sections["usage"]["cost_nano"].as_i64().unwrap() - held).max(0);
+        }
+    }
+    excess
+}
