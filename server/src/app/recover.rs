@@ -53,12 +53,15 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
 /// # Errors
 /// [`BookError`].
 pub(crate) async fn book_others(audit: &Audit, store: &Store, clock: &Clock) -> Result<usize, BookError> {
+    let others = || async {
+        let peers = replicas::peers(store).await.map_err(AuditError::from)?;
+        Ok::<_, BookError>(peers.into_iter().filter(|peer| peer.number != audit.replica().number))
+    };
+    for peer in others().await? {
+        replicas::stop(store, peer.number).await.map_err(AuditError::from)?;
+    }
     let mut booked = 0_usize;
-    for peer in replicas::peers(store).await.map_err(AuditError::from)? {
-        if peer.number == audit.replica().number {
-            continue;
-        }
-        let peer = replicas::stop_unserved(store, peer).await.map_err(AuditError::from)?;
+    for peer in others().await? {
         let unsettled = audit.adopt(peer).await?;
         booked = booked.saturating_add(unsettled.len());
         book(audit, store, clock, unsettled).await?;

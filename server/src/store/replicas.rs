@@ -234,19 +234,6 @@ fn fenced() -> UpdateMany<replicas::Entity> {
         .filter(C::State.eq(State::Live))
 }
 
-/// Stops `peer` for good, in a database that nobody serves.
-pub(crate) async fn stop_unserved(store: &Store, peer: Peer) -> Result<Peer, StoreError> {
-    use replicas::Column as C;
-    let epoch = peer.epoch.saturating_add(1);
-    replicas::Entity::update_many()
-        .col_expr(C::Epoch, Expr::value(epoch))
-        .col_expr(C::State, Expr::value(State::Fenced))
-        .filter(C::Number.eq(peer.number.0))
-        .exec(&store.write)
-        .await?;
-    Ok(Peer { epoch, state: State::Fenced, ..peer })
-}
-
 /// Nothing of `replica` is open any more.
 pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), StoreError> {
     use replicas::Column as C;

@@ -95,6 +95,8 @@ pub async fn restore(request: &RestoreRequest, tell: impl Fn(&str)) -> Result<Re
     }
     let breaks = judge(&contents.manifest, &evidence, request)?;
     secrets(place, &contents, breaks.is_some())?;
+    // Which replica ran here counts no more: numbers above the backup's are given anew.
+    let _ = std::fs::remove_file(place.data_dir.join("replica"));
 
     let store = place.open().await?;
     let restored = Box::pin(fill(request, &contents, &evidence, breaks, &store, &tell)).await;
