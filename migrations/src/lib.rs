@@ -48,3 +48,61 @@ pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
     Migrator::up(db, None).await?;
     collation::by_bytes(db).await
 }
+
+/// The names of the migrations, in order: two databases that had the same have one schema.
+#[must_use]
+pub fn names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// Whether the database has this binary's schema. Changes nothing.
+///
+/// # Errors
+/// What the database said; there may be no table to ask.
+pub async fn is_current(db: &sea_orm::DatabaseConnection) -> Result<bool, DbErr> {
+    use sea_orm::ConnectionTrait as _;
+    let mut applied = Query::select();
+    applied.column("version").from("seaql_migrations").order_by("version", Order::Asc);
+    let rows = db.query_all(&applied).await?;
+    let applied: Result<Vec<String>, DbErr> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    let mut expected = names();
+    expected.sort();
+    Ok(applied? == expected)
+}
+
+#[cfg(test)]
+mod tests {
+    /// What takes something away from a server of the release before, which may still run.
+    const NARROWING: [&str; 8] = [
+        "drop_table",
+        "drop_column",
+        "rename_table",
+        "rename_column",
+        "modify_column",
+        "truncate_table",
+        "DROP ",
+        "RENAME ",
+    ];
+    /// What a line says that may: since which release nothing uses it any more.
+    const MARK: &str = "// unused since ";
+
+    /// A migration widens. What is not used any more goes in a later release, and says so.
+    #[test]
+    fn a_migration_takes_nothing_away_that_is_still_used() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut looked_at = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if !name.starts_with('m') || name == "mod.rs" {
+                continue;
+            }
+            looked_at += 1;
+            for (number, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
+                let narrows = NARROWING.iter().any(|word| line.contains(word));
+                assert!(!narrows || line.contains(MARK), "{name}, line {}: {line}", number + 1);
+            }
+        }
+        assert_eq!(looked_at, super::names().len());
+    }
+}

@@ -19,6 +19,7 @@ pub mod providers;
 pub mod router;
 pub mod snapshot;
 pub mod store;
+pub mod transfer;
 
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]

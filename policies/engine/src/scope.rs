@@ -44,6 +44,11 @@ pub fn ancestors(scope: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(is_absolute(scope).then_some(scope), |s| parent(s))
 }
 
+/// Bytes of the longest scope.
+const LONGEST: usize = 512;
+/// Segments of the deepest scope.
+const DEEPEST: usize = 32;
+
 /// Says what is wrong with a scope path that a person wrote, or nothing.
 ///
 /// # Errors
@@ -51,6 +56,13 @@ pub fn ancestors(scope: &str) -> impl Iterator<Item = &str> {
 pub fn validate(scope: &str) -> Result<(), String> {
     if scope == "/" {
         return Ok(());
+    }
+    // Each record carries it, and each rule walks up it.
+    if scope.len() > LONGEST || scope.matches('/').count() > DEEPEST {
+        return Err(format!(
+            "a scope is at most {LONGEST} bytes long and {DEEPEST} segments deep; one begins with {:?}",
+            scope.chars().take(40).collect::<String>()
+        ));
     }
     let Some(rest) = scope.strip_prefix('/') else {
         return Err(format!("the scope `{scope}` does not start with `/`"));
@@ -62,13 +74,25 @@ pub fn validate(scope: &str) -> Result<(), String> {
         if segment == "." || segment == ".." {
             return Err(format!("the scope `{scope}` has a relative segment"));
         }
-        if let Some(bad) =
-            segment.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '*' | ',' | '"'))
+        if let Some(bad) = segment
+            .chars()
+            .find(|c| c.is_whitespace() || c.is_control() || is_unseen(*c) || matches!(c, '*' | ',' | '"'))
         {
             return Err(format!("the scope `{scope}` holds {bad:?}, which no scope may"));
         }
     }
     Ok(())
+}
+
+/// Whether a character takes no room where names are shown, or turns the direction of reading: two names that differ
+/// only in such look the same.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 fn is_absolute(scope: &str) -> bool {

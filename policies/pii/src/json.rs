@@ -269,6 +269,11 @@ impl View {
         }
     }
 
+    /// Whether what was read last is the beginning of an escape.
+    pub(crate) fn is_within_escape(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// The text ends here, perhaps within an escape.
     pub(crate) fn end(&mut self) {
         if !self.pending.is_empty() {

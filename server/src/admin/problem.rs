@@ -123,6 +123,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_)
             | StoreError::Contended(_)
             | StoreError::Address(_)
+            | StoreError::OutOfService(_)
             | StoreError::Corrupt(_) => Self::fault(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_unavailable",

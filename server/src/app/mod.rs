@@ -10,7 +10,7 @@ mod lifecycle;
 mod listen;
 mod membership;
 mod predecessor;
-mod recover;
+pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
@@ -35,7 +35,7 @@ pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, 
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
-pub(crate) use secrets::write_private;
+pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
@@ -168,6 +168,8 @@ impl App {
             secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;
         }
         let log = log_id(&store, &clock).await?;
+        // After its first rows: a database in which these stand already is not filled any more.
+        store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
         let audit = Audit::open(

@@ -30,7 +30,7 @@ struct AttemptSection {
 /// Why something that was left open could not be booked. It can be tried again: nothing is booked twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct BookError(String);
+pub(crate) struct BookError(String);
 
 impl From<AuditError> for BookError {
     fn from(error: AuditError) -> Self {
@@ -46,6 +46,29 @@ pub(super) async fn book_unsettled(audit: &Audit, store: &Store, clock: &Clock) 
     };
     let unsettled = audit.unsettled().await.map_err(|error| failed(error.to_string()))?;
     book(audit, store, clock, unsettled).await.map_err(|error| failed(error.to_string()))
+}
+
+/// Books what every replica but this one left open, none of which runs any more: the database was copied without them.
+///
+/// # Errors
+/// [`BookError`].
+pub(crate) async fn book_others(audit: &Audit, store: &Store, clock: &Clock) -> Result<usize, BookError> {
+    let others = || async {
+        let peers = replicas::peers(store).await.map_err(AuditError::from)?;
+        Ok::<_, BookError>(peers.into_iter().filter(|peer| peer.number != audit.replica().number))
+    };
+    for peer in others().await? {
+        replicas::stop(store, peer.number).await.map_err(AuditError::from)?;
+    }
+    let mut booked = 0_usize;
+    for peer in others().await? {
+        let unsettled = audit.adopt(peer).await?;
+        booked = booked.saturating_add(unsettled.len());
+        book(audit, store, clock, unsettled).await?;
+        leases::reclaim(store, peer.number, peer.epoch).await.map_err(AuditError::from)?;
+        replicas::gone(store, peer.number).await.map_err(AuditError::from)?;
+    }
+    Ok(booked)
 }
 
 /// Books what the replica `peer` left open, which is stopped; how many attempts and acts that were.

@@ -13,8 +13,15 @@ use crate::gateway::PseudonymKey;
 use crate::keys::secret;
 use crate::store::{self, Store};
 
+const LOG: &str = "log.key";
+const TOKEN: &str = "token.key";
+const PSEUDONYM: &str = "pseudonym.key";
+
+/// The files of a data directory without which its log cannot go on as it was.
+pub(crate) const SECRETS: [&str; 3] = [LOG, TOKEN, PSEUDONYM];
+
 /// Makes the data directory, for its owner alone.
-pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
+pub(crate) fn create_data_dir(path: &Path) -> Result<(), StartError> {
     let failed = |why: std::io::Error| StartError::System {
         what: format!("the data directory {} cannot be used", path.display()),
         why: why.to_string(),
@@ -29,7 +36,7 @@ pub(super) fn create_data_dir(path: &Path) -> Result<(), StartError> {
 }
 
 /// Takes the data directory for this server alone, until the file is closed or the process ends.
-pub(super) fn lock(data_dir: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, StartError> {
     let path = data_dir.join("lock");
     let failed = |why: String| StartError::System {
         what: format!("the data directory {} cannot be taken", data_dir.display()),
@@ -65,9 +72,6 @@ pub(super) struct Secrets {
 impl Secrets {
     /// Reads the files.
     pub(super) fn load(data_dir: &Path) -> Result<Self, StartError> {
-        const LOG: &str = "log.key";
-        const TOKEN: &str = "token.key";
-        const PSEUDONYM: &str = "pseudonym.key";
         let log = load_or_create_key(&data_dir.join(LOG))?;
         let token = key(&data_dir.join(TOKEN), "delete it to get a new one")?;
         let pseudonym = key(

@@ -18,7 +18,8 @@ pub enum AuditOpenError {
     #[error(
         "the audit log does not continue what was signed before: {0}. Nothing is served, because going on would \
          hide this. Keep the files as they are, compare them with the last export or backup, and put back the \
-         newest complete copy"
+         newest complete copy. Where a part is lost for good, `bailiwick backup` of what is there and `bailiwick \
+         restore --accept-loss` of that end this log and begin another, which says so"
     )]
     Broken(String),
 }

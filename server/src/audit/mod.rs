@@ -16,8 +16,9 @@ mod pending;
 mod prune;
 mod read;
 mod recover;
-mod sequencer;
+pub(crate) mod sequencer;
 mod tail;
+pub(crate) mod whole;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -208,7 +208,7 @@ fn parse(note: &str, which: &str) -> Result<SignedCheckpoint, AuditOpenError> {
 }
 
 /// Whether the database answers something impossible or does not answer is all the difference to a person.
-fn broken(err: StoreError) -> AuditOpenError {
+pub(super) fn broken(err: StoreError) -> AuditOpenError {
     match err {
         StoreError::Corrupt(what) => AuditOpenError::Broken(what),
         other => other.into(),

@@ -98,37 +98,7 @@ impl Sequencer {
 
     /// Takes one step; `true` where there may be more to take.
     pub(super) async fn step(&mut self) -> Result<bool, StoreError> {
-        let step = Step::begin(&self.store, &self.log).await?;
-        let old_frontier = step.head().frontier.clone();
-        let mut known = match self.known.take() {
-            Some(known) if known.tail.frontier.to_bytes() == old_frontier => known,
-            // Somebody else moved the head. It stands still now, so the rest can be read beside the transaction.
-            _ => Known { tail: Tail::load(&self.store, step.head()).await?, next: HashMap::new() },
-        };
-        let mut tree = TreeStep::new(&self.log, known.tail.frontier.size(), old_frontier);
-        let before = known.clone();
-        let mut time_ms = step.head().time_ms;
-        let mut more = false;
-        for replica in step.replicas().await? {
-            let next = match known.next.get(&replica.get()) {
-                Some(next) => *next,
-                None => runs::sequenced_to(&self.store, replica).await?,
-            };
-            let (next, latest, full) = take(&step, replica, next, &mut known.tail, &mut tree).await?;
-            known.next.insert(replica.get(), next);
-            time_ms = time_ms.max(latest);
-            more |= full;
-        }
-        tree.new_size = known.tail.frontier.size();
-        tree.new_frontier = known.tail.frontier.to_bytes();
-        if tree.new_size == tree.old_size {
-            self.known = Some(before);
-            return Ok(false);
-        }
-        // Where this fails, nothing is known any more: the next step reads it again.
-        step.commit(tree, time_ms).await?;
-        self.known = Some(known);
-        Ok(more)
+        step(&self.store, &self.log, &mut self.known).await
     }
 
     /// Signs the tree, which is committed.
@@ -148,6 +118,48 @@ impl Sequencer {
 
 fn silent() -> StoreError {
     StoreError::Unavailable("the database is silent".into())
+}
+
+/// Gives everything that is committed its place, in a log that nobody serves.
+pub(crate) async fn catch_up(store: &Store, log: &str) -> Result<(), StoreError> {
+    let mut known = None;
+    while step(store, &log.into(), &mut known).await? {}
+    Ok(())
+}
+
+/// Takes one step from what is known of the tree.
+async fn step(store: &Store, log: &Arc<str>, memory: &mut Option<Known>) -> Result<bool, StoreError> {
+    let step = Step::begin(store, log).await?;
+    let old_frontier = step.head().frontier.clone();
+    let mut known = match memory.take() {
+        Some(known) if known.tail.frontier.to_bytes() == old_frontier => known,
+        // Somebody else moved the head. It stands still now, so the rest can be read beside the transaction.
+        _ => Known { tail: Tail::load(store, step.head()).await?, next: HashMap::new() },
+    };
+    let mut tree = TreeStep::new(log, known.tail.frontier.size(), old_frontier);
+    let before = known.clone();
+    let mut time_ms = step.head().time_ms;
+    let mut more = false;
+    for replica in step.replicas().await? {
+        let next = match known.next.get(&replica.get()) {
+            Some(next) => *next,
+            None => runs::sequenced_to(store, replica).await?,
+        };
+        let (next, latest, full) = take(&step, replica, next, &mut known.tail, &mut tree).await?;
+        known.next.insert(replica.get(), next);
+        time_ms = time_ms.max(latest);
+        more |= full;
+    }
+    tree.new_size = known.tail.frontier.size();
+    tree.new_frontier = known.tail.frontier.to_bytes();
+    if tree.new_size == tree.old_size {
+        *memory = Some(before);
+        return Ok(false);
+    }
+    // Where this fails, nothing is known any more: the next step reads it again.
+    step.commit(tree, time_ms).await?;
+    *memory = Some(known);
+    Ok(more)
 }
 
 /// Appends what `replica` committed from `next` on: the sequence that comes then, the latest time, and whether there

@@ -19,6 +19,11 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// Of a tree without leaves.
+    pub(super) fn empty() -> Self {
+        Self { frontier: Frontier::new(), rows: Vec::new(), times: None, last_run: None }
+    }
+
     /// Reads the end of `log` and sees that head, tiles and leaves agree.
     pub(super) async fn load(store: &Store, head: &tree::TreeHead) -> Result<Self, StoreError> {
         let frontier = Frontier::from_bytes(&head.frontier)

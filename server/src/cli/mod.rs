@@ -3,6 +3,7 @@
 //! Exit 0: done. 1: refused or failed, with the reason on standard error. 2: bad usage.
 
 mod audit;
+mod backup;
 mod budgets;
 mod declare;
 mod demo;
@@ -10,8 +11,10 @@ mod endpoints;
 mod keys;
 mod kill_switch;
 mod limits;
+mod migrate;
 mod output;
 mod pii;
+mod place;
 mod policy;
 mod remote;
 mod serve;
@@ -40,6 +43,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Serve
     Serve(serve::ServeArgs),
+    /// Move everything from SQLite to PostgreSQL
+    Migrate(migrate::MigrateArgs),
+    /// Write everything that a server keeps into a file, while it runs
+    Backup(backup::BackupArgs),
+    /// Put a backup into a new data directory or an empty database
+    Restore(backup::RestoreArgs),
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -95,6 +104,9 @@ enum Failed {
     /// The server did not start.
     #[error(transparent)]
     Start(#[from] crate::app::StartError),
+    /// Nothing was moved.
+    #[error(transparent)]
+    Transfer(#[from] crate::transfer::TransferError),
     /// Reading or writing.
     #[error("{what}: {why}")]
     Io { what: String, why: std::io::Error },
@@ -151,6 +163,9 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
         Command::Demo(args) => asynchronous(demo::run(args, output)),
         Command::Serve(args) => asynchronous(serve::run(args, output)),
+        Command::Backup(args) => asynchronous(backup::backup(args, output)),
+        Command::Restore(args) => asynchronous(backup::restore(args, output)),
+        Command::Migrate(args) => asynchronous(migrate::run(args, output)),
         Command::Endpoints(command) => asynchronous(endpoints::run(command, output)),
         Command::Keys(command) => asynchronous(keys::run(command, output)),
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),

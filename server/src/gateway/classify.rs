@@ -118,8 +118,9 @@ pub fn classify(mut read: Read, hints: Hints, detector: &Detector) -> Result<Cla
 
 /// Stands for a name that holds a finding: names are recorded and told in errors, values of findings are not.
 const WITHHELD: &str = "[withheld]";
-/// Stands for a model that no endpoint serves: its name could be any text, and records are kept for years.
-const UNKNOWN: &str = "[unknown]";
+/// Stands for a model that no endpoint serves, or a kind of tool that is not known: its name could be any text, and records
+/// are kept for years.
+pub(super) const UNKNOWN: &str = "[unknown]";
 /// Characters of such a name that its own client is told.
 const MAX_ECHO: usize = 64;
 

@@ -9,6 +9,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::authenticate::Authenticated;
+use super::classify::UNKNOWN;
 use super::document::{self, Document, Kind, NodeId};
 use super::refusal::{Code, Refusal};
 use super::spans::Text;
@@ -274,6 +275,19 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Kinds of tools that stand in a record under their kind's name. Any other could be any text.
+const KINDS: &[&str] = &[
+    "function",
+    "custom",
+    "code_interpreter",
+    "local_shell",
+    "shell",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "mcp",
+];
+
 fn part_features(document: &Document, part: NodeId, content: &mut Content) {
     let kind = document.get(part, "type").and_then(|id| document.string(id));
     match kind.as_deref() {
@@ -319,7 +333,12 @@ fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names
         .or(Some(tool))
         .and_then(|holder| document.get(holder, "name"))
         .and_then(|id| document.string(id));
-    names.insert(name.map_or_else(|| kind.into_owned(), std::borrow::Cow::into_owned));
+    let kind = match &*kind {
+        kind if kind.starts_with("web_search") => "web_search",
+        kind if KINDS.contains(&kind) => kind,
+        _ => UNKNOWN,
+    };
+    names.insert(name.map_or_else(|| kind.to_owned(), std::borrow::Cow::into_owned));
 }
 
 fn embeddings(document: &Document) -> Result<(), Refusal> {

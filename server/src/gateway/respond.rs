@@ -50,8 +50,8 @@ pub fn whole(
     let usage = wire.read_answer(operation, &body)?.usage;
     let body = match operation {
         Operation::ChatCompletions => rewriter.whole(body)?,
-        // Vectors hold no text.
-        Operation::Embeddings => body,
+        // Vectors hold no text, and what stands beside them is scanned.
+        Operation::Embeddings => rewriter.vectors(body)?,
     };
     Ok(Whole { body, usage })
 }
@@ -175,8 +175,9 @@ impl<'a> Relay<'a> {
                 for held in &chunk.before {
                     self.send(data(held.as_bytes())).await;
                 }
+                let Some(rewritten) = chunk.data else { return Ok(()) };
                 let bytes = if chunk.changed || !only_data(&event.raw) {
-                    data(&chunk.data)
+                    data(&rewritten)
                 } else {
                     event.raw.clone()
                 };

@@ -10,11 +10,12 @@
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
 //!
 //! On a stream each string has a guard of its own, told apart by its whole way below `delta`, which holds back no more
-//! than its window. What a guard still holds when its string ends (its choice ends, or in an array whose members have no
-//! index the next member comes) is added to the string's last piece if that is in the same chunk, and otherwise goes
-//! out in a chunk of its own before it, at the very same position. Blind spots, on a
-//! stream: keys and numbers are looked at only within a string of JSON, and nothing outside `delta` is; a signature that
-//! comes in a later chunk than what it signs.
+//! than its window. A string ends where the stream does (in an array whose members have no index, where the next member
+//! comes): a `finish_reason` is what a service says, and some say it and go on. One that comes while something of its
+//! choice is held back is held back with it, and so are chunks without choices after it, so that a client gets the text
+//! first, the reason next and the usage last. What a guard still holds at the end goes out in a chunk of its own, at the
+//! very same position; at the end of an array member it is added to the string's last piece if that is in the same chunk.
+//! Blind spot, on a stream: a signature that comes in a later chunk than what it signs.
 
 mod place;
 #[cfg(test)]
@@ -34,8 +35,14 @@ use place::{Place, Position, index, item_of, strings};
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
 
+/// Vectors are long, and there are many of them.
+const LIMITS_OF_VECTORS: Limits = Limits { depth: 64, nodes: 8_000_000 };
+
 /// A shorter name or number holds nothing that a recognizer finds.
 const SHORTEST: usize = 7;
+
+/// The longest number that the protocol itself says.
+const PLAIN_NUMBER: usize = 10;
 
 /// Rewrites one answer.
 #[derive(Debug)]
@@ -46,6 +53,10 @@ pub struct Rewriter {
     vault: Arc<Vault>,
     nothing: Vault,
     streams: Vec<Strand>,
+    /// Choices that were said to have ended while something of them was held, with the reason as JSON.
+    ended: Vec<(u64, String)>,
+    /// Chunks without choices that came after that.
+    late: Vec<Bytes>,
     /// Chunks so far.
     chunks: u64,
     /// The last chunk, for what all have in common.
@@ -100,6 +111,10 @@ impl Strand {
         Ok(clear)
     }
 
+    fn holds(&self) -> bool {
+        self.guard.holds() || !self.held.is_empty()
+    }
+
     /// What is left at the end.
     fn finish(&mut self) -> Result<String, UpstreamFailure> {
         let mut out = String::new();
@@ -129,6 +144,8 @@ impl Rewriter {
             vault,
             nothing: Vault::new(),
             streams: Vec::new(),
+            ended: Vec::new(),
+            late: Vec::new(),
             chunks: 0,
             last: None,
             credential,
@@ -170,14 +187,19 @@ impl Rewriter {
                 }
             }
         }
-        self.others(&document, &mut edits)?;
+        self.others(&document, "message", &mut edits)?;
         self.hide_logprobs(&document, &mut edits);
         Ok(edits.apply(&document))
     }
 
-    /// Rewrites all of a whole answer that is not a string of a message: its keys, its numbers, and the members that the
-    /// protocol does not have.
-    fn others(&mut self, document: &Document, edits: &mut Edits) -> Result<(), UpstreamFailure> {
+    /// Rewrites all of an answer or chunk that is not a string of a message or delta: its keys, its numbers, and the members
+    /// that the protocol does not have. `holder` is the member of a choice whose strings are looked at elsewhere.
+    fn others(
+        &mut self,
+        document: &Document,
+        holder: &str,
+        edits: &mut Edits,
+    ) -> Result<(), UpstreamFailure> {
         let mut keys = Vec::new();
         for id in document.ids() {
             if let Some(key) = document.key(id).filter(|key| !is_schema_name(key))
@@ -186,8 +208,8 @@ impl Rewriter {
                 keys.push((id, out));
             }
             let clean = match document.kind(id) {
-                Kind::Number if !is_of_protocol(document, id) => self.plain(document.raw(id)),
-                Kind::String if !is_of_protocol(document, id) => {
+                Kind::Number if !is_plain_number(document, holder, id) => self.plain(document.raw(id)),
+                Kind::String if !is_of_protocol(document, holder, id) => {
                     let text = document.string(id).unwrap_or_default();
                     Some(self.at_once(&text, Place::Other)?).filter(|out| *out != *text)
                 }
@@ -199,6 +221,17 @@ impl Rewriter {
         }
         rename(document, keys, edits);
         Ok(())
+    }
+
+    /// Rewrites what stands beside the vectors of an answer.
+    ///
+    /// # Errors
+    /// [`UpstreamFailure::Malformed`], [`UpstreamFailure::CredentialEcho`].
+    pub fn vectors(&mut self, body: Bytes) -> Result<Bytes, UpstreamFailure> {
+        let document = Document::parse(body, LIMITS_OF_VECTORS).map_err(|_| malformed())?;
+        let mut edits = Edits::new();
+        self.others(&document, "", &mut edits)?;
+        Ok(edits.apply(&document))
     }
 
     /// Rewrites a number or a name. `None` if nothing is to be changed.
@@ -261,6 +294,7 @@ impl Rewriter {
         self.chunks += 1;
         self.last = Some(data);
         let mut rewritten = Rewritten::default();
+        let mut delayed = Vec::new();
         for (ordinal, choice) in choices(&document).enumerate() {
             let number = number(&document, choice, ordinal);
             if let Some(delta) = document.get(choice, "delta") {
@@ -268,11 +302,13 @@ impl Rewriter {
                     self.piece(&document, number, delta, id, place, &mut rewritten)?;
                 }
             }
-            let ended = document
-                .get(choice, "finish_reason")
-                .is_some_and(|reason| document.kind(reason) == Kind::String);
-            if ended {
-                self.end(|strand| strand.position.choice == number, Strand::finish, &mut rewritten)?;
+            if let Some(reason) = document.get(choice, "finish_reason")
+                && document.string(reason).is_some_and(|reason| !reason.is_empty())
+                && self.streams.iter().any(|strand| strand.position.choice == number && strand.holds())
+            {
+                self.ended.retain(|(ended, _)| *ended != number);
+                self.ended.push((number, document.raw(reason).to_owned()));
+                delayed.push(reason);
             }
         }
         let mut edits = Edits::new();
@@ -281,13 +317,34 @@ impl Rewriter {
                 edits.set_string(&document, id, &out);
             }
         }
-        let before = rewritten.before.iter().map(|choice| template(&document, choice)).collect();
+        self.others(&document, "delta", &mut edits)?;
+        for reason in delayed {
+            edits.set_raw(&document, reason, String::from("null"));
+        }
+        let before = self.templates(&document, &rewritten.before)?;
         if hide_usage && let Some(usage) = document.member("usage") {
             edits.remove(&document, usage);
         }
         self.hide_logprobs(&document, &mut edits);
-        let changed = !edits.is_empty();
-        Ok(Chunk { before, data: edits.apply(&document), changed })
+        let (data, changed) = (edits.apply(&document), !edits.is_empty());
+        if !self.ended.is_empty() && choices(&document).next().is_none() {
+            self.late.push(data);
+            return Ok(Chunk { before, data: None, changed });
+        }
+        Ok(Chunk { before, data: Some(data), changed })
+    }
+
+    /// Chunks like this one with other choices.
+    fn templates(&mut self, document: &Document, choices: &[String]) -> Result<Vec<String>, UpstreamFailure> {
+        let rewrite = |choice: &String| {
+            // The way to a held string may lead over names of members that are to be redacted.
+            let body = Bytes::from(template(document, choice));
+            let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
+            let mut edits = Edits::new();
+            self.others(&document, "delta", &mut edits)?;
+            Ok(String::from_utf8_lossy(&edits.apply(&document)).into_owned())
+        };
+        choices.iter().map(rewrite).collect()
     }
 
     /// Rewrites one piece of a string.
@@ -317,7 +374,7 @@ impl Rewriter {
             };
             self.end(
                 |strand| strand.position.choice == choice && strand.position.is_in_item() && !goes_on(strand),
-                Strand::finish,
+                |strand| strand.finish(),
                 rewritten,
             )?;
         }
@@ -347,7 +404,7 @@ impl Rewriter {
     fn end(
         &mut self,
         ends: impl Fn(&Strand) -> bool,
-        how: fn(&mut Strand) -> Result<String, UpstreamFailure>,
+        how: impl Fn(&mut Strand) -> Result<String, UpstreamFailure>,
         rewritten: &mut Rewritten,
     ) -> Result<(), UpstreamFailure> {
         let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams).into_iter().partition(ends);
@@ -379,7 +436,7 @@ impl Rewriter {
     /// # Errors
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(Strand::finish)
+        self.close(|strand, _| strand.finish())
     }
 
     /// What is still held when a stream breaks off, without what could be the beginning of a value or of the credential:
@@ -388,22 +445,30 @@ impl Rewriter {
     /// # Errors
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn abandon(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(Strand::abandon)
+        self.close(|strand, ended| if ended { strand.finish() } else { strand.abandon() })
     }
 
+    /// Ends every string in a way that depends on whether its choice was said to have ended.
     fn close(
         &mut self,
-        how: fn(&mut Strand) -> Result<String, UpstreamFailure>,
+        how: fn(&mut Strand, bool) -> Result<String, UpstreamFailure>,
     ) -> Result<Vec<String>, UpstreamFailure> {
+        let ended = std::mem::take(&mut self.ended);
         let mut rewritten = Rewritten::default();
         // Nothing of a chunk that went out can be added to.
         self.chunks += 1;
-        self.end(|_| true, how, &mut rewritten)?;
-        let Some(last) = self.last.take().filter(|_| !rewritten.before.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let document = Document::parse(last, LIMITS).map_err(|_| malformed())?;
-        Ok(rewritten.before.iter().map(|choice| template(&document, choice)).collect())
+        let is_ended = |strand: &Strand| ended.iter().any(|(choice, _)| *choice == strand.position.choice);
+        self.end(|_| true, |strand| how(strand, is_ended(strand)), &mut rewritten)?;
+        rewritten.before.extend(ended.iter().map(|(choice, reason)| {
+            format!("{{\"index\":{choice},\"delta\":{{}},\"finish_reason\":{reason}}}")
+        }));
+        let mut out = Vec::new();
+        if let Some(last) = self.last.take().filter(|_| !rewritten.before.is_empty()) {
+            let document = Document::parse(last, LIMITS).map_err(|_| malformed())?;
+            out = self.templates(&document, &rewritten.before)?;
+        }
+        out.extend(self.late.drain(..).map(|data| String::from_utf8_lossy(&data).into_owned()));
+        Ok(out)
     }
 
     fn guard(&self, place: Place) -> Guard {
@@ -430,14 +495,14 @@ struct Rewritten {
 pub struct Chunk {
     /// Data of chunks to send first.
     pub before: Vec<String>,
-    /// The chunk's data.
-    pub data: Bytes,
+    /// The chunk's data. None where it is held back until the end.
+    pub data: Option<Bytes>,
     /// Whether it differs from what came.
     pub changed: bool,
 }
 
-/// Whether a string or number was looked at as part of a message, or is what the protocol itself says.
-fn is_of_protocol(document: &Document, id: NodeId) -> bool {
+/// Whether a string or number was looked at as part of a message or delta, or is what the protocol itself says.
+fn is_of_protocol(document: &Document, holder: &str, id: NodeId) -> bool {
     let Some(parent) = document.parent(id) else { return false };
     let key = document.key(id);
     let key = key.as_deref().unwrap_or_default();
@@ -447,21 +512,42 @@ fn is_of_protocol(document: &Document, id: NodeId) -> bool {
     let is_choice =
         |at: NodeId| document.parent(at).is_some_and(|choices| document.member("choices") == Some(choices));
     if is_choice(parent) {
-        return matches!(key, "finish_reason" | "index");
+        return key == "index";
     }
     let looked_at = document.kind(id) == Kind::String;
+    // The bytes of a vector in base64.
+    if key == "embedding" && looked_at {
+        return is_base64(document.raw(id).trim_matches('"'));
+    }
     let mut enclosing = std::iter::successors(Some(id), |at| document.parent(*at));
     enclosing.any(|at| {
         let key = document.key(at);
         let of_choice = || document.parent(at).is_some_and(is_choice);
         match key.as_deref() {
-            Some("message") => looked_at && of_choice(),
+            Some(key) if key == holder => looked_at && of_choice(),
             // Left out where a rule redacts answers.
             Some("logprobs") => of_choice(),
             Some("usage") => document.parent(at) == Some(document.root()) && !looked_at,
             _ => false,
         }
     })
+}
+
+/// Whether a number is what the protocol says and short, or a member of a vector and small.
+fn is_plain_number(document: &Document, holder: &str, id: NodeId) -> bool {
+    let raw = document.raw(id);
+    let of_vector =
+        document.parent(id).and_then(|parent| document.key(parent)).is_some_and(|key| key == "embedding");
+    if of_vector {
+        return raw.parse::<f64>().is_ok_and(|number| number.abs() < 1e6);
+    }
+    raw.len() <= PLAIN_NUMBER && is_of_protocol(document, holder, id)
+}
+
+/// Whether a text can be nothing but bytes: what could be read is shorter.
+fn is_base64(text: &str) -> bool {
+    let of_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    text.len() >= 64 && text.len().is_multiple_of(4) && text.trim_end_matches('=').bytes().all(of_base64)
 }
 
 fn choices(document: &Document) -> impl Iterator<Item = NodeId> + '_ {

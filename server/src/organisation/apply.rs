@@ -206,8 +206,42 @@ pub fn problems(organisation: &Organisation) -> Vec<String> {
     for endpoint in &organisation.endpoints {
         problems.extend(endpoint_problems(endpoint));
     }
+    problems.extend(twice(organisation));
     problems.extend(budget::problems(organisation));
     problems.extend(organisation.keys.iter().flat_map(key_problems));
+    problems
+}
+
+/// Of two entries for the same thing one would silently win.
+fn twice(organisation: &Organisation) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    let mut either = Vec::new();
+    let mut once = |what: String| {
+        if !seen.insert(what.clone()) {
+            problems.push(format!("{what} is declared twice: keep one of them"));
+        }
+    };
+    organisation.scopes.iter().for_each(|scope| once(format!("scope `{}`", scope.path)));
+    organisation.endpoints.iter().for_each(|endpoint| once(format!("endpoint `{}`", endpoint.name)));
+    organisation.keys.iter().for_each(|key| once(format!("key `{}` of {}", key.name, key.scope)));
+    organisation.model_groups.iter().for_each(|group| once(format!("model group `{}`", group.name)));
+    for budget in &organisation.budgets {
+        let key = budget.key.as_deref();
+        let holder = budget.scope.as_deref().or(key).or(budget.user.as_deref()).unwrap_or_default();
+        let models = budget.models.as_deref().map(|models| format!(" for `{models}`")).unwrap_or_default();
+        if !budget.retired {
+            once(format!("the budget of `{holder}`{models} by `{}`", budget.window));
+        }
+        let named = organisation.keys.iter().filter(|candidate| key == Some(candidate.name.as_str())).count();
+        if named > 1 {
+            either.push(format!(
+                "a budget's `key`: {named} keys of this declaration are called `{holder}`: give its id, or give \
+                 them different names"
+            ));
+        }
+    }
+    problems.extend(either);
     problems
 }
 
@@ -240,6 +274,24 @@ pub(super) fn not_json(error: serde_json::Error) -> ApplyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_declared_twice_or_could_be_either_is_named() {
+        let problems = |json: &str| check(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
+        let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
+        let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
+        let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;
+        assert_eq!(problems(&format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/b"))), "");
+        assert_eq!(problems(&format!(r#"{{"keys": [{}], "budgets": [{budget}]}}"#, key("/a"))), "");
+        for (json, named) in [
+            (format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/a")), "key `nb` of /a is declared twice"),
+            (format!(r#"{{"keys": [{}, {}], "budgets": [{budget}]}}"#, key("/a"), key("/b")), "2 keys"),
+            (format!(r#"{{"keys": [{}], "budgets": [{budget}, {other}]}}"#, key("/a")), "the budget of `nb`"),
+            (r#"{"scopes": [{"path": "/a"}, {"path": "/a"}]}"#.to_owned(), "scope `/a` is declared twice"),
+        ] {
+            assert!(problems(&json).contains(named), "{json}: {}", problems(&json));
+        }
+    }
 
     #[tokio::test]
     async fn a_key_that_exists_keeps_its_secret_and_gets_the_rest_as_written() {

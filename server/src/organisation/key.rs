@@ -1,7 +1,7 @@
 //! Keys as declared: what is wrong with a declaration, and the row that it becomes.
 
 use bailiwick_pii::DataClass;
-use bailiwick_policy::pattern;
+use bailiwick_policy::{pattern, scope};
 
 use super::apply::not_json;
 use super::{ApplyError, Ceiling, Declarations, KeyDefinition};
@@ -30,9 +30,10 @@ pub fn key_problems(key: &KeyDefinition) -> Vec<String> {
         if word.trim() != word || (word.is_empty() && field != "name") {
             problems.push(format!("`{field}`: write a word, without spaces around it"));
         }
-        if word.chars().count() > MAX_WORD || word.chars().any(char::is_control) {
-            problems
-                .push(format!("`{field}`: at most {MAX_WORD} characters, none of which controls anything"));
+        if word.chars().count() > MAX_WORD || word.chars().any(|c| c.is_control() || scope::is_unseen(c)) {
+            problems.push(format!(
+                "`{field}`: at most {MAX_WORD} characters, none of which is invisible or controls anything"
+            ));
         }
     }
     let lists = [

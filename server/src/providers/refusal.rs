@@ -64,7 +64,8 @@ fn complaints(detail: &Value) -> String {
         if !text.is_empty() {
             text.push_str("; ");
         }
-        text.push_str(&place.join("."));
+        // Each part is a word of its own to whoever searches the text: `0.` before a number would make it a fraction.
+        text.push_str(&place.join(" > "));
         text.push_str(": ");
         text.push_str(said);
     }

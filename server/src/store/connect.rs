@@ -5,6 +5,7 @@
 //! that holds the lock is waited for as long as the busy timeout; then the write fails and may be tried again.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,40 @@ pub(super) enum Backend {
     Postgres(Arc<Writer>),
 }
 
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// In a file, of SQLite.
+    File(PathBuf),
+    /// PostgreSQL, in words without a password.
+    Postgres(String),
+}
+
+impl Location {
+    /// Of the database that `url` names.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`] where it names none.
+    pub(crate) fn of(url: &str) -> Result<Self, StoreError> {
+        if Address::is_one(url) {
+            return Ok(Self::Postgres(Address::parse(url)?.to_string()));
+        }
+        match url.strip_prefix("sqlite:").map(|_| SqliteConnectOptions::from_str(url)) {
+            Some(Ok(options)) => Ok(Self::File(options.get_filename().to_owned())),
+            _ => Err(StoreError::Address("must begin with `sqlite:` or `postgres:`".into())),
+        }
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Postgres(place) => f.write_str(place),
+        }
+    }
+}
+
 impl Store {
     /// Opens the database at `url` (`sqlite:///path/to/bailiwick.db` or `postgres://user:password@host/database`),
     /// creates it where it is a file that does not exist, and brings its schema up to date.
@@ -78,6 +113,30 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_file(path: &Path) -> Result<Self, StoreError> {
         Self::open_at("sqlite://", Some(path.to_owned())).await
+    }
+
+    /// Opens the database of `location` to read it beside whoever serves it, and changes nothing, not its schema either.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], also where the schema is not this version's.
+    pub(crate) async fn open_to_read(location: &Location, url: Option<&str>) -> Result<Self, StoreError> {
+        let (read, backend) = match (location, url) {
+            (Location::Postgres(_), Some(url)) => {
+                let address = Address::parse(url)?;
+                (postgres::open(&address).await?, Backend::Postgres(Arc::new(Writer::new(address))))
+            }
+            (Location::File(path), _) => {
+                (connect("sqlite://", 1, Role::Read, Some(path.clone())).await?, Backend::Sqlite)
+            }
+            (Location::Postgres(_), None) => return Err(StoreError::Address("is missing".into())),
+        };
+        if !bailiwick_migrations::is_current(&read).await.unwrap_or(false) {
+            return Err(StoreError::Unavailable(format!(
+                "{location} holds no database of Bailiwick, or one with the schema of another version: use the version \
+                 that serves it"
+            )));
+        }
+        Ok(Self { write: read.clone(), read, backend })
     }
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// again, at once, is likely to succeed.
     #[error("the database is busy with another change: {0}")]
     Contended(String),
+    /// The database says of itself that it must not be served.
+    #[error("this database must not be served: {0}")]
+    OutOfService(String),
     /// `database_url` is none.
     #[error("database_url {0}")]
     Address(String),

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 
 pub use super::entities::virtual_keys::Model as VirtualKey;
 use super::entities::virtual_keys::{Column, Entity};
-use super::entities::{key_use, virtual_keys};
+use super::entities::{key_use, scopes, virtual_keys};
 use super::{Store, StoreError, budgets};
 
 /// Every key, revoked and expired ones included, by id.
@@ -51,6 +51,7 @@ pub async fn create_all(
             let keys = keys.clone();
             Box::pin(async move {
                 for (key, own) in keys {
+                    name_is_free(transaction, &key).await?;
                     Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
                     for budget in own {
                         budgets::create_in(transaction, budget).await?;
@@ -60,6 +61,21 @@ pub async fn create_all(
             })
         })
         .await
+}
+
+/// Two valid keys of one scope have two names. The scope's row is locked, so that of several at once only one gets it.
+async fn name_is_free(transaction: &DatabaseTransaction, key: &VirtualKey) -> Result<(), StoreError> {
+    scopes::Entity::find_by_id(&key.scope).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    let same = Entity::find()
+        .filter(Column::Scope.eq(&key.scope))
+        .filter(Column::Name.eq(&key.name))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::RotatedTo.is_null())
+        .filter(Column::ExpiresMs.is_null().or(Column::ExpiresMs.gt(key.created_ms)));
+    match same.one(transaction).await? {
+        None => Ok(()),
+        Some(_) => Err(StoreError::Conflict("the scope has a valid key of that name".into())),
+    }
 }
 
 /// Gives a key other settings and another expiry; its secret stays.

@@ -8,6 +8,7 @@
 pub mod budgets;
 pub(crate) mod commit;
 mod connect;
+pub(crate) mod copy;
 pub mod decisions;
 pub mod endpoints;
 pub mod entities;
@@ -31,8 +32,10 @@ pub mod service_tokens;
 pub mod sessions;
 pub mod settings;
 pub mod setup_links;
+pub(crate) mod standing;
 pub(crate) mod tree;
 
+pub(crate) use connect::Location;
 pub use connect::Store;
 pub use error::StoreError;
 

@@ -1,6 +1,6 @@
 //! Settings of the control plane: small JSON values by key.
 
-use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
 use serde_json::Value;
 
 use super::entities::settings::{ActiveModel, Column, Entity};
@@ -11,7 +11,11 @@ use super::{Store, StoreError};
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn get(store: &Store, key: &str) -> Result<Option<Value>, StoreError> {
-    Ok(Entity::find_by_id(key.to_owned()).one(&store.read).await?.map(|row| row.value))
+    get_in(&store.read, key).await
+}
+
+pub(super) async fn get_in(db: &impl ConnectionTrait, key: &str) -> Result<Option<Value>, StoreError> {
+    Ok(Entity::find_by_id(key.to_owned()).one(db).await?.map(|row| row.value))
 }
 
 /// Sets `key` to `value` where it has none, and gives what it has then: of several that ask at once, all get the same.

@@ -134,6 +134,12 @@ pub(crate) async fn last_checkpoint(
     Ok(checkpoints::Entity::find().filter(C::Log.eq(log)).order_by_desc(C::Size).one(&store.read).await?)
 }
 
+/// Every checkpoint of `log` that was kept, by size.
+pub(crate) async fn checkpoints(store: &Store, log: &str) -> Result<Vec<checkpoints::Model>, StoreError> {
+    use checkpoints::Column as C;
+    Ok(checkpoints::Entity::find().filter(C::Log.eq(log)).order_by_asc(C::Size).all(&store.read).await?)
+}
+
 /// Every log's head and checkpoint is one of `log`: a database belongs to one log.
 pub(crate) async fn other_log(store: &Store, log: &str) -> Result<Option<String>, StoreError> {
     let row = tree_head::Entity::find().filter(tree_head::Column::Log.ne(log)).one(&store.read).await?;

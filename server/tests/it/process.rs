@@ -34,20 +34,42 @@ impl Ended {
 
 /// Runs `bailiwick` with these words; `server` is an address and a token.
 pub(crate) fn run(words: &[&str], server: Option<(&str, &str)>, input: &str) -> Ended {
-    let mut command = Command::new(BINARY);
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env_remove("BAILIWICK_SERVER").env_remove("BAILIWICK_TOKEN").env_remove("BAILIWICK_LOG");
+    let mut command = command(words);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some((url, token)) = server {
         command.env("BAILIWICK_SERVER", url).env("BAILIWICK_TOKEN", token);
     }
     let mut child = command.spawn().unwrap();
     // A command that does not read its input may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Ended {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
+    Ended::of(child)
+}
+
+/// Runs it with these variables.
+pub(crate) fn run_in(words: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let mut command = command(words);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ended::of(command.envs(variables.iter().copied()).spawn().unwrap())
+}
+
+/// The program with these words, and none of its variables.
+pub(crate) fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(words);
+    for name in ["BAILIWICK_SERVER", "BAILIWICK_TOKEN", "BAILIWICK_LOG", "BAILIWICK_DATABASE_URL"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+impl Ended {
+    fn of(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 

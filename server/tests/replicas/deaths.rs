@@ -58,7 +58,7 @@ async fn killed_at_any_instant_under_load_nothing_is_lost_or_booked_twice() {
     let purse = fleet.purse("shared", "1000", false).await;
     let load = fleet.load(&purse, 4);
     let mut wait = 0x2545_f491_4f6c_dd1d_u64 ^ std::process::id() as u64;
-    for round in 0..rounds(6) {
+    for round in 0..rounds(6, 200) {
         wait ^= wait << 13;
         wait ^= wait >> 7;
         wait ^= wait << 17;

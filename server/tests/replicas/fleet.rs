@@ -472,7 +472,10 @@ fn address_of(url: &str) -> std::net::SocketAddr {
     host.split_once('/').unwrap().0.parse().unwrap()
 }
 
-/// How often something is done: as the environment says, or so often.
-pub(crate) fn rounds(usual: usize) -> usize {
-    std::env::var("BAILIWICK_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+/// How often something is done: `usual`, `long` in the long tier, or as the environment says.
+pub(crate) fn rounds(usual: usize, long: usize) -> usize {
+    if let Ok(text) = std::env::var("BAILIWICK_TEST_ROUNDS") {
+        return text.parse().expect("BAILIWICK_TEST_ROUNDS is a number");
+    }
+    if std::env::var_os("BAILIWICK_TEST_FULL").is_some() { long } else { usual }
 }

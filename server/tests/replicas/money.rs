@@ -55,13 +55,13 @@ async fn exactly_a_hundred(count: usize, rounds: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_400_at_once_a_budget_for_100_lets_exactly_100_through() {
-    exactly_a_hundred(1, rounds(2)).await;
+    exactly_a_hundred(1, rounds(2, 20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_400_at_once_over_three_servers_a_budget_for_100_lets_exactly_100_through() {
     if Fleet::size() == 3 {
-        exactly_a_hundred(3, rounds(2)).await;
+        exactly_a_hundred(3, rounds(2, 20)).await;
     }
 }
 

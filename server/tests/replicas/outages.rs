@@ -90,7 +90,7 @@ async fn a_wire_that_is_cut_again_and_again_under_load_loses_and_doubles_nothing
     fleet.provider.set_behaviour(Behaviour::SlowTokens { delay: Duration::from_millis(8) });
     let purse = fleet.purse("shared", "1000", false).await;
     let load = fleet.load(&purse, 4);
-    for round in 0..rounds(10) {
+    for round in 0..rounds(10, 100) {
         load.more(200, 10).await;
         let wire = fleet.replicas[round % 3].wire.as_ref().unwrap();
         wire.set(Wire::Cut);

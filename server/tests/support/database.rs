@@ -48,6 +48,13 @@ pub(crate) async fn run(url: &str, statements: &str) {
     connection.close().await.unwrap();
 }
 
+/// Begins a transaction with this statement in the database at `url`; it ends with what is returned.
+pub(crate) async fn hold(url: &str, statement: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("BEGIN; {statement}"))).await.unwrap();
+    connection
+}
+
 /// The tables of the database at `url` in which a row holds `needle`, be it in a text or in bytes.
 pub(crate) async fn tables_with(url: &str, needle: &str) -> Vec<String> {
     let mut connection = PgConnection::connect(url).await.unwrap();

@@ -2,12 +2,14 @@
 //!
 //! Source: ISO/IEC 7812-1 (structure, Luhn check in annex B); issuer ranges as listed at
 //! <https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN)>. Validator: issuer
-//! range, length for that issuer, Luhn. Not found: numbers glued to letters, groups of unusual sizes,
-//! numbers of 12
-//! or 13 digits without a word for a card before them. A word for something else (`order`) lowers the
-//! confidence, but never so far that a number with a valid check is not reported.
+//! range, length for that issuer, Luhn. A letter before `-./_` is a border like a space, and so is a sign with few
+//! digits on its other side (`4111…1111/123`); 14 digits or more in a row may be glued to a word. Not found: numbers
+//! glued to letters that could be hexadecimal with them (`a4111…`, `0x4111…`), groups of unusual sizes, groups over line
+//! breaks or wide gaps within a longer table without a word for a card before them, digits after `1.`, numbers of 12 or
+//! 13 digits without such a word. A word for something else (`order`) lowers the confidence, but never so far that a
+//! number with a valid check is not reported.
 
-use super::numbers::{Numbers, Separator};
+use super::numbers::{ASIDE_MAX, After, Before, Numbers, Separator};
 use super::{Candidates, Input, luhn};
 use crate::EntityType;
 
@@ -56,9 +58,53 @@ fn is_usual(shape: &[usize]) -> bool {
     )
 }
 
+/// Whether a number may begin and end where it does.
+fn is_bordered(input: &Input<'_>, numbers: &Numbers, groups: usize, end: usize, after: After) -> bool {
+    let one = groups == 1;
+    let dashed = numbers.uniform(groups) == Some(Separator::Dash);
+    let glued = one && numbers.digits_of(1).len() > 13 && Numbers::is_in_a_word(input, numbers.start(), end);
+    let begins = match numbers.before {
+        Before::Clear => true,
+        Before::Sign(b'-') => one || numbers.is_after_few(input),
+        Before::Sign(_) => true,
+        Before::Letter => glued,
+        Before::Dot => false,
+    };
+    let ends = match after {
+        After::Clear | After::Sign(Separator::Slash, _) => true,
+        After::Sign(Separator::Dash, len) => one || !dashed || len <= ASIDE_MAX,
+        After::Sign(..) => numbers.uniform(groups) != Some(Separator::Dot),
+        After::Letter => glued,
+    };
+    begins && ends
+}
+
+/// The confidence in a number for the way it is grouped, without what the words before it say.
+fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Option<i32> {
+    use Separator::{Break, Dash, Dot, None as Single, Space, Wide};
+    if !is_usual(&numbers.shape(groups)) {
+        return None;
+    }
+    let grouped = match (numbers.uniform(groups), numbers.digits_of(groups).len()) {
+        (Some(Single), 14..) => return Some(75),
+        (Some(Single | Space | Dash | Dot), ..14) => return Some(45),
+        (Some(Space | Dash | Dot), _) => return Some(85),
+        _ => numbers.separators(groups).all(|s| matches!(s, Space | Dash | Wide | Break)),
+    };
+    // Four cells of a table are no number.
+    let apart = numbers.separators(groups).all(|s| matches!(s, Wide | Break));
+    let blank = |b: u8| b.is_ascii_whitespace();
+    let start = numbers.start();
+    let gap = start - input.run_back(start, 8, blank);
+    let cell = gap < start && input.run_back(gap, 5, |b| b.is_ascii_digit()) == 4;
+    let goes_on = cell || numbers.groups.get(groups).is_some_and(|next| next.len == 4);
+    let long = numbers.digits_of(groups).len() > 13;
+    (grouped && long && (worded || !apart || !goes_on)).then_some(65)
+}
+
 /// Looks for a card number at the first group of `numbers`.
 pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
-    if !numbers.begins || numbers.digits.len() < 12 {
+    if numbers.before == Before::Dot || numbers.digits.len() < 12 {
         return;
     }
     for groups in (1..=numbers.groups.len()).rev() {
@@ -66,20 +112,12 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
         if !(12..=19).contains(&digits.len()) || !is_issued(digits) || !luhn(digits.iter().copied()) {
             continue;
         }
-        let Some(end) = numbers.end_of(input, groups) else { continue };
-        let shape = numbers.shape(groups);
-        let uniform = numbers.uniform(groups);
-        if !is_usual(&shape)
-            || !matches!(uniform, Some(Separator::None | Separator::Space | Separator::Dash | Separator::Dot))
-        {
+        let Some((end, after)) = numbers.end_and_after(input, groups) else { continue };
+        if !is_bordered(input, numbers, groups, end, after) {
             continue;
         }
         let says = input.context.says(input, numbers.start(), EntityType::Card);
-        let base = match (groups > 1, digits.len()) {
-            (_, ..14) => 45,
-            (true, _) => 85,
-            (false, _) => 75,
-        };
+        let Some(base) = base(input, numbers, groups, says.yes) else { continue };
         let confidence = base
             + if says.yes {
                 13
@@ -127,6 +165,31 @@ mod tests {
                 ("[0.4111111111111111e16]", 75),
                 ("[4111111111111111e0], then", 75),
                 ("[4111111111111111.000000000000000000000000]", 75),
+                ("[4111111111111111e0000]", 75),
+                ("[4.1111111111111110000e+0015]", 75),
+                ("{\"n\":[41111111111111110000000000000000000000000000000000e-0034]}", 75),
+                ("[0.00000000000000000000000000000000004111111111111111e50]", 75),
+                ("Visa-[4111 1111 1111 1111]", 98),
+                ("card-[4111111111111111]", 88),
+                ("[4111111111111111]/123", 75),
+                ("[4111111111111111]-12/27", 75),
+                ("[4111-1111-1111-1111]-123", 85),
+                ("12-[4111-1111-1111-1111]", 85),
+                ("12/27/[4111111111111111]", 75),
+                ("2024_[4111111111111111]_1", 75),
+                ("Ende.[4111 1111 1111 1111].", 85),
+                ("pay/[4111111111111111]", 75),
+                ("https://shop.example/c/[4111111111111111].png", 75),
+                ("https://shop.example/c?pan=[4111111111111111]&x=1", 88),
+                ("[4111111111111111].50", 75),
+                ("PAN[4111111111111111]", 88),
+                ("[4111111111111111]EUR", 75),
+                ("x[4111111111111111]y", 75),
+                ("[4111 1111\n1111 1111]", 65),
+                ("[4111\r\n1111\r\n1111\r\n1111]\n", 65),
+                ("[4111  1111  1111  1111]", 65),
+                ("card [4111 - 1111 - 1111 - 1111] 12/27", 78),
+                ("[4111-1111 1111-1111]", 65),
             ],
         );
     }
@@ -147,6 +210,15 @@ mod tests {
                 "1.4111111111111111",
                 "4.111111111111111e14",
                 "4.111111111111111e9999",
+                "4.111111111111111e99999999999999999999",
+                "0e15",
+                "0x4111111111111111",
+                "1-2-4111-1111-1111-1111",
+                "4111-1111-1111-1111-11111",
+                "9000\n4111\n1111\n1111\n1111\n",
+                "4111  1111  1111  1111  2345",
+                "4111  1111  1111  1111\n2345",
+                "v1.4111111111111111",
                 "0.4111111111111111",
                 "4.111111111111112e15",
                 "41111111111111111111111111",

@@ -5,7 +5,7 @@
 //! occurs twice or three times (three times not in a row), the others at most once. Not found: the older
 //! Steuernummer, and the VAT number.
 
-use super::numbers::{Numbers, Separator};
+use super::numbers::{ASIDE_MAX, After, Before, Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
 
@@ -32,9 +32,6 @@ fn repeats(digits: &[u8]) -> bool {
 
 /// Looks for a number at the first group of `numbers`.
 pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
-    if !numbers.begins {
-        return;
-    }
     let compact = numbers.shape(1).as_slice() == [11];
     let grouped = numbers.shape(4).as_slice() == [2, 3, 3, 3];
     let groups = if compact { 1 } else { 4 };
@@ -43,11 +40,28 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
         return;
     }
     let uniform = numbers.uniform(groups);
-    if !matches!(uniform, Some(Separator::None | Separator::Space | Separator::Dash | Separator::Slash)) {
+    if !matches!(
+        uniform,
+        Some(Separator::None | Separator::Space | Separator::Dash | Separator::Slash | Separator::Wide)
+    ) {
         return;
     }
-    let Some(end) = numbers.end_of(input, groups) else { return };
+    let Some((end, after)) = numbers.end_and_after(input, groups) else { return };
     let says = input.context.says(input, numbers.start(), EntityType::DeTaxId);
+    let begins = match numbers.before {
+        Before::Clear => true,
+        Before::Sign(_) => compact,
+        Before::Letter => says.yes && Numbers::is_in_a_word(input, numbers.start(), end),
+        Before::Dot => false,
+    };
+    let ends = match after {
+        After::Clear => true,
+        After::Sign(Separator::Dot, _) | After::Letter => false,
+        After::Sign(sign, len) => uniform != Some(sign) && len <= ASIDE_MAX,
+    };
+    if !begins || !ends {
+        return;
+    }
     let base = if grouped { 75 } else { 60 };
     let confidence = if says.yes {
         base + 22
@@ -73,6 +87,11 @@ mod tests {
                 ("Steueridentifikationsnummer [47 036 892 816] bitte", 97),
                 ("[65929970489]", 60),
                 ("tax id [57549285017]", 82),
+                ("tax-[86095742719]", 60),
+                ("tax-id/[86095742719]/2024", 82),
+                ("IdNr[86095742719]", 82),
+                ("[86095742719]-1", 60),
+                ("[47 - 036 - 892 - 816]", 75),
                 ("tax id [57549285017.0]", 82),
                 ("[6.5929970489e10]", 60),
             ],

@@ -5,7 +5,7 @@
 //! never assigned; 078-05-1120 and 219-09-9999 are void. There is no check digit. Not found: nine digits in a
 //! row without a word for them before.
 
-use super::numbers::{Numbers, Separator};
+use super::numbers::{After, Before, Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
 
@@ -24,21 +24,27 @@ fn is_assignable(digits: &[u8]) -> bool {
 
 /// Looks for a number at the first group of `numbers`.
 pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
-    if !numbers.begins {
-        return;
-    }
     let compact = numbers.shape(1).as_slice() == [9];
     let grouped = numbers.shape(3).as_slice() == [3, 2, 4];
     let groups = if compact { 1 } else { 3 };
     if !(compact || grouped) || !is_assignable(numbers.digits_of(groups)) {
         return;
     }
-    let Some(end) = numbers.end_of(input, groups) else { return };
+    let Some((end, after)) = numbers.end_and_after(input, groups) else { return };
     let says = input.context.says(input, numbers.start(), EntityType::UsSsn);
+    let begins = match numbers.before {
+        Before::Clear => true,
+        Before::Sign(sign) => grouped && sign != b'-',
+        Before::Letter => says.yes && Numbers::is_in_a_word(input, numbers.start(), end),
+        Before::Dot => false,
+    };
+    if !begins || !matches!(after, After::Clear | After::Sign(Separator::Slash, _)) {
+        return;
+    }
     let confidence = match (numbers.uniform(groups), says.yes) {
         (Some(Separator::Dash), true) => 98,
         (Some(Separator::Space), true) => 95,
-        (Some(Separator::None), true) => 85,
+        (Some(Separator::None | Separator::Wide), true) => 85,
         (Some(Separator::Dash), false) => 80,
         (Some(Separator::Space), false) => 55,
         _ => 0,
@@ -62,6 +68,11 @@ mod tests {
                 ("social security number [536 22 1234].", 95),
                 ("ssn=[536221234]", 85),
                 ("order [536-22-1234]", 60),
+                ("ssn-[536-22-1234]", 98),
+                ("ssn_536/[536-22-1234]/2024", 98),
+                ("SSN[536221234]", 85),
+                ("https://hr.example/p/[536-22-1234].pdf", 80),
+                ("ssn [536 - 22 - 1234]", 85),
                 ("[536\u{2011}22\u{2011}1234]", 80),
             ],
         );
@@ -83,6 +94,8 @@ mod tests {
                 "1-536-22-1234",
                 "536-22-1234-5",
                 "536.22.1234",
+                "1.536-22-1234",
+                "x536-22-1234",
             ],
         );
     }

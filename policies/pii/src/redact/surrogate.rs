@@ -21,13 +21,19 @@ use crate::EntityType;
 /// How many made-up values are tried before a token is used instead.
 const TRIES: u8 = 16;
 
+/// Letters and digits that a made-up value has at least: fewer could stand in any text, and would be taken for it there.
+const SHORTEST: usize = 7;
+
 /// Made-up values for `value`, best first: a later one serves where an earlier one is taken.
 pub(crate) fn candidates<'a>(
     entity: EntityType,
     value: &'a str,
     digest: &'a Digest,
 ) -> impl Iterator<Item = String> + 'a {
-    (0..TRIES).filter_map(move |shift| {
+    let refilled =
+        matches!(entity, EntityType::Card | EntityType::UsSsn | EntityType::DeTaxId | EntityType::Iban);
+    let short = refilled && value.chars().filter(|c| c.is_alphanumeric()).count() < SHORTEST;
+    (0..if short { 0 } else { TRIES }).filter_map(move |shift| {
         let mut digest = *digest;
         digest.rotate_left(usize::from(shift));
         one(entity, value, &digest)

@@ -139,6 +139,13 @@ impl Guard {
         self.finish(out);
     }
 
+    /// Whether text is held back.
+    pub fn holds(&self) -> bool {
+        self.restorer.held() > 0
+            || (!self.plan.is_empty()
+                && (self.decided < self.view.text().len() || self.view.is_within_escape()))
+    }
+
     /// How many findings were redacted so far.
     pub const fn redacted(&self) -> &EntityCounts {
         &self.redacted

@@ -11,9 +11,9 @@ fn ends_word(c: char) -> bool {
     c.is_ascii_whitespace() || c.is_ascii_control() || (c > '\u{24f}' && !is_folded(c))
 }
 
-/// A space between the groups of a number.
+/// White space between the groups of a number.
 fn is_gap(c: char) -> bool {
-    matches!(c, ' ' | '\t')
+    matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
 /// Whether a word can be a group of a number that goes on in the next word: it has a digit, or is as short as a
@@ -89,6 +89,8 @@ mod tests {
             ("电邮", "li@ex"),
             ("a ", "-----BEGIN PRIVATE KEY-----\nMII\nxyz"),
             ("see it in the ", "bo"),
+            ("card ", "4111\n1111\r\n"),
+            ("card ", "4111  1111 - 11"),
         ] {
             assert_eq!(decided(&format!("{certain}{held}")), certain.len(), "{certain:?} {held:?}");
         }

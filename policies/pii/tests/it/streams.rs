@@ -200,3 +200,48 @@ fn what_breaks_off_keeps_its_words_and_loses_half_a_value() {
     guard.abandon(&mut out);
     assert_eq!(out, "half of 4111 1111");
 }
+
+/// The ways to write one number that are claimed to be found, and what may stand before and after each.
+const CARDS: &[&str] = &[
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "4111  1111  1111  1111",
+    "4111 - 1111 - 1111 - 1111",
+    "4111 1111\n1111 1111",
+    "4111\r\n1111\r\n1111\r\n1111",
+    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+    "4111\u{200b}111111111111",
+    "4111111111111111.0",
+    "4111111111111111e0000",
+    "4.1111111111111110000e+0015",
+    "411111111111111100000000000000000000e-0020",
+    "0.00000000004111111111111111e26",
+];
+const BEFORE: &[&str] =
+    &["", " ", "Visa-", "card/", "Ende.", "pan_", "no:", "(", "\"", "=", "https://x.example/c/", "12/27 "];
+const AFTER: &[&str] =
+    &["", " ", ".", ",", ")", "/ab", "-ab", "_ab", "\"", ".png", "; x", " 12/27", "\nNext"];
+
+#[test]
+fn no_border_and_no_cut_lets_a_number_through() {
+    for card in CARDS {
+        for (at, before) in BEFORE.iter().enumerate() {
+            // Every border with some other, and every cut of it.
+            let after = AFTER[at % AFTER.len()];
+            for (before, after) in
+                [(*before, " so"), ("so ", AFTER[(at + 1) % AFTER.len()]), (*before, after)]
+            {
+                let text = format!("{before}{card}{after}");
+                let whole = run(&mut guard(plan(How::Mask), &Vault::new(), Mode::Text), &[&text]);
+                let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+                assert!(!digits.contains("111") && whole.contains("****"), "{text:?}: {whole:?}");
+                for cut in (1..text.len()).filter(|cut| text.is_char_boundary(*cut)) {
+                    let (head, tail) = text.split_at(cut);
+                    let pieces = run(&mut guard(plan(How::Mask), &Vault::new(), Mode::Text), &[head, tail]);
+                    assert_eq!(pieces, whole, "{head:?} {tail:?}");
+                }
+            }
+        }
+    }
+}

@@ -22,15 +22,21 @@ fn vault(tools: bool) -> (Arc<Vault>, String) {
         Redaction { how: How::Token, restore_text: true, restore_tool_arguments: tools, min_confidence: 0 };
     plan.add(EntityType::Email, restored);
     let (mut vault, mut counts, mut found) = (Vault::new(), EntityCounts::default(), Vec::new());
-    Detector::new().scan(MAIL, &mut found);
+    detector().scan(MAIL, &mut found);
     let placeholder = redact(MAIL, &found, &plan, &key(), &mut vault, &mut counts).unwrap();
     (Arc::new(vault), placeholder)
+}
+
+/// One detector for all tests: making one takes its time.
+fn detector() -> Arc<Detector> {
+    static DETECTOR: std::sync::OnceLock<Arc<Detector>> = std::sync::OnceLock::new();
+    Arc::clone(DETECTOR.get_or_init(|| Arc::new(Detector::new())))
 }
 
 fn rewriter(vault: &Arc<Vault>) -> Rewriter {
     let mut plan = RedactionPlan::empty();
     plan.add(EntityType::Iban, Redaction::new(How::Mask));
-    Rewriter::new(Arc::new(Detector::new()), plan, key(), Arc::clone(vault), None)
+    Rewriter::new(detector(), plan, key(), Arc::clone(vault), None)
 }
 
 /// A position of a message: its name, whether JSON stands there, and a delta with a piece of it.
@@ -105,7 +111,7 @@ fn client(rewriter: &mut Rewriter, chunks: &[Bytes]) -> BTreeMap<String, String>
     for data in chunks {
         let out = rewriter.chunk(data.clone(), false).unwrap();
         out.before.iter().for_each(|held| take(held.as_bytes()));
-        take(&out.data);
+        out.data.iter().for_each(|data| take(data));
     }
     rewriter.finish().unwrap().iter().for_each(|held| take(held.as_bytes()));
     got.retain(|_, text| !text.is_empty());
@@ -197,8 +203,9 @@ fn what_the_protocol_says_is_neither_held_nor_changed() {
     let made_up = placeholder.replace('_', "_ZZ");
     let parts = json!({ "content": [{ "type": "text", "text": made_up },
         { "type": "thinking", "thinking": placeholder, "signature": "s" }] });
-    let out = rewriter(&vault).chunk(chunk(&parts, Some("stop")), false).unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&out.data).unwrap()["choices"][0]["delta"], parts);
+    let mut expected = BTreeMap::new();
+    gather(&mut expected, "", &parts);
+    assert_eq!(client(&mut rewriter(&vault), &[chunk(&parts, Some("stop"))]), expected);
 }
 
 #[test]
@@ -244,7 +251,7 @@ fn everything_of_a_whole_answer_is_scanned() {
     // A number of a message too.
     let mut plan = RedactionPlan::empty();
     plan.add(EntityType::Card, Redaction::new(How::Mask));
-    let mut rewriter = Rewriter::new(Arc::new(Detector::new()), plan, key(), Arc::clone(&vault), None);
+    let mut rewriter = Rewriter::new(detector(), plan, key(), Arc::clone(&vault), None);
     let answer = Bytes::from_static(b"{\"choices\":[{\"message\":{\"card\":4111111111111111}}]}");
     assert_eq!(&*rewriter.whole(answer).unwrap(), b"{\"choices\":[{\"message\":{\"card\":\"****\"}}]}");
     assert_eq!(rewriter.said("card 4111111111111111 is bad").unwrap(), "card **** is bad");
@@ -255,11 +262,95 @@ fn a_stream_that_breaks_off_keeps_its_words() {
     let (vault, placeholder) = vault(true);
     let end = |text: &str| {
         let mut rewriter = rewriter(&vault);
-        let mut out = rewriter.chunk(chunk(&json!({ "content": text }), None), false).unwrap().data.to_vec();
+        let mut out =
+            rewriter.chunk(chunk(&json!({ "content": text }), None), false).unwrap().data.unwrap().to_vec();
         rewriter.abandon().unwrap().iter().for_each(|held| out.extend_from_slice(held.as_bytes()));
         String::from_utf8(out).unwrap()
     };
     assert!(end("all is well").contains("well"));
     assert!(end(&format!("to {placeholder}")).contains("to "));
     assert!(!end("from DE021203000000002020").contains("DE02"));
+}
+
+#[test]
+fn no_finish_reason_ends_the_search() {
+    let (vault, placeholder) = vault(true);
+    for (name, json, spot) in SPOTS {
+        let (sent, wanted) = texts(*json, &placeholder);
+        let mut expected = BTreeMap::new();
+        gather(&mut expected, "", &spot(&wanted));
+        for reason in ["", "null", "stop", "length", "tool_calls", "eos", "STOP"] {
+            // Said with every chunk, at every place to cut at.
+            for cut in 0..=sent.len() {
+                let (head, tail) = sent.split_at(cut);
+                let chunks = [chunk(&spot(head), Some(reason)), chunk(&spot(tail), Some(reason))];
+                assert_eq!(
+                    client(&mut rewriter(&vault), &chunks),
+                    expected,
+                    "{name} cut at {cut}, {reason:?}"
+                );
+            }
+            let pieces: Vec<Bytes> =
+                sent.chars().map(|c| chunk(&spot(&c.to_string()), Some(reason))).collect();
+            assert_eq!(client(&mut rewriter(&vault), &pieces), expected, "{name}, {reason:?}");
+        }
+    }
+}
+
+#[test]
+fn the_reason_comes_after_the_text_and_the_usage_last() {
+    let (vault, _) = vault(true);
+    let usage = Bytes::from_static(br#"{"id":"x","choices":[],"usage":{"total_tokens":3}}"#);
+    let mut rewriter = rewriter(&vault);
+    let first = rewriter.chunk(chunk(&json!({ "content": "it is 4111 11" }), Some("stop")), false).unwrap();
+    let first: Value = serde_json::from_slice(&first.data.unwrap()).unwrap();
+    assert_eq!(
+        first["choices"][0],
+        json!({ "index": 2, "delta": { "content": "it is " }, "finish_reason": null })
+    );
+    assert!(rewriter.chunk(usage.clone(), false).unwrap().data.is_none());
+    let rest: Vec<Value> =
+        rewriter.finish().unwrap().iter().map(|data| serde_json::from_str(data).unwrap()).collect();
+    assert_eq!(rest.len(), 3, "{rest:?}");
+    assert_eq!(
+        rest[0]["choices"][0],
+        json!({ "index": 2, "delta": { "content": "4111 11" }, "finish_reason": null })
+    );
+    assert_eq!(rest[1]["choices"][0], json!({ "index": 2, "delta": {}, "finish_reason": "stop" }));
+    assert_eq!(rest[2], serde_json::from_slice::<Value>(&usage).unwrap());
+    // Where nothing is held, nothing waits.
+    let mut rewriter = self::rewriter(&vault);
+    let out = rewriter.chunk(chunk(&json!({ "content": "done\n" }), Some("stop")), false).unwrap();
+    assert!(!out.changed && rewriter.chunk(usage, false).unwrap().data.is_some());
+    assert!(rewriter.finish().unwrap().is_empty());
+    // What broke off after its end was whole.
+    let mut rewriter = self::rewriter(&vault);
+    rewriter.chunk(chunk(&json!({ "content": "room 12" }), Some("stop")), false).unwrap();
+    let rest = rewriter.abandon().unwrap();
+    assert!(rest.len() == 2 && rest[0].contains("room 12") | rest[0].contains("12"), "{rest:?}");
+}
+
+#[test]
+fn everything_of_a_chunk_is_scanned() {
+    let (vault, _) = vault(true);
+    let chunk = json!({ "id": "x", "created": 1_763_832_740, "note": IBAN,
+        "choices": [{ "index": 2, "text": IBAN, "message": { "content": IBAN }, "finish_reason": IBAN,
+            "delta": { "content": "fine\n", IBAN: { "x": IBAN } } }] });
+    let mut rewriter = rewriter(&vault);
+    let out = rewriter.chunk(Bytes::from(chunk.to_string()), false).unwrap();
+    let rest = rewriter.finish().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.data.unwrap()), rest.concat());
+    assert!(!said.contains(IBAN) && said.contains("1763832740"), "{said}");
+}
+
+#[test]
+fn what_stands_beside_vectors_is_scanned() {
+    let (vault, _) = vault(true);
+    let answer = json!({ "object": "list", "note": format!("from {IBAN}"), "model": "m",
+        "data": [{ "object": "embedding", "index": 0, "embedding": [0.25, -0.1234567890123], "said": IBAN }] });
+    let body = rewriter(&vault).vectors(Bytes::from(answer.to_string())).unwrap();
+    let mut expected = answer;
+    expected["note"] = json!("from ****");
+    expected["data"][0]["said"] = json!("****");
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
 }

@@ -28,7 +28,7 @@ fn words_about_the_request_are_passed_on_in_every_shape() {
         (r#"{"detail":"Too long."}"#, "Too long."),
         (
             r#"{"message":{"detail":[{"type":"extra_forbidden","loc":["body","messages",0,"x"],"msg":"No.","input":"DISTINCTIVE"}]}}"#,
-            "body.messages.0.x: No.",
+            "body > messages > 0 > x: No.",
         ),
     ] {
         assert_eq!(read(400, &[], body).message.as_deref(), Some(expected), "{body}");
