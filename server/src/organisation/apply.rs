@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn what_is_declared_twice_or_could_be_either_is_named() {
-        let problems = |json: &str| check(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
+        let problems =
+            |json: &str| super::problems(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
         let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
         let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
         let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;
