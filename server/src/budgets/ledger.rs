@@ -525,15 +525,17 @@ fn lacking<'a>(state: &'a State, chain: &'a [i64], claim: Claim) -> Option<&'a S
 
 /// What stands in the way on the chain, for the refusal's text.
 fn blocking(state: &State, chain: &[i64], claim: Claim, now_ms: i64) -> NotReserved {
-    let money = |account: &&Account| account.slice.budget.unit.is_money();
-    // The tightest budget, unless it is a limit that lacks.
-    let slice = lacking(state, chain, claim).filter(|slice| !slice.budget.unit.is_money()).or_else(|| {
-        hard(state, chain)
-            .filter(money)
-            .min_by_key(|account| account.slice.free())
-            .map(|account| &account.slice)
+    let slices = || hard(state, chain).map(|account| &account.slice);
+    let unit = |slice: &&Slice| slice.budget.unit;
+    // What has no room even if everything came back; a limit that lacks; the tightest budget.
+    let over = slices().find(|slice| {
+        let least = claim.of(unit(slice), claim.money.least);
+        !claim.passes(unit(slice)) && slice.unspent().is_some_and(|unspent| unspent < least)
     });
-    let Some(slice) = slice.or_else(|| hard(state, chain).map(|account| &account.slice).next()) else {
+    let slice = over
+        .or_else(|| lacking(state, chain, claim).filter(|slice| !unit(slice).is_money()))
+        .or_else(|| slices().filter(|slice| unit(slice).is_money()).min_by_key(|slice| slice.free()));
+    let Some(slice) = slice.or_else(|| slices().next()) else {
         return NotReserved::Fenced;
     };
     match state.accounts.get(&slice.budget.id).and_then(|account| account.failed.clone()) {

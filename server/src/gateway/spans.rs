@@ -22,9 +22,9 @@ use bailiwick_pii::Embedded;
 use super::document::{Document, Kind, NodeId};
 use super::media::{Media, is_unread_part, media};
 
-/// Stands between two spans. A control character is in no recognizer's alphabet, so that nothing matches across it
-/// that would not match at an end of text.
-const BORDER: &str = "\u{1f}\n";
+/// Stands between two spans. The bar is in no recognizer's alphabet, so that nothing matches across it that would not
+/// match at an end of text. (A control character would be left out, as one that is not shown.)
+const BORDER: &str = "\n|\n";
 
 /// Longest number that a schema position may hold unscanned: shorter than any that is checked by its digits.
 const PLAIN_NUMBER: usize = 10;

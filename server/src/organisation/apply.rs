@@ -277,19 +277,19 @@ mod tests {
 
     #[test]
     fn what_is_declared_twice_or_could_be_either_is_named() {
-        let problems = |json: &str| check(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
+        let named = |json: &str| problems(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
         let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
         let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
         let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;
-        assert_eq!(problems(&format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/b"))), "");
-        assert_eq!(problems(&format!(r#"{{"keys": [{}], "budgets": [{budget}]}}"#, key("/a"))), "");
-        for (json, named) in [
+        assert_eq!(named(&format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/b"))), "");
+        assert_eq!(named(&format!(r#"{{"keys": [{}], "budgets": [{budget}]}}"#, key("/a"))), "");
+        for (json, problem) in [
             (format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/a")), "key `nb` of /a is declared twice"),
             (format!(r#"{{"keys": [{}, {}], "budgets": [{budget}]}}"#, key("/a"), key("/b")), "2 keys"),
             (format!(r#"{{"keys": [{}], "budgets": [{budget}, {other}]}}"#, key("/a")), "the budget of `nb`"),
             (r#"{"scopes": [{"path": "/a"}, {"path": "/a"}]}"#.to_owned(), "scope `/a` is declared twice"),
         ] {
-            assert!(problems(&json).contains(named), "{json}: {}", problems(&json));
+            assert!(named(&json).contains(problem), "{json}: {}", named(&json));
         }
     }
 

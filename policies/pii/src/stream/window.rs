@@ -8,7 +8,7 @@ const NUMBER_MAX: usize = 96;
 
 /// Whether a character ends every word: no finding has it inside, unless between groups of a number.
 fn ends_word(c: char) -> bool {
-    c.is_ascii_whitespace() || c.is_ascii_control() || (c > '\u{24f}' && !is_folded(c))
+    c.is_ascii_whitespace() || (c > '\u{24f}' && !is_folded(c))
 }
 
 /// White space between the groups of a number.

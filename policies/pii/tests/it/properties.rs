@@ -93,3 +93,29 @@ fn long_hostile_texts_are_scanned_in_linear_time() {
         );
     }
 }
+
+#[test]
+fn nothing_that_is_not_shown_hides_a_value() {
+    let hidden = "\0\u{7}\u{8}\u{1b}\u{1f}\u{7f}\u{80}\u{301}\u{200b}\u{20e3}\u{2060}\u{fff9}\u{fffb}\u{fffc}\u{1d159}\u{e0001}";
+    for c in hidden.chars() {
+        for value in ["4111111111111111", "anna.schmidt@example.de", "536-22-1234", "DE89370400440532013000"]
+        {
+            let text: String = value.chars().flat_map(|of| [of, c]).collect();
+            let text = format!("so {text} yes");
+            assert_eq!(scan(&text).len(), 1, "{text:?}");
+        }
+    }
+    for text in [
+        "𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏",
+        "⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹",
+        "④①①①①①①①①①①①①①①①",
+        "anna﹫example.de",
+        "𝐚𝐧𝐧𝐚@example.de",
+        "4111\u{2028}1111\u{2028}1111\u{2028}1111",
+        "4111\u{2800}1111\u{2800}1111\u{2800}1111",
+        "4111 1111 1111 1111¹",
+        "๔๑๑๑๑๑๑๑๑๑๑๑๑๑๑๑",
+    ] {
+        assert_eq!(scan(text).len(), 1, "{text:?}");
+    }
+}
