@@ -31,7 +31,7 @@ fn key(id: &str, scope: &str) -> keys::VirtualKey {
     keys::VirtualKey {
         id: id.into(),
         scope: scope.into(),
-        name: "app".into(),
+        name: format!("app {id}"),
         secret_hash: vec![7; 32],
         settings: json!({"models": ["a"]}),
         created_ms: 1,

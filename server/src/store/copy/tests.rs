@@ -139,8 +139,8 @@ async fn fill(store: &Store) {
     rows.push((
         "budgets",
         vec![
-            json!({"id": 3, "scope": "/", "window": "day", "limit_nano": i64::MAX, "hard": true, "thresholds": "[]", "settings": "{}", "created_ms": 0}),
-            json!({"id": 9, "key_id": "k0000", "window": "day", "limit_nano": 0, "hard": false, "thresholds": "[80]", "settings": "{}", "created_ms": 0}),
+            json!({"id": 3, "scope": "/", "window": "day", "limit_nano": i64::MAX, "unit": "usd", "hard": true, "thresholds": "[]", "settings": "{}", "created_ms": 0}),
+            json!({"id": 9, "key_id": "k0000", "window": "day", "limit_nano": 0, "unit": "tokens", "hard": false, "thresholds": "[80]", "settings": "{}", "created_ms": 0}),
         ],
     ));
     let spend = |at: i64| {
