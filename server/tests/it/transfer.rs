@@ -54,6 +54,15 @@ async fn ask(demo: &DemoProcess, requests: usize) {
     }
 }
 
+/// Everything that is committed gets its place in the tree. Where several servers may write, that is not the commit's.
+async fn placed(demo: &DemoProcess) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = client
+        .get(format!("{}/api/v1/audit/checkpoint", demo.url()))
+        .bearer_auth(demo.told["admin_token"].as_str().unwrap());
+    assert_eq!(asked.send().await.unwrap().status(), 200);
+}
+
 async fn open(data: &Path, database_url: Option<&str>) -> Result<Arc<App>, String> {
     let mut config = Config::at("127.0.0.1:0".parse().unwrap(), data.to_path_buf());
     config.database_url = database_url.map(|url| url.to_owned().into());
@@ -247,12 +256,14 @@ async fn a_backup_under_load_is_of_one_instant_and_goes_on_elsewhere() {
     let url = empty(folder.path(), "first").await;
     let demo = DemoProcess::start_with(&data, url.clone());
     ask(&demo, 3).await;
+    placed(&demo).await;
     let (mut sizes, mut files) = (Vec::new(), Vec::new());
     {
         let stop = std::sync::atomic::AtomicBool::new(false);
         let load = async {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 ask(&demo, 3).await;
+                placed(&demo).await;
             }
         };
         let backups = async {
