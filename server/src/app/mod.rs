@@ -190,7 +190,6 @@ impl App {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
         let asked = Instant::now();
-        let revision = store::revision::current(&store).await?;
         let lessee = audit.lessee();
         lessee.begin().await?;
         let bus = shared.then(|| bus::DatabaseBus::new(&store, audit.replica().number));
@@ -204,7 +203,8 @@ impl App {
             what: String::from("the rate limits of keys cannot be stored"),
             why: error.to_string(),
         })?;
-        let snapshot = snapshot::build(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        let (revision, snapshot) =
+            snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -269,13 +269,8 @@ impl App {
         self.stale.store(true, Ordering::Relaxed);
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
-        // Asked for first: what changes while the snapshot is built makes another one.
-        let built = async {
-            let revision = store::revision::current(&self.store).await?;
-            let budgets = &self.gateway.budgets;
-            let snapshot = snapshot::build(&self.store, &self.sources, budgets, Some(&previous), now_ms);
-            Ok::<_, BuildError>((revision, snapshot.await?))
-        };
+        let budgets = &self.gateway.budgets;
+        let built = snapshot::build_whole(&self.store, &self.sources, budgets, Some(&previous), now_ms);
         let silent = |_| StoreError::Unavailable("the database is silent".into());
         let (revision, snapshot) = tokio::time::timeout(BUILD, built).await.map_err(silent)??;
         report_unusable(&snapshot);

@@ -48,12 +48,40 @@ pub enum BuildError {
     Row(String),
 }
 
+/// How often a snapshot is read again that the configuration changed under.
+const AGAIN: usize = 10;
+
+/// Builds a snapshot of one state of the configuration, with its revision. A snapshot is read by several statements: a key
+/// that came between two of them could stand in it without its budget, so one that the configuration changed under is
+/// read again. Where it changes on and on, the old one stays in force.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn build_whole(
+    store: &Store,
+    sources: &Sources,
+    budgets: &Budgets,
+    previous: Option<&Snapshot>,
+    now_ms: i64,
+) -> Result<(i64, Snapshot), BuildError> {
+    let mut revision = store::revision::current(store).await?;
+    for _ in 0..AGAIN {
+        let snapshot = build(store, sources, budgets, previous, now_ms).await?;
+        let after = store::revision::current(store).await?;
+        if after == revision {
+            return Ok((revision, snapshot));
+        }
+        revision = after;
+    }
+    Err(StoreError::Unavailable("the configuration changes faster than it can be read".into()).into())
+}
+
 /// Builds a snapshot as of `now_ms` and brings `budgets` up to date. The use of keys and health are carried over from
 /// `previous`.
 ///
 /// # Errors
 /// [`BuildError`].
-pub async fn build(
+async fn build(
     store: &Store,
     sources: &Sources,
     budgets: &Budgets,

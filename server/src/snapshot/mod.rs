@@ -19,7 +19,7 @@ use bailiwick_policy::Compiled;
 
 pub use archive::Archive;
 pub use budgets::{Chain, Chains};
-pub use build::{BuildError, Sources, build};
+pub use build::{BuildError, Sources, build_whole};
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};
 pub use kill_switches::target as kill_target;
