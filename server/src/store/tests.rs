@@ -386,6 +386,6 @@ async fn every_change_of_the_configuration_raises_the_revision() {
             .filter_map(|rest| rest.split_once("::").map(|(module, _)| module))
             .filter(|module| module.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
             .collect();
-    let known = ["budgets", "endpoints", "keys", "kill_switches", "model_groups", "scopes"];
+    let known = ["budgets", "endpoints", "keys", "kill_switches", "model_groups", "revision", "scopes"];
     assert!(read.iter().all(|module| known.contains(module)), "{read:?}");
 }
