@@ -17,7 +17,9 @@ mod endpoint_set;
 mod exception;
 mod facts;
 mod kill_switch;
+mod limits;
 mod lint;
+mod pack;
 pub mod pattern;
 mod policy_test;
 mod problem;
@@ -41,12 +43,16 @@ pub use endpoint_set::EndpointSet;
 pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 pub use kill_switch::{KillSwitch, KillTarget};
-pub use lint::lint;
+pub use limits::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
+pub use lint::{lint, unknown_scopes};
+pub use pack::{
+    Include, IncludedPack, PackCopy, PackManifest, Parameter, ParameterKind, shipped_pack, shipped_packs,
+};
 pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
 pub use problem::{Problem, Severity, did_you_mean};
 pub use rbac::{Grant, Membership, Rbac};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
-pub use rule::{Direction, Forbid, Mode, Redact, Restore, Rule, RuleObligations};
+pub use rule::{Direction, Forbid, Mode, Origin, Redact, Restore, Rule, RuleObligations};
 pub use run_tests::{TestResult, run_tests};
 pub use schema::schemas;
 pub use source::BundleSource;

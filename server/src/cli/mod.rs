@@ -13,6 +13,7 @@ mod kill_switch;
 mod limits;
 mod migrate;
 mod output;
+mod pack;
 mod pii;
 mod place;
 mod policy;

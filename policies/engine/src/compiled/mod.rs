@@ -14,9 +14,10 @@ mod table;
 mod way_out;
 
 use crate::bundle::Bundle;
-use crate::decision::RuleIndex;
+use crate::decision::{RuleIndex, Waiver};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::EndpointSet;
+use crate::exception::Exception;
 use crate::facts::Operation;
 use crate::kill_switch::KillSwitch;
 use crate::problem::{Problem, did_you_mean};
@@ -227,6 +228,12 @@ impl Compiled {
     #[must_use]
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.bundle.rules.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// The exception that a waiver is by.
+    #[must_use]
+    pub fn exception(&self, waiver: &Waiver) -> Option<&Exception> {
+        self.bundle.exceptions.get(usize::try_from(waiver.exception).ok()?)
     }
 
     /// The endpoints that serve a scope, and that do an operation if one is given, whatever the rules say.
