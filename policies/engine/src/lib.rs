@@ -21,6 +21,7 @@ mod limits;
 mod lint;
 mod pack;
 pub mod pattern;
+mod plan;
 mod policy_test;
 mod problem;
 mod rbac;
@@ -48,6 +49,7 @@ pub use lint::{lint, unknown_scopes};
 pub use pack::{
     Include, IncludedPack, PackCopy, PackManifest, Parameter, ParameterKind, shipped_pack, shipped_packs,
 };
+pub use plan::{Asked, Change, Difference, FACT_NAMES, Handling, compare};
 pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
 pub use problem::{Problem, Severity, did_you_mean};
 pub use rbac::{Grant, Membership, Rbac};

@@ -32,7 +32,7 @@ fn aliases_that_unfold_to_more_than_is_written() {
     assert!(refused(&laughs).contains("unfold to far more than is written"));
     // One long text, named again and again: few aliases, much text.
     let long = format!("title: &t {}\nbecause: [{}]\n", "x".repeat(500_000), vec!["*t"; 1000].join(", "));
-    assert!(refused(&long).contains("unfold to far more"), "{}", &refused(&long)[..200]);
+    assert!(refused(&long).contains("unfold to far more"));
     // A list that holds itself.
     let circle = refused("id: a\ntitle: T\nbecause: &b [*b]\ndeny: true\n");
     assert!(circle.contains("rules/hostile.yaml:"), "{circle}");

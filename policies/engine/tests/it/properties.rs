@@ -96,7 +96,7 @@ proptest! {
         let whole = compile(endpoints.clone());
         let first = eligible(&whole, &whole.decide(&facts));
         let mut left = endpoints;
-        let mut allowed: Vec<String> = first.clone();
+        let mut allowed = first;
         for failed in failing {
             let name = format!("e{failed}");
             left.retain(|endpoint| endpoint.name != name);
