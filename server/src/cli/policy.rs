@@ -32,6 +32,8 @@ pub(super) enum PolicyCommand {
     /// Packs of rules to include in a bundle
     #[command(subcommand)]
     Pack(PackCommand),
+    /// Decide recorded requests again with a bundle, and tell what it would have changed
+    Plan(super::plan::PlanArgs),
     /// Write the JSON Schemas of a bundle's files, for editors
     Schemas {
         /// The folder to write them to
@@ -39,8 +41,9 @@ pub(super) enum PolicyCommand {
     },
 }
 
-pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
+pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
+        PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Check { dir, organisation } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
