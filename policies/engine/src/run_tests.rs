@@ -2,7 +2,7 @@
 
 use crate::bundle::Bundle;
 use crate::compiled::Compiled;
-use crate::decision::{Decision, DenyCode, Outcome, RuleIndex};
+use crate::decision::{Decision, RuleIndex};
 use crate::endpoint::Endpoint;
 use crate::facts::RequestFacts;
 use crate::policy_test::{ExpectedOutcome, PolicyTest};
@@ -83,11 +83,7 @@ fn compare(compiled: &Compiled, test: &PolicyTest, facts: &RequestFacts, decisio
     let expect = &test.expect;
     let explanation = compiled.explain(facts, decision);
     let mut failures = Vec::new();
-    let outcome = match decision.outcome {
-        Outcome::Allow => ExpectedOutcome::Allow,
-        Outcome::Deny { code: DenyCode::PolicyDenied } => ExpectedOutcome::PolicyDenied,
-        Outcome::Deny { code: DenyCode::NoEligibleEndpoint } => ExpectedOutcome::NoEligibleEndpoint,
-    };
+    let outcome = ExpectedOutcome::of(decision);
     if outcome != expect.outcome {
         failures.push(format!(
             "expected {}, got {}: {}",

@@ -5,6 +5,7 @@ mod audit;
 mod budgets;
 mod decisions;
 mod endpoints;
+mod explanations;
 mod keys;
 mod kill_switches;
 mod limits;
@@ -22,6 +23,7 @@ use axum::routing::{delete, get, post};
 
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
+pub(crate) use explanations::Explained;
 pub(crate) use organisation::{created, named};
 pub use problem::Problem;
 
@@ -51,6 +53,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         )
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))
+        .route("/api/v1/decisions/{id}/explanation", get(explanations::explanation))
         .route("/api/v1/audit/export", get(audit::export))
         .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/api/v1/audit/pseudonym", post(audit::pseudonym))

@@ -38,6 +38,7 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("post", "/api/v1/policy:plan", "What another bundle would have decided on recorded requests"),
     ("get", "/api/v1/decisions", "Decisions, newest first"),
     ("get", "/api/v1/decisions/stream", "Decisions as they happen, as server-sent events"),
+    ("get", "/api/v1/decisions/{id}/explanation", "A recorded decision with its reasons, facts and evidence"),
     ("get", "/api/v1/audit/export", "The audit log as a verifiable file"),
     ("get", "/api/v1/audit/checkpoint", "A signed tree head (C2SP tlog-checkpoint)"),
     ("post", "/api/v1/audit/pseudonym", "The pseudonym of a user, subject or session in the log"),

@@ -8,6 +8,7 @@ mod budgets;
 mod declare;
 mod demo;
 mod endpoints;
+mod explain;
 mod keys;
 mod kill_switch;
 mod limits;
@@ -18,6 +19,7 @@ mod pii;
 mod place;
 mod plan;
 mod policy;
+mod policy_test;
 mod remote;
 mod serve;
 

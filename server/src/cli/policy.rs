@@ -1,15 +1,15 @@
-//! `bailiwick policy check` and `bailiwick policy test`: a bundle without a server.
+//! `bailiwick policy …`: a bundle without a server, and decisions with one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, Problem, Severity, lint, run_tests, scope, unknown_scopes};
+use bailiwick_policy::{Bundle, Problem, Severity, lint, scope, unknown_scopes};
 use clap::Subcommand;
 
 use super::pack::PackCommand;
-use super::{Failed, Output};
+use super::{Failed, Output, Remote};
 use crate::app::read_bundle;
 use crate::clock::Clock;
 use crate::organisation::Organisation;
@@ -24,10 +24,14 @@ pub(super) enum PolicyCommand {
         #[arg(long, value_name = "FILE")]
         organisation: Option<PathBuf>,
     },
-    /// Run a bundle's tests
-    Test {
-        /// The bundle's folder
-        dir: PathBuf,
+    /// Run a bundle's tests, or write one from a recorded decision
+    Test(super::policy_test::TestArgs),
+    /// Tell why a recorded decision is what it is, down to the pages behind the facts
+    Explain {
+        #[command(flatten)]
+        remote: Remote,
+        /// The decision
+        decision: String,
     },
     /// Packs of rules to include in a bundle
     #[command(subcommand)]
@@ -64,29 +68,8 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
                 )
             })
         }
-        PolicyCommand::Test { dir } => {
-            let (bundle, database) = load(&dir, output)?;
-            let results = match run_tests(&bundle, &database, &bundle.test_endpoints) {
-                Ok(results) => results,
-                Err(problems) => return report(&problems, output, String::new),
-            };
-            let failed = results.iter().filter(|result| !result.passed()).count();
-            output.result(&results, || {
-                let mut text = String::new();
-                for result in &results {
-                    let state = if result.passed() { "ok    " } else { "FAILED" };
-                    text.push_str(&format!("{state} {} ({})\n", result.name, result.file));
-                    for failure in &result.failures {
-                        text.push_str(&format!("       {failure}\n"));
-                    }
-                }
-                format!("{text}{} passed, {failed} failed", results.len() - failed)
-            });
-            if results.is_empty() {
-                output.note("the bundle has no tests: add some under tests/");
-            }
-            if failed == 0 { Ok(()) } else { Err(Failed::Told) }
-        }
+        PolicyCommand::Test(args) => super::policy_test::run(args, output).await,
+        PolicyCommand::Explain { remote, decision } => super::explain::run(&remote, &decision, output).await,
         PolicyCommand::Pack(command) => super::pack::run(command, output),
         PolicyCommand::Schemas { dir } => {
             std::fs::create_dir_all(&dir).map_err(Failed::file(&dir))?;
@@ -118,7 +101,8 @@ fn scopes(file: &Path) -> Result<BTreeSet<String>, Failed> {
     Ok(named.flat_map(scope::ancestors).map(str::to_owned).collect())
 }
 
-fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
+/// Loads a bundle, or prints what is wrong with it.
+pub(super) fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
     let source = read_bundle(dir)?;
     let database = Database::embedded().map_err(|error| Failed::Said(error.to_string()))?;
     match Bundle::load(&source) {
@@ -131,7 +115,11 @@ fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Fail
 }
 
 /// Prints problems; an error among them fails the command.
-fn report(problems: &[Problem], output: Output, summary: impl FnOnce() -> String) -> Result<(), Failed> {
+pub(super) fn report(
+    problems: &[Problem],
+    output: Output,
+    summary: impl FnOnce() -> String,
+) -> Result<(), Failed> {
     output.result(&problems, || {
         let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.push(summary());
