@@ -22,7 +22,7 @@ pub mod people;
 mod postgres;
 pub(crate) mod records;
 pub(crate) mod replicas;
-mod retry;
+pub(crate) mod retry;
 pub mod revision;
 pub(crate) mod runs;
 pub mod scopes;
@@ -34,6 +34,7 @@ pub mod settings;
 pub mod setup_links;
 pub(crate) mod standing;
 pub(crate) mod tree;
+mod writes;
 
 pub(crate) use connect::Location;
 pub use connect::Store;

@@ -41,9 +41,19 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) fn start(&mut self) {
-        let process = Process::start(&self.folder, self.database_url.as_deref());
+        self.start_with(&[]);
+    }
+
+    /// Starts it with more on its command line.
+    pub(crate) fn start_with(&mut self, more: &[&str]) {
+        let process = Process::start(&self.folder, self.database_url.as_deref(), more);
         self.url.lock().unwrap().clone_from(&process.url);
         self.process = Some(process);
+    }
+
+    /// Starts it where it must not serve; what it says.
+    pub(crate) fn refuses_to_start(&self, more: &[&str]) -> String {
+        Process::refused(&self.folder, self.database_url.as_deref(), more)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -96,6 +106,11 @@ pub(crate) struct Purse {
 impl Fleet {
     /// Starts so many; more than one only on PostgreSQL. A call costs what `price` says.
     pub(crate) async fn start(count: usize, price: &Value) -> Self {
+        Self::start_with(count, price, "").await
+    }
+
+    /// As [`Fleet::start`], with more `[limits]`.
+    pub(crate) async fn start_with(count: usize, price: &Value, limits: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let url = database::postgres_in(folder.path()).await;
@@ -106,7 +121,7 @@ impl Fleet {
             let data = folder.join("data");
             std::fs::create_dir_all(&data).unwrap();
             let written = format!(
-                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[limits]\nshutdown_seconds = 10\n"
+                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[limits]\nshutdown_seconds = 10\n{limits}"
             );
             std::fs::write(folder.join("bailiwick.toml"), written).unwrap();
             let first = replicas.first().map(|first: &Replica| first.folder.join("data"));
