@@ -1,7 +1,7 @@
 //! The connection that writes, for single statements.
 //!
 //! A statement is a transaction by itself, so what holds for those holds for it: where the database undid it, it is
-//! done again (see [`retry`]). It is the only way to write outside of [`Store::transaction`](super::Store), so no
+//! done again (see [`super::retry`]). It is the only way to write outside of [`Store::transaction`](super::Store), so no
 //! statement can do without.
 
 use async_trait::async_trait;

@@ -246,9 +246,22 @@ impl Fleet {
 
     /// The log, from any replica: it verifies, and begins with what it was before.
     pub(crate) async fn records(&mut self, at: usize) -> Vec<Record> {
-        let answer = self.admin(at, Method::GET, "/api/v1/audit/export", None).await;
-        assert_eq!(answer.status(), 200);
-        let export = answer.bytes().await.unwrap();
+        let began = Instant::now();
+        // One that has just got the database back may have to hand in its spool first.
+        let export = loop {
+            let exported = async {
+                let answer = self.admin(at, Method::GET, "/api/v1/audit/export", None).await;
+                (answer.status().as_u16(), answer.bytes().await)
+            };
+            match tokio::time::timeout(PATIENCE, exported).await {
+                Ok((200, export)) => break export.unwrap(),
+                Ok((503, _)) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Ok((status, _)) => panic!("the log cannot be read: {status}"),
+                Err(_) => panic!("no answer"),
+            }
+        };
         let (report, records) = read_export(&export, Some(&self.key));
         assert_eq!((report.from, report.to), (0, report.counts.records), "every record in full");
         let leaves: Vec<String> =

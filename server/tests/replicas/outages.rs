@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bailiwick::demo::simulator::Behaviour;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, PATIENCE, Purse, a_call, rounds, until};
+use crate::fleet::{Fleet, PATIENCE, Purse, a_call, dollars, rounds, until};
 use crate::proxy::Wire;
 
 /// How long a refusal may take while the database says nothing at all.
@@ -119,6 +119,11 @@ async fn connections_that_died_without_a_word_are_given_up() {
     for at in 0..3 {
         served(&fleet, &purse, at).await;
     }
+    until("all of it is booked", || async {
+        let calls = i64::try_from(fleet.provider.received_count()).unwrap();
+        fleet.spent(purse.budget).await == calls * dollars(1) / 100
+    })
+    .await;
     until("nobody is missing", || async {
         fleet.states().await.iter().filter(|state| *state == "live").count() == 3
     })

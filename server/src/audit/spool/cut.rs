@@ -40,6 +40,7 @@ pub(in crate::audit) enum Work {
 /// A log that is cut off from its database.
 #[derive(Debug)]
 pub(in crate::audit) struct Cut {
+    /// Since when the database has taken nothing.
     since: Instant,
     /// The sequence of the next record.
     next: u64,
@@ -197,6 +198,8 @@ impl Committer {
                 return State::Shut(err);
             }
         };
+        // The database was there just now, be it slow.
+        cut.since = Instant::now();
         while cut.frames.front().is_some_and(|frame| frame.next() <= next) {
             cut.frames.pop_front();
         }
