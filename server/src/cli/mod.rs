@@ -15,6 +15,7 @@ mod migrate;
 mod output;
 mod pii;
 mod place;
+mod plan;
 mod policy;
 mod remote;
 mod replicas;
@@ -162,7 +163,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> Result<(), Failed> {
     match command {
-        Command::Policy(command) => policy::run(command, output),
+        Command::Policy(command) => asynchronous(policy::run(command, output)),
         Command::Pii(command) => pii::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
         Command::Demo(args) => asynchronous(demo::run(args, output)),
