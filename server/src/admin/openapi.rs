@@ -29,6 +29,12 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/kill-switches", "Kill switches, newest first, lifted and expired ones too"),
     ("post", "/api/v1/kill-switches", "Throw a kill switch; in force when this answers"),
     ("delete", "/api/v1/kill-switches/{id}", "Lift a kill switch, with a reason"),
+    ("get", "/api/v1/replicas", "The servers of the database, and those that are waited for"),
+    (
+        "post",
+        "/api/v1/replicas/{number}/lost",
+        "Say that a missing replica's spool is lost; what it held is free again",
+    ),
     ("post", "/api/v1/apply", "Declare scopes, endpoints, model groups, budgets and keys"),
     ("get", "/api/v1/endpoints", "Endpoints and their health"),
     ("get", "/api/v1/endpoints/explain", "Every attribute of an endpoint, with facts and evidence"),

@@ -38,7 +38,7 @@ use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
-use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
+use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
@@ -172,6 +172,15 @@ impl App {
         store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
+        if shared {
+            predecessor::hand_in(&store, &config.data_dir, &log, before).await?;
+        }
+        let bound = Duration::from_secs(config.limits.staleness_seconds.get());
+        let spool = (shared && config.limits.spool_bytes > 0).then(|| SpoolConfig {
+            path: predecessor::spool_in(&config.data_dir),
+            bytes: config.limits.spool_bytes,
+            bound,
+        });
         let audit = Audit::open(
             store.clone(),
             AuditConfig {
@@ -179,13 +188,16 @@ impl App {
                 replica: config.replica.clone(),
                 key: secrets.log,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                held: config.checkpoints.clone(),
                 duty: shared.then(|| on_duty.clone()),
+                spool,
             },
             clock.clone(),
         )
         .await?;
         if shared {
             place.write(audit.replica().number)?;
+            audit.begin_spool().await?;
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
@@ -208,7 +220,7 @@ impl App {
         report_unusable(&snapshot);
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
-            freshness: Freshness::new(Duration::from_secs(config.limits.staleness_seconds.get())),
+            freshness: Freshness::new(bound),
             audit,
             budgets,
             client: client(&config.upstream)?,
@@ -287,8 +299,11 @@ impl App {
 
     /// Lets go of the data directory, so that a new replica can begin in it while this one, which was stopped, still
     /// refuses what comes. Nothing that it has under way can be recorded any more.
-    pub fn retire(&self) {
+    pub async fn retire(&self) {
         self.gateway.stopping.cancel();
+        if tokio::time::timeout(LET_GO, self.gateway.audit.abandon()).await.is_err() {
+            tracing::warn!("the audit log does not let go of its spool");
+        }
         drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 
@@ -296,7 +311,7 @@ impl App {
     /// replica that was stopped only closes the database.
     pub async fn close(&self, grace: Duration) {
         if self.fenced.is_cancelled() {
-            self.retire();
+            self.retire().await;
             // Who waits for the log learns that there is no answer.
             if tokio::time::timeout(LET_GO, self.gateway.audit.close()).await.is_err() {
                 tracing::warn!("the audit log does not end");
@@ -325,14 +340,20 @@ impl App {
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        match tokio::time::timeout(BUILD, gateway.audit.close()).await {
-            Ok(Ok(())) => {}
+        let closed = match tokio::time::timeout(BUILD, gateway.audit.close()).await {
+            Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+                false
             }
-            Err(_) => tracing::error!("the audit log could not be closed: the database is silent"),
-        }
-        if self.store.is_shared()
+            Err(_) => {
+                tracing::error!("the audit log could not be closed: the database is silent");
+                false
+            }
+        };
+        // Who takes its leave has nothing left to hand in.
+        if closed
+            && self.store.is_shared()
             && let Ok(Err(error)) = tokio::time::timeout(LET_GO, self.leave()).await
         {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");

@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod policy_test;
 mod remote;
+mod replicas;
 mod serve;
 
 use std::path::Path;
@@ -70,6 +71,9 @@ enum Command {
     /// Limits of requests, tokens, spend and concurrency
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
+    /// The servers of the database
+    #[command(subcommand)]
+    Replicas(replicas::ReplicasCommand),
     /// Declare scopes, endpoints, model groups, budgets, limits and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
@@ -174,6 +178,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Limits(command) => asynchronous(limits::run(command, output)),
+        Command::Replicas(command) => asynchronous(replicas::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }
