@@ -17,6 +17,7 @@ pub(crate) struct Answer {
     pub(crate) valid_until: Option<DateTime<Utc>>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) unverified: Vec<Missing>,
+    pub(crate) unstated: Vec<Missing>,
 }
 
 impl Answer {
@@ -31,6 +32,7 @@ impl Answer {
             valid_until: None,
             missing: Vec::new(),
             unverified: Vec::new(),
+            unstated: Vec::new(),
         }
     }
 
@@ -91,10 +93,21 @@ impl Answer {
         }
     }
 
+    /// Whether the fact applies is open until the endpoint states `field`. Said once a field.
+    pub(crate) fn lacks_declaration(&mut self, fact: &Fact, field: &'static str) {
+        let said = |missing: &Missing| matches!(missing, Missing::Declaration { field: other, .. } if *other == field);
+        if !self.unstated.iter().any(said) {
+            self.unstated.push(Missing::Declaration { fact: fact.id.clone(), field });
+        }
+    }
+
     pub(crate) fn finish(mut self, endpoint: &EndpointProfile) -> Resolved {
         let known = self.has_basis && !self.spoilt;
         if !known {
             self.missing.append(&mut self.unverified);
+            if self.missing.is_empty() {
+                self.missing.append(&mut self.unstated);
+            }
             if self.missing.is_empty() {
                 self.missing.push(Missing::Fact {
                     attribute: self.attribute,

@@ -1,8 +1,17 @@
 //! What a file of facts must hold to beyond its shape.
 
 use crate::{
-    AttestationKind, Database, Evidence, Fact, FactScope, FactValue, ModelInfo, Pattern, Problem, ValueKind,
+    AttestationKind, Database, Evidence, Fact, FactScope, FactValue, ModelInfo, Pattern, Problem,
+    Subprocessor, ValueKind,
 };
+
+/// The file of facts about the makers of models, whoever serves them.
+const DEVELOPERS: &str = "model-developers";
+
+/// A file's path without its ending: for a file of facts, the service that it is about.
+pub(crate) fn stem(path: &str) -> &str {
+    path.strip_suffix(".yaml").unwrap_or(path)
+}
 
 /// One fact by itself.
 pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
@@ -19,12 +28,28 @@ pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
         wrong(format!("the value is not one of {} ({kind:?})", fact.attribute));
     }
     // A fact is found where its service's file is, and cannot reach another service by oversight.
-    let service = path.strip_suffix(".yaml").unwrap_or(path);
-    if !fact.id.as_str().strip_prefix(service).is_some_and(|rest| rest.starts_with('/')) {
-        wrong(format!("in {path} a fact is named {service}/..."));
+    let stem = stem(path);
+    if !fact.id.as_str().strip_prefix(stem).is_some_and(|rest| rest.starts_with('/')) {
+        wrong(format!("in {path} a fact is named {stem}/..."));
     }
-    if fact.scope.operator.is_empty() || fact.scope.service.iter().map(Pattern::as_str).ne([service]) {
-        wrong(format!("its scope must name the operator, and `{service}` as the service"));
+    if stem == DEVELOPERS {
+        let only = FactScope { developer: fact.scope.developer.clone(), ..FactScope::default() };
+        if fact.scope.developer.is_empty() || fact.scope != only {
+            wrong("its scope must name the developer, and nothing else".into());
+        }
+        if !fact.attribute.is_the_developers() {
+            wrong(format!("{} is not up to a model's developer: it belongs to a service", fact.attribute));
+        }
+    } else {
+        if fact.scope.operator.is_empty() || fact.scope.service.iter().map(Pattern::as_str).ne([stem]) {
+            wrong(format!("its scope must name the operator, and `{stem}` as the service"));
+        }
+        if fact.attribute.is_the_developers() {
+            wrong(format!(
+                "{} is up to the model's developer: it belongs to {DEVELOPERS}.yaml",
+                fact.attribute
+            ));
+        }
     }
     if fact.when.attestations.intersects(fact.when.without_attestations)
         || fact.when.with_features.intersects(fact.when.without_features)
@@ -51,6 +76,24 @@ pub(crate) fn evidence(path: &str, of: &str, evidence: &[Evidence], problems: &m
         }
         if evidence.observed_to < evidence.observed_from {
             wrong("evidence that was last seen before it was first seen");
+        }
+    }
+}
+
+/// The subprocessors of a service: evidence, a purpose, and each once.
+pub(crate) fn subprocessors(path: &str, all: &[Subprocessor], problems: &mut Vec<Problem>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for one in all {
+        let of = format!("subprocessor {}", one.name);
+        evidence(path, &of, &one.evidence, problems);
+        let mut wrong = |what: &str| {
+            problems.push(Problem { file: path.to_owned(), line: None, what: format!("{of}: {what}") });
+        };
+        if one.name.trim().is_empty() || one.purpose.trim().is_empty() {
+            wrong("no name or no purpose");
+        }
+        if !seen.insert(one.name.as_str()) {
+            wrong("listed twice: one entry, with all its countries and purposes");
         }
     }
 }

@@ -2,23 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::{Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, check};
-
-/// The files of `data/`, compiled in, as (path, text). A test compares the list with the folder.
-const EMBEDDED: [(&str, &str); 8] = [
-    ("amazon-bedrock.yaml", include_str!("../data/amazon-bedrock.yaml")),
-    ("azure-openai.yaml", include_str!("../data/azure-openai.yaml")),
-    ("database.yaml", include_str!("../data/database.yaml")),
-    ("mistral-api.yaml", include_str!("../data/mistral-api.yaml")),
-    ("models.yaml", include_str!("../data/models.yaml")),
-    ("openai-api.yaml", include_str!("../data/openai-api.yaml")),
-    ("regions.yaml", include_str!("../data/regions.yaml")),
-    ("vllm.yaml", include_str!("../data/vllm.yaml")),
-];
+use crate::{
+    Attribute, Country, Fact, FactId, ModelInfo, Pattern, Subprocessor, check, embedded,
+    files::{FactFile, Head, ModelFile, RegionFile},
+};
 
 /// Every fact, with what they refer to.
 #[derive(Debug, Clone)]
@@ -29,6 +19,7 @@ pub struct Database {
     by_attribute: BTreeMap<Attribute, Vec<FactId>>,
     regions: BTreeMap<(String, String), Country>,
     models: Vec<ModelInfo>,
+    subprocessors: BTreeMap<String, Vec<Subprocessor>>,
 }
 
 /// Something wrong with one file.
@@ -56,49 +47,6 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// `database.yaml`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Head {
-    /// The release: year, month and day of the last change.
-    pub(crate) version: String,
-}
-
-/// `regions.yaml`: where the regions of operators stand.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RegionFile {
-    pub(crate) operators: Vec<OperatorRegions>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OperatorRegions {
-    /// The operator, as endpoints name it.
-    pub(crate) operator: String,
-    /// The country of each region.
-    pub(crate) regions: BTreeMap<String, Country>,
-    /// Where the mapping comes from.
-    pub(crate) evidence: Vec<Evidence>,
-}
-
-/// `models.yaml`: what models cost and can do.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ModelFile {
-    pub(crate) models: Vec<ModelInfo>,
-}
-
-/// A service's file.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FactFile {
-    /// What the service is, for readers.
-    #[expect(dead_code, reason = "read by people, and required so that every file says what it is about")]
-    pub(crate) about: String,
-    pub(crate) facts: Vec<Fact>,
-}
-
 impl Database {
     /// The database that this crate ships.
     ///
@@ -110,10 +58,11 @@ impl Database {
 
     /// The files that [`Database::embedded`] is loaded from, by path: what its digest names.
     pub fn embedded_files() -> impl Iterator<Item = (String, String)> {
-        EMBEDDED.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned()))
+        embedded::FILES.iter().map(|&(path, text)| (path.to_owned(), text.to_owned()))
     }
 
-    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, and a file of facts a service.
+    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, `model-developers.yaml` (facts
+    /// about the makers of models), and a file of facts a service.
     ///
     /// # Errors
     /// Everything that is wrong with the files, not only the first thing.
@@ -127,6 +76,7 @@ impl Database {
             by_attribute: BTreeMap::new(),
             regions: BTreeMap::new(),
             models: Vec::new(),
+            subprocessors: BTreeMap::new(),
         };
         for (path, text) in &files {
             match path.as_str() {
@@ -211,6 +161,12 @@ impl Database {
         self.models.iter()
     }
 
+    /// The subprocessors that each service publishes, by service. A service that is not among them publishes none
+    /// that was read.
+    pub fn subprocessors(&self) -> impl Iterator<Item = (&str, &[Subprocessor])> {
+        self.subprocessors.iter().map(|(service, all)| (service.as_str(), all.as_slice()))
+    }
+
     /// The JSON Schemas of the files of facts, of `models.yaml` and of `regions.yaml`, by name.
     #[must_use]
     pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
@@ -235,6 +191,10 @@ impl Database {
     }
 
     fn add_facts(&mut self, path: &str, file: FactFile, problems: &mut Vec<Problem>) {
+        check::subprocessors(path, &file.subprocessors, problems);
+        if !file.subprocessors.is_empty() {
+            self.subprocessors.insert(check::stem(path).to_owned(), file.subprocessors);
+        }
         for fact in file.facts {
             check::fact(path, &fact, problems);
             let ids = self.by_attribute.entry(fact.attribute).or_default();

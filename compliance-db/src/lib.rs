@@ -15,14 +15,17 @@ mod check;
 mod country;
 mod country_set;
 mod database;
+mod embedded;
 mod endpoint;
 mod fact;
 mod feature;
+mod files;
 mod model;
 mod name_set;
 mod region;
 mod resolve;
 mod resolved;
+mod subprocessor;
 mod value;
 
 pub use attestation::{Attestation, AttestationKind, AttestationKindSet};
@@ -37,4 +40,5 @@ pub use model::{LongContext, Modality, ModelInfo, ModelKind, NotAPrice, PerMilli
 pub use region::{Adequacy, REGION_NAMES, UnknownRegion, expand};
 pub use resolve::Context;
 pub use resolved::{Missing, Resolved};
+pub use subprocessor::Subprocessor;
 pub use value::{Hosting, Locations, Mechanism, MechanismSet, Value};

@@ -5,6 +5,7 @@ use crate::decision::{Decision, DenyCode, Outcome};
 use crate::exception::instant;
 use crate::facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 use crate::require::regions;
+use crate::rule::RuleObligations;
 use bailiwick_compliance_db::{Country, FeatureSet};
 use bailiwick_pii::{ClassSet, EntityCounts, EntityType, How, RedactionPlan, Sensitivity};
 use chrono::{DateTime, Utc};
@@ -29,6 +30,9 @@ pub struct PolicyTest {
     /// The file that it stands in.
     #[serde(skip)]
     pub file: String,
+    /// The line that it begins on, from 1; 0 where nobody knows.
+    #[serde(skip)]
+    pub line: usize,
 }
 
 /// Facts of a request, in short.
@@ -218,6 +222,18 @@ pub struct Expectation {
     /// Exactly these rules refuse it, whatever the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied_by: Option<Vec<String>>,
+    /// Exactly these rules in shadow mode would have changed something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Vec<String>>,
+    /// Exactly these rules are waived by an exception.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<Vec<String>>,
+    /// Exactly these obligations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obligations: Option<RuleObligations>,
+    /// Exactly this cap on the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_output_tokens: Option<u32>,
     /// Exactly these redactions on the way to the provider, by kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redactions: Option<BTreeMap<EntityType, How>>,

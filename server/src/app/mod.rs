@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, BundleSource};
+use bailiwick_policy::{Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -399,7 +399,12 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
         what: format!("the policy bundle cannot be read: {}", path.display()),
         why: error.to_string(),
     };
+    let too_large = |path: &Path, why: String| StartError::System {
+        what: format!("the policy bundle is too large: {}", path.display()),
+        why,
+    };
     let mut source = BundleSource::default();
+    let mut bytes = 0_u64;
     let mut open = vec![folder.to_path_buf()];
     while let Some(path) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
@@ -412,6 +417,17 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
             if path.is_dir() {
                 open.push(path);
                 continue;
+            }
+            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
+            bytes = bytes.saturating_add(size);
+            // Before it is read: what is too large may be larger than the memory.
+            if size > MAX_FILE_BYTES as u64 {
+                let why = format!("the file has {size} bytes; a bundle's file has at most {MAX_FILE_BYTES}");
+                return Err(too_large(&path, why));
+            }
+            if bytes > MAX_TOTAL_BYTES as u64 || source.files.len() >= MAX_FILES {
+                let why = format!("a bundle has at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes");
+                return Err(too_large(folder, why));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
             let name = path.strip_prefix(folder).unwrap_or(&path);

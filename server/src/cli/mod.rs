@@ -14,6 +14,7 @@ mod kill_switch;
 mod limits;
 mod migrate;
 mod output;
+mod pack;
 mod pii;
 mod place;
 mod plan;

@@ -1,15 +1,18 @@
 //! `bailiwick policy …`: a bundle without a server, and decisions with one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, Problem, Severity, lint};
+use bailiwick_policy::{Bundle, Problem, Severity, lint, scope, unknown_scopes};
 use clap::Subcommand;
 
+use super::pack::PackCommand;
 use super::{Failed, Output, Remote};
 use crate::app::read_bundle;
 use crate::clock::Clock;
+use crate::organisation::Organisation;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
@@ -17,6 +20,9 @@ pub(super) enum PolicyCommand {
     Check {
         /// The bundle's folder
         dir: PathBuf,
+        /// An organisation file: name what the bundle says about scopes that it does not have
+        #[arg(long, value_name = "FILE")]
+        organisation: Option<PathBuf>,
     },
     /// Run a bundle's tests, or write one from a recorded decision
     Test(super::policy_test::TestArgs),
@@ -27,6 +33,9 @@ pub(super) enum PolicyCommand {
         /// The decision
         decision: String,
     },
+    /// Packs of rules to include in a bundle
+    #[command(subcommand)]
+    Pack(PackCommand),
     /// Decide recorded requests again with a bundle, and tell what it would have changed
     Plan(super::plan::PlanArgs),
     /// Write the JSON Schemas of a bundle's files, for editors
@@ -39,10 +48,13 @@ pub(super) enum PolicyCommand {
 pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
         PolicyCommand::Plan(args) => super::plan::run(args, output).await,
-        PolicyCommand::Check { dir } => {
+        PolicyCommand::Check { dir, organisation } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
-            let problems = lint(&bundle, &database, now);
+            let mut problems = lint(&bundle, &database, now);
+            if let Some(file) = organisation {
+                problems.extend(unknown_scopes(&bundle, &scopes(&file)?));
+            }
             report(&problems, output, || {
                 format!(
                     "{} {}: {} rules, {} attestations, {} exceptions, {} tests. {}",
@@ -58,6 +70,7 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
         }
         PolicyCommand::Test(args) => super::policy_test::run(args, output).await,
         PolicyCommand::Explain { remote, decision } => super::explain::run(&remote, &decision, output).await,
+        PolicyCommand::Pack(command) => super::pack::run(command, output),
         PolicyCommand::Schemas { dir } => {
             std::fs::create_dir_all(&dir).map_err(Failed::file(&dir))?;
             let mut written = Vec::new();
@@ -72,6 +85,20 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
             Ok(())
         }
     }
+}
+
+/// The scopes of an organisation file, and all above them.
+fn scopes(file: &Path) -> Result<BTreeSet<String>, Failed> {
+    let text = std::fs::read_to_string(file).map_err(Failed::file(file))?;
+    let organisation: Organisation = serde_norway::from_str(&text)
+        .map_err(|error| Failed::Said(format!("{}: {error}", file.display())))?;
+    let named = organisation
+        .scopes
+        .iter()
+        .map(|scope| scope.path.as_str())
+        .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
+        .chain(organisation.keys.iter().map(|key| key.scope.as_str()));
+    Ok(named.flat_map(scope::ancestors).map(str::to_owned).collect())
 }
 
 /// Loads a bundle, or prints what is wrong with it.

@@ -28,6 +28,7 @@ pages! {
     set_budgets: "docs/how-to/set-budgets.md",
     stop_something: "docs/how-to/stop-something-at-once.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
+    include_a_pack: "docs/how-to/include-a-pack.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",
     organisation_file: "docs/reference/organisation.md",
     http_api: "docs/reference/http-api.md",
