@@ -9,9 +9,10 @@ use crate::rbac::{self, Rbac};
 use crate::rule::Rule;
 use crate::source::BundleSource;
 use crate::validate;
-use bailiwick_compliance_db::Attestation;
+use bailiwick_compliance_db::{Attestation, Database, LoadError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(crate) const MANIFEST: &str = "bundle.yaml";
 pub(crate) const TEST_ENDPOINTS: &str = "tests/endpoints.yaml";
@@ -63,6 +64,8 @@ pub struct Bundle {
     pub rules: Vec<Rule>,
     /// What the organisation has in place.
     pub attestations: Vec<Attestation>,
+    /// What the organisation adds to the compliance database, or puts in the place of facts of it: (path, text).
+    pub compliance: Vec<(String, String)>,
     /// Waivers of rules.
     pub exceptions: Vec<Exception>,
     /// What the bundle promises to decide.
@@ -122,11 +125,39 @@ impl Bundle {
             digest: source.digest(),
             rules,
             attestations,
+            compliance: source
+                .yaml_in("compliance")
+                .map(|(file, text)| (file.to_owned(), text.to_owned()))
+                .collect(),
             exceptions,
             tests,
             test_endpoints,
             rbac,
             settings: manifest.settings,
+        })
+    }
+
+    /// The files of the compliance database as this bundle has it: those that ship, and its own.
+    #[must_use]
+    pub fn catalog(&self, shipped: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+        shipped.into_iter().chain(self.compliance.iter().cloned()).collect()
+    }
+
+    /// The compliance database as this bundle has it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files in `compliance/`, or with those that ship.
+    pub fn database(
+        &self,
+        shipped: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Database, Vec<Problem>> {
+        Database::load(self.catalog(shipped)).map_err(|LoadError(problems)| {
+            let problem = |one: bailiwick_compliance_db::Problem| {
+                let fix = "docs/reference/compliance-db.md tells what a file of facts holds";
+                let problem = Problem::error(one.file, one.what, fix);
+                one.line.map_or(problem.clone(), |line| problem.at(line, None))
+            };
+            problems.into_iter().map(problem).collect()
         })
     }
 

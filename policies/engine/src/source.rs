@@ -66,7 +66,7 @@ impl BundleSource {
                 Kind::Rbac => !matches!(*path, "rbac/model.conf" | "rbac/policy.csv"),
                 Kind::Yaml => {
                     *path != "bundle.yaml"
-                        && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "tests", _)))
+                        && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "compliance" | "tests", _)))
                 }
             })
             .map(|(path, _)| {
@@ -74,7 +74,7 @@ impl BundleSource {
                     path,
                     "a bundle keeps no such file, so it would be ignored",
                     "a bundle holds bundle.yaml, rbac/model.conf, rbac/policy.csv and *.yaml directly in rules/, \
-                     exceptions/, attestations/ and tests/",
+                     exceptions/, attestations/, compliance/ and tests/",
                 )
             })
             .collect()

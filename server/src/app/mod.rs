@@ -354,15 +354,17 @@ pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
         Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
         None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
     };
-    let bundle = Bundle::load(&source).map_err(|problems| StartError::Bundle {
-        folder,
+    let wrong = |problems: Vec<bailiwick_policy::Problem>| StartError::Bundle {
+        folder: folder.clone(),
         problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
-    })?;
-    let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
+    };
+    let bundle = Bundle::load(&source).map_err(wrong)?;
+    let database = bundle.database(Database::embedded_files()).map_err(wrong)?;
+    let catalog = bundle.catalog(Database::embedded_files());
     Ok(Sources {
         bundle: Arc::new(bundle),
         database: Arc::new(database),
-        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
+        archive: Arc::new(Archive::new(source.files, catalog)),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,
