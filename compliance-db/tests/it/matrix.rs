@@ -48,7 +48,7 @@ fn an_agreement_that_would_help_is_named() {
     assert_eq!(says(&us, Hipaa, &[aws_baa()], FeatureSet::EMPTY), "yes");
     assert_eq!(plainly(&us, TransferMechanism), "only if scc or dpf");
     assert_eq!(plainly(&bedrock(Some("eu"), "eu-central-1"), TransferMechanism), "yes (none)");
-    assert_eq!(plainly(&mistral_eu(), TransferMechanism), "yes (adequacy)");
+    assert_eq!(plainly(&mistral_eu(), TransferMechanism), "yes (adequacy, scc)");
     assert_eq!(plainly(&azure("standard", "swedencentral"), ZeroDataRetention), "only if zdr_amendment");
     // What no agreement mends is a plain no.
     let fable = EndpointProfile { model: "anthropic.claude-fable-5".into(), ..us };
