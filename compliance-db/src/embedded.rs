@@ -41,6 +41,7 @@ pub(crate) const FILES: &[(&str, &str)] = files![
     "regions.yaml",
     "scaleway.yaml",
     "stackit.yaml",
+    "t-systems.yaml",
     "together.yaml",
     "vertex-ai.yaml",
     "vllm.yaml",
