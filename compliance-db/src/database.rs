@@ -139,6 +139,12 @@ impl Database {
         &self.digest
     }
 
+    /// The digest that a database of these files has.
+    #[must_use]
+    pub fn digest_of(files: &BTreeMap<String, String>) -> String {
+        digest(files)
+    }
+
     /// Every fact, in the order of their names.
     pub fn facts(&self) -> impl Iterator<Item = &Fact> {
         self.facts.values()

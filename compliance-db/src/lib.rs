@@ -12,6 +12,7 @@ mod answer;
 mod attestation;
 mod attribute;
 mod check;
+mod compare;
 mod country;
 mod country_set;
 mod coverage;
@@ -34,6 +35,7 @@ mod value;
 
 pub use attestation::{Attestation, AttestationKind, AttestationKindSet};
 pub use attribute::{Attribute, Join, ValueKind};
+pub use compare::{AnswerChange, Changes, Listing, SubprocessorChange};
 pub use country::{Country, UnknownCountry};
 pub use country_set::CountrySet;
 pub use coverage::{AttributeCoverage, Coverage, Known, ServiceCoverage};

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod keys;
 pub mod organisation;
 pub mod providers;
+pub mod release;
 pub mod router;
 pub mod snapshot;
 pub mod store;

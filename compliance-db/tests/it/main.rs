@@ -10,6 +10,7 @@
 )]
 
 mod attestations;
+mod compare;
 mod data;
 mod docs;
 mod golden;
