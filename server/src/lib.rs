@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod identity;
 pub mod keys;
 pub mod organisation;
+pub mod plan;
 pub mod providers;
 pub mod release;
 pub mod router;

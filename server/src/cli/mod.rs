@@ -16,6 +16,7 @@ mod migrate;
 mod output;
 mod pii;
 mod place;
+mod plan;
 mod policy;
 mod remote;
 mod serve;
@@ -162,8 +163,8 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> Result<(), Failed> {
     match command {
-        Command::Policy(command) => policy::run(command, output),
         Command::Compliance(command) => compliance::run(&command, output),
+        Command::Policy(command) => asynchronous(policy::run(command, output)),
         Command::Pii(command) => pii::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
         Command::Demo(args) => asynchronous(demo::run(args, output)),

@@ -23,6 +23,8 @@ pub(super) enum PolicyCommand {
         /// The bundle's folder
         dir: PathBuf,
     },
+    /// Decide recorded requests again with a bundle, and tell what it would have changed
+    Plan(super::plan::PlanArgs),
     /// Write the JSON Schemas of a bundle's files, for editors
     Schemas {
         /// The folder to write them to
@@ -30,8 +32,9 @@ pub(super) enum PolicyCommand {
     },
 }
 
-pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
+pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
+        PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Check { dir } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();

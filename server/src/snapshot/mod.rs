@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bailiwick_policy::Compiled;
 
-pub use archive::Archive;
+pub use archive::{Archive, MadeFrom};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
 pub use declared::Declared;

@@ -21,6 +21,7 @@ pub(crate) mod notices;
 pub mod people;
 mod postgres;
 pub(crate) mod records;
+pub mod replay;
 pub(crate) mod replicas;
 mod retry;
 pub mod revision;
