@@ -20,7 +20,7 @@ use crate::release::{Release, public_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ComplianceCommand {
-    /// Name what is doubtful: claims about nobody, impossible places, old evidence, unmarked contradictions
+    /// Name what is doubtful: facts that dangle, cannot be, are old or contradict
     Lint {
         #[command(flatten)]
         which: Which,
