@@ -47,6 +47,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
+        .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))

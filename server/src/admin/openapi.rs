@@ -38,6 +38,11 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("post", "/api/v1/apply", "Declare scopes, endpoints, model groups, budgets and keys"),
     ("get", "/api/v1/endpoints", "Endpoints and their health"),
     ("get", "/api/v1/endpoints/explain", "Every attribute of an endpoint, with facts and evidence"),
+    (
+        "get",
+        "/api/v1/endpoints/matrix",
+        "Each endpoint against each regulation: yes, no, only if something is attested or stated, or unknown",
+    ),
     ("get", "/api/v1/budgets", "Where budgets stand"),
     ("get", "/api/v1/limits", "Where limits of requests, tokens, spend and concurrency stand"),
     ("post", "/api/v1/budgets/{id}/top-ups", "Raise a budget's limit for a time; in force when this answers"),

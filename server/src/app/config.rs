@@ -40,6 +40,8 @@ pub struct Config {
     pub database_url: Option<DatabaseUrl>,
     /// The folder of the policy bundle; the starter bundle where absent.
     pub bundle: Option<PathBuf>,
+    /// A signed release of the compliance database; the one in the binary where absent.
+    pub compliance: Option<ComplianceConfig>,
     /// How people reach the server: `https://bailiwick.example`. As `listen` says where absent.
     pub public_url: Option<String>,
     /// This server's name among those that write to the log.
@@ -101,6 +103,16 @@ pub enum MetricsAccess {
     Token,
     /// Everybody.
     Open,
+}
+
+/// A release of the compliance database in place of the one in the binary.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComplianceConfig {
+    /// The release, one signed file.
+    pub release: PathBuf,
+    /// A file with the public key that has to have signed it.
+    pub public_key: PathBuf,
 }
 
 /// The server's certificate.
@@ -210,6 +222,9 @@ impl Config {
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
         paths.extend(config.upstream.ca_bundle.as_mut());
+        if let Some(compliance) = &mut config.compliance {
+            paths.extend([&mut compliance.release, &mut compliance.public_key]);
+        }
         if let Some(tls) = &mut config.tls {
             paths.extend([&mut tls.certificate, &mut tls.key]);
         }
@@ -262,6 +277,7 @@ impl Config {
             data_dir,
             database_url: None,
             bundle: None,
+            compliance: None,
             public_url: None,
             replica: replica(),
             tls: None,

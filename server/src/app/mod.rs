@@ -2,6 +2,7 @@
 
 mod acts;
 mod bus;
+mod compliance;
 mod config;
 mod follow;
 mod housekeeping;
@@ -15,13 +16,13 @@ mod router;
 mod secrets;
 mod thresholds;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
@@ -31,7 +32,10 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
+pub use config::{
+    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig,
+    UpstreamConfig,
+};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
@@ -152,7 +156,8 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(config.bundle.as_deref())?;
+        let mut sources =
+            sources(config.bundle.as_deref(), compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         // A demo's simulators have their credential there.
         sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
@@ -218,6 +223,7 @@ impl App {
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
+        compliance::report(config.compliance.as_ref(), &sources, snapshot.policy.endpoints(), clock.now_ms());
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             freshness: Freshness::new(bound),
@@ -366,24 +372,27 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where no folder is given) and the compliance database.
+/// Loads the bundle (the starter bundle where no folder is given), and the compliance database of the files `shipped` with
+/// what the bundle adds to them.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
+pub fn sources(bundle: Option<&Path>, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
     let (folder, source) = match bundle {
         Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
         None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
     };
-    let bundle = Bundle::load(&source).map_err(|problems| StartError::Bundle {
-        folder,
+    let wrong = |problems: Vec<bailiwick_policy::Problem>| StartError::Bundle {
+        folder: folder.clone(),
         problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
-    })?;
-    let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
+    };
+    let bundle = Bundle::load(&source).map_err(wrong)?;
+    let database = bundle.database(shipped.clone()).map_err(wrong)?;
+    let catalog = bundle.catalog(shipped);
     Ok(Sources {
         bundle: Arc::new(bundle),
         database: Arc::new(database),
-        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
+        archive: Arc::new(Archive::new(source.files, catalog)),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,

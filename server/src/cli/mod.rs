@@ -5,6 +5,7 @@
 mod audit;
 mod backup;
 mod budgets;
+mod compliance;
 mod declare;
 mod demo;
 mod endpoints;
@@ -57,6 +58,9 @@ enum Command {
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// What is known of providers: doubts and coverage
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
     /// Endpoints, and what is known of them on which evidence
     #[command(subcommand)]
     Endpoints(endpoints::EndpointsCommand),
@@ -166,6 +170,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> Result<(), Failed> {
     match command {
+        Command::Compliance(command) => compliance::run(&command, output),
         Command::Policy(command) => asynchronous(policy::run(command, output)),
         Command::Pii(command) => pii::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
