@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) missing: Vec<Missing>,
     pub(crate) unverified: Vec<Missing>,
     pub(crate) unstated: Vec<Missing>,
+    /// Kinds of agreement that would take away a fact that contributes.
+    pub(crate) liftable: AttestationKindSet,
 }
 
 impl Answer {
@@ -33,11 +35,13 @@ impl Answer {
             missing: Vec::new(),
             unverified: Vec::new(),
             unstated: Vec::new(),
+            liftable: AttestationKindSet::EMPTY,
         }
     }
 
     pub(crate) fn join(&mut self, fact: &Fact, value: Value) {
         self.facts.push(fact.id.clone());
+        self.liftable = self.liftable.union(fact.when.without_attestations);
         let joined = match self.value {
             Some(so_far) => self.attribute.join(so_far, value),
             None => self.attribute.join(value, value),
@@ -115,6 +119,14 @@ impl Answer {
                     operator: endpoint.operator.clone(),
                 });
             }
+        }
+        if known {
+            // One more fact makes a known value no better: only an agreement that lifts a default does.
+            let liftable = self.liftable;
+            self.missing.retain(|missing| match missing {
+                Missing::Attestation { attestation, .. } => liftable.contains(*attestation),
+                _ => true,
+            });
         }
         self.missing.sort();
         self.missing.dedup();

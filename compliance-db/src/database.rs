@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Attribute, Country, Fact, FactId, ModelInfo, Pattern, Subprocessor, check, embedded,
-    files::{FactFile, Head, ModelFile, RegionFile},
+    Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, Subprocessor, check, embedded,
+    files::{FactFile, Head, ModelFile, Names, OwnFile, RegionFile},
 };
 
 /// Every fact, with what they refer to.
@@ -15,11 +15,14 @@ use crate::{
 pub struct Database {
     version: String,
     digest: String,
-    facts: BTreeMap<FactId, Fact>,
-    by_attribute: BTreeMap<Attribute, Vec<FactId>>,
-    regions: BTreeMap<(String, String), Country>,
-    models: Vec<ModelInfo>,
+    pub(crate) facts: BTreeMap<FactId, Fact>,
+    pub(crate) by_attribute: BTreeMap<Attribute, Vec<FactId>>,
+    pub(crate) regions: BTreeMap<(String, String), Country>,
+    pub(crate) region_evidence: BTreeMap<String, Vec<Evidence>>,
+    pub(crate) names: BTreeMap<String, Names>,
+    pub(crate) models: Vec<ModelInfo>,
     subprocessors: BTreeMap<String, Vec<Subprocessor>>,
+    pub(crate) replaced: BTreeMap<FactId, Fact>,
 }
 
 /// Something wrong with one file.
@@ -48,6 +51,9 @@ impl std::fmt::Display for Problem {
 }
 
 impl Database {
+    /// Where the files of an organisation's own are, in a bundle and among the files of a database.
+    pub const OWN: &str = "compliance/";
+
     /// The database that this crate ships.
     ///
     /// # Errors
@@ -62,7 +68,8 @@ impl Database {
     }
 
     /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, `model-developers.yaml` (facts
-    /// about the makers of models), and a file of facts a service.
+    /// about the makers of models), and a file of facts a service. Files below [`OWN`](Self::OWN) are an organisation's
+    /// own: they add to the others, and may replace a fact of theirs, with a reason.
     ///
     /// # Errors
     /// Everything that is wrong with the files, not only the first thing.
@@ -75,10 +82,13 @@ impl Database {
             facts: BTreeMap::new(),
             by_attribute: BTreeMap::new(),
             regions: BTreeMap::new(),
+            region_evidence: BTreeMap::new(),
+            names: BTreeMap::new(),
             models: Vec::new(),
             subprocessors: BTreeMap::new(),
+            replaced: BTreeMap::new(),
         };
-        for (path, text) in &files {
+        for (path, text) in files.iter().filter(|(path, _)| !path.starts_with(Self::OWN)) {
             match path.as_str() {
                 "database.yaml" => {
                     if let Some(head) = read::<Head>(path, text, &mut problems) {
@@ -110,6 +120,9 @@ impl Database {
                 what: "no version: add the file with `version: \"<year>.<month>.<day>\"`".into(),
             });
         }
+        for (path, text) in files.iter().filter(|(path, _)| path.starts_with(Self::OWN)) {
+            database.add_own(path, text, &mut problems);
+        }
         check::references(&database, &mut problems);
         if problems.is_empty() { Ok(database) } else { Err(LoadError(problems)) }
     }
@@ -124,6 +137,12 @@ impl Database {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The digest that a database of these files has.
+    #[must_use]
+    pub fn digest_of(files: &BTreeMap<String, String>) -> String {
+        digest(files)
     }
 
     /// Every fact, in the order of their names.
@@ -141,6 +160,17 @@ impl Database {
     #[must_use]
     pub fn region(&self, operator: &str, region: &str) -> Option<Country> {
         self.regions.get(&(operator.to_owned(), region.to_owned())).copied()
+    }
+
+    /// Every region, as (operator, region, country).
+    pub fn regions(&self) -> impl Iterator<Item = (&str, &str, Country)> {
+        self.regions
+            .iter()
+            .map(|((operator, region), country)| (operator.as_str(), region.as_str(), *country))
+    }
+
+    pub(crate) fn region_evidence(&self) -> impl Iterator<Item = (&str, &Vec<Evidence>)> {
+        self.region_evidence.iter().map(|(operator, evidence)| (operator.as_str(), evidence))
     }
 
     pub(crate) fn has_region(&self, operator: &Pattern, region: &Pattern) -> bool {
@@ -177,6 +207,18 @@ impl Database {
         ]
     }
 
+    /// A fact that another one has replaced. Nothing asks it any more; it is kept to be shown.
+    #[must_use]
+    pub fn replaced(&self, id: &FactId) -> Option<&Fact> {
+        self.replaced.get(id)
+    }
+
+    /// The JSON Schema (draft 2020-12) of a file of an organisation's own facts.
+    #[must_use]
+    pub fn own_schema() -> serde_json::Value {
+        schemars::schema_for!(OwnFile).to_value()
+    }
+
     pub(crate) fn facts_about(&self, attribute: Attribute) -> impl Iterator<Item = &Fact> {
         self.by_attribute.get(&attribute).into_iter().flatten().filter_map(|id| self.facts.get(id))
     }
@@ -187,31 +229,44 @@ impl Database {
             for (region, country) in operator.regions {
                 self.regions.insert((operator.operator.clone(), region), country);
             }
+            self.region_evidence.insert(operator.operator, operator.evidence);
         }
     }
 
     fn add_facts(&mut self, path: &str, file: FactFile, problems: &mut Vec<Problem>) {
         check::subprocessors(path, &file.subprocessors, problems);
+        if let Some(names) = file.names {
+            check::names(path, &names, problems);
+            self.names.insert(check::stem(path).to_owned(), names);
+        }
         if !file.subprocessors.is_empty() {
             self.subprocessors.insert(check::stem(path).to_owned(), file.subprocessors);
         }
         for fact in file.facts {
             check::fact(path, &fact, problems);
-            let ids = self.by_attribute.entry(fact.attribute).or_default();
-            let at = ids.partition_point(|id| *id < fact.id);
-            ids.insert(at, fact.id.clone());
-            if let Some(other) = self.facts.insert(fact.id.clone(), fact) {
-                problems.push(Problem {
-                    file: path.to_owned(),
-                    line: None,
-                    what: format!("two facts are named {}: names must be unique", other.id),
-                });
-            }
+            self.add_fact(path, fact, problems);
+        }
+    }
+
+    pub(crate) fn add_fact(&mut self, path: &str, fact: Fact, problems: &mut Vec<Problem>) {
+        let ids = self.by_attribute.entry(fact.attribute).or_default();
+        let at = ids.partition_point(|id| *id < fact.id);
+        ids.insert(at, fact.id.clone());
+        if let Some(other) = self.facts.insert(fact.id.clone(), fact) {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: None,
+                what: format!("two facts are named {}: names must be unique", other.id),
+            });
         }
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<T> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    path: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     serde_norway::from_str(text)
         .map_err(|error| {
             problems.push(Problem {

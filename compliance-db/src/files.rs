@@ -47,8 +47,37 @@ pub(crate) struct FactFile {
     /// What the service is, for readers.
     #[expect(dead_code, reason = "read by people, and required so that every file says what it is about")]
     pub(crate) about: String,
+    /// The names that endpoints of this service have for its options.
+    #[serde(default)]
+    pub(crate) names: Option<Names>,
     pub(crate) facts: Vec<Fact>,
     /// Whom the operator of the service has do part of the work, where it publishes a list.
     #[serde(default)]
     pub(crate) subprocessors: Vec<Subprocessor>,
+}
+
+/// A file of an organisation's own facts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnFile {
+    /// What the facts are about and where they come from, for readers.
+    #[expect(dead_code, reason = "read by people, and required so that every file says what it is about")]
+    pub(crate) about: String,
+    pub(crate) facts: Vec<Fact>,
+}
+
+/// The options of a service, each with what it stands for. A scope that names another is dangling. A field that is
+/// absent has no options.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Names {
+    /// Deployment types or hosts.
+    #[serde(default)]
+    pub(crate) hosting_option: BTreeMap<String, String>,
+    /// Prefixes of inference profiles.
+    #[serde(default)]
+    pub(crate) profile: BTreeMap<String, String>,
+    /// Tiers of contract or service.
+    #[serde(default)]
+    pub(crate) tier: BTreeMap<String, String>,
 }

@@ -11,9 +11,10 @@ use crate::rbac::{self, Rbac};
 use crate::rule::Rule;
 use crate::source::BundleSource;
 use crate::validate;
-use bailiwick_compliance_db::Attestation;
+use bailiwick_compliance_db::{Attestation, Database, LoadError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(crate) const MANIFEST: &str = "bundle.yaml";
 
@@ -69,6 +70,8 @@ pub struct Bundle {
     pub attestations: Vec<Attestation>,
     /// The file and line of each attestation.
     pub(crate) attestation_lines: Vec<(String, usize)>,
+    /// What the organisation adds to the compliance database, or puts in the place of facts of it: (path, text).
+    pub compliance: Vec<(String, String)>,
     /// Waivers of rules.
     pub exceptions: Vec<Exception>,
     /// What the bundle promises to decide.
@@ -131,6 +134,10 @@ impl Bundle {
             rules,
             attestations,
             attestation_lines,
+            compliance: source
+                .yaml_in("compliance")
+                .map(|(file, text)| (file.to_owned(), text.to_owned()))
+                .collect(),
             exceptions,
             tests: tests.tests,
             test_endpoints: tests.endpoints,
@@ -138,6 +145,30 @@ impl Bundle {
             settings: manifest.settings,
             packs,
             idle_packs: pack::idle(source, &manifest.include),
+        })
+    }
+
+    /// The files of the compliance database as this bundle has it: those that ship, and its own.
+    #[must_use]
+    pub fn catalog(&self, shipped: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+        shipped.into_iter().chain(self.compliance.iter().cloned()).collect()
+    }
+
+    /// The compliance database as this bundle has it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files in `compliance/`, or with those that ship.
+    pub fn database(
+        &self,
+        shipped: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Database, Vec<Problem>> {
+        Database::load(self.catalog(shipped)).map_err(|LoadError(problems)| {
+            let problem = |one: bailiwick_compliance_db::Problem| {
+                let fix = "docs/reference/compliance-db.md tells what a file of facts holds";
+                let problem = Problem::error(one.file, one.what, fix);
+                one.line.map_or(problem.clone(), |line| problem.at(line, None))
+            };
+            problems.into_iter().map(problem).collect()
         })
     }
 

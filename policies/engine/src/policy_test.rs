@@ -1,7 +1,7 @@
 //! Tests that a bundle carries: facts of a request, an instant, and what must be decided.
 
 use crate::compiled::Compiled;
-use crate::decision::{Decision, DenyCode, Outcome};
+use crate::decision::{Decision, DenyCode, Outcome, RuleIndex};
 use crate::exception::instant;
 use crate::facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 use crate::require::regions;
@@ -129,6 +129,14 @@ impl PolicyTest {
         let allowed = decided.is_allowed();
         let mut eligible: Vec<String> = policy.names(&decided.eligible).map(str::to_owned).collect();
         eligible.sort_unstable();
+        let some = |rules: Vec<RuleIndex>| {
+            let rules: Vec<String> = rules
+                .into_iter()
+                .filter_map(|index| policy.rule(index))
+                .map(|rule| rule.id.clone())
+                .collect();
+            (!rules.is_empty()).then_some(rules)
+        };
         let hows = |plan: &RedactionPlan| -> BTreeMap<EntityType, How> {
             plan.iter().map(|(entity, redaction)| (entity, redaction.how)).collect()
         };
@@ -165,12 +173,12 @@ impl PolicyTest {
                     })
                     .collect(),
                 denied_by: (!explanation.denied_by.is_empty()).then_some(explanation.denied_by),
-                shadow: None,
-                waived: None,
-                obligations: None,
-                limit_output_tokens: None,
                 redactions: allowed.then(|| hows(&decided.request_redactions)),
                 response_redactions: allowed.then(|| hows(&decided.response_redactions)),
+                shadow: some(decided.shadow.iter().map(|shadow| shadow.rule).collect()),
+                waived: some(decided.waived.iter().map(|waiver| waiver.rule).collect()),
+                obligations: allowed.then(|| RuleObligations::of(&decided.obligations)),
+                limit_output_tokens: decided.obligations.max_output_tokens,
             },
             file: String::new(),
             line: 0,

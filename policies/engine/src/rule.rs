@@ -4,6 +4,7 @@
 //! [`Exception`](crate::Exception) from one rule.
 
 use crate::condition::When;
+use crate::decision::Obligations;
 use crate::require::Require;
 use bailiwick_pii::{EntitySet, How};
 use schemars::JsonSchema;
@@ -91,6 +92,17 @@ pub struct RuleObligations {
 }
 
 impl RuleObligations {
+    /// The obligations of a decision as a rule writes them.
+    #[must_use]
+    pub fn of(held: &Obligations) -> Self {
+        let forbidden = |denied: bool| denied.then_some(Forbid::Deny);
+        Self {
+            cache: forbidden(held.cache_denied),
+            log_content: forbidden(held.log_content_denied),
+            retain_days: held.retain_days,
+        }
+    }
+
     /// Whether it obliges to nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::facts::RequestFacts;
 use crate::policy_test::{ExpectedOutcome, PolicyTest};
 use crate::problem::Problem;
-use crate::rule::{Forbid, RuleObligations};
+use crate::rule::RuleObligations;
 use bailiwick_compliance_db::Database;
 use bailiwick_pii::{EntityType, How, RedactionPlan};
 use serde::Serialize;
@@ -171,12 +171,7 @@ fn compare(compiled: &Compiled, test: &PolicyTest, facts: &RequestFacts, decisio
     }
     let held = &decision.obligations;
     if let Some(expected) = &expect.obligations {
-        let forbidden = |denied: bool| denied.then_some(Forbid::Deny);
-        let got = RuleObligations {
-            cache: forbidden(held.cache_denied),
-            log_content: forbidden(held.log_content_denied),
-            retain_days: held.retain_days,
-        };
+        let got = RuleObligations::of(held);
         if *expected != got {
             failures.push(format!("expected the obligations {}, got {}", obliged(expected), obliged(&got)));
         }

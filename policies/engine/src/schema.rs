@@ -10,7 +10,7 @@ use bailiwick_compliance_db::Attestation;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// The JSON Schemas (draft 2020-12) of a bundle's files, each under the name `<name>.schema.json`:
-/// `bundle`, `pack`, `rule`, `exception`, `attestation`, `test` and `test-endpoints`.
+/// `bundle`, `pack`, `rule`, `exception`, `attestation`, `compliance`, `test` and `test-endpoints`.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
     vec![
@@ -19,6 +19,7 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
         ("rule", schema::<Rule>()),
         ("exception", schema::<Exception>()),
         ("attestation", schema::<Attestation>()),
+        ("compliance", bailiwick_compliance_db::Database::own_schema()),
         ("test", schema::<PolicyTest>()),
         ("test-endpoints", schema::<Vec<Endpoint>>()),
     ]

@@ -72,7 +72,7 @@ impl BundleSource {
                     }
                     None => {
                         *path != "bundle.yaml"
-                            && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "tests", _)))
+                            && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "compliance" | "tests", _)))
                     }
                 },
             })
@@ -81,7 +81,7 @@ impl BundleSource {
                     path,
                     "a bundle keeps no such file, so it would be ignored",
                     "a bundle holds bundle.yaml, rbac/model.conf, rbac/policy.csv, *.yaml directly in rules/, \
-                     exceptions/, attestations/ and tests/, and in packs/<name>/ pack.yaml and *.yaml directly in \
+                     exceptions/, attestations/, compliance/ and tests/, and in packs/<name>/ pack.yaml and *.yaml directly in \
                      rules/ and tests/",
                 )
             })

@@ -13,6 +13,7 @@ mod openapi;
 mod organisation;
 mod plans;
 mod problem;
+mod replicas;
 
 use std::sync::Arc;
 
@@ -41,9 +42,12 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
+        .route("/api/v1/replicas", get(replicas::list))
+        .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
+        .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))

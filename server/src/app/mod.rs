@@ -2,6 +2,7 @@
 
 mod acts;
 mod bus;
+mod compliance;
 mod config;
 mod follow;
 mod housekeeping;
@@ -15,13 +16,13 @@ mod router;
 mod secrets;
 mod thresholds;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
 use bailiwick_policy::{Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
@@ -31,14 +32,17 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
+pub use config::{
+    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig,
+    UpstreamConfig,
+};
 pub use listen::{Listening, serve_on};
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
-use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
+use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
@@ -152,7 +156,8 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(config.bundle.as_deref())?;
+        let mut sources =
+            sources(config.bundle.as_deref(), compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         // A demo's simulators have their credential there.
         sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
@@ -172,6 +177,15 @@ impl App {
         store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
+        if shared {
+            predecessor::hand_in(&store, &config.data_dir, &log, before).await?;
+        }
+        let bound = Duration::from_secs(config.limits.staleness_seconds.get());
+        let spool = (shared && config.limits.spool_bytes > 0).then(|| SpoolConfig {
+            path: predecessor::spool_in(&config.data_dir),
+            bytes: config.limits.spool_bytes,
+            bound,
+        });
         let audit = Audit::open(
             store.clone(),
             AuditConfig {
@@ -179,13 +193,16 @@ impl App {
                 replica: config.replica.clone(),
                 key: secrets.log,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                held: config.checkpoints.clone(),
                 duty: shared.then(|| on_duty.clone()),
+                spool,
             },
             clock.clone(),
         )
         .await?;
         if shared {
             place.write(audit.replica().number)?;
+            audit.begin_spool().await?;
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
@@ -206,9 +223,10 @@ impl App {
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
+        compliance::report(config.compliance.as_ref(), &sources, snapshot.policy.endpoints(), clock.now_ms());
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
-            freshness: Freshness::new(Duration::from_secs(config.limits.staleness_seconds.get())),
+            freshness: Freshness::new(bound),
             audit,
             budgets,
             client: client(&config.upstream)?,
@@ -287,8 +305,11 @@ impl App {
 
     /// Lets go of the data directory, so that a new replica can begin in it while this one, which was stopped, still
     /// refuses what comes. Nothing that it has under way can be recorded any more.
-    pub fn retire(&self) {
+    pub async fn retire(&self) {
         self.gateway.stopping.cancel();
+        if tokio::time::timeout(LET_GO, self.gateway.audit.abandon()).await.is_err() {
+            tracing::warn!("the audit log does not let go of its spool");
+        }
         drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 
@@ -296,7 +317,7 @@ impl App {
     /// replica that was stopped only closes the database.
     pub async fn close(&self, grace: Duration) {
         if self.fenced.is_cancelled() {
-            self.retire();
+            self.retire().await;
             // Who waits for the log learns that there is no answer.
             if tokio::time::timeout(LET_GO, self.gateway.audit.close()).await.is_err() {
                 tracing::warn!("the audit log does not end");
@@ -325,14 +346,20 @@ impl App {
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        match tokio::time::timeout(BUILD, gateway.audit.close()).await {
-            Ok(Ok(())) => {}
+        let closed = match tokio::time::timeout(BUILD, gateway.audit.close()).await {
+            Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+                false
             }
-            Err(_) => tracing::error!("the audit log could not be closed: the database is silent"),
-        }
-        if self.store.is_shared()
+            Err(_) => {
+                tracing::error!("the audit log could not be closed: the database is silent");
+                false
+            }
+        };
+        // Who takes its leave has nothing left to hand in.
+        if closed
+            && self.store.is_shared()
             && let Ok(Err(error)) = tokio::time::timeout(LET_GO, self.leave()).await
         {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
@@ -345,24 +372,27 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where no folder is given) and the compliance database.
+/// Loads the bundle (the starter bundle where no folder is given), and the compliance database of the files `shipped` with
+/// what the bundle adds to them.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
+pub fn sources(bundle: Option<&Path>, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
     let (folder, source) = match bundle {
         Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
         None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
     };
-    let bundle = Bundle::load(&source).map_err(|problems| StartError::Bundle {
-        folder,
+    let wrong = |problems: Vec<bailiwick_policy::Problem>| StartError::Bundle {
+        folder: folder.clone(),
         problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
-    })?;
-    let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
+    };
+    let bundle = Bundle::load(&source).map_err(wrong)?;
+    let database = bundle.database(shipped.clone()).map_err(wrong)?;
+    let catalog = bundle.catalog(shipped);
     Ok(Sources {
         bundle: Arc::new(bundle),
         database: Arc::new(database),
-        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
+        archive: Arc::new(Archive::new(source.files, catalog)),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,

@@ -104,14 +104,14 @@ fn scopes(file: &Path) -> Result<BTreeSet<String>, Failed> {
 /// Loads a bundle, or prints what is wrong with it.
 pub(super) fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
     let source = read_bundle(dir)?;
-    let database = Database::embedded().map_err(|error| Failed::Said(error.to_string()))?;
-    match Bundle::load(&source) {
-        Ok(bundle) => Ok((Arc::new(bundle), Arc::new(database))),
-        Err(problems) => {
-            report(&problems, output, String::new)?;
-            Err(Failed::Told)
-        }
-    }
+    let loaded = Bundle::load(&source).and_then(|bundle| {
+        let database = bundle.database(Database::embedded_files())?;
+        Ok((Arc::new(bundle), Arc::new(database)))
+    });
+    loaded.or_else(|problems| {
+        report(&problems, output, String::new)?;
+        Err(Failed::Told)
+    })
 }
 
 /// Prints problems; an error among them fails the command.

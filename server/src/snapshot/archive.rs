@@ -78,18 +78,21 @@ impl Archive {
             Some(digest) => recall(store, "kill_switches", digest).await?,
             None => Some(Vec::new()),
         };
-        let (Some(files), Some(facts), Some(endpoints), Some(kill_switches)) =
+        let (Some(files), Some(mut shipped), Some(endpoints), Some(kill_switches)) =
             (files, facts, endpoints, kill_switches)
         else {
             return Ok(None);
         };
-        let (Ok(bundle), Ok(database)) = (Bundle::load(&BundleSource { files }), Database::load(facts))
+        let (Ok(bundle), Ok(database)) =
+            (Bundle::load(&BundleSource { files }), Database::load(shipped.clone()))
         else {
             return Ok(None);
         };
+        shipped.retain(|path, _| !path.starts_with(Database::OWN));
         Ok(Some(MadeFrom {
             bundle: Arc::new(bundle),
             database: Arc::new(database),
+            shipped,
             endpoints,
             kill_switches,
         }))
@@ -101,8 +104,10 @@ impl Archive {
 pub struct MadeFrom {
     /// The bundle.
     pub bundle: Arc<Bundle>,
-    /// The compliance database.
+    /// The compliance database, with what the bundle adds to it.
     pub database: Arc<Database>,
+    /// The database's files without what the bundle adds.
+    pub shipped: BTreeMap<String, String>,
     /// The catalog of endpoints, in its order.
     pub endpoints: Vec<Endpoint>,
     /// The kill switches that were in force.
@@ -113,8 +118,12 @@ impl MadeFrom {
     /// Compiles it for `at_ms` with `bundle`, its own or another. `None` where they do not go together.
     #[must_use]
     pub fn compile(&self, bundle: &Arc<Bundle>, at_ms: i64) -> Option<Compiled> {
-        let (bundle, database) = (Arc::clone(bundle), Arc::clone(&self.database));
-        let policy = Compiled::new(bundle, database, self.endpoints.clone(), at_ms).ok()?;
+        let database = if bundle.compliance == self.bundle.compliance {
+            Arc::clone(&self.database)
+        } else {
+            Arc::new(bundle.database(self.shipped.clone()).ok()?)
+        };
+        let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
 }

@@ -64,12 +64,20 @@ pub async fn build_whole(
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<(i64, Snapshot), BuildError> {
+    of_one_state(store, || build(store, sources, budgets, previous, now_ms)).await
+}
+
+/// What `read` makes of one state of the configuration, with its revision.
+async fn of_one_state<T, F>(store: &Store, read: impl Fn() -> F) -> Result<(i64, T), BuildError>
+where
+    F: Future<Output = Result<T, BuildError>>,
+{
     let mut revision = store::revision::current(store).await?;
     for _ in 0..AGAIN {
-        let snapshot = build(store, sources, budgets, previous, now_ms).await?;
+        let made = read().await?;
         let after = store::revision::current(store).await?;
         if after == revision {
-            return Ok((revision, snapshot));
+            return Ok((revision, made));
         }
         revision = after;
     }
@@ -302,4 +310,42 @@ fn key(
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changed_while_it_was_read_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let read = AtomicUsize::new(0);
+        // The first `changes` times somebody declares something after half of it was read.
+        let reading = |changes: usize| {
+            let (store, read) = (&store, &read);
+            read.store(0, Ordering::Relaxed);
+            of_one_state(store, move || async move {
+                let scopes = store::scopes::list(store).await?.len();
+                let at = read.fetch_add(1, Ordering::Relaxed);
+                if at < changes {
+                    let path = if scopes == 0 { String::from("/") } else { format!("/s{scopes}") };
+                    store::scopes::put(store, &path, serde_json::json!({}), 1).await?;
+                }
+                Ok(scopes)
+            })
+        };
+        for changes in [0, 1, 3] {
+            let before = store::scopes::list(&store).await.unwrap().len();
+            let (revision, scopes) = reading(changes).await.unwrap();
+            assert_eq!(scopes, before + changes, "nothing of a state that is over");
+            assert_eq!(revision, store::revision::current(&store).await.unwrap());
+            assert_eq!(read.load(Ordering::Relaxed), changes + 1);
+        }
+        let refused = reading(usize::MAX).await.unwrap_err().to_string();
+        assert!(refused.contains("faster than it can be read"), "{refused}");
+        assert_eq!(read.load(Ordering::Relaxed), AGAIN);
+    }
 }

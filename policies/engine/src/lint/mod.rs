@@ -32,7 +32,23 @@ pub fn lint(bundle: &Bundle, database: &Database, now: DateTime<Utc>) -> Vec<Pro
     ends::look(bundle, now, &mut problems);
     packs::look(bundle, &mut problems);
     grants(bundle, &mut problems);
+    own_facts(bundle, database, now, &mut problems);
     problems
+}
+
+/// What is doubtful about the organisation's own facts.
+fn own_facts(bundle: &Bundle, database: &Database, now: DateTime<Utc>, problems: &mut Vec<Problem>) {
+    if bundle.compliance.is_empty() {
+        return;
+    }
+    let doubts = database.lint(now.date_naive(), bundle.settings.max_evidence_age_days);
+    for doubtful in doubts.into_iter().filter(|doubtful| doubtful.of.starts_with("own/")) {
+        problems.push(Problem::warning(
+            Database::OWN,
+            format!("{}: {}", doubtful.of, doubtful.what),
+            "mend the fact, or take it out",
+        ));
+    }
 }
 
 /// What a bundle says about scopes that an organisation does not have: nothing of it ever applies. `scopes` are all that

@@ -238,6 +238,7 @@ impl Pack {
             rules,
             attestations: tests.attestations.into_iter().map(|(_, attestation)| attestation).collect(),
             attestation_lines: Vec::new(),
+            compliance: Vec::new(),
             exceptions: Vec::new(),
             tests: tests.tests,
             test_endpoints: tests.endpoints,
