@@ -48,11 +48,17 @@ fn set_bit(bits: &mut IndexBits, index: usize) {
     }
 }
 
+#[inline]
 fn union_bits(all: &mut IndexBits, more: &IndexBits) {
+    let more = more.as_slice();
+    // Most rules ask for few things.
+    if more.is_empty() {
+        return;
+    }
     if all.len() < more.len() {
         all.resize(more.len(), 0);
     }
-    for (all, more) in all.iter_mut().zip(more) {
+    for (all, more) in all.as_mut_slice().iter_mut().zip(more) {
         *all |= more;
     }
 }
