@@ -124,7 +124,8 @@ impl Compiled {
     }
 
     fn reference(&self, id: &FactId) -> Option<FactReference> {
-        let evidence = self.database.fact(id)?.evidence.iter().max_by_key(|e| e.observed_to)?;
+        // Of several that were seen last on the same day, the first: that is the page that says it.
+        let evidence = self.database.fact(id)?.evidence.iter().rev().max_by_key(|e| e.observed_to)?;
         Some(FactReference {
             id: id.to_string(),
             url: evidence.url.clone(),
