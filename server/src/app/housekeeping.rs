@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::App;
 use crate::store;
@@ -49,6 +49,8 @@ fn notes(app: &Arc<App>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut flush = tokio::time::interval(FLUSH);
+        // When it was last looked which attestations end.
+        let mut looked: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -58,6 +60,10 @@ fn notes(app: &Arc<App>) {
                     if app.is_on_duty() {
                         app.note_thresholds().await;
                         app.ask_about_kill_switches().await;
+                        if looked.is_none_or(|at| at.elapsed() >= FLUSH) {
+                            app.note_attestations().await;
+                            looked = Some(Instant::now());
+                        }
                     }
                 }
                 _ = flush.tick() => {

@@ -1,6 +1,7 @@
 //! The server as a whole: opened, kept up to date, closed.
 
 mod acts;
+mod attestations;
 mod bus;
 mod compliance;
 mod config;

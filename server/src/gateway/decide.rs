@@ -99,6 +99,16 @@ pub fn operation(operation: Operation) -> bailiwick_policy::Operation {
 }
 
 impl Decided {
+    /// Counts what rules in shadow mode would have changed.
+    pub(super) fn tell_shadow(&self) {
+        let policy = &self.classified.read.auth.snapshot.policy;
+        for shadow in &self.decision.shadow {
+            if let Some(rule) = policy.rule(shadow.rule) {
+                super::metrics::shadow(&rule.id, shadow.would_deny);
+            }
+        }
+    }
+
     /// Why the request goes nowhere, if it does not.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {

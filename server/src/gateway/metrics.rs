@@ -26,6 +26,10 @@ pub fn describe() {
     describe_counter!("bailiwick_attempts_total", "Attempts by endpoint and result");
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
     describe_counter!(
+        "bailiwick_shadow_total",
+        "Requests that a rule in shadow mode would have changed, by rule and effect"
+    );
+    describe_counter!(
         STATEMENTS,
         "Statements about budgets: leases asked for, and looks for who is short. Next to none in steady state"
     );
@@ -60,6 +64,12 @@ pub fn served(timeline: &Timeline) {
 pub fn attempt(endpoint: &str, failure: Option<&UpstreamFailure>) {
     let result = failure.map_or("answered", UpstreamFailure::code);
     counter!("bailiwick_attempts_total", "endpoint" => endpoint.to_owned(), "result" => result).increment(1);
+}
+
+/// A rule in shadow mode would have refused a request, or kept it from endpoints.
+pub fn shadow(rule: &str, would_deny: bool) {
+    let effect = if would_deny { "deny" } else { "exclude" };
+    counter!("bailiwick_shadow_total", "rule" => rule.to_owned(), "effect" => effect).increment(1);
 }
 
 /// A request was refused.

@@ -70,7 +70,7 @@ struct DecisionSection<'a> {
     order: &'a [String],
     rules: Vec<&'a str>,
     waived: Vec<WaivedRule<'a>>,
-    shadow: Vec<&'a str>,
+    shadow: Vec<ShadowRule<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kill_switches: Vec<&'a str>,
     redactions: &'a EntityCounts,
@@ -80,6 +80,14 @@ struct DecisionSection<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     declared_regions: Option<CountrySet>,
     spans: usize,
+}
+
+/// A rule in shadow mode, and what enforcing it would have changed.
+#[derive(Debug, Serialize)]
+struct ShadowRule<'a> {
+    rule: &'a str,
+    would_deny: bool,
+    would_exclude: Vec<&'a str>,
 }
 
 /// A rule that an exception waived, and which.
@@ -404,7 +412,14 @@ fn decision<'a>(
                 exception: snapshot.policy.exception(waiver).map_or("", |exception| exception.id.as_str()),
             })
             .collect(),
-        shadow: shadow.iter().map(|shadow| rule(shadow.rule)).collect(),
+        shadow: shadow
+            .iter()
+            .map(|shadow| ShadowRule {
+                rule: rule(shadow.rule),
+                would_deny: shadow.would_deny,
+                would_exclude: names(&shadow.would_exclude),
+            })
+            .collect(),
         kill_switches: snapshot.policy.stopping(&decided.decision).map(|switch| switch.id.as_str()).collect(),
         redactions,
         obligations: *obligations,

@@ -76,6 +76,9 @@ where
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
+    if !dry_run {
+        decided.tell_shadow();
+    }
     if let Some(refusal) = decided.refusal() {
         timeline.end(Stage::Decide);
         if dry_run {

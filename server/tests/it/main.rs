@@ -29,6 +29,7 @@ mod kill_switch;
 mod limits;
 mod money;
 mod plan;
+mod policy;
 mod process;
 mod replicas;
 mod reply;
