@@ -20,6 +20,7 @@ mod m0003_audit;
 mod m0004_control;
 mod m0005_virtual_keys;
 mod m0006_limits;
+mod m0007_policy;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_control::Migration),
             Box::new(m0005_virtual_keys::Migration),
             Box::new(m0006_limits::Migration),
+            Box::new(m0007_policy::Migration),
         ]
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn explain(
         .policy
         .endpoints()
         .get(index)
-        .map(|endpoint| describe::explain(&app.sources, endpoint, scope, now_ms))
+        .map(|endpoint| describe::explain(&snapshot.policy, endpoint, scope, now_ms))
         .ok_or_else(|| Problem::not_found("endpoint"))?;
     Ok(Json(explained))
 }

@@ -10,6 +10,7 @@ mod kill_switches;
 mod limits;
 mod openapi;
 mod organisation;
+mod policy;
 mod problem;
 
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
+        .route("/api/v1/policy", get(policy::status))
+        .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))

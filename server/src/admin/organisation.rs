@@ -84,7 +84,8 @@ async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem>
         }
     }
     endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(&app.sources.database)));
-    let (bundle, database) = (Arc::clone(&app.sources.bundle), Arc::clone(&app.sources.database));
+    let bundle = Arc::clone(app.gateway.snapshot.load().policy.bundle());
+    let database = Arc::clone(&app.sources.database);
     bailiwick_policy::Compiled::new(bundle, database, endpoints, app.gateway.clock.now_ms())
         .map(drop)
         .map_err(|problems| {

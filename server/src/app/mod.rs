@@ -9,6 +9,7 @@ mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;
+mod policy;
 mod predecessor;
 pub(crate) mod recover;
 mod router;
@@ -31,8 +32,11 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
-pub use config::{Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig, UpstreamConfig};
+pub use config::{
+    Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig, UpstreamConfig,
+};
 pub use listen::{Listening, serve_on};
+pub use policy::PolicyStatus;
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
@@ -125,6 +129,8 @@ pub struct App {
     duty: Option<watch::Receiver<bool>>,
     /// The way to the other servers, where there may be some.
     bus: Option<bus::DatabaseBus>,
+    /// What looks at the repository of the policy, where one is followed.
+    policy: Option<Arc<policy::Looker>>,
     /// Another server says that the configuration has changed.
     changed: Arc<Notify>,
     /// Keeps another server out of the data directory, until this one is closed.
@@ -152,7 +158,7 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(config.bundle.as_deref())?;
+        let mut sources = sources(&config)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         // A demo's simulators have their credential there.
         sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
@@ -203,6 +209,11 @@ impl App {
             what: String::from("the rate limits of keys cannot be stored"),
             why: error.to_string(),
         })?;
+        let policy =
+            config.policy.git.as_ref().map(|git| Arc::new(policy::Looker::new(git, &config.data_dir)));
+        if let Some(policy) = &policy {
+            policy.begin(&store, &sources, &clock).await?;
+        }
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
@@ -234,6 +245,7 @@ impl App {
             fenced,
             duty: shared.then_some(on_duty),
             bus,
+            policy,
             changed: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
@@ -249,6 +261,7 @@ impl App {
         })?;
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
+        policy::start(&app);
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
@@ -345,24 +358,29 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where no folder is given) and the compliance database.
+/// Loads the bundle (the starter bundle where nothing else is configured; none where a repository is followed) and the
+/// compliance database.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(bundle: Option<&Path>) -> Result<Sources, StartError> {
-    let (folder, source) = match bundle {
-        Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
-        None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
+pub fn sources(config: &Config) -> Result<Sources, StartError> {
+    let (folder, source) = match &config.bundle {
+        _ if config.policy.git.is_some() => (String::new(), None),
+        Some(folder) => (folder.display().to_string(), Some(read_bundle(folder)?)),
+        None => (String::from("the binary (the starter bundle)"), Some(BundleSource::starter())),
     };
-    let bundle = Bundle::load(&source).map_err(|problems| StartError::Bundle {
+    let bundle = source.as_ref().map(Bundle::load).transpose().map_err(|problems| StartError::Bundle {
         folder,
         problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
     })?;
     let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
     Ok(Sources {
-        bundle: Arc::new(bundle),
+        bundle: bundle.map(Arc::new),
         database: Arc::new(database),
-        archive: Arc::new(Archive::new(source.files, Database::embedded_files().collect())),
+        archive: Arc::new(Archive::new(
+            source.map(|source| source.files),
+            Database::embedded_files().collect(),
+        )),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,

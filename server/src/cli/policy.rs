@@ -1,4 +1,4 @@
-//! `bailiwick policy check` and `bailiwick policy test`: a bundle without a server.
+//! `bailiwick policy …`: check and test a bundle without a server, and ask a server which one is in force.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,11 @@ use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, Problem, Severity, lint, run_tests};
 use clap::Subcommand;
 
-use super::{Failed, Output};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::remote::Api;
+use super::{Failed, Output, Remote};
 use crate::app::read_bundle;
 use crate::clock::Clock;
 
@@ -23,6 +27,11 @@ pub(super) enum PolicyCommand {
         /// The bundle's folder
         dir: PathBuf,
     },
+    /// Tell which policy a server has in force, of which commit, and what it refused
+    Status {
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Write the JSON Schemas of a bundle's files, for editors
     Schemas {
         /// The folder to write them to
@@ -30,8 +39,18 @@ pub(super) enum PolicyCommand {
     },
 }
 
-pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
+pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
+        PolicyCommand::Status { remote } => {
+            let status: Value = Api::new(&remote).json(Method::GET, "/api/v1/policy", &[], None).await?;
+            output.result(&status, || describe(&status));
+            // A script should notice.
+            if status.get("refused").is_some_and(|refused| !refused.is_null()) {
+                Err(Failed::Told)
+            } else {
+                Ok(())
+            }
+        }
         PolicyCommand::Check { dir } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
@@ -86,6 +105,44 @@ pub(super) fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> 
             Ok(())
         }
     }
+}
+
+/// What a server says of its policy, for people.
+fn describe(status: &Value) -> String {
+    let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let time = |pointer: &str| {
+        status
+            .pointer(pointer)
+            .and_then(Value::as_i64)
+            .and_then(chrono::DateTime::from_timestamp_millis)
+            .map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+            .unwrap_or_default()
+    };
+    let mut lines = vec![format!("in force   {} {}, {}", text("/name"), text("/version"), text("/digest"))];
+    match text("/source") {
+        "git" => lines.push(format!("from       {}", text("/commit/source"))),
+        "folder" => lines.push(String::from("from       the folder that `bundle` names")),
+        _ => lines.push(String::from("from       the binary (the starter bundle)")),
+    }
+    if status.get("commit").is_some_and(|commit| !commit.is_null()) {
+        lines.push(format!("commit     {}, since {}", text("/commit/commit"), time("/commit/since_ms")));
+        for (name, pointer) in [("signed by ", "/commit/author"), ("approved by", "/commit/approver")] {
+            if !text(pointer).is_empty() {
+                lines.push(format!("{name} {}", text(pointer)));
+            }
+        }
+    }
+    if status.get("refused").is_some_and(|refused| !refused.is_null()) {
+        lines.push(format!("REFUSED    since {}, at {}", time("/refused/since_ms"), text("/refused/stage")));
+        let commit = text("/refused/commit");
+        let of = if commit.is_empty() { String::new() } else { format!("commit {commit}: ") };
+        lines.push(format!("           {of}{}", text("/refused/why")));
+        let problems = status.pointer("/refused/problems").and_then(Value::as_array);
+        lines.extend(
+            problems.into_iter().flatten().filter_map(Value::as_str).map(|one| format!("           {one}")),
+        );
+    }
+    lines.join("\n")
 }
 
 fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {

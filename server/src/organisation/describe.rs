@@ -4,7 +4,7 @@ use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, Fac
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{Place, Sources};
+use crate::snapshot::Place;
 
 /// One endpoint on a line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -96,16 +96,16 @@ pub fn summary(place: &Place, endpoint: &bailiwick_policy::Endpoint, now_ms: i64
 /// What is known of an endpoint for requests of `scope` at `now_ms`.
 #[must_use]
 pub fn explain(
-    sources: &Sources,
+    policy: &bailiwick_policy::Compiled,
     endpoint: &bailiwick_policy::Endpoint,
     scope: &str,
     now_ms: i64,
 ) -> EndpointExplanation {
     let attestations: Vec<_> =
-        sources.bundle.attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect();
+        policy.bundle().attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect();
     let context = Context {
         now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
+        max_evidence_age_days: policy.bundle().settings.max_evidence_age_days,
         attestations: &attestations,
         features: FeatureSet::EMPTY,
     };
@@ -123,7 +123,7 @@ pub fn explain(
                 upstream: model.upstream.clone(),
                 attributes: Attribute::ALL
                     .iter()
-                    .map(|attribute| one(&sources.database, &profile, *attribute, &context))
+                    .map(|attribute| one(policy.database(), &profile, *attribute, &context))
                     .collect(),
             }
         })

@@ -14,17 +14,18 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{self, Store, StoreError};
 
-/// The files of the bundle and of the compliance database in force, by path.
+/// The files of the compliance database, and of a bundle that is the same as long as the server runs, by path.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
-    bundle: BTreeMap<String, String>,
+    /// `None` where the bundle comes from a repository: what comes into force is kept before.
+    bundle: Option<BTreeMap<String, String>>,
     catalog: BTreeMap<String, String>,
 }
 
 impl Archive {
     /// The files as loaded.
     #[must_use]
-    pub fn new(bundle: BTreeMap<String, String>, catalog: BTreeMap<String, String>) -> Self {
+    pub fn new(bundle: Option<BTreeMap<String, String>>, catalog: BTreeMap<String, String>) -> Self {
         Self { bundle, catalog }
     }
 
@@ -34,7 +35,9 @@ impl Archive {
     /// [`StoreError`].
     pub async fn keep(&self, store: &Store, policy: &Compiled, now_ms: i64) -> Result<(), StoreError> {
         let digests = policy.digests();
-        keep(store, "bundle", &digests.bundle, &self.bundle, now_ms).await?;
+        if let Some(files) = &self.bundle {
+            keep_bundle(store, &digests.bundle, files, now_ms).await?;
+        }
         keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
         keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await?;
         match &digests.kill_switches {
@@ -58,7 +61,7 @@ impl Archive {
         else {
             return Ok(None);
         };
-        let files: Option<BTreeMap<String, String>> = recall(store, "bundle", bundle).await?;
+        let files = recall_bundle(store, bundle).await?;
         let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
         let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
         let switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
@@ -69,14 +72,38 @@ impl Archive {
         else {
             return Ok(None);
         };
-        let (Ok(bundle), Ok(database)) = (Bundle::load(&BundleSource { files }), Database::load(facts))
-        else {
+        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(facts)) else {
             return Ok(None);
         };
         let policy = Compiled::new(Arc::new(bundle), Arc::new(database), endpoints, at_ms).ok();
         Ok(policy.map(|policy| policy.with_kill_switches(switches)))
     }
 }
+
+/// Keeps the files of a bundle.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn keep_bundle(
+    store: &Store,
+    digest: &str,
+    files: &BTreeMap<String, String>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    keep(store, BUNDLE, digest, files, now_ms).await
+}
+
+/// The files of a bundle that was kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn recall_bundle(store: &Store, digest: &str) -> Result<Option<BundleSource>, StoreError> {
+    let files: Option<BTreeMap<String, String>> = recall(store, BUNDLE, digest).await?;
+    // Under this digest or not at all: it is what was checked before it came into force.
+    Ok(files.map(|files| BundleSource { files }).filter(|source| source.digest() == digest))
+}
+
+const BUNDLE: &str = "bundle";
 
 fn name(kind: &str, digest: &str) -> String {
     format!("archive/{kind}/{digest}")
@@ -122,7 +149,7 @@ mod tests {
         let database = Arc::new(Database::embedded().unwrap());
         let at_ms = crate::demo::DECIDE_AT_MS;
         let policy = Compiled::new(bundle, database, endpoints, at_ms).unwrap();
-        let archive = Archive::new(source.files, Database::embedded_files().collect());
+        let archive = Archive::new(Some(source.files), Database::embedded_files().collect());
         archive.keep(&store, &policy, at_ms).await.unwrap();
         archive.keep(&store, &policy, at_ms).await.unwrap();
 

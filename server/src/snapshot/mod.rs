@@ -7,6 +7,7 @@
 mod archive;
 mod budgets;
 mod build;
+mod bundle;
 mod declared;
 mod key;
 mod kill_switches;
@@ -17,7 +18,10 @@ use std::sync::Arc;
 
 use bailiwick_policy::Compiled;
 
+use crate::store::policy_versions::PolicyVersion;
+
 pub use archive::Archive;
+pub(crate) use archive::keep_bundle;
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
 pub use declared::Declared;
@@ -36,6 +40,8 @@ pub struct Snapshot {
     pub digests: Vec<(&'static str, String)>,
     /// The bundle's digest again: the header `x-bailiwick-policy`.
     pub bundle_digest: String,
+    /// The commit that the bundle is of, where it comes from a Git repository.
+    pub version: Option<PolicyVersion>,
     /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.
     pub unusable: Vec<String>,
     /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.

@@ -27,6 +27,7 @@ pages! {
     declare: "docs/how-to/declare-an-organisation.md",
     set_budgets: "docs/how-to/set-budgets.md",
     stop_something: "docs/how-to/stop-something-at-once.md",
+    follow_git: "docs/how-to/follow-a-git-repository.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",
     organisation_file: "docs/reference/organisation.md",

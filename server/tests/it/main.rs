@@ -19,6 +19,8 @@ mod books;
 mod cli;
 mod crash;
 mod disk;
+mod git;
+mod git_remote;
 mod governed;
 mod hostile;
 mod input;
@@ -30,6 +32,7 @@ mod money;
 mod process;
 mod replicas;
 mod reply;
+mod repository;
 mod sdk;
 mod streaming;
 #[path = "../support/mod.rs"]
