@@ -8,16 +8,11 @@
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
-//!
-//! On a stream each string has a guard of its own, told apart by its whole way below `delta`, which holds back no more
-//! than its window. A string ends where the stream does (in an array whose members have no index, where the next member
-//! comes): a `finish_reason` is what a service says, and some say it and go on. One that comes while something of its
-//! choice is held back is held back with it, and so are chunks without choices after it, so that a client gets the text
-//! first, the reason next and the usage last. What a guard still holds at the end goes out in a chunk of its own, at the
-//! very same position; at the end of an array member it is added to the string's last piece if that is in the same chunk.
-//! Blind spot, on a stream: a signature that comes in a later chunk than what it signs.
 
 mod place;
+mod protocol;
+mod strand;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +24,11 @@ use bytes::Bytes;
 use super::document::{Document, Edits, Kind, Limits, NodeId, rename, tell_apart};
 use super::spans::is_schema_name;
 use crate::providers::failure::Malformed;
-use crate::providers::{Echo, EchoScan, Secret, UpstreamFailure};
-use place::{Place, Position, index, item_of, strings};
+use crate::providers::{Secret, UpstreamFailure};
+use place::{Place, strings};
+use protocol::{is_of_protocol, is_plain_number};
+use strand::Strand;
+pub use stream::Chunk;
 
 /// Answers nest less than requests.
 const LIMITS: Limits = Limits { depth: 64, nodes: 1_000_000 };
@@ -40,9 +38,6 @@ const LIMITS_OF_VECTORS: Limits = Limits { depth: 64, nodes: 8_000_000 };
 
 /// A shorter name or number holds nothing that a recognizer finds.
 const SHORTEST: usize = 7;
-
-/// The longest number that the protocol itself says.
-const PLAIN_NUMBER: usize = 10;
 
 /// Rewrites one answer.
 #[derive(Debug)]
@@ -64,67 +59,6 @@ pub struct Rewriter {
     credential: Option<Secret>,
     found: EntityCounts,
     redacted: EntityCounts,
-}
-
-/// One string of a stream.
-#[derive(Debug)]
-struct Strand {
-    position: Position,
-    guard: Guard,
-    echo: Option<EchoScan>,
-    /// Cleared by the guard; could be the beginning of the credential.
-    held: String,
-    /// The last chunk with a piece of it, by number, with the piece and the array member that it is in.
-    seen: (u64, NodeId, Option<NodeId>),
-}
-
-impl Strand {
-    /// What may go out after one more piece.
-    fn push(&mut self, text: &str) -> Result<String, UpstreamFailure> {
-        let mut out = String::with_capacity(text.len());
-        self.guard.push(text, &mut out);
-        self.clear(out)
-    }
-
-    /// What may go out where the text breaks off.
-    fn abandon(&mut self) -> Result<String, UpstreamFailure> {
-        let mut out = String::new();
-        self.guard.abandon(&mut out);
-        self.clear(out)
-    }
-
-    /// What of the text that the guard has cleared is not the beginning of the credential.
-    fn clear(&mut self, out: String) -> Result<String, UpstreamFailure> {
-        let Some(echo) = &mut self.echo else { return Ok(out) };
-        let Echo::Held(count) = echo.push(out.as_bytes()) else {
-            return Err(UpstreamFailure::CredentialEcho);
-        };
-        self.held.push_str(&out);
-        // A beginning of the credential begins where a character does; were it otherwise, all is held.
-        let at = self.held.len().saturating_sub(count);
-        let keep = if self.held.is_char_boundary(at) {
-            self.held.split_off(at)
-        } else {
-            std::mem::take(&mut self.held)
-        };
-        let clear = std::mem::replace(&mut self.held, keep);
-        Ok(clear)
-    }
-
-    fn holds(&self) -> bool {
-        self.guard.holds() || !self.held.is_empty()
-    }
-
-    /// What is left at the end.
-    fn finish(&mut self) -> Result<String, UpstreamFailure> {
-        let mut out = String::new();
-        self.guard.finish(&mut out);
-        if self.echo.as_mut().is_some_and(|echo| echo.push(out.as_bytes()) == Echo::Found) {
-            return Err(UpstreamFailure::CredentialEcho);
-        }
-        self.held.push_str(&out);
-        Ok(std::mem::take(&mut self.held))
-    }
 }
 
 impl Rewriter {
@@ -285,192 +219,6 @@ impl Rewriter {
         }
     }
 
-    /// Rewrites one chunk of a stream. Gives out the chunk's data, and before it what strings held that have ended.
-    ///
-    /// # Errors
-    /// [`UpstreamFailure::Malformed`], [`UpstreamFailure::CredentialEcho`].
-    pub fn chunk(&mut self, data: Bytes, hide_usage: bool) -> Result<Chunk, UpstreamFailure> {
-        let document = Document::parse(data.clone(), LIMITS).map_err(|_| malformed())?;
-        self.chunks += 1;
-        self.last = Some(data);
-        let mut rewritten = Rewritten::default();
-        let mut delayed = Vec::new();
-        for (ordinal, choice) in choices(&document).enumerate() {
-            let number = number(&document, choice, ordinal);
-            if let Some(delta) = document.get(choice, "delta") {
-                for (id, place) in strings(&document, delta) {
-                    self.piece(&document, number, delta, id, place, &mut rewritten)?;
-                }
-            }
-            if let Some(reason) = document.get(choice, "finish_reason")
-                && document.string(reason).is_some_and(|reason| !reason.is_empty())
-                && self.streams.iter().any(|strand| strand.position.choice == number && strand.holds())
-            {
-                self.ended.retain(|(ended, _)| *ended != number);
-                self.ended.push((number, document.raw(reason).to_owned()));
-                delayed.push(reason);
-            }
-        }
-        let mut edits = Edits::new();
-        for (id, out) in rewritten.strings {
-            if document.string(id).is_some_and(|text| out != *text) {
-                edits.set_string(&document, id, &out);
-            }
-        }
-        self.others(&document, "delta", &mut edits)?;
-        for reason in delayed {
-            edits.set_raw(&document, reason, String::from("null"));
-        }
-        let before = self.templates(&document, &rewritten.before)?;
-        if hide_usage && let Some(usage) = document.member("usage") {
-            edits.remove(&document, usage);
-        }
-        self.hide_logprobs(&document, &mut edits);
-        let (data, changed) = (edits.apply(&document), !edits.is_empty());
-        if !self.ended.is_empty() && choices(&document).next().is_none() {
-            self.late.push(data);
-            return Ok(Chunk { before, data: None, changed });
-        }
-        Ok(Chunk { before, data: Some(data), changed })
-    }
-
-    /// Chunks like this one with other choices.
-    fn templates(&mut self, document: &Document, choices: &[String]) -> Result<Vec<String>, UpstreamFailure> {
-        let rewrite = |choice: &String| {
-            // The way to a held string may lead over names of members that are to be redacted.
-            let body = Bytes::from(template(document, choice));
-            let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
-            let mut edits = Edits::new();
-            self.others(&document, "delta", &mut edits)?;
-            Ok(String::from_utf8_lossy(&edits.apply(&document)).into_owned())
-        };
-        choices.iter().map(rewrite).collect()
-    }
-
-    /// Rewrites one piece of a string.
-    fn piece(
-        &mut self,
-        document: &Document,
-        choice: u64,
-        delta: NodeId,
-        id: NodeId,
-        place: Place,
-        rewritten: &mut Rewritten,
-    ) -> Result<(), UpstreamFailure> {
-        let Some(text) = document.string(id).filter(|text| !text.is_empty()) else { return Ok(()) };
-        if place == Place::Name {
-            let out = self.at_once(&text, place)?;
-            rewritten.strings.push((id, out));
-            return Ok(());
-        }
-        let (item, chunk) = (item_of(document, delta, id), self.chunks);
-        if self.streams.iter().any(|strand| strand.position.is_in_item()) {
-            // Of members without an index, one that comes ends the one before.
-            let goes_on = |strand: &Strand| {
-                let (seen, _, before) = strand.seen;
-                item.is_some_and(|item| {
-                    strand.position.is_in(document, delta, item) && (seen != chunk || before == Some(item))
-                })
-            };
-            self.end(
-                |strand| strand.position.choice == choice && strand.position.is_in_item() && !goes_on(strand),
-                |strand| strand.finish(),
-                rewritten,
-            )?;
-        }
-        let found = self
-            .streams
-            .iter()
-            .position(|strand| strand.position.choice == choice && strand.position.is(document, delta, id));
-        let at = match found {
-            Some(at) => at,
-            None => {
-                let position = Position::of(document, choice, delta, id);
-                let (guard, echo) = (self.guard(place), self.credential.clone().map(EchoScan::new));
-                let seen = (chunk, id, item);
-                self.streams.push(Strand { position, guard, echo, held: String::new(), seen });
-                self.streams.len() - 1
-            }
-        };
-        if let Some(strand) = self.streams.get_mut(at) {
-            strand.seen = (chunk, id, item);
-            let out = strand.push(&text)?;
-            rewritten.strings.push((id, out));
-        }
-        Ok(())
-    }
-
-    /// Ends strings: what they still hold is added to their piece of this chunk, or goes out before it.
-    fn end(
-        &mut self,
-        ends: impl Fn(&Strand) -> bool,
-        how: impl Fn(&mut Strand) -> Result<String, UpstreamFailure>,
-        rewritten: &mut Rewritten,
-    ) -> Result<(), UpstreamFailure> {
-        let (ended, open): (Vec<Strand>, _) = std::mem::take(&mut self.streams).into_iter().partition(ends);
-        self.streams = open;
-        for mut strand in ended {
-            let rest = how(&mut strand);
-            self.found.merge(strand.guard.found());
-            self.redacted.merge(strand.guard.redacted());
-            let rest = rest?;
-            let (seen, id, _) = strand.seen;
-            let piece = rewritten.strings.iter_mut().find(|(piece, _)| seen == self.chunks && *piece == id);
-            match piece {
-                Some((_, out)) => out.push_str(&rest),
-                None if rest.is_empty() => {}
-                None => {
-                    let position = &strand.position;
-                    let choice = serde_json::json!({
-                        "index": position.choice, "delta": position.delta(rest), "finish_reason": null,
-                    });
-                    rewritten.before.push(choice.to_string());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is still held when a stream ends without saying so: the data of chunks to send.
-    ///
-    /// # Errors
-    /// [`UpstreamFailure::CredentialEcho`].
-    pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(|strand, _| strand.finish())
-    }
-
-    /// What is still held when a stream breaks off, without what could be the beginning of a value or of the credential:
-    /// the data of chunks to send.
-    ///
-    /// # Errors
-    /// [`UpstreamFailure::CredentialEcho`].
-    pub fn abandon(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(|strand, ended| if ended { strand.finish() } else { strand.abandon() })
-    }
-
-    /// Ends every string in a way that depends on whether its choice was said to have ended.
-    fn close(
-        &mut self,
-        how: fn(&mut Strand, bool) -> Result<String, UpstreamFailure>,
-    ) -> Result<Vec<String>, UpstreamFailure> {
-        let ended = std::mem::take(&mut self.ended);
-        let mut rewritten = Rewritten::default();
-        // Nothing of a chunk that went out can be added to.
-        self.chunks += 1;
-        let is_ended = |strand: &Strand| ended.iter().any(|(choice, _)| *choice == strand.position.choice);
-        self.end(|_| true, |strand| how(strand, is_ended(strand)), &mut rewritten)?;
-        rewritten.before.extend(ended.iter().map(|(choice, reason)| {
-            format!("{{\"index\":{choice},\"delta\":{{}},\"finish_reason\":{reason}}}")
-        }));
-        let mut out = Vec::new();
-        if let Some(last) = self.last.take().filter(|_| !rewritten.before.is_empty()) {
-            let document = Document::parse(last, LIMITS).map_err(|_| malformed())?;
-            out = self.templates(&document, &rewritten.before)?;
-        }
-        out.extend(self.late.drain(..).map(|data| String::from_utf8_lossy(&data).into_owned()));
-        Ok(out)
-    }
-
     fn guard(&self, place: Place) -> Guard {
         let (vault, mode) = match place {
             Place::Text => (&*self.vault, Mode::Text),
@@ -482,93 +230,8 @@ impl Rewriter {
     }
 }
 
-/// What one chunk becomes.
-#[derive(Debug, Default)]
-struct Rewritten {
-    strings: Vec<(NodeId, String)>,
-    /// Choices to send first, each in a chunk of its own.
-    before: Vec<String>,
-}
-
-/// One chunk, rewritten.
-#[derive(Debug)]
-pub struct Chunk {
-    /// Data of chunks to send first.
-    pub before: Vec<String>,
-    /// The chunk's data. None where it is held back until the end.
-    pub data: Option<Bytes>,
-    /// Whether it differs from what came.
-    pub changed: bool,
-}
-
-/// Whether a string or number was looked at as part of a message or delta, or is what the protocol itself says.
-fn is_of_protocol(document: &Document, holder: &str, id: NodeId) -> bool {
-    let Some(parent) = document.parent(id) else { return false };
-    let key = document.key(id);
-    let key = key.as_deref().unwrap_or_default();
-    if parent == document.root() {
-        return matches!(key, "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier");
-    }
-    let is_choice =
-        |at: NodeId| document.parent(at).is_some_and(|choices| document.member("choices") == Some(choices));
-    if is_choice(parent) {
-        return key == "index";
-    }
-    let looked_at = document.kind(id) == Kind::String;
-    // The bytes of a vector in base64.
-    if key == "embedding" && looked_at {
-        return is_base64(document.raw(id).trim_matches('"'));
-    }
-    let mut enclosing = std::iter::successors(Some(id), |at| document.parent(*at));
-    enclosing.any(|at| {
-        let key = document.key(at);
-        let of_choice = || document.parent(at).is_some_and(is_choice);
-        match key.as_deref() {
-            Some(key) if key == holder => looked_at && of_choice(),
-            // Left out where a rule redacts answers.
-            Some("logprobs") => of_choice(),
-            Some("usage") => document.parent(at) == Some(document.root()) && !looked_at,
-            _ => false,
-        }
-    })
-}
-
-/// Whether a number is what the protocol says and short, or a member of a vector and small.
-fn is_plain_number(document: &Document, holder: &str, id: NodeId) -> bool {
-    let raw = document.raw(id);
-    let of_vector =
-        document.parent(id).and_then(|parent| document.key(parent)).is_some_and(|key| key == "embedding");
-    if of_vector {
-        return raw.parse::<f64>().is_ok_and(|number| number.abs() < 1e6);
-    }
-    raw.len() <= PLAIN_NUMBER && is_of_protocol(document, holder, id)
-}
-
-/// Whether a text can be nothing but bytes: what could be read is shorter.
-fn is_base64(text: &str) -> bool {
-    let of_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
-    text.len() >= 64 && text.len().is_multiple_of(4) && text.trim_end_matches('=').bytes().all(of_base64)
-}
-
 fn choices(document: &Document) -> impl Iterator<Item = NodeId> + '_ {
     document.member("choices").into_iter().flat_map(|choices| document.children(choices))
-}
-
-/// The number of a choice: what it says, or where it stands.
-fn number(document: &Document, choice: NodeId, ordinal: usize) -> u64 {
-    index(document, choice).unwrap_or_else(|| u64::try_from(ordinal).unwrap_or(u64::MAX))
-}
-
-/// A chunk like this one with another choice.
-fn template(document: &Document, choice: &str) -> String {
-    let mut out = String::from("{");
-    for key in ["id", "object", "created", "model", "system_fingerprint"] {
-        if let Some(member) = document.member(key) {
-            out.push_str(&format!("\"{key}\":{},", document.raw(member)));
-        }
-    }
-    out.push_str(&format!("\"choices\":[{choice}]}}"));
-    out
 }
 
 fn malformed() -> UpstreamFailure {

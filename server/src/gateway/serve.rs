@@ -188,7 +188,7 @@ async fn attempts(
             let _ = reply.send(Err(unrecorded(decided, &AuditUnavailable::Unknown.into())));
             // Nothing is sent. What was held goes back unless it turns out that the log tells of an attempt.
             if recording.await.is_ok() {
-                settle::unsent(gateway, attempted, funded, &timeline).record(gateway).await;
+                settle::unsent(gateway, attempted, funded, Some(503), &timeline).record(gateway).await;
             }
             for outcome in late {
                 outcome.record(gateway).await;
@@ -206,6 +206,16 @@ async fn attempts(
                 return;
             }
         };
+        // The log may have been waited for.
+        if let Err(refusal) = still_allowed(gateway, decided, &candidate) {
+            let outcome = settle::unsent(gateway, attempted, funded, None, &timeline);
+            if outcome.try_record(&gateway.audit).await.is_err() {
+                late.push(outcome);
+            }
+            tried = Some(attempted);
+            also(&mut last, refusal);
+            continue;
+        }
         let mut funded = funded;
         if let Some(held) = &mut funded.reservation {
             held.sent();

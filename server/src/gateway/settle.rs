@@ -106,9 +106,7 @@ impl UsageSection {
         self.source = String::from("never_ran");
         self.doubts.clear();
     }
-}
 
-impl UsageSection {
     /// The true count of tokens, where it is known.
     fn tokens(&self) -> Option<i64> {
         match self.source.as_str() {
@@ -249,24 +247,27 @@ pub fn book<'a>(
     }
 }
 
-/// The end of an attempt that was recorded too late to be sent.
+/// The end of an attempt that was recorded too late to be sent; `status` where the client was refused for it.
 pub fn unsent<'a>(
     gateway: &Gateway,
     attempted: Attempted<'a>,
     mut funded: Funded,
+    status: Option<u16>,
     timeline: &Timeline,
 ) -> Outcome<'a> {
     let held = funded.worst_case_nano;
     let settled = funded.reservation.take().map(|held| held.settle(0));
     let mut usage = UsageSection::unknown(held);
     usage.never_ran();
-    metrics::served(timeline);
+    if status.is_some() {
+        metrics::served(timeline);
+    }
     Outcome {
         attempted,
         outcome: OutcomeSection {
             result: String::from(UNSENT),
             ok: false,
-            status: Some(503),
+            status,
             endpoint: attempted.candidate.place.name.clone(),
             response_findings: EntityCounts::default(),
             response_redactions: EntityCounts::default(),

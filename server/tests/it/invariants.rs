@@ -8,6 +8,7 @@ use std::time::Duration;
 use bailiwick::demo::simulator::Behaviour;
 use bailiwick::gateway::api::ROUTES;
 use bailiwick::gateway::record::read_facts;
+use reqwest::Method;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
@@ -190,9 +191,8 @@ async fn request_headers_reach_a_provider_only_by_allow_list() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_leaves_before_its_record_is_durable() {
-    let app = TestApp::start().await;
+/// Keeps the log from taking records until it is rolled back.
+async fn lock(app: &TestApp) -> sea_orm::DatabaseConnection {
     let url = app.app().config.database_url.as_ref().map(|url| url.as_str().to_owned());
     let lock = match url {
         Some(_) => "BEGIN; SELECT * FROM replicas FOR UPDATE",
@@ -204,6 +204,13 @@ async fn nothing_leaves_before_its_record_is_durable() {
     options.max_connections(1).min_connections(1).test_before_acquire(false);
     let other = sea_orm::Database::connect(options).await.unwrap();
     other.execute_unprepared(lock).await.unwrap();
+    other
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_before_its_record_is_durable() {
+    let app = TestApp::start().await;
+    let other = lock(&app).await;
     let asked = [
         app.ask("support", "assistant", "x"),
         app.ask("clinic", "assistant", "x"),
@@ -218,6 +225,44 @@ async fn nothing_leaves_before_its_record_is_durable() {
     other.execute_unprepared("ROLLBACK").await.unwrap();
     app.ask("support", "assistant", "x").await.is(200);
     app.ask("support", "gpt-4.1-mini", "x").await.refused(403, "no_eligible_endpoint");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_that_was_stopped_while_the_log_was_waited_for() {
+    let app = TestApp::start().await;
+    // Leases are in hand before the log stands still.
+    app.ask("research", "assistant", "x").await.is(200);
+    app.settled().await;
+    let before = app.app().gateway.snapshot.load_full();
+    let in_an_hour = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let order = json!({ "kind": "endpoint", "target": "*", "reason": "incident 7", "expires": in_an_hour.to_rfc3339() });
+    let thrown = app.admin(Method::POST, "/api/v1/kill-switches", Some(&order)).await.is(201).json();
+    let stopped = app.app().gateway.snapshot.load_full();
+    app.app().gateway.snapshot.store(before);
+    app.forget();
+    let other = lock(&app).await;
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        app.app().gateway.snapshot.store(stopped);
+        other.execute_unprepared("ROLLBACK").await.unwrap();
+    };
+    let (reply, ()) = tokio::join!(app.ask("research", "assistant", "x"), stopping);
+    let reply = reply.refused(403, "no_eligible_endpoint");
+    assert!(app.received().is_empty(), "{:?}", app.received());
+    let rule = format!("kill-switch:{}", thrown["id"].as_str().unwrap());
+    assert!(
+        reply.json()["bailiwick"]["rules"].as_array().unwrap().contains(&json!(rule)),
+        "{}",
+        reply.text()
+    );
+    // What was held for the attempt has gone back, and the log says that it was not sent.
+    app.settled().await;
+    let records = app.records_of(&reply.decision()).await;
+    let outcome =
+        records.iter().find(|record| record.header.kind == "outcome").expect("the attempt has an end");
+    assert_eq!(outcome.sections["outcome"]["result"], json!("not_sent"));
+    assert_eq!(outcome.sections["usage"]["cost_nano"], json!(0));
     app.finish().await;
 }
 

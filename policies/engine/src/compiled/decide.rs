@@ -111,7 +111,7 @@ impl Compiled {
 }
 
 /// Keeps the endpoints that meet every requirement. Without a table nothing is known, and nothing stays.
-fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<&Table>) {
+pub(super) fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<&Table>) {
     for (word_index, word) in required.iter().enumerate() {
         let mut rest = *word;
         while rest != 0 {
@@ -126,7 +126,7 @@ fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<&Table>) {
 }
 
 /// Whether the rule refuses the request whatever the endpoint.
-fn refuses(rule: &CompiledRule, facts: &RequestFacts) -> bool {
+pub(super) fn refuses(rule: &CompiledRule, facts: &RequestFacts) -> bool {
     rule.deny
         || rule
             .allow_models

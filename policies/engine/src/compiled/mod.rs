@@ -6,6 +6,7 @@
 //! combinations of features when first met, and kept. Nothing is approximated: outside the span of time for
 //! which a table holds, it is made anew for the one decision.
 
+mod blame;
 mod conditions;
 mod decide;
 mod explain;
@@ -216,6 +217,12 @@ impl Compiled {
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// The index of the endpoint called `name`.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 
     /// The names of the endpoints in a set, in the catalog's order.
