@@ -10,6 +10,7 @@ mod kill_switches;
 mod limits;
 mod openapi;
 mod organisation;
+mod plans;
 mod policy;
 mod problem;
 
@@ -47,6 +48,10 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
+        .route(
+            "/api/v1/policy:plan",
+            post(plans::create).layer(axum::extract::DefaultBodyLimit::max(plans::LARGEST)),
+        )
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/audit/export", get(audit::export))

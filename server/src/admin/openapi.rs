@@ -41,6 +41,7 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/budgets", "Where budgets stand"),
     ("get", "/api/v1/limits", "Where limits of requests, tokens, spend and concurrency stand"),
     ("post", "/api/v1/budgets/{id}/top-ups", "Raise a budget's limit for a time; in force when this answers"),
+    ("post", "/api/v1/policy:plan", "What another bundle would have decided on recorded requests"),
     ("get", "/api/v1/decisions", "Decisions, newest first"),
     ("get", "/api/v1/decisions/stream", "Decisions as they happen, as server-sent events"),
     ("get", "/api/v1/audit/export", "The audit log as a verifiable file"),

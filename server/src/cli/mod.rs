@@ -15,6 +15,7 @@ mod migrate;
 mod output;
 mod pii;
 mod place;
+mod plan;
 mod policy;
 mod remote;
 mod serve;

@@ -27,6 +27,8 @@ pub(super) enum PolicyCommand {
         /// The bundle's folder
         dir: PathBuf,
     },
+    /// Decide recorded requests again with a bundle, and tell what it would have changed
+    Plan(super::plan::PlanArgs),
     /// Tell which policy a server has in force, of which commit, and what it refused
     Status {
         #[command(flatten)]
@@ -41,6 +43,7 @@ pub(super) enum PolicyCommand {
 
 pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
+        PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Status { remote } => {
             let status: Value = Api::new(&remote).json(Method::GET, "/api/v1/policy", &[], None).await?;
             output.result(&status, || describe(&status));

@@ -56,6 +56,19 @@ impl Archive {
         digests: &BTreeMap<String, String>,
         at_ms: i64,
     ) -> Result<Option<Compiled>, StoreError> {
+        let made_from = Self::made_from(store, digests).await?;
+        Ok(made_from.and_then(|made_from| made_from.compile(&made_from.bundle, at_ms)))
+    }
+
+    /// What the policy was compiled from that records with these digests were decided by; `None` as for
+    /// [`recall`](Self::recall).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn made_from(
+        store: &Store,
+        digests: &BTreeMap<String, String>,
+    ) -> Result<Option<MadeFrom>, StoreError> {
         let (Some(bundle), Some(catalog), Some(endpoints)) =
             (digests.get("bundle"), digests.get("catalog"), digests.get("endpoints"))
         else {
@@ -64,19 +77,47 @@ impl Archive {
         let files = recall_bundle(store, bundle).await?;
         let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
         let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
-        let switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
+        let kill_switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
             Some(digest) => recall(store, "kill_switches", digest).await?,
             None => Some(Vec::new()),
         };
-        let (Some(files), Some(facts), Some(endpoints), Some(switches)) = (files, facts, endpoints, switches)
+        let (Some(files), Some(facts), Some(endpoints), Some(kill_switches)) =
+            (files, facts, endpoints, kill_switches)
         else {
             return Ok(None);
         };
         let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(facts)) else {
             return Ok(None);
         };
-        let policy = Compiled::new(Arc::new(bundle), Arc::new(database), endpoints, at_ms).ok();
-        Ok(policy.map(|policy| policy.with_kill_switches(switches)))
+        Ok(Some(MadeFrom {
+            bundle: Arc::new(bundle),
+            database: Arc::new(database),
+            endpoints,
+            kill_switches,
+        }))
+    }
+}
+
+/// What a policy is compiled from.
+#[derive(Debug)]
+pub struct MadeFrom {
+    /// The bundle.
+    pub bundle: Arc<Bundle>,
+    /// The compliance database.
+    pub database: Arc<Database>,
+    /// The catalog of endpoints, in its order.
+    pub endpoints: Vec<Endpoint>,
+    /// The kill switches that were in force.
+    pub kill_switches: Vec<KillSwitch>,
+}
+
+impl MadeFrom {
+    /// Compiles it for `at_ms` with `bundle`, its own or another. `None` where they do not go together.
+    #[must_use]
+    pub fn compile(&self, bundle: &Arc<Bundle>, at_ms: i64) -> Option<Compiled> {
+        let (bundle, database) = (Arc::clone(bundle), Arc::clone(&self.database));
+        let policy = Compiled::new(bundle, database, self.endpoints.clone(), at_ms).ok()?;
+        Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
 }
 

@@ -20,8 +20,8 @@ use bailiwick_policy::Compiled;
 
 use crate::store::policy_versions::PolicyVersion;
 
-pub use archive::Archive;
 pub(crate) use archive::keep_bundle;
+pub use archive::{Archive, MadeFrom};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
 pub use declared::Declared;

@@ -22,6 +22,7 @@ pub mod people;
 pub mod policy_versions;
 mod postgres;
 pub(crate) mod records;
+pub mod replay;
 pub(crate) mod replicas;
 mod retry;
 pub mod revision;

@@ -29,6 +29,7 @@ mod keys;
 mod kill_switch;
 mod limits;
 mod money;
+mod plan;
 mod process;
 mod replicas;
 mod reply;

@@ -1,0 +1,80 @@
+//! `POST /api/v1/policy:plan`: what another bundle would have changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use bailiwick_policy::{Bundle, BundleSource};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::Problem;
+use crate::app::App;
+use crate::identity::{Actor, require};
+use crate::plan::{Plan, PlanError, PlanReport, plan};
+
+/// The largest bundle that is taken, in bytes of JSON.
+pub(super) const LARGEST: usize = 8 * 1024 * 1024;
+
+/// A plan keeps a core busy; one at a time leaves the others to the traffic.
+static UNDER_WAY: Semaphore = Semaphore::const_new(1);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanBody {
+    /// Its files, by path.
+    bundle: BTreeMap<String, String>,
+    from: DateTime<Utc>,
+    #[serde(default)]
+    until: Option<DateTime<Utc>>,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// `POST /api/v1/policy:plan`.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<PlanBody>, JsonRejection>,
+) -> Result<Json<PlanReport>, Problem> {
+    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    let actor = require(&app, &method, &headers, &scope, "console:policy", "read").await?;
+    require(&app, &method, &headers, &scope, super::decisions::OBJECT, "read").await?;
+    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let scope = body.scope.unwrap_or_else(|| actor.scope.clone());
+    if bailiwick_policy::scope::validate(&scope).is_err()
+        || !bailiwick_policy::scope::covers(&actor.scope, &scope)
+    {
+        return Err(Problem::not_found("scope"));
+    }
+    let bundle = Bundle::load(&BundleSource { files: body.bundle }).map_err(|problems| {
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Problem::invalid(all.join("; ")).fix("`bailiwick policy check` names every fault of a bundle")
+    })?;
+    let now_ms = app.gateway.clock.now_ms();
+    let (from_ms, until_ms) = (
+        body.from.timestamp_millis(),
+        body.until.map_or(now_ms.saturating_add(1), |until| until.timestamp_millis()),
+    );
+    if from_ms >= until_ms {
+        return Err(Problem::invalid("`from` is not before `until`: there is nothing to look at"));
+    }
+    let _one = UNDER_WAY.try_acquire().map_err(|_| {
+        Problem::new(StatusCode::CONFLICT, "conflict", "Another plan is under way")
+            .fix("try again when it is done")
+    })?;
+    let asked = Plan { bundle: Arc::new(bundle), from_ms, until_ms, scope };
+    let snapshot = app.gateway.snapshot.load_full();
+    match plan(&app.store, snapshot, now_ms, asked, &app.gateway.stopping).await {
+        Ok(report) => Ok(Json(report)),
+        Err(PlanError::Stopping) => {
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The server is stopping"))
+        }
+        Err(PlanError::Store(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,103 @@
+//! The pairs of policies that recorded decisions are decided with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bailiwick_policy::{Bundle, Change, Compiled, Decision, RequestFacts};
+
+use crate::snapshot::{Archive, MadeFrom};
+use crate::store::{Store, StoreError};
+
+type Digests = BTreeMap<String, String>;
+
+/// Pairs by what the record was decided with, compiled for a span of time: a policy compiled for a time decides other times
+/// rightly, only much more slowly.
+pub(super) struct Policies {
+    bundle: Arc<Bundle>,
+    made_from: HashMap<Digests, Option<MadeFrom>>,
+    pairs: HashMap<Digests, Pair>,
+}
+
+impl Policies {
+    pub(super) fn new(bundle: Arc<Bundle>) -> Self {
+        Self { bundle, made_from: HashMap::new(), pairs: HashMap::new() }
+    }
+
+    /// Reads from the archive what records with these digests were decided with, once.
+    pub(super) async fn learn(&mut self, store: &Store, digests: &Digests) -> Result<(), StoreError> {
+        if !digests.is_empty() && !self.made_from.contains_key(digests) {
+            let made_from = Archive::made_from(store, digests).await?;
+            self.made_from.insert(digests.clone(), made_from);
+        }
+        Ok(())
+    }
+
+    /// The pair for a record with these digests, decided at that time. `None` where something is no longer kept, or the
+    /// bundle does not go with the catalog of then.
+    pub(super) fn at(&mut self, digests: &Digests, time_ms: i64) -> Option<&mut Pair> {
+        if !self.pairs.get(digests).is_some_and(|pair| pair.holds_at(time_ms)) {
+            let made_from = self.made_from.get(digests)?.as_ref()?;
+            let pair = Pair::new(made_from, &self.bundle, time_ms)?;
+            self.pairs.insert(digests.clone(), pair);
+        }
+        self.pairs.get_mut(digests)
+    }
+}
+
+/// The policy that decided, and the same with the new bundle.
+pub(super) struct Pair {
+    pub(super) old: Compiled,
+    pub(super) new: Compiled,
+    from_ms: i64,
+    until_ms: i64,
+    access: HashMap<(Vec<String>, String, String), (bool, bool)>,
+}
+
+impl Pair {
+    fn new(made_from: &MadeFrom, bundle: &Arc<Bundle>, time_ms: i64) -> Option<Self> {
+        let old = made_from.compile(&made_from.bundle, time_ms)?;
+        let new = made_from.compile(bundle, time_ms)?;
+        let until_ms = [&old, &new].into_iter().filter_map(|policy| policy.valid_until_ms()).min();
+        Some(Self {
+            old,
+            new,
+            from_ms: time_ms,
+            until_ms: until_ms.unwrap_or(i64::MAX),
+            access: HashMap::new(),
+        })
+    }
+
+    fn holds_at(&self, time_ms: i64) -> bool {
+        self.from_ms <= time_ms && time_ms < self.until_ms
+    }
+
+    /// Whether access control let, and would let, the principal use the model.
+    pub(super) fn access(&mut self, facts: &RequestFacts) -> (bool, bool) {
+        let key = (facts.principal.roles.clone(), facts.scope.clone(), facts.model.clone());
+        let (old, new) = (self.old.bundle(), self.new.bundle());
+        *self.access.entry(key).or_insert_with(|| {
+            let object = format!("model:{}", facts.model);
+            let may = |bundle: &Bundle| {
+                let mut roles = facts.principal.roles.iter();
+                roles.any(|role| bundle.rbac.allowed(role, &facts.scope, &object, "use"))
+            };
+            (may(old), may(new))
+        })
+    }
+
+    /// Why the new policy decides otherwise, in a sentence.
+    pub(super) fn why(
+        &self,
+        facts: &RequestFacts,
+        change: Change,
+        before: &Decision,
+        after: &Decision,
+    ) -> String {
+        match change {
+            Change::NewlyAllowed => format!("it was refused: {}", self.old.explain(facts, before).summary),
+            Change::NewlyRefused | Change::Rerouted | Change::Handled => {
+                self.new.explain(facts, after).summary
+            }
+        }
+    }
+}

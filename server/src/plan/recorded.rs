@@ -1,0 +1,110 @@
+//! A decision as its records tell it.
+
+use std::collections::BTreeMap;
+
+use bailiwick_ledger::Section;
+use bailiwick_policy::{Asked, Compiled, Decision, RequestFacts};
+use serde::Deserialize;
+
+use crate::gateway::record::read_facts;
+use crate::gateway::settle::{OutcomeSection, UsageSection};
+use crate::store::replay::DecisionRecord;
+
+/// What the records of one decision say.
+pub(super) struct Recorded {
+    pub(super) id: String,
+    pub(super) facts: RequestFacts,
+    /// Facts that were not recorded.
+    pub(super) missing: Asked,
+    pub(super) digests: BTreeMap<String, String>,
+    decision: DecisionSection,
+    /// Where it ended, if it was tried.
+    pub(super) outcome: Option<OutcomeSection>,
+    /// What its last attempt used.
+    pub(super) usage: Option<UsageSection>,
+    /// What all its attempts cost, nano-dollars.
+    pub(super) cost_nano: Option<i64>,
+}
+
+/// The section `decision`, as far as it is compared.
+#[derive(Deserialize)]
+struct DecisionSection {
+    outcome: String,
+    eligible: Vec<String>,
+    order: Vec<String>,
+    rules: Vec<String>,
+}
+
+/// Why a decision cannot be read.
+pub(super) enum Unreadable {
+    /// These are records of what came of a decision that was made before.
+    NoDecision,
+    /// The scope, and why.
+    Because(String, &'static str),
+}
+
+impl Recorded {
+    /// Reads the records of one decision, in order.
+    pub(super) fn read(records: &[DecisionRecord]) -> Result<Self, Unreadable> {
+        let first = records.first().ok_or(Unreadable::NoDecision)?;
+        let damaged = |scope: &str| Unreadable::Because(scope.to_owned(), "its record is damaged");
+        let header = first.header().map_err(|_| damaged("/"))?;
+        if first.kind == "outcome" {
+            return Err(Unreadable::NoDecision);
+        }
+        let scope = header.scope.clone().unwrap_or_else(|| String::from("/"));
+        let sections = first.sections().map_err(|_| damaged(&scope))?;
+        let (Some(facts), Some(decision)) = (find(&sections, "facts"), find(&sections, "decision")) else {
+            return Err(Unreadable::Because(scope, "its facts are no longer kept"));
+        };
+        let missing = Asked::missing_from(facts).map_err(|_| damaged(&scope))?;
+        let facts = read_facts(facts).map_err(|_| damaged(&scope))?;
+        let decision = serde_json::from_slice(decision).map_err(|_| damaged(&scope))?;
+        let mut recorded = Self {
+            id: first.decision.clone(),
+            facts,
+            missing,
+            digests: header.digests,
+            decision,
+            outcome: None,
+            usage: None,
+            cost_nano: None,
+        };
+        for record in records.iter().filter(|record| record.kind == "outcome") {
+            let sections = record.sections().map_err(|_| damaged(&scope))?;
+            let read = |name| find(&sections, name);
+            recorded.outcome = read("outcome").and_then(|bytes| serde_json::from_slice(bytes).ok());
+            recorded.usage = read("usage").and_then(|bytes| serde_json::from_slice(bytes).ok());
+            let cost = recorded.usage.as_ref().and_then(|usage: &UsageSection| usage.cost_nano);
+            recorded.cost_nano = crate::gateway::settle::total(recorded.cost_nano, cost);
+        }
+        Ok(recorded)
+    }
+
+    /// The endpoint that it went to in the end, or would have been tried at first.
+    pub(super) fn went_to(&self) -> Option<&str> {
+        let ended = self.outcome.as_ref().map(|outcome| outcome.endpoint.as_str());
+        ended.or_else(|| self.decision.order.first().map(String::as_str))
+    }
+
+    /// Whether a policy decides as it was recorded. A request that access control or its key's own ceiling refused was
+    /// recorded with what the rules alone say of it.
+    pub(super) fn is_reproduced_by(&self, policy: &Compiled, decision: &Decision) -> bool {
+        let eligible: Vec<&str> = policy.names(&decision.eligible).collect();
+        let rules =
+            decision.rules.iter().filter_map(|index| policy.rule(*index)).map(|rule| rule.id.as_str());
+        let outcome = self.decision.outcome == "allow";
+        (!outcome || decision.is_allowed())
+            && eligible == self.decision.eligible
+            && rules.eq(self.decision.rules.iter().map(String::as_str))
+    }
+
+    /// Whether it was refused although the rules allowed it.
+    pub(super) fn refused_elsewhere(&self, before: &Decision) -> bool {
+        before.is_allowed() && self.decision.outcome != "allow"
+    }
+}
+
+fn find<'a>(sections: &'a [Section], name: &str) -> Option<&'a [u8]> {
+    sections.iter().find(|section| section.name == name).map(|section| section.bytes.as_slice())
+}

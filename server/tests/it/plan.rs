@@ -1,0 +1,150 @@
+//! What another bundle would have changed: recorded decisions, decided again.
+
+use std::collections::BTreeMap;
+
+use bailiwick::plan::{Plan, PlanReport, plan};
+use bailiwick_policy::{Bundle, BundleSource, Change};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::acts::sql as sql_of;
+use crate::app::{TestApp, message};
+
+/// The files of the bundle in force, with one more.
+fn with(rule: Option<&str>) -> BTreeMap<String, String> {
+    let mut files = BundleSource::starter().files;
+    if let Some(rule) = rule {
+        files.insert(String::from("rules/new.yaml"), rule.to_owned());
+    }
+    files
+}
+
+async fn planned(app: &TestApp, files: &BTreeMap<String, String>, scope: &str) -> PlanReport {
+    let body = json!({ "bundle": files, "from": "2020-01-01T00:00:00Z", "scope": scope });
+    let reply = app.admin(Method::POST, "/api/v1/policy:plan", Some(&body)).await.is(200);
+    serde_json::from_value(reply.json()).unwrap()
+}
+
+/// Traffic of every kind: allowed, refused by a rule, by access control, streamed, with data, tools and regions.
+async fn traffic(app: &TestApp) -> u64 {
+    let mut asked = 0;
+    for (key, model, text) in [
+        ("support", "assistant", "Jane Roe, jane.roe@kunde.example, asks for her balance"),
+        ("support", "gpt-4.1-mini", "jane.roe@kunde.example"),
+        ("clinic", "assistant", "The patient, 219-09-9999, has a cough"),
+        ("research", "assistant", "Public knowledge"),
+        ("research", "assistant", "my card is 4012888888881881"),
+        ("research", "no-such-model", "x"),
+    ] {
+        app.ask(key, model, text).await;
+        asked += 1;
+    }
+    let mut body = message("assistant", "Look it up");
+    body["tools"] = json!([{ "type": "function", "function": { "name": "shell" } }]);
+    app.chat(&app.key("research"), &body).await.is(200);
+    app.settled().await;
+    asked + 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_bundle_reproduces_every_decision_and_changes_none() {
+    let app = TestApp::start().await;
+    let asked = traffic(&app).await;
+    // Under another catalog of endpoints and a kill switch, too.
+    let order = json!({ "kind": "endpoint", "target": "openai-us", "reason": "incident 7",
+        "expires": (chrono::Utc::now() + chrono::TimeDelta::hours(1)).to_rfc3339() });
+    app.admin(Method::POST, "/api/v1/kill-switches", Some(&order)).await.is(201);
+    let more = traffic(&app).await;
+    app.edit_endpoint("mistral-eu", |endpoint| endpoint["profile"]["source_region"] = Value::Null).await;
+    let still = traffic(&app).await;
+    let report = planned(&app, &with(None), "/").await;
+    assert_eq!(report.decisions, asked + more + still, "{report:?}");
+    assert_eq!((report.reproduced, report.same), (report.decisions, report.decisions), "{report:?}");
+    assert_eq!(report.counts, Default::default());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_tells_what_changes_by_which_rule_and_where() {
+    let app = TestApp::start().await;
+    traffic(&app).await;
+    let rule = "id: no-shell\ntitle: No model runs a shell\nbecause: [house policy]\nscope: /acme/research\ndeny_tools: [shell]\n---\n\
+                id: support-hosted\ntitle: Support keeps our machines free\nbecause: [house policy]\nscope: /acme/retail\n\
+                require: { hosting: [dedicated, shared] }\n";
+    let before = planned(&app, &with(None), "/").await;
+    let report = planned(&app, &with(Some(rule)), "/").await;
+    assert_eq!((report.decisions, report.reproduced), (before.decisions, before.decisions));
+    assert_eq!((report.counts.newly_refused, report.counts.newly_allowed), (1, 0), "{report:?}");
+    assert_eq!((report.counts.rerouted, report.counts.handled), (1, 0), "{report:?}");
+    let by = |rule: &str| report.by_rule.iter().find(|by| by.rule == rule).unwrap();
+    assert_eq!(by("no-shell").counts.newly_refused, 1);
+    let example = by("no-shell").examples.first().unwrap();
+    let records = app.records_of(example).await;
+    assert_eq!(records[0].sections["facts"]["tools"], json!(["shell"]));
+    assert_eq!(by("support-hosted").counts.rerouted, 1);
+    let told = report.examples.iter().find(|one| one.change == Change::NewlyRefused).unwrap();
+    assert!(told.why.contains("No model runs a shell"), "{told:?}");
+    let scope = report.by_scope.iter().find(|by| by.scope == "/acme/research").unwrap();
+    assert_eq!(scope.counts.newly_refused, 1);
+    // Our own machines cost nothing.
+    assert!(report.cost.difference_nano > 0 && report.cost.unknown == 0, "{report:?}");
+
+    // The other way round: a bundle without a rule that refused.
+    let mut files = with(None);
+    files.retain(|path, _| path != "rules/eu-personal-data.yaml" && !path.starts_with("tests/"));
+    files.remove("exceptions/sample.yaml");
+    let report = planned(&app, &files, "/").await;
+    assert!(report.counts.newly_allowed > 0, "{report:?}");
+    assert_eq!(report.cost.unknown, report.counts.newly_allowed);
+
+    // A scope sees its own decisions.
+    let report = planned(&app, &with(None), "/acme/clinic").await;
+    assert_eq!(report.by_scope.iter().map(|by| by.scope.as_str()).collect::<Vec<_>>(), ["/acme/clinic"]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_decided_again_is_told_and_not_guessed() {
+    let app = TestApp::start().await;
+    app.ask("research", "assistant", "Public knowledge").await.is(200);
+    app.settled().await;
+    // What it was decided with is gone.
+    let archived = "archive/endpoints/";
+    let sql = format!("UPDATE settings SET key = 'gone/' || key WHERE key LIKE '{archived}%'");
+    sql_of(&app.data(), &sql).await;
+    let report = planned(&app, &with(None), "/").await;
+    assert_eq!((report.decisions, report.counts.undecidable, report.same), (1, 1, 0), "{report:?}");
+    assert_eq!(
+        report.undecidable_because.keys().collect::<Vec<_>>(),
+        ["what it was decided with is no longer kept"]
+    );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_plan_is_refused_with_the_way_out() {
+    let app = TestApp::start().await;
+    let ask = async |body: Value| app.admin(Method::POST, "/api/v1/policy:plan", Some(&body)).await;
+    let from = "2026-01-01T00:00:00Z";
+    let reply = ask(json!({ "bundle": { "bundle.yaml": "nam: x" }, "from": from })).await.is(400);
+    assert!(
+        reply.text().contains("bundle.yaml") && reply.text().contains("policy check"),
+        "{}",
+        reply.text()
+    );
+    ask(json!({ "bundle": with(None), "from": "yesterday" })).await.is(400);
+    ask(json!({ "bundle": with(None), "from": from, "until": from })).await.is(400);
+    ask(json!({ "bundle": with(None), "from": from, "scope": "acme" })).await.is(404);
+    let large = "x".repeat(9 * 1024 * 1024);
+    let status = ask(json!({ "bundle": { "bundle.yaml": large }, "from": from })).await.status;
+    assert!([400, 413].contains(&status), "{status}");
+    // One that is under way ends when the server does.
+    let bundle = std::sync::Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let asked = Plan { bundle, from_ms: 0, until_ms: i64::MAX, scope: String::from("/") };
+    let snapshot = app.app().gateway.snapshot.load_full();
+    assert!(plan(&app.app().store, snapshot, 0, asked, &stop).await.is_err());
+    app.finish().await;
+}
