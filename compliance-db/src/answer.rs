@@ -17,6 +17,9 @@ pub(crate) struct Answer {
     pub(crate) valid_until: Option<DateTime<Utc>>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) unverified: Vec<Missing>,
+    pub(crate) unstated: Vec<Missing>,
+    /// Kinds of agreement that would take away a fact that contributes.
+    pub(crate) liftable: AttestationKindSet,
 }
 
 impl Answer {
@@ -31,11 +34,14 @@ impl Answer {
             valid_until: None,
             missing: Vec::new(),
             unverified: Vec::new(),
+            unstated: Vec::new(),
+            liftable: AttestationKindSet::EMPTY,
         }
     }
 
     pub(crate) fn join(&mut self, fact: &Fact, value: Value) {
         self.facts.push(fact.id.clone());
+        self.liftable = self.liftable.union(fact.when.without_attestations);
         let joined = match self.value {
             Some(so_far) => self.attribute.join(so_far, value),
             None => self.attribute.join(value, value),
@@ -91,10 +97,21 @@ impl Answer {
         }
     }
 
+    /// Whether the fact applies is open until the endpoint states `field`. Said once a field.
+    pub(crate) fn lacks_declaration(&mut self, fact: &Fact, field: &'static str) {
+        let said = |missing: &Missing| matches!(missing, Missing::Declaration { field: other, .. } if *other == field);
+        if !self.unstated.iter().any(said) {
+            self.unstated.push(Missing::Declaration { fact: fact.id.clone(), field });
+        }
+    }
+
     pub(crate) fn finish(mut self, endpoint: &EndpointProfile) -> Resolved {
         let known = self.has_basis && !self.spoilt;
         if !known {
             self.missing.append(&mut self.unverified);
+            if self.missing.is_empty() {
+                self.missing.append(&mut self.unstated);
+            }
             if self.missing.is_empty() {
                 self.missing.push(Missing::Fact {
                     attribute: self.attribute,
@@ -102,6 +119,14 @@ impl Answer {
                     operator: endpoint.operator.clone(),
                 });
             }
+        }
+        if known {
+            // One more fact makes a known value no better: only an agreement that lifts a default does.
+            let liftable = self.liftable;
+            self.missing.retain(|missing| match missing {
+                Missing::Attestation { attestation, .. } => liftable.contains(*attestation),
+                _ => true,
+            });
         }
         self.missing.sort();
         self.missing.dedup();

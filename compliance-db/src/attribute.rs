@@ -35,6 +35,22 @@ pub enum Attribute {
     Hosting,
     /// On what grounds personal data under the GDPR goes there.
     TransferMechanism,
+    /// Whether a SOC 2 Type II report covers the service.
+    #[serde(rename = "soc_2")]
+    Soc2,
+    /// Whether a certificate under ISO/IEC 27001 (information security) covers the service.
+    #[serde(rename = "iso_27001")]
+    Iso27001,
+    /// Whether a certificate under ISO/IEC 42001 (management of AI) covers the service.
+    #[serde(rename = "iso_42001")]
+    Iso42001,
+    /// Whether an attestation of compliance as a service provider under PCI DSS names the service.
+    PciDss,
+    /// Whether an attestation under the German BSI's C5 catalogue covers the service.
+    BsiC5,
+    /// Whether the model's developer has signed the whole of the EU's general-purpose AI code of practice (Regulation
+    /// (EU) 2024/1689 Art. 56).
+    GpaiCode,
 }
 
 /// Which variant of [`Value`] an attribute has.
@@ -68,7 +84,7 @@ pub enum Join {
 
 impl Attribute {
     /// Every attribute.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::ProcessingCountries,
         Self::StorageCountries,
         Self::AbuseLogCountries,
@@ -81,6 +97,12 @@ impl Attribute {
         Self::RetentionDays,
         Self::Hosting,
         Self::TransferMechanism,
+        Self::Soc2,
+        Self::Iso27001,
+        Self::Iso42001,
+        Self::PciDss,
+        Self::BsiC5,
+        Self::GpaiCode,
     ];
 
     /// Its name in files and records.
@@ -99,7 +121,19 @@ impl Attribute {
             Self::RetentionDays => "retention_days",
             Self::Hosting => "hosting",
             Self::TransferMechanism => "transfer_mechanism",
+            Self::Soc2 => "soc_2",
+            Self::Iso27001 => "iso_27001",
+            Self::Iso42001 => "iso_42001",
+            Self::PciDss => "pci_dss",
+            Self::BsiC5 => "bsi_c5",
+            Self::GpaiCode => "gpai_code",
         }
+    }
+
+    /// Whether it is a matter of who made the model and not of who serves it.
+    #[must_use]
+    pub fn is_the_developers(self) -> bool {
+        self == Self::GpaiCode
     }
 
     /// The variant of its values.
@@ -111,9 +145,16 @@ impl Attribute {
             | Self::AbuseLogCountries
             | Self::HumanReviewCountries
             | Self::OperatorCountries => ValueKind::Locations,
-            Self::TrainsOnInputs | Self::HipaaEligible | Self::ZeroDataRetention | Self::HumanReview => {
-                ValueKind::Bool
-            }
+            Self::TrainsOnInputs
+            | Self::HipaaEligible
+            | Self::ZeroDataRetention
+            | Self::HumanReview
+            | Self::Soc2
+            | Self::Iso27001
+            | Self::Iso42001
+            | Self::PciDss
+            | Self::BsiC5
+            | Self::GpaiCode => ValueKind::Bool,
             Self::RetentionDays => ValueKind::Days,
             Self::Hosting => ValueKind::Hosting,
             Self::TransferMechanism => ValueKind::Mechanisms,
@@ -131,7 +172,14 @@ impl Attribute {
             | Self::OperatorCountries
             | Self::TransferMechanism => Join::Union,
             Self::RetentionDays | Self::Hosting => Join::Maximum,
-            Self::HipaaEligible | Self::ZeroDataRetention => Join::And,
+            Self::HipaaEligible
+            | Self::ZeroDataRetention
+            | Self::Soc2
+            | Self::Iso27001
+            | Self::Iso42001
+            | Self::PciDss
+            | Self::BsiC5
+            | Self::GpaiCode => Join::And,
             Self::TrainsOnInputs | Self::HumanReview => Join::Or,
         }
     }

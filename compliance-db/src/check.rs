@@ -1,11 +1,47 @@
 //! What a file of facts must hold to beyond its shape.
 
 use crate::{
-    AttestationKind, Database, Evidence, Fact, FactScope, FactValue, ModelInfo, Pattern, Problem, ValueKind,
+    AttestationKind, Database, Evidence, EvidenceKind, Fact, FactScope, FactValue, ModelInfo, Pattern,
+    Problem, Subprocessor, ValueKind, files::Names,
 };
 
-/// One fact by itself.
+/// The file of facts about the makers of models, whoever serves them.
+pub(crate) const DEVELOPERS: &str = "model-developers";
+
+/// A file's path without its ending: for a file of facts, the service that it is about.
+pub(crate) fn stem(path: &str) -> &str {
+    path.strip_suffix(".yaml").unwrap_or(path)
+}
+
+/// One fact that ships.
 pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
+    shape(path, fact, problems);
+    let mut wrong = |what: String| {
+        problems.push(Problem { file: path.to_owned(), line: None, what: format!("{}: {what}", fact.id) });
+    };
+    if fact.replaces.is_some() {
+        wrong("only an organisation's own fact replaces another".into());
+    }
+    // A fact is found where its service's file is, and cannot reach another service by oversight.
+    let stem = stem(path);
+    if !fact.id.as_str().strip_prefix(stem).is_some_and(|rest| rest.starts_with('/')) {
+        wrong(format!("in {path} a fact is named {stem}/..."));
+    }
+    let about_developers = stem == DEVELOPERS;
+    if about_developers && !fact.attribute.is_the_developers() {
+        wrong(format!("{} is not up to a model's developer: it belongs to a service", fact.attribute));
+    }
+    if !about_developers && fact.attribute.is_the_developers() {
+        wrong(format!("{} is up to the model's developer: it belongs to {DEVELOPERS}.yaml", fact.attribute));
+    }
+    if !about_developers && fact.scope.service.iter().map(Pattern::as_str).ne([stem]) {
+        wrong(format!("its scope must name the operator, and `{stem}` as the service"));
+    }
+    evidence(path, fact.id.as_str(), &fact.evidence, problems);
+}
+
+/// Any fact's value, scope and predicate.
+pub(crate) fn shape(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
     let mut wrong = |what: String| {
         problems.push(Problem { file: path.to_owned(), line: None, what: format!("{}: {what}", fact.id) });
     };
@@ -18,20 +54,34 @@ pub(crate) fn fact(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
     if !fits {
         wrong(format!("the value is not one of {} ({kind:?})", fact.attribute));
     }
-    // A fact is found where its service's file is, and cannot reach another service by oversight.
-    let service = path.strip_suffix(".yaml").unwrap_or(path);
-    if !fact.id.as_str().strip_prefix(service).is_some_and(|rest| rest.starts_with('/')) {
-        wrong(format!("in {path} a fact is named {service}/..."));
-    }
-    if fact.scope.operator.is_empty() || fact.scope.service.iter().map(Pattern::as_str).ne([service]) {
-        wrong(format!("its scope must name the operator, and `{service}` as the service"));
+    if fact.attribute.is_the_developers() {
+        let only = FactScope { developer: fact.scope.developer.clone(), ..FactScope::default() };
+        if fact.scope.developer.is_empty() || fact.scope != only {
+            wrong("its scope must name the developer, and nothing else".into());
+        }
+    } else if fact.scope.operator.is_empty() || fact.scope.service.is_empty() {
+        wrong("its scope must name the operator and the service".into());
     }
     if fact.when.attestations.intersects(fact.when.without_attestations)
         || fact.when.with_features.intersects(fact.when.without_features)
     {
         wrong("the predicate asks for something and for its absence".into());
     }
-    evidence(path, fact.id.as_str(), &fact.evidence, problems);
+}
+
+/// The evidence of an organisation's own fact: a declaration of its own names a document, and need not be a page.
+pub(crate) fn own_evidence(path: &str, fact: &Fact, problems: &mut Vec<Problem>) {
+    let pages: Vec<Evidence> = fact
+        .evidence
+        .iter()
+        .map(|evidence| match evidence.kind {
+            EvidenceKind::OperatorDeclaration if !evidence.url.trim().is_empty() => {
+                Evidence { url: "https://".into(), ..evidence.clone() }
+            }
+            _ => evidence.clone(),
+        })
+        .collect();
+    self::evidence(path, fact.id.as_str(), &pages, problems);
 }
 
 /// Evidence: some, each with a page, words and days in order.
@@ -55,6 +105,41 @@ pub(crate) fn evidence(path: &str, of: &str, evidence: &[Evidence], problems: &m
     }
 }
 
+/// The subprocessors of a service: evidence, a purpose, and each once.
+pub(crate) fn subprocessors(path: &str, all: &[Subprocessor], problems: &mut Vec<Problem>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for one in all {
+        let of = format!("subprocessor {}", one.name);
+        evidence(path, &of, &one.evidence, problems);
+        let mut wrong = |what: &str| {
+            problems.push(Problem { file: path.to_owned(), line: None, what: format!("{of}: {what}") });
+        };
+        if one.name.trim().is_empty() || one.purpose.trim().is_empty() {
+            wrong("no name or no purpose");
+        }
+        if !seen.insert(one.name.as_str()) {
+            wrong("listed twice: one entry, with all its countries and purposes");
+        }
+    }
+}
+
+/// The names of a service's options: each said what it stands for.
+pub(crate) fn names(path: &str, names: &Names, problems: &mut Vec<Problem>) {
+    for (field, known) in
+        [("hosting_option", &names.hosting_option), ("profile", &names.profile), ("tier", &names.tier)]
+    {
+        for (name, _) in
+            known.iter().filter(|(name, means)| name.trim().is_empty() || means.trim().is_empty())
+        {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: None,
+                what: format!("names: {field}: `{name}`: what does it stand for?"),
+            });
+        }
+    }
+}
+
 /// What facts say of each other.
 pub(crate) fn references(database: &Database, problems: &mut Vec<Problem>) {
     for fact in database.facts() {
@@ -68,7 +153,7 @@ pub(crate) fn references(database: &Database, problems: &mut Vec<Problem>) {
             }
         }
         for other in &fact.conflicts_with {
-            match database.fact(other) {
+            match database.fact(other).or_else(|| database.replaced(other)) {
                 None => wrong(format!("conflicts_with names {other}, which does not exist")),
                 Some(other) if other.attribute != fact.attribute => {
                     wrong(format!("conflicts_with names {}, which is about {}", other.id, other.attribute));

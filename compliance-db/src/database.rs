@@ -2,33 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::{Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, check};
-
-/// The files of `data/`, compiled in, as (path, text). A test compares the list with the folder.
-const EMBEDDED: [(&str, &str); 8] = [
-    ("amazon-bedrock.yaml", include_str!("../data/amazon-bedrock.yaml")),
-    ("azure-openai.yaml", include_str!("../data/azure-openai.yaml")),
-    ("database.yaml", include_str!("../data/database.yaml")),
-    ("mistral-api.yaml", include_str!("../data/mistral-api.yaml")),
-    ("models.yaml", include_str!("../data/models.yaml")),
-    ("openai-api.yaml", include_str!("../data/openai-api.yaml")),
-    ("regions.yaml", include_str!("../data/regions.yaml")),
-    ("vllm.yaml", include_str!("../data/vllm.yaml")),
-];
+use crate::{
+    Attribute, Country, Evidence, Fact, FactId, ModelInfo, Pattern, Subprocessor, check, embedded,
+    files::{FactFile, Head, ModelFile, Names, OwnFile, RegionFile},
+};
 
 /// Every fact, with what they refer to.
 #[derive(Debug, Clone)]
 pub struct Database {
     version: String,
     digest: String,
-    facts: BTreeMap<FactId, Fact>,
-    by_attribute: BTreeMap<Attribute, Vec<FactId>>,
-    regions: BTreeMap<(String, String), Country>,
-    models: Vec<ModelInfo>,
+    pub(crate) facts: BTreeMap<FactId, Fact>,
+    pub(crate) by_attribute: BTreeMap<Attribute, Vec<FactId>>,
+    pub(crate) regions: BTreeMap<(String, String), Country>,
+    pub(crate) region_evidence: BTreeMap<String, Vec<Evidence>>,
+    pub(crate) names: BTreeMap<String, Names>,
+    pub(crate) models: Vec<ModelInfo>,
+    subprocessors: BTreeMap<String, Vec<Subprocessor>>,
+    pub(crate) replaced: BTreeMap<FactId, Fact>,
 }
 
 /// Something wrong with one file.
@@ -56,50 +50,10 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// `database.yaml`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Head {
-    /// The release: year, month and day of the last change.
-    pub(crate) version: String,
-}
-
-/// `regions.yaml`: where the regions of operators stand.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RegionFile {
-    pub(crate) operators: Vec<OperatorRegions>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OperatorRegions {
-    /// The operator, as endpoints name it.
-    pub(crate) operator: String,
-    /// The country of each region.
-    pub(crate) regions: BTreeMap<String, Country>,
-    /// Where the mapping comes from.
-    pub(crate) evidence: Vec<Evidence>,
-}
-
-/// `models.yaml`: what models cost and can do.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ModelFile {
-    pub(crate) models: Vec<ModelInfo>,
-}
-
-/// A service's file.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FactFile {
-    /// What the service is, for readers.
-    #[expect(dead_code, reason = "read by people, and required so that every file says what it is about")]
-    pub(crate) about: String,
-    pub(crate) facts: Vec<Fact>,
-}
-
 impl Database {
+    /// Where the files of an organisation's own are, in a bundle and among the files of a database.
+    pub const OWN: &str = "compliance/";
+
     /// The database that this crate ships.
     ///
     /// # Errors
@@ -110,10 +64,12 @@ impl Database {
 
     /// The files that [`Database::embedded`] is loaded from, by path: what its digest names.
     pub fn embedded_files() -> impl Iterator<Item = (String, String)> {
-        EMBEDDED.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned()))
+        embedded::FILES.iter().map(|&(path, text)| (path.to_owned(), text.to_owned()))
     }
 
-    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, and a file of facts a service.
+    /// Loads files given as (path, text): `database.yaml`, `regions.yaml`, `models.yaml`, `model-developers.yaml` (facts
+    /// about the makers of models), and a file of facts a service. Files below [`OWN`](Self::OWN) are an organisation's
+    /// own: they add to the others, and may replace a fact of theirs, with a reason.
     ///
     /// # Errors
     /// Everything that is wrong with the files, not only the first thing.
@@ -126,9 +82,13 @@ impl Database {
             facts: BTreeMap::new(),
             by_attribute: BTreeMap::new(),
             regions: BTreeMap::new(),
+            region_evidence: BTreeMap::new(),
+            names: BTreeMap::new(),
             models: Vec::new(),
+            subprocessors: BTreeMap::new(),
+            replaced: BTreeMap::new(),
         };
-        for (path, text) in &files {
+        for (path, text) in files.iter().filter(|(path, _)| !path.starts_with(Self::OWN)) {
             match path.as_str() {
                 "database.yaml" => {
                     if let Some(head) = read::<Head>(path, text, &mut problems) {
@@ -160,6 +120,9 @@ impl Database {
                 what: "no version: add the file with `version: \"<year>.<month>.<day>\"`".into(),
             });
         }
+        for (path, text) in files.iter().filter(|(path, _)| path.starts_with(Self::OWN)) {
+            database.add_own(path, text, &mut problems);
+        }
         check::references(&database, &mut problems);
         if problems.is_empty() { Ok(database) } else { Err(LoadError(problems)) }
     }
@@ -174,6 +137,12 @@ impl Database {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The digest that a database of these files has.
+    #[must_use]
+    pub fn digest_of(files: &BTreeMap<String, String>) -> String {
+        digest(files)
     }
 
     /// Every fact, in the order of their names.
@@ -191,6 +160,17 @@ impl Database {
     #[must_use]
     pub fn region(&self, operator: &str, region: &str) -> Option<Country> {
         self.regions.get(&(operator.to_owned(), region.to_owned())).copied()
+    }
+
+    /// Every region, as (operator, region, country).
+    pub fn regions(&self) -> impl Iterator<Item = (&str, &str, Country)> {
+        self.regions
+            .iter()
+            .map(|((operator, region), country)| (operator.as_str(), region.as_str(), *country))
+    }
+
+    pub(crate) fn region_evidence(&self) -> impl Iterator<Item = (&str, &Vec<Evidence>)> {
+        self.region_evidence.iter().map(|(operator, evidence)| (operator.as_str(), evidence))
     }
 
     pub(crate) fn has_region(&self, operator: &Pattern, region: &Pattern) -> bool {
@@ -211,6 +191,12 @@ impl Database {
         self.models.iter()
     }
 
+    /// The subprocessors that each service publishes, by service. A service that is not among them publishes none
+    /// that was read.
+    pub fn subprocessors(&self) -> impl Iterator<Item = (&str, &[Subprocessor])> {
+        self.subprocessors.iter().map(|(service, all)| (service.as_str(), all.as_slice()))
+    }
+
     /// The JSON Schemas of the files of facts, of `models.yaml` and of `regions.yaml`, by name.
     #[must_use]
     pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
@@ -219,6 +205,18 @@ impl Database {
             ("models", schemars::schema_for!(ModelFile).to_value()),
             ("regions", schemars::schema_for!(RegionFile).to_value()),
         ]
+    }
+
+    /// A fact that another one has replaced. Nothing asks it any more; it is kept to be shown.
+    #[must_use]
+    pub fn replaced(&self, id: &FactId) -> Option<&Fact> {
+        self.replaced.get(id)
+    }
+
+    /// The JSON Schema (draft 2020-12) of a file of an organisation's own facts.
+    #[must_use]
+    pub fn own_schema() -> serde_json::Value {
+        schemars::schema_for!(OwnFile).to_value()
     }
 
     pub(crate) fn facts_about(&self, attribute: Attribute) -> impl Iterator<Item = &Fact> {
@@ -231,27 +229,44 @@ impl Database {
             for (region, country) in operator.regions {
                 self.regions.insert((operator.operator.clone(), region), country);
             }
+            self.region_evidence.insert(operator.operator, operator.evidence);
         }
     }
 
     fn add_facts(&mut self, path: &str, file: FactFile, problems: &mut Vec<Problem>) {
+        check::subprocessors(path, &file.subprocessors, problems);
+        if let Some(names) = file.names {
+            check::names(path, &names, problems);
+            self.names.insert(check::stem(path).to_owned(), names);
+        }
+        if !file.subprocessors.is_empty() {
+            self.subprocessors.insert(check::stem(path).to_owned(), file.subprocessors);
+        }
         for fact in file.facts {
             check::fact(path, &fact, problems);
-            let ids = self.by_attribute.entry(fact.attribute).or_default();
-            let at = ids.partition_point(|id| *id < fact.id);
-            ids.insert(at, fact.id.clone());
-            if let Some(other) = self.facts.insert(fact.id.clone(), fact) {
-                problems.push(Problem {
-                    file: path.to_owned(),
-                    line: None,
-                    what: format!("two facts are named {}: names must be unique", other.id),
-                });
-            }
+            self.add_fact(path, fact, problems);
+        }
+    }
+
+    pub(crate) fn add_fact(&mut self, path: &str, fact: Fact, problems: &mut Vec<Problem>) {
+        let ids = self.by_attribute.entry(fact.attribute).or_default();
+        let at = ids.partition_point(|id| *id < fact.id);
+        ids.insert(at, fact.id.clone());
+        if let Some(other) = self.facts.insert(fact.id.clone(), fact) {
+            problems.push(Problem {
+                file: path.to_owned(),
+                line: None,
+                what: format!("two facts are named {}: names must be unique", other.id),
+            });
         }
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<T> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    path: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     serde_norway::from_str(text)
         .map_err(|error| {
             problems.push(Problem {

@@ -65,6 +65,9 @@ pub struct Fact {
     /// the list exists to show the conflict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts_with: Vec<FactId>,
+    /// The fact that this one stands in place of; for an organisation's own facts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaces>,
     /// What a reader of the evidence should know; shown beside the fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -81,6 +84,31 @@ impl Fact {
             .map(|evidence| evidence.observed_to)
             .max()
     }
+
+    /// Whether anything behind it was read or declared, and not only heard of.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        self.evidence.iter().any(|evidence| evidence.confidence == Confidence::Sourced)
+    }
+
+    /// Whether the operator's own documentation or contract is behind it, and was read.
+    #[must_use]
+    pub fn is_by_the_vendor(&self) -> bool {
+        self.evidence.iter().any(|evidence| {
+            evidence.confidence == Confidence::Sourced
+                && matches!(evidence.kind, EvidenceKind::VendorDoc | EvidenceKind::VendorContract)
+        })
+    }
+}
+
+/// Which fact an organisation puts its own in place of, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replaces {
+    /// The fact that ships, about the same attribute.
+    pub fact: FactId,
+    /// Why it does not hold for this organisation.
+    pub because: String,
 }
 
 /// The endpoints that a fact is about: each field given must match. An absent field matches all.

@@ -41,29 +41,39 @@ pub(crate) enum Match {
 }
 
 impl FactScope {
+    /// What each field asks for, its name, and what the endpoint has there.
+    fn fields<'a>(
+        &'a self,
+        endpoint: &'a EndpointProfile,
+    ) -> impl Iterator<Item = (&'static str, &'a [Pattern], Option<&'a str>)> {
+        let none = Some("none");
+        let fields: [(&'static str, &[Pattern], Option<&str>); 9] = [
+            ("developer", &self.developer, endpoint.developer.as_deref()),
+            ("operator", &self.operator, Some(&endpoint.operator)),
+            ("service", &self.service, Some(&endpoint.service)),
+            ("hosting_option", &self.hosting_option, endpoint.hosting_option.as_deref()),
+            ("model", &self.model, Some(&endpoint.model)),
+            ("version", &self.version, endpoint.version.as_deref()),
+            ("profile", &self.profile, endpoint.profile.as_deref().or(none)),
+            ("source_region", &self.source_region, endpoint.source_region.as_deref()),
+            ("tier", &self.tier, endpoint.tier.as_deref()),
+        ];
+        fields.into_iter().filter(|(_, patterns, _)| !patterns.is_empty())
+    }
+
     /// Compares each field given; `No` in one decides, then `Maybe` in one.
     pub(crate) fn matches(&self, endpoint: &EndpointProfile) -> Match {
-        let none = Some("none");
-        let fields: [(&[Pattern], Option<&str>); 9] = [
-            (&self.developer, endpoint.developer.as_deref()),
-            (&self.operator, Some(&endpoint.operator)),
-            (&self.service, Some(&endpoint.service)),
-            (&self.hosting_option, endpoint.hosting_option.as_deref()),
-            (&self.model, Some(&endpoint.model)),
-            (&self.version, endpoint.version.as_deref()),
-            (&self.profile, endpoint.profile.as_deref().or(none)),
-            (&self.source_region, endpoint.source_region.as_deref()),
-            (&self.tier, endpoint.tier.as_deref()),
-        ];
-        fields.into_iter().filter(|(patterns, _)| !patterns.is_empty()).fold(
-            Match::Yes,
-            |so_far, (patterns, is)| match (so_far, is) {
-                (Match::No, _) => Match::No,
-                (_, None) => Match::Maybe,
-                (_, Some(is)) if !patterns.iter().any(|pattern| pattern.matches(is)) => Match::No,
-                (so_far, Some(_)) => so_far,
-            },
-        )
+        self.fields(endpoint).fold(Match::Yes, |so_far, (_, patterns, is)| match (so_far, is) {
+            (Match::No, _) => Match::No,
+            (_, None) => Match::Maybe,
+            (_, Some(is)) if !patterns.iter().any(|pattern| pattern.matches(is)) => Match::No,
+            (so_far, Some(_)) => so_far,
+        })
+    }
+
+    /// The first field that the scope asks for and the endpoint does not state.
+    pub(crate) fn unstated(&self, endpoint: &EndpointProfile) -> Option<&'static str> {
+        self.fields(endpoint).find(|(_, _, is)| is.is_none()).map(|(field, _, _)| field)
     }
 }
 
@@ -125,6 +135,9 @@ impl Database {
             }
             if !lacking.is_empty() {
                 answer.lacks_attestations(fact, lacking, endpoint, &covering);
+            }
+            if let Some(field) = fact.scope.unstated(endpoint) {
+                answer.lacks_declaration(fact, field);
             }
             contributing.push(Candidate { fact, certain: matched == Match::Yes && lacking.is_empty() });
         }

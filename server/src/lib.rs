@@ -18,6 +18,7 @@ pub mod keys;
 pub mod organisation;
 pub mod plan;
 pub mod providers;
+pub mod release;
 pub mod router;
 pub mod snapshot;
 pub mod store;

@@ -44,7 +44,8 @@ fn no_evidence_is_from_the_future_of_its_release() {
             assert!(evidence.observed_to <= release, "{}", fact.id);
             assert!(evidence.says.len() < 400, "{}: a paraphrase, not a page", fact.id);
             let own = evidence.kind == EvidenceKind::OperatorDeclaration;
-            let declares = fact.id.as_str().starts_with("vllm/") || fact.id.as_str().contains("/transfer-");
+            let id = fact.id.as_str();
+            let declares = id.starts_with("vllm/") || id.starts_with("ollama/") || id.contains("/transfer-");
             assert!(
                 !own || declares,
                 "{}: only the organisation's own endpoints and agreements are declared",

@@ -17,12 +17,12 @@ fn blocks() -> Vec<String> {
 
 #[test]
 fn the_worked_example_holds() {
-    let [facts, agreement] = <[String; 2]>::try_from(blocks()).unwrap();
+    let [facts, agreement, own] = <[String; 3]>::try_from(blocks()).unwrap();
     let files = [
         ("database.yaml".to_owned(), "version: \"2026.11.22\"".to_owned()),
         ("example-api.yaml".to_owned(), facts),
     ];
-    let database = Database::load(files).unwrap();
+    let database = Database::load(files.clone()).unwrap();
     let agreement = [attestation(&agreement)];
     let endpoint = EndpointProfile {
         name: "example".into(),
@@ -43,4 +43,11 @@ fn the_worked_example_holds() {
 
     let places = database.resolve(&endpoint, Attribute::ProcessingCountries, &context(&[]));
     assert!(places.within(countries(&["EU", "CH"])) && !places.within(countries(&["EU"])));
+
+    let with_own = files.into_iter().chain([("compliance/read.yaml".to_owned(), own)]);
+    let with_own = Database::load(with_own).unwrap();
+    let kept = with_own.resolve(&endpoint, Attribute::RetentionDays, &context(&[]));
+    assert_eq!(kept.value, Some(Value::Days(7)));
+    let attested = with_own.resolve(&endpoint, Attribute::RetentionDays, &context(&agreement));
+    assert_eq!(attested.value, Some(Value::Days(0)));
 }

@@ -128,3 +128,58 @@ fn a_fresh_fact_speaks_for_an_old_one_that_it_contradicts_unless_that_one_may_gr
     let unrelated = resolve(&old.replace("conflicts_with: [svc/a]\n    ", ""));
     assert!(!unrelated.is_known(), "an old claim that nothing contradicts is an old claim");
 }
+
+/// What is said of a file of facts about developers when `from` is replaced by `to`.
+#[track_caller]
+fn developer_problems(from: &str, to: &str) -> Option<String> {
+    let right = FACT
+        .replace("svc/a", "model-developers/a")
+        .replace("operator: [op], service: [svc]", "developer: [maker]")
+        .replace("processing_countries", "gpai_code")
+        .replace("{ countries: [DE] }", "true");
+    assert!(right.contains(from));
+    let files =
+        [("database.yaml", "version: 2026.1.1"), ("model-developers.yaml", &right.replacen(from, to, 1))];
+    Database::load(files.map(|(path, text)| (path.to_owned(), text.to_owned())))
+        .err()
+        .map(|error| error.to_string())
+}
+
+#[test]
+fn a_developers_facts_are_about_the_developer_and_nothing_else() {
+    assert_eq!(developer_problems("value: true", "value: false"), None);
+    let said = |from, to| developer_problems(from, to).unwrap();
+    assert!(said("[maker]", "[maker], service: [svc]").contains("nothing else"));
+    assert!(said("{ developer: [maker] }", "{}").contains("name the developer"));
+    assert!(said("gpai_code", "soc_2").contains("belongs to a service"));
+    let elsewhere =
+        problems("processing_countries\n    value: { countries: [DE] }", "gpai_code\n    value: true");
+    assert!(elsewhere.contains("belongs to model-developers.yaml"), "{elsewhere}");
+}
+
+const SUBPROCESSORS: &str = "
+subprocessors:
+  - name: Carrier, Inc.
+    countries: [US, \"NO\"]
+    purpose: carrying
+    evidence: [{ url: https://example.org, says: so, observed_from: 2026-01-01, observed_to: 2026-02-01, kind: vendor_doc, confidence: sourced }]
+";
+
+#[test]
+fn subprocessors_are_listed_by_service_with_evidence() {
+    let database = load(&format!("{FACT}{SUBPROCESSORS}")).unwrap();
+    let all: Vec<_> = database.subprocessors().collect();
+    let [("svc", [carrier])] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((carrier.name.as_str(), carrier.countries), ("Carrier, Inc.", countries(&["US", "NO"])));
+
+    let said = |from: &str, to: &str| {
+        let changed = SUBPROCESSORS.replacen(from, to, 1);
+        assert_ne!(changed, SUBPROCESSORS);
+        load(&format!("{FACT}{changed}")).unwrap_err().to_string()
+    };
+    let again = SUBPROCESSORS.replace("\nsubprocessors:\n", "");
+    assert!(load(&format!("{FACT}{SUBPROCESSORS}{again}")).unwrap_err().to_string().contains("twice"));
+    assert!(said("purpose: carrying", "purpose: ''").contains("no purpose"));
+    assert!(said("https://example.org", "hearsay").contains("https://"));
+    assert!(said("[US, \"NO\"]", "[UK]").contains("svc.yaml"));
+}

@@ -10,11 +10,15 @@
 )]
 
 mod attestations;
+mod compare;
 mod data;
 mod docs;
 mod golden;
+mod lint;
 mod load;
+mod matrix;
 mod models;
+mod own;
 mod places;
 mod properties;
 mod retention;

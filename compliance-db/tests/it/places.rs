@@ -154,10 +154,96 @@ fn an_unknown_provider_is_unknown_in_everything() {
     let ctx = Context { features: FeatureSet::all(), ..context(&[]) };
     for attribute in bailiwick_compliance_db::Attribute::ALL {
         for resolved in [resolve(&mystery(), attribute), database().resolve(&mystery(), attribute, &ctx)] {
-            assert!(!resolved.is_known() && resolved.facts.is_empty(), "{resolved:?}");
+            assert!(!resolved.is_known(), "{resolved:?}");
             assert!(!resolved.within(bailiwick_compliance_db::CountrySet::all()));
             assert!(!resolved.is(true) && !resolved.is(false) && !resolved.at_most(u32::MAX));
-            assert!(matches!(resolved.missing.as_slice(), [Missing::Fact { .. }]), "{resolved:?}");
+            if attribute.is_the_developers() {
+                // It serves a model that may be anyone's: any developer's facts may apply.
+                assert!(
+                    matches!(resolved.missing.as_slice(), [Missing::Declaration { field: "developer", .. }]),
+                    "{resolved:?}"
+                );
+            } else {
+                assert!(resolved.facts.is_empty(), "{resolved:?}");
+                assert!(matches!(resolved.missing.as_slice(), [Missing::Fact { .. }]), "{resolved:?}");
+            }
         }
     }
+}
+
+fn vertex(hosting_option: &str, source_region: Option<&str>, model: &str) -> EndpointProfile {
+    EndpointProfile {
+        name: "vertex".into(),
+        developer: Some("google".into()),
+        operator: "google".into(),
+        service: "vertex-ai".into(),
+        hosting_option: Some(hosting_option.into()),
+        model: model.into(),
+        source_region: source_region.map(Into::into),
+        tier: Some("on_demand".into()),
+        ..EndpointProfile::default()
+    }
+}
+
+#[test]
+fn the_eu_of_one_provider_is_not_that_of_another() {
+    let within = |endpoint: &EndpointProfile| {
+        let resolved = resolve(endpoint, ProcessingCountries);
+        ["EU", "EEA", "EU_EFTA"].map(|group| resolved.within(countries(&[group])))
+    };
+    assert_eq!(within(&vertex("eu", None, "gemini-3.5-flash")), [true, true, true], "member states alone");
+    assert_eq!(within(&azure("standard", "norwayeast")), [false, true, true]);
+    assert_eq!(
+        within(&azure("data_zone_standard", "swedencentral")),
+        [false, false, true],
+        "Norway and Switzerland"
+    );
+    assert_eq!(within(&mistral_eu()), [false, false, true], "the Union and EFTA");
+    assert_eq!(within(&bedrock(Some("eu"), "eu-west-2")), [false, false, false], "London is in none of them");
+}
+
+#[test]
+fn an_endpoint_of_google_is_where_its_kind_says_and_not_where_its_name_does() {
+    let of = |option, region, model| places(&resolve(&vertex(option, region, model), ProcessingCountries));
+    assert_eq!(of("global", None, "gemini-3.5-flash"), "worldwide");
+    assert_eq!(of("us", None, "gemini-3.5-flash"), "{US}");
+    assert_eq!(of("regional", Some("us-central1"), "gemini-2.5-flash"), "{US}");
+    let dutch = resolve(&vertex("regional", Some("europe-west4"), "gemini-2.5-pro"), ProcessingCountries);
+    assert!(
+        dutch.within(countries(&["EU"])) && !dutch.within(countries(&["NL"])),
+        "the Union, not the country"
+    );
+    for (region, model) in [
+        ("europe-west2", "gemini-2.5-pro"),
+        ("europe-west6", "gemini-2.5-pro"),
+        ("me-west1", "gemini-2.5-pro"),
+        ("europe-west4", "gemini-3.5-flash"),
+    ] {
+        assert_eq!(
+            of("regional", Some(region), model),
+            "unknown",
+            "{model} in {region}: no table promises it"
+        );
+    }
+}
+
+#[test]
+fn a_region_that_is_called_is_not_where_inference_runs() {
+    let aws = |option: &str, model: &str| EndpointProfile {
+        name: "claude".into(),
+        developer: Some("anthropic".into()),
+        operator: "anthropic".into(),
+        service: "claude-platform-on-aws".into(),
+        hosting_option: Some(option.into()),
+        model: model.into(),
+        source_region: Some("eu-central-1".into()),
+        ..EndpointProfile::default()
+    };
+    assert_eq!(places(&resolve(&aws("global", "claude-sonnet-4-6"), ProcessingCountries)), "worldwide");
+    assert_eq!(places(&resolve(&aws("us", "claude-sonnet-4-6"), ProcessingCountries)), "{US}");
+    assert_eq!(
+        places(&resolve(&aws("us", "claude-haiku-4-5"), ProcessingCountries)),
+        "worldwide",
+        "it refuses a geography"
+    );
 }

@@ -3,18 +3,20 @@
 use crate::documents::read;
 use crate::endpoint::Endpoint;
 use crate::exception::Exception;
+use crate::limits;
+use crate::pack::{self, Include, IncludedPack};
 use crate::policy_test::PolicyTest;
 use crate::problem::{Problem, Severity};
 use crate::rbac::{self, Rbac};
 use crate::rule::Rule;
 use crate::source::BundleSource;
 use crate::validate;
-use bailiwick_compliance_db::Attestation;
+use bailiwick_compliance_db::{Attestation, Database, LoadError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(crate) const MANIFEST: &str = "bundle.yaml";
-pub(crate) const TEST_ENDPOINTS: &str = "tests/endpoints.yaml";
 
 /// What `bundle.yaml` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +32,9 @@ pub struct Manifest {
     /// Limits that hold for the whole bundle.
     #[serde(default)]
     pub settings: Settings,
+    /// The packs that it includes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Include>,
 }
 
 /// Limits that hold for the whole bundle.
@@ -59,10 +64,14 @@ pub struct Bundle {
     pub description: String,
     /// `sha256:<hex>` over its files: see [`BundleSource::digest`].
     pub digest: String,
-    /// The rules, in the order of their files and within them.
+    /// The rules: its own, in the order of their files and within them, then those of the packs that it includes.
     pub rules: Vec<Rule>,
     /// What the organisation has in place.
     pub attestations: Vec<Attestation>,
+    /// The file and line of each attestation.
+    pub(crate) attestation_lines: Vec<(String, usize)>,
+    /// What the organisation adds to the compliance database, or puts in the place of facts of it: (path, text).
+    pub compliance: Vec<(String, String)>,
     /// Waivers of rules.
     pub exceptions: Vec<Exception>,
     /// What the bundle promises to decide.
@@ -73,6 +82,10 @@ pub struct Bundle {
     pub rbac: Rbac,
     /// Limits.
     pub settings: Settings,
+    /// The packs that it includes, in the order of `bundle.yaml`.
+    pub packs: Vec<IncludedPack>,
+    /// Packs that lie in its folder and that it does not include.
+    pub idle_packs: Vec<String>,
 }
 
 impl Bundle {
@@ -81,36 +94,34 @@ impl Bundle {
     /// # Errors
     /// Everything that is wrong with it, together. A bundle with any error does not load at all.
     pub fn load(source: &BundleSource) -> Result<Self, Vec<Problem>> {
-        let mut problems = source.misplaced();
+        let mut problems = limits::sizes(source);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        problems.extend(source.misplaced());
         let manifest = manifest(source, &mut problems);
         let rbac = load_rbac(source, &mut problems);
-        let rules = rules(source, &mut problems);
+        let mut rules = rules(source, &mut problems);
         let exceptions = exceptions(source, &mut problems);
         let mut attestations: Vec<Attestation> = Vec::new();
+        let mut attestation_lines = Vec::new();
         for (file, text) in source.yaml_in("attestations") {
-            let read: Vec<Attestation> = read(file, text, &mut problems);
-            for attestation in read {
-                validate::attestation(file, &attestation, &attestations, &mut problems);
+            let read: Vec<(usize, Attestation)> = read(file, text, &mut problems);
+            for (line, attestation) in read {
+                validate::attestation(file, line, &attestation, &attestations, &mut problems);
                 attestations.push(attestation);
+                attestation_lines.push((file.to_owned(), line));
             }
         }
-        let mut tests = Vec::new();
-        let mut test_endpoints: Vec<Endpoint> = Vec::new();
-        for (file, text) in source.yaml_in("tests") {
-            if file == TEST_ENDPOINTS {
-                let lists: Vec<Vec<Endpoint>> = read(file, text, &mut problems);
-                test_endpoints.extend(lists.into_iter().flatten());
-            } else {
-                let read: Vec<PolicyTest> = read(file, text, &mut problems);
-                tests.extend(read.into_iter().map(|t| PolicyTest { file: file.to_owned(), ..t }));
-            }
-        }
+        let tests = read_tests(source, "tests", &mut problems);
+        let (of_packs, packs) = pack::load(source, &manifest.include, manifest.settings, &mut problems);
+        rules.extend(of_packs);
         let all_read = problems.is_empty();
         validate::rules(&rules, &mut problems);
         // A rule or an endpoint in a file that does not parse would be reported missing all over.
         if all_read {
             validate::exceptions(&exceptions, &rules, &manifest.settings, &mut problems);
-            validate::tests(&tests, &test_endpoints, &rules, &mut problems);
+            validate::tests(&tests, &rules, &mut problems);
         }
         if problems.iter().any(|p| p.severity == Severity::Error) {
             return Err(problems);
@@ -122,11 +133,42 @@ impl Bundle {
             digest: source.digest(),
             rules,
             attestations,
+            attestation_lines,
+            compliance: source
+                .yaml_in("compliance")
+                .map(|(file, text)| (file.to_owned(), text.to_owned()))
+                .collect(),
             exceptions,
-            tests,
-            test_endpoints,
+            tests: tests.tests,
+            test_endpoints: tests.endpoints,
             rbac,
             settings: manifest.settings,
+            packs,
+            idle_packs: pack::idle(source, &manifest.include),
+        })
+    }
+
+    /// The files of the compliance database as this bundle has it: those that ship, and its own.
+    #[must_use]
+    pub fn catalog(&self, shipped: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+        shipped.into_iter().chain(self.compliance.iter().cloned()).collect()
+    }
+
+    /// The compliance database as this bundle has it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files in `compliance/`, or with those that ship.
+    pub fn database(
+        &self,
+        shipped: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Database, Vec<Problem>> {
+        Database::load(self.catalog(shipped)).map_err(|LoadError(problems)| {
+            let problem = |one: bailiwick_compliance_db::Problem| {
+                let fix = "docs/reference/compliance-db.md tells what a file of facts holds";
+                let problem = Problem::error(one.file, one.what, fix);
+                one.line.map_or(problem.clone(), |line| problem.at(line, None))
+            };
+            problems.into_iter().map(problem).collect()
         })
     }
 
@@ -143,6 +185,7 @@ fn manifest(source: &BundleSource, problems: &mut Vec<Problem>) -> Manifest {
         version: String::new(),
         description: String::new(),
         settings: Settings::default(),
+        include: Vec::new(),
     };
     let Some(text) = source.files.get(MANIFEST) else {
         problems.push(Problem::error(
@@ -153,11 +196,11 @@ fn manifest(source: &BundleSource, problems: &mut Vec<Problem>) -> Manifest {
         return unnamed;
     };
     let before = problems.len();
-    let mut documents: Vec<Manifest> = read(MANIFEST, text, problems);
+    let mut documents: Vec<(usize, Manifest)> = read(MANIFEST, text, problems);
     match (documents.pop(), documents.is_empty()) {
-        (Some(manifest), true) => {
+        (Some((line, manifest)), true) => {
             if manifest.name.trim().is_empty() || manifest.version.trim().is_empty() {
-                problems.push(Problem::error(MANIFEST, "`name` or `version` is empty", "give both"));
+                problems.push(Problem::error(MANIFEST, "`name` or `version` is empty", "give both").on(line));
             }
             manifest
         }
@@ -194,8 +237,8 @@ fn load_rbac(source: &BundleSource, problems: &mut Vec<Problem>) -> Rbac {
 fn rules(source: &BundleSource, problems: &mut Vec<Problem>) -> Vec<Rule> {
     let mut out = Vec::new();
     for (file, text) in source.yaml_in("rules") {
-        let read: Vec<Rule> = read(file, text, problems);
-        out.extend(read.into_iter().map(|r| Rule { file: file.to_owned(), ..r }));
+        let read: Vec<(usize, Rule)> = read(file, text, problems);
+        out.extend(read.into_iter().map(|(line, r)| Rule { file: file.to_owned(), line, ..r }));
     }
     out
 }
@@ -203,8 +246,44 @@ fn rules(source: &BundleSource, problems: &mut Vec<Problem>) -> Vec<Rule> {
 fn exceptions(source: &BundleSource, problems: &mut Vec<Problem>) -> Vec<Exception> {
     let mut out = Vec::new();
     for (file, text) in source.yaml_in("exceptions") {
-        let read: Vec<Exception> = read(file, text, problems);
-        out.extend(read.into_iter().map(|e| Exception { file: file.to_owned(), ..e }));
+        let read: Vec<(usize, Exception)> = read(file, text, problems);
+        out.extend(read.into_iter().map(|(line, e)| Exception { file: file.to_owned(), line, ..e }));
     }
+    out
+}
+
+/// The tests of a bundle, or of a pack, and what they are about.
+#[derive(Default)]
+pub(crate) struct TestFiles {
+    pub(crate) tests: Vec<PolicyTest>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// The file that the endpoints stand in, and its text.
+    pub(crate) endpoints_file: (String, String),
+    /// What a pack's tests take to be in place.
+    pub(crate) attestations: Vec<(usize, Attestation)>,
+}
+
+pub(crate) fn read_tests(source: &BundleSource, folder: &str, problems: &mut Vec<Problem>) -> TestFiles {
+    let mut out = TestFiles::default();
+    let endpoints = format!("{folder}/endpoints.yaml");
+    let attestations = format!("{folder}/attestations.yaml");
+    let of_pack = pack::folder(&endpoints).is_some();
+    for (file, text) in source.yaml_in(folder) {
+        if file == endpoints {
+            let lists: Vec<(usize, Vec<Endpoint>)> = read(file, text, problems);
+            out.endpoints.extend(lists.into_iter().flat_map(|(_, list)| list));
+            text.clone_into(&mut out.endpoints_file.1);
+        } else if of_pack && file == attestations {
+            out.attestations = read(file, text, problems);
+        } else {
+            let read: Vec<(usize, PolicyTest)> = read(file, text, problems);
+            out.tests.extend(read.into_iter().map(|(line, t)| PolicyTest {
+                file: file.to_owned(),
+                line,
+                ..t
+            }));
+        }
+    }
+    out.endpoints_file.0 = endpoints;
     out
 }

@@ -31,6 +31,9 @@ pub struct Exception {
     /// The file that it stands in.
     #[serde(skip)]
     pub file: String,
+    /// The line that it begins on, from 1; 0 where nobody knows.
+    #[serde(skip)]
+    pub line: usize,
 }
 
 impl Exception {

@@ -58,6 +58,12 @@ impl Problem {
         Self { severity, file: file.into(), line: None, column: None, what: what.into(), fix: fix.into() }
     }
 
+    /// The same problem at a line, counted from 1; 0 is no line.
+    #[must_use]
+    pub(crate) fn on(self, line: usize) -> Self {
+        if line == 0 { self } else { self.at(line, None) }
+    }
+
     /// The same problem at a line, counted from 1.
     #[must_use]
     pub fn at(mut self, line: usize, column: Option<usize>) -> Self {

@@ -110,6 +110,24 @@ pub struct Require {
     /// On which grounds of GDPR Chapter V data is transferred: each that is used must be listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer_mechanism: Option<OneOrMany<Mechanism>>,
+    /// Whether a SOC 2 Type II report covers the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soc_2: Option<bool>,
+    /// Whether a certificate under ISO/IEC 27001 covers the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iso_27001: Option<bool>,
+    /// Whether a certificate under ISO/IEC 42001 covers the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iso_42001: Option<bool>,
+    /// Whether an attestation of compliance under PCI DSS names the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pci_dss: Option<bool>,
+    /// Whether an attestation under the BSI's C5 covers the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bsi_c5: Option<bool>,
+    /// Whether the model's developer signed the EU's general-purpose AI code of practice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpai_code: Option<bool>,
 }
 
 impl Require {
@@ -151,6 +169,12 @@ impl Require {
             (Attribute::HipaaEligible, self.hipaa_eligible),
             (Attribute::ZeroDataRetention, self.zero_data_retention),
             (Attribute::HumanReview, self.human_review),
+            (Attribute::Soc2, self.soc_2),
+            (Attribute::Iso27001, self.iso_27001),
+            (Attribute::Iso42001, self.iso_42001),
+            (Attribute::PciDss, self.pci_dss),
+            (Attribute::BsiC5, self.bsi_c5),
+            (Attribute::GpaiCode, self.gpai_code),
         ] {
             out.extend(flag.map(|flag| Requirement { attribute, check: Check::Is(flag) }));
         }

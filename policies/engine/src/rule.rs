@@ -4,6 +4,7 @@
 //! [`Exception`](crate::Exception) from one rule.
 
 use crate::condition::When;
+use crate::decision::Obligations;
 use crate::require::Require;
 use bailiwick_pii::{EntitySet, How};
 use schemars::JsonSchema;
@@ -91,6 +92,17 @@ pub struct RuleObligations {
 }
 
 impl RuleObligations {
+    /// The obligations of a decision as a rule writes them.
+    #[must_use]
+    pub fn of(held: &Obligations) -> Self {
+        let forbidden = |denied: bool| denied.then_some(Forbid::Deny);
+        Self {
+            cache: forbidden(held.cache_denied),
+            log_content: forbidden(held.log_content_denied),
+            retain_days: held.retain_days,
+        }
+    }
+
     /// Whether it obliges to nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -144,10 +156,38 @@ pub struct Rule {
     /// The file that it stands in.
     #[serde(skip)]
     pub file: String,
+    /// The line that it begins on, from 1; 0 where nobody knows.
+    #[serde(skip)]
+    pub line: usize,
+    /// The pack that it comes from, if any.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
 }
 
-fn root() -> String {
+/// Where a rule of a pack comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The pack and its version, such as `hipaa 2026.11.1`.
+    pub pack: String,
+    /// The mode that the pack gives it, where the bundle gave it another.
+    pub switched_from: Option<Mode>,
+}
+
+/// Where the bundle says nothing else: everywhere.
+pub(crate) fn root() -> String {
     "/".to_owned()
+}
+
+impl Mode {
+    /// The name used in rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl Rule {

@@ -2,11 +2,12 @@
 
 use crate::bundle::Bundle;
 use crate::compiled::Compiled;
-use crate::decision::{Decision, DenyCode, Outcome};
+use crate::decision::{Decision, RuleIndex};
 use crate::endpoint::Endpoint;
 use crate::facts::RequestFacts;
 use crate::policy_test::{ExpectedOutcome, PolicyTest};
 use crate::problem::Problem;
+use crate::rule::RuleObligations;
 use bailiwick_compliance_db::Database;
 use bailiwick_pii::{EntityType, How, RedactionPlan};
 use serde::Serialize;
@@ -33,7 +34,7 @@ impl TestResult {
 }
 
 /// Decides every test of the bundle over the given endpoints, which may be the bundle's own
-/// ([`Bundle::test_endpoints`]).
+/// ([`Bundle::test_endpoints`]), and every test of the packs that it includes over the pack's.
 ///
 /// # Errors
 /// What is wrong with the endpoints.
@@ -42,6 +43,26 @@ pub fn run_tests(
     database: &Arc<Database>,
     endpoints: &[Endpoint],
 ) -> Result<Vec<TestResult>, Vec<Problem>> {
+    let mut results = run_own(bundle, database, endpoints)?;
+    let mut seen: Vec<&str> = Vec::new();
+    for pack in bundle.packs.iter().map(|pack| &pack.alone) {
+        // One that is included twice is tested once.
+        if !seen.contains(&pack.name.as_str()) {
+            results.extend(run_own(pack, database, &pack.test_endpoints)?);
+            seen.push(&pack.name);
+        }
+    }
+    Ok(results)
+}
+
+fn run_own(
+    bundle: &Arc<Bundle>,
+    database: &Arc<Database>,
+    endpoints: &[Endpoint],
+) -> Result<Vec<TestResult>, Vec<Problem>> {
+    if bundle.tests.is_empty() {
+        return Ok(Vec::new());
+    }
     // Compiled for the instant of the earliest test; decisions at later instants are right all the same.
     let at = bundle.tests.iter().map(|t| t.at.timestamp_millis()).min().unwrap_or(0);
     let compiled = Compiled::new(Arc::clone(bundle), Arc::clone(database), endpoints.to_vec(), at)?;
@@ -62,11 +83,7 @@ fn compare(compiled: &Compiled, test: &PolicyTest, facts: &RequestFacts, decisio
     let expect = &test.expect;
     let explanation = compiled.explain(facts, decision);
     let mut failures = Vec::new();
-    let outcome = match decision.outcome {
-        Outcome::Allow => ExpectedOutcome::Allow,
-        Outcome::Deny { code: DenyCode::PolicyDenied } => ExpectedOutcome::PolicyDenied,
-        Outcome::Deny { code: DenyCode::NoEligibleEndpoint } => ExpectedOutcome::NoEligibleEndpoint,
-    };
+    let outcome = ExpectedOutcome::of(decision);
     if outcome != expect.outcome {
         failures.push(format!(
             "expected {}, got {}: {}",
@@ -130,6 +147,43 @@ fn compare(compiled: &Compiled, test: &PolicyTest, facts: &RequestFacts, decisio
             ));
         }
     }
+    let ids = |rules: &mut dyn Iterator<Item = RuleIndex>| -> Vec<String> {
+        let mut ids: Vec<String> =
+            rules.filter_map(|index| compiled.rule(index)).map(|rule| rule.id.clone()).collect();
+        ids.sort();
+        ids
+    };
+    let shadow = ids(&mut decision.shadow.iter().map(|shadow| shadow.rule));
+    let waived = ids(&mut decision.waived.iter().map(|waiver| waiver.rule));
+    for (what, expected, got) in [
+        ("rules in shadow mode that would change something", &expect.shadow, shadow),
+        ("rules waived", &expect.waived, waived),
+    ] {
+        let Some(mut expected) = expected.clone() else { continue };
+        expected.sort();
+        if expected != got {
+            failures.push(format!(
+                "expected the {what} to be [{}], got [{}]",
+                expected.join(", "),
+                got.join(", ")
+            ));
+        }
+    }
+    let held = &decision.obligations;
+    if let Some(expected) = &expect.obligations {
+        let got = RuleObligations::of(held);
+        if *expected != got {
+            failures.push(format!("expected the obligations {}, got {}", obliged(expected), obliged(&got)));
+        }
+    }
+    if let Some(expected) = expect.limit_output_tokens
+        && held.max_output_tokens != Some(expected)
+    {
+        failures.push(match held.max_output_tokens {
+            Some(got) => format!("expected the output to be capped at {expected}, got {got}"),
+            None => format!("expected the output to be capped at {expected}, it is not"),
+        });
+    }
     for (what, expected, plan) in [
         ("redactions", &expect.redactions, &decision.request_redactions),
         ("response redactions", &expect.response_redactions, &decision.response_redactions),
@@ -146,6 +200,16 @@ fn compare(compiled: &Compiled, test: &PolicyTest, facts: &RequestFacts, decisio
         }
     }
     failures
+}
+
+fn obliged(obligations: &RuleObligations) -> String {
+    let named = [
+        obligations.cache.map(|_| "cache: deny".to_owned()),
+        obligations.log_content.map(|_| "log_content: deny".to_owned()),
+        obligations.retain_days.map(|days| format!("retain_days: {days}")),
+    ];
+    let all: Vec<String> = named.into_iter().flatten().collect();
+    if all.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", all.join(", ")) }
 }
 
 fn hows(plan: &RedactionPlan) -> BTreeMap<EntityType, How> {

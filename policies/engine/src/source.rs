@@ -51,7 +51,8 @@ impl BundleSource {
     }
 
     /// The YAML files directly in a folder.
-    pub(crate) fn yaml_in<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(crate) fn yaml_in<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let folder = folder.to_owned();
         self.visible().filter(move |(path, _)| {
             kind(path) == Kind::Yaml && path.rsplit_once('/').is_some_and(|(f, _)| f == folder)
         })
@@ -72,17 +73,24 @@ impl BundleSource {
             .filter(|(path, _)| match kind(path) {
                 Kind::Other => false,
                 Kind::Rbac => !matches!(*path, "rbac/model.conf" | "rbac/policy.csv"),
-                Kind::Yaml => {
-                    *path != "bundle.yaml"
-                        && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "tests", _)))
-                }
+                Kind::Yaml => match crate::pack::folder(path) {
+                    Some((_, within)) => {
+                        within != "pack.yaml"
+                            && !matches!(within.rsplit_once('/'), Some(("rules" | "tests", _)))
+                    }
+                    None => {
+                        *path != "bundle.yaml"
+                            && !matches!(path.rsplit_once('/'), Some(("rules" | "exceptions" | "attestations" | "compliance" | "tests", _)))
+                    }
+                },
             })
             .map(|(path, _)| {
                 Problem::error(
                     path,
                     "a bundle keeps no such file, so it would be ignored",
-                    "a bundle holds bundle.yaml, rbac/model.conf, rbac/policy.csv and *.yaml directly in rules/, \
-                     exceptions/, attestations/ and tests/",
+                    "a bundle holds bundle.yaml, rbac/model.conf, rbac/policy.csv, *.yaml directly in rules/, \
+                     exceptions/, attestations/, compliance/ and tests/, and in packs/<name>/ pack.yaml and *.yaml directly in \
+                     rules/ and tests/",
                 )
             });
         odd.chain(nobodys).collect()

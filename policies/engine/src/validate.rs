@@ -1,30 +1,38 @@
 //! What a bundle's parts must satisfy beyond their shape, for the bundle to load.
 
-use crate::bundle::{Settings, TEST_ENDPOINTS};
+use crate::bundle::{Settings, TestFiles};
 use crate::condition::When;
-use crate::endpoint::Endpoint;
+use crate::documents::line_with;
 use crate::exception::Exception;
-use crate::policy_test::PolicyTest;
 use crate::problem::{Problem, did_you_mean};
 use crate::require::regions;
 use crate::rule::{Redact, Rule};
 use crate::{pattern, scope};
 use bailiwick_compliance_db::Attestation;
 use chrono::TimeDelta;
+use std::collections::{HashMap, HashSet};
 
 const PLACEHOLDERS: [&str; 2] = ["{model}", "{scope}"];
 
 pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
-    for (i, rule) in rules.iter().enumerate() {
+    let mut taken: HashMap<&str, &Rule> = HashMap::with_capacity(rules.len());
+    for rule in rules {
         let mut wrong = |what: String, fix: &str| {
-            problems.push(Problem::error(&rule.file, format!("rule `{}`: {what}", rule.id), fix));
+            let what = format!("rule `{}`: {what}", rule.id);
+            problems.push(Problem::error(&rule.file, what, fix).on(rule.line));
         };
-        if let Err(what) = id(&rule.id) {
+        // What stands before the id of a pack's rule is looked at with the include.
+        let own = rule.origin.as_ref().and_then(|_| rule.id.split_once('/'));
+        if let Err(what) = id(own.map_or(rule.id.as_str(), |(_, own)| own)) {
             wrong(what, "use lower-case letters, digits and hyphens");
         }
-        if let Some(other) = rules.iter().take(i).find(|other| other.id == rule.id) {
-            wrong(format!("the id is taken by a rule in {}", other.file), "give every rule an id of its own");
+        if let Some(other) = taken.get(rule.id.as_str()) {
+            wrong(
+                format!("the id is taken by a rule in {}:{}", other.file, other.line),
+                "give every rule an id of its own",
+            );
         }
+        taken.entry(&rule.id).or_insert(rule);
         if rule.title.trim().is_empty() {
             wrong("it has no title".into(), "say in one line what it demands");
         }
@@ -70,7 +78,7 @@ pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
     }
 }
 
-fn id(id: &str) -> Result<(), String> {
+pub(crate) fn id(id: &str) -> Result<(), String> {
     let ok = !id.is_empty()
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !id.starts_with('-');
@@ -138,12 +146,14 @@ fn redact(redact: &Redact, wrong: &mut impl FnMut(String, &str)) {
 
 pub(crate) fn attestation(
     file: &str,
+    line: usize,
     attestation: &Attestation,
     before: &[Attestation],
     problems: &mut Vec<Problem>,
 ) {
     let mut wrong = |what: String, fix: &str| {
-        problems.push(Problem::error(file, format!("attestation `{}`: {what}", attestation.id), fix));
+        let what = format!("attestation `{}`: {what}", attestation.id);
+        problems.push(Problem::error(file, what, fix).on(line));
     };
     if let Err(what) = id(&attestation.id) {
         wrong(what, "use lower-case letters, digits and hyphens");
@@ -171,24 +181,23 @@ pub(crate) fn exceptions(
     settings: &Settings,
     problems: &mut Vec<Problem>,
 ) {
-    for (i, exception) in exceptions.iter().enumerate() {
+    let by_id: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id.as_str(), rule)).collect();
+    let mut taken: HashSet<&str> = HashSet::new();
+    for exception in exceptions {
         let mut wrong = |what: String, fix: &str| {
-            problems.push(Problem::error(
-                &exception.file,
-                format!("exception `{}`: {what}", exception.id),
-                fix,
-            ));
+            let what = format!("exception `{}`: {what}", exception.id);
+            problems.push(Problem::error(&exception.file, what, fix).on(exception.line));
         };
         if let Err(what) = id(&exception.id) {
             wrong(what, "use lower-case letters, digits and hyphens");
         }
-        if exceptions.iter().take(i).any(|other| other.id == exception.id) {
+        if !taken.insert(&exception.id) {
             wrong("the id is taken".into(), "give every exception an id of its own");
         }
         if let Err(what) = scope::validate(&exception.scope) {
             wrong(what, "a scope reads `/` or `/acme/retail`");
         }
-        match rules.iter().find(|r| r.id == exception.rule) {
+        match by_id.get(exception.rule.as_str()) {
             None => {
                 let fix = match did_you_mean(&exception.rule, rules.iter().map(|r| r.id.as_str())) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -223,31 +232,26 @@ pub(crate) fn exceptions(
     }
 }
 
-pub(crate) fn tests(
-    tests: &[PolicyTest],
-    endpoints: &[Endpoint],
-    rules: &[Rule],
-    problems: &mut Vec<Problem>,
-) {
-    for (i, endpoint) in endpoints.iter().enumerate() {
-        if endpoints.iter().take(i).any(|other| other.name == endpoint.name) {
-            problems.push(Problem::error(
-                TEST_ENDPOINTS,
-                format!("endpoint `{}` is there twice", endpoint.name),
-                "keep one",
-            ));
+pub(crate) fn tests(files: &TestFiles, rules: &[Rule], problems: &mut Vec<Problem>) {
+    let ids: HashSet<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    let (file, text) = &files.endpoints_file;
+    let mut names: HashSet<&str> = HashSet::new();
+    for endpoint in &files.endpoints {
+        let mut wrong = |what: String, fix: &str| {
+            let line = line_with(text, &format!("name: {}", endpoint.name)).unwrap_or_default();
+            problems.push(Problem::error(file, format!("endpoint `{}`{what}", endpoint.name), fix).on(line));
+        };
+        if !names.insert(&endpoint.name) {
+            wrong(" is there twice".into(), "keep one");
         }
         if let Err(what) = scope::validate(&endpoint.scope) {
-            problems.push(Problem::error(
-                TEST_ENDPOINTS,
-                format!("endpoint `{}`: {what}", endpoint.name),
-                "a scope reads `/` or `/acme`",
-            ));
+            wrong(format!(": {what}"), "a scope reads `/` or `/acme`");
         }
     }
-    for test in tests {
+    for test in &files.tests {
         let mut wrong = |what: String, fix: String| {
-            problems.push(Problem::error(&test.file, format!("test `{}`: {what}", test.name), fix));
+            let what = format!("test `{}`: {what}", test.name);
+            problems.push(Problem::error(&test.file, what, fix).on(test.line));
         };
         if let Err(what) = scope::validate(&test.facts.scope) {
             wrong(what, "a scope reads `/` or `/acme/retail`".into());
@@ -262,19 +266,17 @@ pub(crate) fn tests(
         }
         let expect = &test.expect;
         for name in expect.eligible.iter().flatten().chain(expect.excluded.keys()) {
-            if !endpoints.iter().any(|e| e.name == *name) {
-                let near = did_you_mean(name, endpoints.iter().map(|e| e.name.as_str()));
+            if !names.contains(name.as_str()) {
+                let near = did_you_mean(name, names.iter().copied());
                 wrong(
                     format!("there is no endpoint `{name}`"),
-                    near.map_or_else(
-                        || format!("add it to {TEST_ENDPOINTS}"),
-                        |n| format!("did you mean `{n}`?"),
-                    ),
+                    near.map_or_else(|| format!("add it to {file}"), |n| format!("did you mean `{n}`?")),
                 );
             }
         }
-        for id in expect.excluded.values().chain(expect.denied_by.iter().flatten()) {
-            if !rules.iter().any(|r| r.id == *id) {
+        let lists = [&expect.denied_by, &expect.shadow, &expect.waived];
+        for id in expect.excluded.values().chain(lists.into_iter().flatten().flatten()) {
+            if !ids.contains(id.as_str()) {
                 let near = did_you_mean(id, rules.iter().map(|r| r.id.as_str()));
                 wrong(
                     format!("there is no rule `{id}`"),

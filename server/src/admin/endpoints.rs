@@ -71,6 +71,31 @@ pub(super) async fn explain(
     Ok(Json(explained))
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct MatrixQuery {
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// `GET /api/v1/endpoints/matrix`: each endpoint against each regulation.
+pub(super) async fn matrix(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    query: Result<Query<MatrixQuery>, QueryRejection>,
+) -> Result<Json<describe::Matrix>, Problem> {
+    let actor = actor(&app, &method, &headers).await?;
+    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let snapshot = app.gateway.snapshot.load_full();
+    let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
+    let scope = query.scope.as_deref().unwrap_or(&actor.scope);
+    if !bailiwick_policy::scope::covers(&actor.scope, scope) {
+        return Err(Problem::not_found("scope"));
+    }
+    let endpoints = snapshot.policy.endpoints().iter().filter(|endpoint| overlap(&actor, &endpoint.scope));
+    Ok(Json(describe::matrix(&snapshot.policy, endpoints, scope, now_ms)))
+}
+
 async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {
     let scope = Actor::of(app, headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
     require(app, method, headers, &scope, OBJECT, "read").await

@@ -5,6 +5,7 @@ mod audit;
 mod budgets;
 mod decisions;
 mod endpoints;
+mod explanations;
 mod keys;
 mod kill_switches;
 mod limits;
@@ -13,6 +14,7 @@ mod organisation;
 mod plans;
 mod policy;
 mod problem;
+mod replicas;
 
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use axum::routing::{delete, get, post};
 
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
+pub(crate) use explanations::Explained;
 pub(crate) use organisation::{created, named};
 pub use problem::Problem;
 
@@ -42,9 +45,12 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
         .route("/api/v1/policy", get(policy::status))
         .route("/api/v1/policy:notify", post(policy::notify))
+        .route("/api/v1/replicas", get(replicas::list))
+        .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
+        .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
@@ -54,6 +60,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         )
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))
+        .route("/api/v1/decisions/{id}/explanation", get(explanations::explanation))
         .route("/api/v1/audit/export", get(audit::export))
         .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/api/v1/audit/pseudonym", post(audit::pseudonym))

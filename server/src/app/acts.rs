@@ -14,6 +14,7 @@ use super::App;
 use crate::audit::{Audit, AuditUnavailable, Entry, StoredRecord};
 use crate::gateway::record::{RecordError, Salts, section};
 use crate::snapshot::BuildError;
+use crate::store::replicas::ReplicaNumber;
 use crate::store::{self, Store, StoreError};
 
 /// The header's id that joins the two records of an act.
@@ -220,7 +221,9 @@ pub(super) async fn interrupted(
         scope: header.scope.clone(),
         result: ResultSection { result: "interrupted", took_effect, made: Value::Null },
     };
-    audit.append_for_sure(end.entry(now_ms)?).await?;
+    let mut entry = end.entry(now_ms)?;
+    entry.spent_by = Some(ReplicaNumber::of(record.id));
+    audit.append_for_sure(entry).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bailiwick_ledger::SignedCheckpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
@@ -15,6 +16,8 @@ use crate::keys::Networks;
 
 /// A body is held in memory.
 const MOST_BODY_BYTES: u64 = 1 << 30;
+/// What is in the spool is in memory too.
+const MOST_SPOOL_BYTES: u64 = 1 << 32;
 /// A day.
 const MOST_SECONDS: u64 = 86_400;
 /// What reads a body goes one call deeper with each level, on a stack of two megabytes.
@@ -41,6 +44,8 @@ pub struct Config {
     /// Where else the policy bundle comes from.
     #[serde(default, skip_serializing_if = "PolicyConfig::is_default")]
     pub policy: PolicyConfig,
+    /// A signed release of the compliance database; the one in the binary where absent.
+    pub compliance: Option<ComplianceConfig>,
     /// How people reach the server: `https://bailiwick.example`. As `listen` says where absent.
     pub public_url: Option<String>,
     /// This server's name among those that write to the log.
@@ -60,6 +65,10 @@ pub struct Config {
     /// How providers are reached.
     #[serde(default)]
     pub upstream: UpstreamConfig,
+    /// Checkpoints that somebody holds, with words for each: what is served has all that they sign. Given with the
+    /// start.
+    #[serde(skip)]
+    pub checkpoints: Vec<(String, SignedCheckpoint)>,
 }
 
 /// Where the policy bundle comes from, where that is no folder.
@@ -114,6 +123,16 @@ pub enum MetricsAccess {
     Open,
 }
 
+/// A release of the compliance database in place of the one in the binary.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComplianceConfig {
+    /// The release, one signed file.
+    pub release: PathBuf,
+    /// A file with the public key that has to have signed it.
+    pub public_key: PathBuf,
+}
+
 /// The server's certificate.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +157,8 @@ pub struct LimitsConfig {
     pub shutdown_seconds: u64,
     /// Seconds for which requests are served by what was configured when the database last answered.
     pub staleness_seconds: NonZeroU64,
+    /// Bytes that are recorded on this machine's own disk while PostgreSQL is away; 0 records nothing then.
+    pub spool_bytes: u64,
 }
 
 impl Default for LimitsConfig {
@@ -148,6 +169,7 @@ impl Default for LimitsConfig {
             nesting: 64,
             shutdown_seconds: 30,
             staleness_seconds: const { NonZeroU64::new(10).unwrap() },
+            spool_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -218,6 +240,9 @@ impl Config {
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
         paths.extend(config.upstream.ca_bundle.as_mut());
+        if let Some(compliance) = &mut config.compliance {
+            paths.extend([&mut compliance.release, &mut compliance.public_key]);
+        }
         if let Some(tls) = &mut config.tls {
             paths.extend([&mut tls.certificate, &mut tls.key]);
         }
@@ -246,6 +271,7 @@ impl Config {
         within("limits.nesting", count(nesting), 1, MOST_NESTING)?;
         within("limits.shutdown_seconds", self.limits.shutdown_seconds, 0, MOST_SECONDS)?;
         within("limits.staleness_seconds", self.limits.staleness_seconds.get(), 1, MOST_SECONDS)?;
+        within("limits.spool_bytes", self.limits.spool_bytes, 0, MOST_SPOOL_BYTES)?;
         let name = &self.replica;
         if name.is_empty()
             || name.len() > MOST_NAME
@@ -281,6 +307,7 @@ impl Config {
             database_url: None,
             bundle: None,
             policy: PolicyConfig::default(),
+            compliance: None,
             public_url: None,
             replica: replica(),
             tls: None,
@@ -288,6 +315,7 @@ impl Config {
             trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
+            checkpoints: Vec::new(),
         }
     }
 }
@@ -351,6 +379,7 @@ mod tests {
             ("[limits]\nnesting = 0", "limits.nesting"),
             ("[limits]\nnesting = 10000", "1 to 256"),
             ("[limits]\nshutdown_seconds = 90000", "limits.shutdown_seconds"),
+            ("[limits]\nspool_bytes = 5000000000", "limits.spool_bytes"),
             ("replica = ''", "replica"),
             ("replica = \"a\\u0000\"", "replica"),
             ("public_url = 'javascript:alert(1)'", "public_url"),

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 /// How often a replica says that it is there.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long a replica may be silent before it is stopped. Another takes over what it did within this and two beats.
-const SILENT: Duration = Duration::from_secs(6);
+pub(super) const SILENT: Duration = Duration::from_secs(6);
 
 /// A replica judges others only when it has been seen for so long itself: after the database was away for all of them,
 /// whoever reaches it first must not stop the rest.
@@ -133,6 +133,8 @@ async fn look(store: &Store, me: i64, judges: bool) -> Result<(bool, Vec<Peer>),
                     leader = leader.or(Some(peer.number.get()));
                 }
             }
+            // What may be in its spool comes first: see `predecessor`.
+            State::Fenced if peer.spools => {}
             State::Fenced => fenced.push(peer),
             State::Gone => {}
         }

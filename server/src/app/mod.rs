@@ -2,6 +2,7 @@
 
 mod acts;
 mod bus;
+mod compliance;
 mod config;
 mod follow;
 mod housekeeping;
@@ -16,16 +17,16 @@ mod router;
 mod secrets;
 mod thresholds;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bailiwick_compliance_db::Database;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, BundleSource};
+use bailiwick_policy::{BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,7 +34,8 @@ use tokio_util::task::TaskTracker;
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use config::{
-    Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig, UpstreamConfig,
+    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
+    UpstreamConfig,
 };
 pub use listen::{Listening, serve_on};
 pub use policy::PolicyStatus;
@@ -42,13 +44,13 @@ use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
-use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError};
+use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, Archive, BuildError, Sources};
+use crate::snapshot::{self, BuildError, LoadedBundle, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long the database may take to let go of its connections.
@@ -158,7 +160,7 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(&config)?;
+        let mut sources = sources(&config, compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         // A demo's simulators have their credential there.
         sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
@@ -178,6 +180,15 @@ impl App {
         store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
+        if shared {
+            predecessor::hand_in(&store, &config.data_dir, &log, before).await?;
+        }
+        let bound = Duration::from_secs(config.limits.staleness_seconds.get());
+        let spool = (shared && config.limits.spool_bytes > 0).then(|| SpoolConfig {
+            path: predecessor::spool_in(&config.data_dir),
+            bytes: config.limits.spool_bytes,
+            bound,
+        });
         let audit = Audit::open(
             store.clone(),
             AuditConfig {
@@ -185,13 +196,16 @@ impl App {
                 replica: config.replica.clone(),
                 key: secrets.log,
                 checkpoint_file: Some(config.data_dir.join("checkpoint")),
+                held: config.checkpoints.clone(),
                 duty: shared.then(|| on_duty.clone()),
+                spool,
             },
             clock.clone(),
         )
         .await?;
         if shared {
             place.write(audit.replica().number)?;
+            audit.begin_spool().await?;
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
@@ -217,9 +231,10 @@ impl App {
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
+        compliance::report(config.compliance.as_ref(), &snapshot.policy, clock.now_ms());
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
-            freshness: Freshness::new(Duration::from_secs(config.limits.staleness_seconds.get())),
+            freshness: Freshness::new(bound),
             audit,
             budgets,
             client: client(&config.upstream)?,
@@ -300,8 +315,11 @@ impl App {
 
     /// Lets go of the data directory, so that a new replica can begin in it while this one, which was stopped, still
     /// refuses what comes. Nothing that it has under way can be recorded any more.
-    pub fn retire(&self) {
+    pub async fn retire(&self) {
         self.gateway.stopping.cancel();
+        if tokio::time::timeout(LET_GO, self.gateway.audit.abandon()).await.is_err() {
+            tracing::warn!("the audit log does not let go of its spool");
+        }
         drop(self.lock.lock().map(|mut lock| lock.take()));
     }
 
@@ -309,7 +327,7 @@ impl App {
     /// replica that was stopped only closes the database.
     pub async fn close(&self, grace: Duration) {
         if self.fenced.is_cancelled() {
-            self.retire();
+            self.retire().await;
             // Who waits for the log learns that there is no answer.
             if tokio::time::timeout(LET_GO, self.gateway.audit.close()).await.is_err() {
                 tracing::warn!("the audit log does not end");
@@ -338,14 +356,20 @@ impl App {
         if let Err(error) = self.stopped().await {
             tracing::error!(%error, "the stop could not be recorded");
         }
-        match tokio::time::timeout(BUILD, gateway.audit.close()).await {
-            Ok(Ok(())) => {}
+        let closed = match tokio::time::timeout(BUILD, gateway.audit.close()).await {
+            Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the audit log could not be closed; the next start completes it");
+                false
             }
-            Err(_) => tracing::error!("the audit log could not be closed: the database is silent"),
-        }
-        if self.store.is_shared()
+            Err(_) => {
+                tracing::error!("the audit log could not be closed: the database is silent");
+                false
+            }
+        };
+        // Who takes its leave has nothing left to hand in.
+        if closed
+            && self.store.is_shared()
             && let Ok(Err(error)) = tokio::time::timeout(LET_GO, self.leave()).await
         {
             tracing::warn!(%error, "this replica could not take its leave; the others will notice");
@@ -358,29 +382,26 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where nothing else is configured; none where a repository is followed) and the
-/// compliance database.
+/// Loads the bundle (the starter bundle where nothing else is configured; none where a repository is followed), and the
+/// compliance database of the files `shipped` with what the bundle adds to them.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(config: &Config) -> Result<Sources, StartError> {
-    let (folder, source) = match &config.bundle {
-        _ if config.policy.git.is_some() => (String::new(), None),
-        Some(folder) => (folder.display().to_string(), Some(read_bundle(folder)?)),
-        None => (String::from("the binary (the starter bundle)"), Some(BundleSource::starter())),
+pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
+    let load = |folder: String, source: BundleSource| {
+        LoadedBundle::of(source, &shipped).map(Arc::new).map_err(|problems| StartError::Bundle {
+            folder,
+            problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
+        })
     };
-    let bundle = source.as_ref().map(Bundle::load).transpose().map_err(|problems| StartError::Bundle {
-        folder,
-        problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
-    })?;
-    let database = Database::embedded().map_err(|error| StartError::Compliance(error.to_string()))?;
+    let bundle = match &config.bundle {
+        _ if config.policy.git.is_some() => None,
+        Some(folder) => Some(load(folder.display().to_string(), read_bundle(folder)?)?),
+        None => Some(load(String::from("the binary (the starter bundle)"), BundleSource::starter())?),
+    };
     Ok(Sources {
-        bundle: bundle.map(Arc::new),
-        database: Arc::new(database),
-        archive: Arc::new(Archive::new(
-            source.map(|source| source.files),
-            Database::embedded_files().collect(),
-        )),
+        bundle,
+        shipped: Arc::new(shipped),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,
@@ -396,7 +417,12 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
         what: format!("the policy bundle cannot be read: {}", path.display()),
         why: error.to_string(),
     };
+    let too_large = |path: &Path, why: String| StartError::System {
+        what: format!("the policy bundle is too large: {}", path.display()),
+        why,
+    };
     let mut source = BundleSource::default();
+    let mut bytes = 0_u64;
     let mut open = vec![folder.to_path_buf()];
     while let Some(path) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
@@ -409,6 +435,17 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
             if path.is_dir() {
                 open.push(path);
                 continue;
+            }
+            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
+            bytes = bytes.saturating_add(size);
+            // Before it is read: what is too large may be larger than the memory.
+            if size > MAX_FILE_BYTES as u64 {
+                let why = format!("the file has {size} bytes; a bundle's file has at most {MAX_FILE_BYTES}");
+                return Err(too_large(&path, why));
+            }
+            if bytes > MAX_TOTAL_BYTES as u64 || source.files.len() >= MAX_FILES {
+                let why = format!("a bundle has at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes");
+                return Err(too_large(folder, why));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
             let name = path.strip_prefix(folder).unwrap_or(&path);

@@ -3,6 +3,8 @@
 //!
 //! A file says which replica it was, of which log, and which file the lock was. A directory that was copied has another
 //! lock: the replica that is named in the copy runs elsewhere.
+//!
+//! What that process recorded in its spool, and could not hand in any more, is handed in before anything else.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,9 @@ use bailiwick_ledger::LogId;
 use tokio::time::{Instant, sleep};
 
 use super::StartError;
-use crate::store::replicas::{self, ReplicaNumber};
+use super::membership::SILENT;
+use crate::audit::spool::{self, By, Left};
+use crate::store::replicas::{self, Peer, ReplicaNumber, State};
 use crate::store::{Store, StoreError};
 
 /// How long a start waits until what was left open is booked. Where another replica leads, that one does it.
@@ -69,6 +73,108 @@ pub(super) async fn booked(store: &Store, replica: ReplicaNumber) -> Result<(), 
         sleep(LOOK).await;
     }
     Ok(())
+}
+
+/// The file of the spool in a data directory.
+pub(super) fn spool_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("spool")
+}
+
+/// Hands in what the process before left in the spool of this directory. `before` is the replica that it was, where
+/// that is certain: it is stopped by now.
+pub(super) async fn hand_in(
+    store: &Store,
+    data_dir: &Path,
+    log: &LogId,
+    before: Option<ReplicaNumber>,
+) -> Result<(), StartError> {
+    let path = spool_in(data_dir);
+    let left = spool::read(&path).map_err(|error| StartError::Audit(error.into()))?;
+    let refused = |why: String| StartError::System { what: path.display().to_string(), why };
+    match left {
+        Some(left) if left.log != log.as_str() && !left.frames.is_empty() => Err(refused(format!(
+            "it holds records of the log {}, and this database has the log {log}; start the server once with the \
+             database that it had before, or move the file away and keep it",
+            left.log
+        ))),
+        Some(left)
+            if left.log == log.as_str() && (before == Some(left.replica) || !left.frames.is_empty()) =>
+        {
+            let own = before == Some(left.replica);
+            let done = hand_in_left(store, &left, own).await;
+            if let Some(why) = done.map_err(StartError::Store)? {
+                return Err(refused(why));
+            }
+            Ok(())
+        }
+        // A copy of a directory says nothing about the original, nor does one of another log.
+        Some(_) => Ok(()),
+        None => {
+            if let Some(before) = before
+                && replicas::peers(store).await?.iter().any(|peer| peer.number == before && peer.spools)
+            {
+                tracing::warn!(
+                    replica = before.get(),
+                    "the spool of the process before is not in this data directory; what that process held of budgets \
+                     stays counted until somebody says that the spool is lost: `bailiwick replicas lost`"
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Why it can't be handed in, where waiting does not help.
+async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<String>, StoreError> {
+    let number = left.replica.get();
+    let deadline = Instant::now() + PATIENCE;
+    let peer = loop {
+        let peers = replicas::peers(store).await?;
+        match peers.into_iter().find(|peer| peer.number == left.replica) {
+            Some(peer) if peer.state == State::Fenced => break peer,
+            Some(peer) => {
+                let silent_ms = i64::try_from(SILENT.as_millis()).unwrap_or(i64::MAX);
+                if !replicas::fence(store, peer, silent_ms).await? && Instant::now() >= deadline {
+                    return Ok(Some(format!(
+                        "it is a copy: the replica {number}, whose records it holds, runs elsewhere and hands them in \
+                         itself; remove it from this directory"
+                    )));
+                }
+            }
+            None => return gone(store, left).await,
+        }
+        sleep(LOOK).await;
+    };
+    let Peer { epoch, done_to, .. } = peer;
+    let by = By { replica: left.replica, epoch, indexed_to: done_to, settled_to: done_to };
+    let records: usize = left.frames.iter().map(|frame| frame.len()).sum();
+    match spool::hand_in(store, by, &left.frames).await {
+        Ok(_) => {}
+        Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
+        Err(error) => return Err(error),
+    }
+    if records > 0 {
+        tracing::info!(replica = number, records, "what the process before left in its spool is in the log");
+    }
+    // A copy may hold less than the original.
+    if own {
+        replicas::spool_ended(store, left.replica).await?;
+    }
+    Ok(None)
+}
+
+/// Of a replica of which nothing is open any more, everything must be there.
+async fn gone(store: &Store, left: &Left) -> Result<Option<String>, StoreError> {
+    let next = replicas::next_sequence(store, left.replica).await?;
+    if left.frames.last().is_none_or(|last| last.next() <= next) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "it holds records of the replica {}, which was declared lost, or of which this database knows nothing: what it \
+         left open was booked, and what it held was given to others. Move the file out of the data directory and keep \
+         it: it tells what this server did while it was cut off",
+        left.replica.get()
+    )))
 }
 
 /// Which file it is on this machine; unknown where nobody can say.

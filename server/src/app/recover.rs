@@ -92,7 +92,9 @@ pub(super) async fn book_replica(app: &App, peer: Peer) -> Result<usize, BookErr
 pub(super) async fn give_back(app: &App) -> Result<(), AuditError> {
     let me = app.gateway.audit.replica().number;
     let peers = replicas::peers(&app.store).await?;
-    let Some(peer) = peers.into_iter().find(|peer| peer.number == me && peer.state == State::Fenced) else {
+    let Some(peer) =
+        peers.into_iter().find(|peer| peer.number == me && peer.state == State::Fenced && !peer.spools)
+    else {
         return Ok(());
     };
     if app.gateway.audit.adopt(peer).await?.is_empty() {

@@ -109,14 +109,17 @@ fn digest(recorder: PrometheusHandle) {
 /// known to be in force.
 async fn ready(app: Arc<App>) -> (StatusCode, &'static str) {
     match app.store.ping().await {
-        Ok(()) if app.gateway.freshness.is_stale() => {
+        _ if app.gateway.freshness.is_stale() => {
             (StatusCode::SERVICE_UNAVAILABLE, "what is configured could not be asked for\n")
         }
-        Ok(()) if !app.gateway.audit.is_writable() => {
+        _ if !app.gateway.audit.is_writable() => {
             (StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be written\n")
         }
         Ok(()) if !app.gateway.stopping.is_cancelled() => (StatusCode::OK, "ready\n"),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        Err(_) if app.gateway.audit.can_spool() && !app.gateway.stopping.is_cancelled() => {
+            (StatusCode::OK, "ready for a while: the database does not answer\n")
+        }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
 }

@@ -7,21 +7,23 @@
 //! When a commit fails and was not refused, the database is asked what it holds before anybody is told: the answer
 //! alone may have been lost. As long as it does not say, whose entries were in the batch wait, and new ones are refused without being
 //! tried. If it is neither the state before nor the state after the failed commit, somebody else has written, and the
-//! log stays shut until a person has looked.
+//! log stays shut until a person has looked. Where there is a [`spool`](super::spool), nobody waits: what the database
+//! does not take at once goes there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bailiwick_ledger::{LogId, SignedCheckpoint};
+use bailiwick_ledger::LogId;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::checkpoints::Checkpoints;
-use super::pending::{AttemptChange, INDEX_ROWS, OpenAttempts, Pending, PendingIndex};
+use super::pending::{AttemptChange, INDEX_ROWS, OpenAttempts, PendingIndex};
 use super::sequencer::Asked;
-use super::tail::Tail;
+use super::spool::{Spool, Worked, worked};
+use super::state::{Command, Effects, End, Failed, Reply, State, refuse, unavailable};
 use super::{Appended, AuditUnavailable, Entry, recover};
 use crate::clock::Clock;
 use crate::store::commit::{self, Batch, NewRecord, NewSpend, TreeStep};
@@ -34,68 +36,18 @@ const MAX_BATCH: usize = 512;
 /// How long the committer sleeps where nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long it waits before it asks a database again that refused, where nobody appends.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
+/// How long a commit may take before it goes into the spool too.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the committer is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Append(Box<Entry>, Reply<Appended>),
-    /// Write the list of decisions up to what is appended before.
-    Flush(Reply<()>),
-    /// A checkpoint of everything that is appended before.
-    Checkpoint(Reply<SignedCheckpoint>),
-    Close(Reply<()>),
-}
+/// What a batch books: budget, start of the bucket, by which replica, and how much.
+pub(super) type Spent = HashMap<(super::BudgetId, i64, ReplicaNumber), i64>;
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, AuditUnavailable>>;
-
-/// Where the next record goes: its sequence, and the end of the tree where the committer is the sequencer.
-#[derive(Clone, Debug)]
-pub(super) struct End {
-    pub(super) tail: Option<Tail>,
-    pub(super) next_sequence: u64,
-}
-
-impl End {
-    pub(super) fn size(&self) -> u64 {
-        self.tail.as_ref().map_or(0, |tail| tail.frontier.size())
-    }
-
-    fn head(&self) -> Vec<u8> {
-        self.tail.as_ref().map(|tail| tail.frontier.to_bytes()).unwrap_or_default()
-    }
-}
-
-/// A commit that failed: the database holds the head `old` or `new`, and the replica's next record is the one number
-/// `from` or `to`.
-#[derive(Debug)]
-struct Failed {
-    old: Vec<u8>,
-    new: Vec<u8>,
-    from: u64,
-    to: u64,
-    why: StoreError,
-    /// Whose entries are durable, or not.
-    entries: Vec<(Reply<Appended>, Appended)>,
-}
-
-impl Failed {
-    fn conclude(self, there: bool) {
-        if there {
-            for (reply, appended) in self.entries {
-                let _ = reply.send(Ok(appended));
-            }
-        } else {
-            refuse(self.entries.into_iter().map(|(reply, _)| reply), &self.why);
-        }
-    }
-}
-
-/// Where the log is.
-#[derive(Debug)]
-enum State {
-    Ready(End),
-    Unsure(Failed),
+/// What wakes the committer.
+enum Event {
+    Received(usize),
+    Due,
+    Worked(Worked),
 }
 
 #[derive(Debug)]
@@ -116,18 +68,10 @@ pub(super) struct Committer {
     pub(super) live: broadcast::Sender<Arc<DecisionRow>>,
     /// Who waits until the list of decisions holds every record below theirs.
     pub(super) waiting: Vec<(u64, Reply<()>)>,
-}
-
-/// What must happen once the batch is durable.
-#[derive(Debug, Default)]
-struct Effects {
-    replies: Vec<(Reply<Appended>, Appended)>,
-    rows: Vec<(u64, DecisionRow)>,
-    attempts: Vec<(u64, AttemptChange)>,
-    flushed: Vec<(u64, Pending)>,
-    signed: Option<(SignedCheckpoint, i64)>,
-    flush: Vec<Reply<()>>,
-    checkpoint: Vec<Reply<SignedCheckpoint>>,
+    /// Where records go that the database does not take, and for how long new ones do.
+    pub(super) spool: Option<(Spool, Duration)>,
+    /// Whether the spool would take something.
+    pub(super) spools: Arc<AtomicBool>,
 }
 
 impl Committer {
@@ -138,14 +82,25 @@ impl Committer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         loop {
             let due = self.due(&state);
-            let received = tokio::select! {
-                received = commands.recv_many(&mut batch, MAX_BATCH) => Some(received),
-                () = tokio::time::sleep_until(due) => None,
+            let waits = matches!(&state, State::Cut(cut) if cut.waits());
+            let event = tokio::select! {
+                received = commands.recv_many(&mut batch, MAX_BATCH), if !waits => Event::Received(received),
+                () = tokio::time::sleep_until(due) => Event::Due,
+                done = worked(&mut state) => Event::Worked(done),
             };
-            if received == Some(0) {
-                break;
+            match event {
+                Event::Received(0) => break,
+                Event::Received(_) | Event::Due => {}
+                Event::Worked(done) => {
+                    state = match state {
+                        State::Cut(cut) => self.cut_worked(cut, done).await,
+                        other => other,
+                    };
+                    continue;
+                }
             }
             let mut effects = Effects::default();
+            let mut abandoned = Vec::new();
             let mut entries = Vec::with_capacity(batch.len());
             for command in batch.drain(..) {
                 match command {
@@ -156,9 +111,16 @@ impl Committer {
                         commands.close();
                         closing.push(reply);
                     }
+                    Command::Abandon(reply) => abandoned.push(reply),
                 }
             }
             state = self.round(state, entries, effects, false).await;
+            if !abandoned.is_empty() {
+                state = self.abandon(state);
+            }
+            for reply in abandoned {
+                let _ = reply.send(Ok(()));
+            }
         }
         let result = self.finish(state).await;
         for reply in closing {
@@ -174,6 +136,8 @@ impl Committer {
             return now;
         }
         match state {
+            State::Cut(cut) => self.spool.as_ref().and_then(|(_, bound)| cut.due(*bound)).unwrap_or(idle),
+            State::Shut(_) => idle,
             State::Unsure(_) => now + RETRY,
             State::Ready(_) if self.failing.load(Ordering::Relaxed) => now + RETRY,
             State::Ready(end) => {
@@ -188,11 +152,17 @@ impl Committer {
         &mut self,
         state: State,
         entries: Vec<(Box<Entry>, Reply<Appended>)>,
-        effects: Effects,
+        mut effects: Effects,
         closing: bool,
     ) -> State {
         let end = match state {
             State::Ready(end) => end,
+            State::Cut(cut) => return self.cut_round(cut, entries, effects).await,
+            State::Shut(why) => {
+                refuse(entries.into_iter().map(|(_, reply)| reply), &why);
+                self.refuse_readers(&mut effects, &why);
+                return State::Shut(why);
+            }
             State::Unsure(failed) => match self.resync(&failed).await {
                 Ok((end, there)) => {
                     failed.conclude(there);
@@ -200,8 +170,7 @@ impl Committer {
                 }
                 Err(err) => {
                     refuse(entries.into_iter().map(|(_, reply)| reply), &err);
-                    refuse(effects.flush, &err);
-                    refuse(effects.checkpoint, &err);
+                    self.refuse_readers(&mut effects, &err);
                     return State::Unsure(failed);
                 }
             },
@@ -247,7 +216,9 @@ impl Committer {
         effects.flushed = self.pending.take(now, !self.waiting.is_empty() || closing, most);
         batch.decisions = PendingIndex::rows(&effects.flushed);
         batch.indexed_to = self.pending.indexed_to(from);
-        let mut spend = HashMap::new();
+        // Others may do it too, so nobody may come with it later.
+        let for_another = entries.iter().any(|(entry, _)| entry.spent_by.is_some());
+        let mut spend = Spent::new();
         for (entry, reply) in entries {
             if let Err((reply, err)) =
                 self.seal(*entry, reply, &mut end, &mut batch, &mut spend, &mut effects)
@@ -255,15 +226,7 @@ impl Committer {
                 let _ = reply.send(Err(err));
             }
         }
-        batch.spend = spend
-            .into_iter()
-            .map(|((budget, window_start_ms, replica), delta_nano)| NewSpend {
-                budget,
-                window_start_ms,
-                replica,
-                delta_nano,
-            })
-            .collect();
+        batch.spend = booked(spend);
         let new = end.head();
         let mut nothing = batch.records.is_empty() && batch.decisions.is_empty();
         if let Some(tree) = &mut batch.tree {
@@ -272,24 +235,44 @@ impl Committer {
             nothing &= tree.checkpoint.is_none();
         }
 
-        let committed = if nothing && !self.failing.load(Ordering::Relaxed) {
-            Ok(())
+        let batch = Arc::new(batch);
+        let kept = (self.spool.is_some() && !for_another).then(|| Arc::clone(&batch));
+        let (committed, under_way) = if nothing && !self.failing.load(Ordering::Relaxed) {
+            (Ok(()), None)
         } else {
-            commit::commit(&self.store, batch).await
+            let mut committing = Box::pin(commit::commit(self.store.clone(), batch));
+            match &kept {
+                None => (committing.await, None),
+                Some(_) => match timeout(PATIENCE, committing.as_mut()).await {
+                    Ok(committed) => (committed, None),
+                    Err(_) => {
+                        let silent = StoreError::Unavailable("the database is silent".into());
+                        (Err(silent), Some(tokio::spawn(committing)))
+                    }
+                },
+            }
         };
         self.failing.store(committed.is_err(), Ordering::Relaxed);
-        let err = match committed {
+        let mut err = match committed {
             Ok(()) => {
                 self.apply(effects, now, end.next_sequence).await;
                 return State::Ready(end);
             }
             Err(err) => err,
         };
+        if let Some(batch) = kept
+            && err.is_transient()
+        {
+            match self.cut_off(&batch, (from, end.next_sequence), effects, under_way, err).await {
+                Ok(cut) => return State::Cut(cut),
+                Err((back, why)) => (effects, err) = (back, why),
+            }
+        }
         tracing::warn!(%err, entries = effects.replies.len(), "the audit log could not be written");
         self.pending.restore(std::mem::take(&mut effects.flushed));
         effects.signed = None;
         let entries = std::mem::take(&mut effects.replies);
-        self.refuse_readers(effects, &err);
+        self.refuse_readers(&mut effects, &err);
         let mut failed = Failed { old, new, from, to: end.next_sequence, why: err, entries };
         if matches!(failed.why, StoreError::Conflict(_)) {
             // The database has refused it, so nothing of it can be there.
@@ -309,13 +292,13 @@ impl Committer {
     }
 
     /// Gives an entry its place. An entry that cannot be a record fails alone.
-    fn seal(
+    pub(super) fn seal(
         &self,
         entry: Entry,
         reply: Reply<Appended>,
         end: &mut End,
         batch: &mut Batch,
-        spend: &mut HashMap<(super::BudgetId, i64, ReplicaNumber), i64>,
+        spend: &mut Spent,
         effects: &mut Effects,
     ) -> Result<(), (Reply<Appended>, AuditUnavailable)> {
         let Entry { draft, bookings, spent_by, index } = entry;
@@ -369,7 +352,7 @@ impl Committer {
     }
 
     /// The batch is durable.
-    async fn apply(&mut self, mut effects: Effects, now: Instant, next: u64) {
+    pub(super) async fn apply(&mut self, mut effects: Effects, now: Instant, next: u64) {
         for (sequence, change) in effects.attempts.drain(..) {
             self.open.apply(sequence, change);
         }
@@ -401,10 +384,23 @@ impl Committer {
     }
 
     /// Who asked for what the log holds has to ask again.
-    fn refuse_readers(&mut self, effects: Effects, err: &StoreError) {
-        refuse(effects.flush, err);
+    pub(super) fn refuse_readers(&mut self, effects: &mut Effects, err: &StoreError) {
+        refuse(effects.flush.drain(..), err);
         refuse(self.waiting.drain(..).map(|(_, reply)| reply), err);
-        refuse(effects.checkpoint, err);
+        refuse(effects.checkpoint.drain(..), err);
+    }
+
+    /// Records nothing more, and lets go of the spool.
+    fn abandon(&mut self, state: State) -> State {
+        if let State::Cut(cut) = state {
+            cut.abandon();
+        }
+        self.spool = None;
+        self.spools.store(false, Ordering::Relaxed);
+        self.failing.store(true, Ordering::Relaxed);
+        State::Shut(StoreError::Unavailable(
+            "this replica was stopped, and another one goes on for it".into(),
+        ))
     }
 
     /// Reads where the log is after a failed commit; `true` where that commit is there after all.
@@ -444,6 +440,11 @@ impl Committer {
     /// Writes what is left: the list of decisions, and a checkpoint of everything.
     async fn finish(&mut self, mut state: State) -> Result<(), AuditUnavailable> {
         loop {
+            state = match state {
+                State::Cut(cut) => self.cut_end(cut).await.map_err(|err| unavailable(&err))?,
+                State::Shut(err) => return Err(unavailable(&err)),
+                other => other,
+            };
             let (checkpoint, signed) = oneshot::channel();
             let effects = Effects { checkpoint: vec![checkpoint], ..Effects::default() };
             state = self.round(state, Vec::new(), effects, true).await;
@@ -455,13 +456,14 @@ impl Committer {
     }
 }
 
-fn unavailable(err: &StoreError) -> AuditUnavailable {
-    AuditUnavailable::Database { reason: err.to_string() }
-}
-
-fn refuse<T>(replies: impl IntoIterator<Item = Reply<T>>, err: &StoreError) {
-    let err = unavailable(err);
-    for reply in replies {
-        let _ = reply.send(Err(err.clone()));
-    }
+pub(super) fn booked(spend: Spent) -> Vec<NewSpend> {
+    spend
+        .into_iter()
+        .map(|((budget, window_start_ms, replica), delta_nano)| NewSpend {
+            budget,
+            window_start_ms,
+            replica,
+            delta_nano,
+        })
+        .collect()
 }

@@ -15,7 +15,7 @@ pub struct Entry {
     /// Spend that the record explains.
     pub bookings: SmallVec<[Booking; 4]>,
     /// The replica that the bookings are by, where it is another one: who books for a replica that is dead spends
-    /// what was granted to that one, not to itself.
+    /// what was granted to that one, not to itself. Such an entry is never spooled.
     pub(crate) spent_by: Option<ReplicaNumber>,
     /// The row of the list of decisions as it stands after this record; it replaces the one before.
     pub index: Option<IndexUpdate>,

@@ -3,6 +3,7 @@
 use bailiwick_ledger::ExportError;
 
 use super::AuditUnavailable;
+use super::SpoolError;
 use crate::store::StoreError;
 
 /// Why a log is not opened. The server must not serve without it.
@@ -14,6 +15,9 @@ pub enum AuditOpenError {
     /// The signing key.
     #[error("the key of the audit log: {0}")]
     Key(String),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// What the database holds is not what was signed before: it was changed, cut, or an old copy was put back.
     #[error(
         "the audit log does not continue what was signed before: {0}. Nothing is served, because going on would \

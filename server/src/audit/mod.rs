@@ -17,6 +17,8 @@ mod prune;
 mod read;
 mod recover;
 pub(crate) mod sequencer;
+pub(crate) mod spool;
+mod state;
 mod tail;
 pub(crate) mod whole;
 
@@ -29,8 +31,10 @@ use bailiwick_ledger::{LogId, PublicKey, SignedCheckpoint, Signer};
 use ed25519_dalek::SigningKey;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::committer::{Command, Committer};
+use self::committer::Committer;
 use self::sequencer::Sequencer;
+use self::spool::Spool;
+use self::state::Command;
 use crate::budgets::Lessee;
 use crate::clock::Clock;
 use crate::store::Store;
@@ -42,6 +46,7 @@ pub use self::error::{AuditError, AuditOpenError};
 pub use self::export::ExportRequest;
 pub use self::key::load_or_create as load_or_create_key;
 pub use self::prune::PruneRequest;
+pub use self::spool::{SpoolConfig, SpoolError};
 pub use crate::store::decisions::DecisionFilter;
 pub use crate::store::records::StoredRecord;
 
@@ -67,9 +72,14 @@ pub struct AuditConfig {
     /// Where the last checkpoint is kept outside the database, such as beside the key. Without it, a database
     /// that was put back from an old copy is not noticed.
     pub checkpoint_file: Option<PathBuf>,
+    /// Checkpoints that somebody else holds, with words for each: the log must still have all that they sign.
+    pub held: Vec<(String, SignedCheckpoint)>,
     /// Where other replicas may write to the log too: whether this one has the duty to sequence what all of them
     /// wrote. `None` where it is the only one; then a commit gives its records their places itself.
     pub duty: Option<watch::Receiver<bool>>,
+    /// Where records are made durable while the database is away; without it, nothing is recorded then. Only where
+    /// other replicas may write too.
+    pub spool: Option<SpoolConfig>,
 }
 
 /// The audit log. Cheap to clone; the last clone to go ends it, as [`Audit::close`] does.
@@ -81,6 +91,7 @@ pub struct Audit {
 #[derive(Debug)]
 struct Inner {
     failing: Arc<AtomicBool>,
+    spools: Arc<AtomicBool>,
     replica: Registered,
     store: Store,
     clock: Clock,
@@ -99,11 +110,11 @@ impl Audit {
     /// [`AuditOpenError::Broken`] where the log was changed, cut, or put back from an older copy;
     /// [`AuditOpenError::Store`] where the database does not answer.
     pub async fn open(store: Store, config: AuditConfig, clock: Clock) -> Result<Self, AuditOpenError> {
-        let AuditConfig { log, replica, key, checkpoint_file, duty } = config;
+        let AuditConfig { log, replica, key, checkpoint_file, held, duty, spool } = config;
         let signer = Arc::new(Signer::new(log.clone(), key));
         let file = checkpoint_file.as_deref();
         let recovered =
-            recover::open(&store, signer.public(), &replica, file, &clock, duty.is_some()).await?;
+            recover::open(&store, signer.public(), &replica, file, &held, &clock, duty.is_some()).await?;
         let unsettled: Result<Vec<i64>, _> =
             recovered.open.sequences().map(|sequence| recovered.replica.number.record(sequence)).collect();
         let (commands, receiver) = mpsc::channel(QUEUE);
@@ -130,6 +141,13 @@ impl Audit {
             tokio::spawn(sequencer.run(asked, duty));
             ask
         });
+        let spool = match spool.filter(|_| sequencer.is_some()) {
+            Some(config) => {
+                Some((Spool::create(&config, &log_text, recovered.replica.number)?, config.bound))
+            }
+            None => None,
+        };
+        let spools = Arc::new(AtomicBool::new(spool.is_some()));
         let failing = Arc::new(AtomicBool::new(false));
         let committer = Committer {
             failing: Arc::clone(&failing),
@@ -145,10 +163,13 @@ impl Audit {
             open: recovered.open,
             live: live.clone(),
             waiting: Vec::new(),
+            spool,
+            spools: Arc::clone(&spools),
         };
         tokio::spawn(committer.run(end, receiver));
         let replica = recovered.replica;
-        let inner = Inner { failing, replica, store, clock, signer, commands, live, unsettled: unsettled? };
+        let inner =
+            Inner { failing, spools, replica, store, clock, signer, commands, live, unsettled: unsettled? };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -189,9 +210,32 @@ impl Audit {
         Ok(stored.map(|stored| stored.time_ms))
     }
 
-    /// Whether the last commit succeeded, or none was tried yet. One that failed is tried again twice a second.
+    /// Whether the last commit succeeded or was spooled, or none was tried yet. One that failed is tried again twice a
+    /// second.
     pub fn is_writable(&self) -> bool {
         !self.inner.failing.load(Ordering::Relaxed)
+    }
+
+    /// Whether records can be made durable without the database, for a while.
+    pub fn can_spool(&self) -> bool {
+        self.inner.spools.load(Ordering::Relaxed)
+    }
+
+    /// Says to the others that from now on there may be records here that the database has not got. Before that nothing
+    /// may be appended.
+    pub(crate) async fn begin_spool(&self) -> Result<(), crate::store::StoreError> {
+        match self.can_spool() {
+            true => crate::store::replicas::spools(&self.inner.store, self.inner.replica).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Records nothing more, and lets go of the spool, for another replica that goes on in the same place. What is
+    /// appended from now on is refused.
+    pub async fn abandon(&self) {
+        if let Err(err) = self.ask(Command::Abandon).await {
+            tracing::debug!(%err, "the log that was to be abandoned has ended");
+        }
     }
 
     /// This server as one that leases parts of budgets, in the epoch in which it commits.
@@ -227,10 +271,7 @@ impl Audit {
         }
     }
 
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(committer::Reply<T>) -> Command,
-    ) -> Result<T, AuditUnavailable> {
+    async fn ask<T>(&self, command: impl FnOnce(state::Reply<T>) -> Command) -> Result<T, AuditUnavailable> {
         let (reply, answer) = oneshot::channel();
         self.inner.commands.send_timeout(command(reply), WAIT).await.map_err(|err| match err {
             mpsc::error::SendTimeoutError::Timeout(_) => AuditUnavailable::Busy(QUEUE),

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use bailiwick_ledger::{Receipt, ReceiptRecord};
 use tokio::time::Instant;
 
-use super::committer::Command;
 use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
+use super::state::Command;
 use super::{Audit, AuditError, DecisionFilter, recover};
 use crate::store::decisions::{self, DecisionRow};
 use crate::store::records::{self, StoredRecord};

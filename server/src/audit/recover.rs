@@ -13,9 +13,9 @@ use bailiwick_ledger::{PublicKey, SignedCheckpoint};
 use tokio::time::Instant;
 
 use super::AuditOpenError;
-use super::committer::End;
 use super::nodes::Tree;
 use super::pending::{AttemptChange, OpenAttempts, PendingIndex};
+use super::state::End;
 use super::tail::Tail;
 use crate::clock::Clock;
 use crate::store::entities::checkpoints;
@@ -45,6 +45,7 @@ pub(super) async fn open(
     key: &PublicKey,
     replica: &str,
     file: Option<&Path>,
+    held: &[(String, SignedCheckpoint)],
     clock: &Clock,
     shared: bool,
 ) -> Result<Recovered, AuditOpenError> {
@@ -86,6 +87,9 @@ pub(super) async fn open(
     if let Some(note) = beside {
         let signed = parse(&note, "the checkpoint beside the key")?;
         check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
+    }
+    for (which, signed) in held {
+        check_checkpoint(store, size, key, signed, which).await?;
     }
     let last = match stored {
         Some(stored) => Some((parse(&stored.note, "the last checkpoint")?, stored.time_ms)),

@@ -18,6 +18,7 @@ use super::{AuditUnavailable, recover};
 use crate::clock::Clock;
 use crate::store::commit::TreeStep;
 use crate::store::replicas::ReplicaNumber;
+use crate::store::retry::Tries;
 use crate::store::sequence::{self, Step};
 use crate::store::{Store, StoreError, runs};
 
@@ -50,17 +51,20 @@ pub(super) struct Known {
 
 impl Sequencer {
     /// Takes steps while this replica has the duty, and answers who asks, until nobody can ask any more.
-    pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>, duty: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Asked>, mut duty: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut watched = true;
         loop {
+            let on_duty = *duty.borrow_and_update();
             tokio::select! {
+                changed = duty.changed(), if watched => watched = changed.is_ok(),
                 reply = asked.recv() => {
                     let Some(reply) = reply else { return };
                     let answer = timeout(PATIENCE, self.checkpoint_now()).await.unwrap_or_else(|_| Err(silent()));
                     let _ = reply.send(answer.map_err(|err| AuditUnavailable::Database { reason: err.to_string() }));
                 }
-                _ = tick.tick(), if *duty.borrow() => {
+                _ = tick.tick(), if on_duty => {
                     let done = timeout(PATIENCE, self.on_duty()).await.unwrap_or_else(|_| Err(silent()));
                     if let Err(err) = done {
                         tracing::warn!(%err, "the audit log could not be sequenced; it is tried again");
@@ -127,8 +131,18 @@ pub(crate) async fn catch_up(store: &Store, log: &str) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Takes one step from what is known of the tree.
+/// Takes one step from what is known of the tree; another one where the database undid it.
 async fn step(store: &Store, log: &Arc<str>, memory: &mut Option<Known>) -> Result<bool, StoreError> {
+    let mut tries = Tries::new();
+    loop {
+        match try_step(store, log, memory).await {
+            Err(StoreError::Contended(why)) if tries.again(&why).await => {}
+            done => return done,
+        }
+    }
+}
+
+async fn try_step(store: &Store, log: &Arc<str>, memory: &mut Option<Known>) -> Result<bool, StoreError> {
     let step = Step::begin(store, log).await?;
     let old_frontier = step.head().frontier.clone();
     let mut known = match memory.take() {

@@ -5,19 +5,25 @@
 mod audit;
 mod backup;
 mod budgets;
+mod compliance;
 mod declare;
 mod demo;
 mod endpoints;
+mod explain;
 mod keys;
 mod kill_switch;
 mod limits;
 mod migrate;
 mod output;
+mod pack;
 mod pii;
 mod place;
 mod plan;
 mod policy;
+mod policy_status;
+mod policy_test;
 mod remote;
+mod replicas;
 mod serve;
 
 use std::path::Path;
@@ -53,6 +59,9 @@ enum Command {
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// What is known of providers: doubts and coverage
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
     /// Endpoints, and what is known of them on which evidence
     #[command(subcommand)]
     Endpoints(endpoints::EndpointsCommand),
@@ -68,6 +77,9 @@ enum Command {
     /// Limits of requests, tokens, spend and concurrency
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
+    /// The servers of the database
+    #[command(subcommand)]
+    Replicas(replicas::ReplicasCommand),
     /// Declare scopes, endpoints, model groups, budgets, limits and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
@@ -159,6 +171,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> Result<(), Failed> {
     match command {
+        Command::Compliance(command) => compliance::run(&command, output),
         Command::Policy(command) => asynchronous(policy::run(command, output)),
         Command::Pii(command) => pii::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),
@@ -172,6 +185,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Limits(command) => asynchronous(limits::run(command, output)),
+        Command::Replicas(command) => asynchronous(replicas::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }

@@ -13,6 +13,7 @@ use crate::app::{
 use crate::audit::AuditOpenError;
 use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::store;
+use crate::transfer::checkpoints_in;
 
 /// How long a replica that was stopped waits before it tries again to begin anew.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -25,6 +26,10 @@ pub(super) struct ServeArgs {
     /// The database, in place of what the configuration says: a URL with a password is better kept in the variable
     #[arg(long, env = "BAILIWICK_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<DatabaseUrl>,
+    /// A file with the last checkpoint that somebody holds: a checkpoint, an export or a receipt; nothing is served if
+    /// the log does not hold all that it signs. May be given several times
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
@@ -34,6 +39,9 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
         None => Config::default(),
     };
     config.database_url = args.database_url.or(config.database_url);
+    for path in &args.checkpoint {
+        config.checkpoints.push((format!("the checkpoint in {}", path.display()), checkpoints_in(path)?));
+    }
     let grace = Duration::from_secs(config.limits.shutdown_seconds);
     let tls = config.tls.clone();
     let socket = std::net::TcpListener::bind(config.listen)
@@ -62,7 +70,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
         }
         output.note("this replica was silent and counts as dead: it begins again as a new one");
         // The old one refuses what comes until the new one serves.
-        app.retire();
+        app.retire().await;
         let new = tokio::select! {
             () = &mut end => None,
             new = again(&config, output) => Some(new?),

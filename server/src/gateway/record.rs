@@ -69,7 +69,7 @@ struct DecisionSection<'a> {
     eligible: Vec<&'a str>,
     order: &'a [String],
     rules: Vec<&'a str>,
-    waived: Vec<&'a str>,
+    waived: Vec<WaivedRule<'a>>,
     shadow: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kill_switches: Vec<&'a str>,
@@ -80,6 +80,13 @@ struct DecisionSection<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     declared_regions: Option<CountrySet>,
     spans: usize,
+}
+
+/// A rule that an exception waived, and which.
+#[derive(Debug, Serialize)]
+struct WaivedRule<'a> {
+    rule: &'a str,
+    exception: &'a str,
 }
 
 /// The section `principal`.
@@ -390,7 +397,13 @@ fn decision<'a>(
         eligible: names(eligible),
         order,
         rules: rules.iter().map(|index| rule(*index)).collect(),
-        waived: waived.iter().map(|waiver| rule(waiver.rule)).collect(),
+        waived: waived
+            .iter()
+            .map(|waiver| WaivedRule {
+                rule: rule(waiver.rule),
+                exception: snapshot.policy.exception(waiver).map_or("", |exception| exception.id.as_str()),
+            })
+            .collect(),
         shadow: shadow.iter().map(|shadow| rule(shadow.rule)).collect(),
         kill_switches: snapshot.policy.stopping(&decided.decision).map(|switch| switch.id.as_str()).collect(),
         redactions,

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use bailiwick_policy::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use gix::objs::tree::EntryKind;
 use gix::{ObjectId, Repository};
 
-/// The most that a bundle may hold.
-const MOST_FILES: usize = 5_000;
+/// The most entries of trees that are looked at, hidden ones too.
 const MOST_ENTRIES: usize = 20_000;
-const MOST_BYTES: u64 = 16 << 20;
-const MOST_FILE_BYTES: u64 = 4 << 20;
 const MOST_DEPTH: usize = 16;
 /// A tree's or a commit's own size.
 const MOST_OBJECT_BYTES: u64 = 4 << 20;
@@ -97,15 +95,15 @@ pub(super) fn files(repository: &Repository, root: ObjectId) -> Result<BTreeMap<
                 EntryKind::Blob | EntryKind::BlobExecutable => {
                     let size = size(repository, id, gix::objs::Kind::Blob)?;
                     bytes = bytes.saturating_add(size);
-                    if size > MOST_FILE_BYTES {
-                        return Err(format!("`{path}` has {size} bytes; {MOST_FILE_BYTES} are the most"));
+                    if size > MAX_FILE_BYTES as u64 {
+                        return Err(format!("`{path}` has {size} bytes; {MAX_FILE_BYTES} are the most"));
                     }
-                    if bytes > MOST_BYTES {
-                        return Err(format!("its files have more than {MOST_BYTES} bytes together"));
+                    if bytes > MAX_TOTAL_BYTES as u64 {
+                        return Err(format!("its files have more than {MAX_TOTAL_BYTES} bytes together"));
                     }
                     found.push((path, id));
-                    if found.len() > MOST_FILES {
-                        return Err(format!("it holds more than {MOST_FILES} files"));
+                    if found.len() > MAX_FILES {
+                        return Err(format!("it holds more than {MAX_FILES} files"));
                     }
                 }
                 EntryKind::Link => {

@@ -1,6 +1,8 @@
 //! An endpoint in words: what is known of it, and on which evidence. For the command line and the API alike.
 
-use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FactId, FeatureSet};
+use bailiwick_compliance_db::{
+    Attestation, Attribute, Context, Database, EndpointProfile, FactId, FeatureSet, Judgement, Regulation,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,33 @@ pub struct FactExplanation {
     pub id: String,
     /// Where it was seen, what the page says, and until when it was seen there.
     pub evidence: Vec<(String, String, String)>,
+    /// The fact that ships which the organisation has put this one in place of, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<(String, String)>,
+}
+
+/// Endpoints against regulations.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Matrix {
+    /// The scope that the attestations are for.
+    pub scope: String,
+    /// The version of the compliance database.
+    pub database: String,
+    /// One row an endpoint and model.
+    pub rows: Vec<MatrixRow>,
+}
+
+/// One model of one endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MatrixRow {
+    /// The endpoint.
+    pub endpoint: String,
+    /// The name that clients use for the model.
+    pub model: String,
+    /// The name that the provider uses.
+    pub upstream: String,
+    /// Every regulation.
+    pub judgements: Vec<Judgement>,
 }
 
 /// One endpoint on a line.
@@ -101,23 +130,13 @@ pub fn explain(
     scope: &str,
     now_ms: i64,
 ) -> EndpointExplanation {
-    let attestations: Vec<_> =
-        policy.bundle().attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect();
-    let context = Context {
-        now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-        max_evidence_age_days: policy.bundle().settings.max_evidence_age_days,
-        attestations: &attestations,
-        features: FeatureSet::EMPTY,
-    };
+    let attestations = attestations(policy, scope);
+    let context = context(policy, &attestations, now_ms);
     let models = endpoint
         .models
         .iter()
         .map(|model| {
-            let profile = EndpointProfile {
-                name: endpoint.name.clone(),
-                model: model.upstream.clone(),
-                ..endpoint.profile.clone()
-            };
+            let profile = profile(endpoint, &model.upstream);
             ModelExplanation {
                 model: model.alias.clone(),
                 upstream: model.upstream.clone(),
@@ -129,6 +148,53 @@ pub fn explain(
         })
         .collect();
     EndpointExplanation { name: endpoint.name.clone(), scope: scope.to_owned(), models }
+}
+
+/// Endpoints against regulations, for plain requests of `scope` at `now_ms`.
+#[must_use]
+pub fn matrix<'e>(
+    policy: &bailiwick_policy::Compiled,
+    endpoints: impl Iterator<Item = &'e bailiwick_policy::Endpoint>,
+    scope: &str,
+    now_ms: i64,
+) -> Matrix {
+    let attestations = attestations(policy, scope);
+    let context = context(policy, &attestations, now_ms);
+    let mut rows = Vec::new();
+    for endpoint in endpoints {
+        for model in &endpoint.models {
+            let profile = profile(endpoint, &model.upstream);
+            let judge = |regulation| policy.database().judge(&profile, regulation, &context);
+            rows.push(MatrixRow {
+                endpoint: endpoint.name.clone(),
+                model: model.alias.clone(),
+                upstream: model.upstream.clone(),
+                judgements: Regulation::ALL.into_iter().map(judge).collect(),
+            });
+        }
+    }
+    Matrix { scope: scope.to_owned(), database: policy.database().version().to_owned(), rows }
+}
+
+fn attestations(policy: &bailiwick_policy::Compiled, scope: &str) -> Vec<Attestation> {
+    policy.bundle().attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect()
+}
+
+fn context<'a>(
+    policy: &bailiwick_policy::Compiled,
+    attestations: &'a [Attestation],
+    now_ms: i64,
+) -> Context<'a> {
+    Context {
+        now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
+        max_evidence_age_days: policy.bundle().settings.max_evidence_age_days,
+        attestations,
+        features: FeatureSet::EMPTY,
+    }
+}
+
+fn profile(endpoint: &bailiwick_policy::Endpoint, upstream: &str) -> EndpointProfile {
+    EndpointProfile { name: endpoint.name.clone(), model: upstream.to_owned(), ..endpoint.profile.clone() }
 }
 
 fn one(
@@ -146,6 +212,10 @@ fn one(
             .flat_map(|fact| &fact.evidence)
             .map(|seen| (seen.url.clone(), seen.says.clone(), seen.observed_to.to_string()))
             .collect(),
+        replaces: database
+            .fact(id)
+            .and_then(|fact| fact.replaces.as_ref())
+            .map(|replaces| (replaces.fact.to_string(), replaces.because.clone())),
     };
     AttributeExplanation {
         attribute: attribute.to_string(),

@@ -14,18 +14,17 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{self, Store, StoreError};
 
-/// The files of the compliance database, and of a bundle that is the same as long as the server runs, by path.
+/// The files of a bundle and of the compliance database with it, by path.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
-    /// `None` where the bundle comes from a repository: what comes into force is kept before.
-    bundle: Option<BTreeMap<String, String>>,
+    bundle: BTreeMap<String, String>,
     catalog: BTreeMap<String, String>,
 }
 
 impl Archive {
     /// The files as loaded.
     #[must_use]
-    pub fn new(bundle: Option<BTreeMap<String, String>>, catalog: BTreeMap<String, String>) -> Self {
+    pub fn new(bundle: BTreeMap<String, String>, catalog: BTreeMap<String, String>) -> Self {
         Self { bundle, catalog }
     }
 
@@ -35,9 +34,7 @@ impl Archive {
     /// [`StoreError`].
     pub async fn keep(&self, store: &Store, policy: &Compiled, now_ms: i64) -> Result<(), StoreError> {
         let digests = policy.digests();
-        if let Some(files) = &self.bundle {
-            keep_bundle(store, &digests.bundle, files, now_ms).await?;
-        }
+        keep_bundle(store, &digests.bundle, &self.bundle, now_ms).await?;
         keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
         keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await?;
         match &digests.kill_switches {
@@ -75,23 +72,25 @@ impl Archive {
             return Ok(None);
         };
         let files = recall_bundle(store, bundle).await?;
-        let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
+        let shipped: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
         let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
         let kill_switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
             Some(digest) => recall(store, "kill_switches", digest).await?,
             None => Some(Vec::new()),
         };
-        let (Some(files), Some(facts), Some(endpoints), Some(kill_switches)) =
-            (files, facts, endpoints, kill_switches)
+        let (Some(files), Some(mut shipped), Some(endpoints), Some(kill_switches)) =
+            (files, shipped, endpoints, kill_switches)
         else {
             return Ok(None);
         };
-        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(facts)) else {
+        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(shipped.clone())) else {
             return Ok(None);
         };
+        shipped.retain(|path, _| !path.starts_with(Database::OWN));
         Ok(Some(MadeFrom {
             bundle: Arc::new(bundle),
             database: Arc::new(database),
+            shipped,
             endpoints,
             kill_switches,
         }))
@@ -103,8 +102,10 @@ impl Archive {
 pub struct MadeFrom {
     /// The bundle.
     pub bundle: Arc<Bundle>,
-    /// The compliance database.
+    /// The compliance database, with what the bundle adds to it.
     pub database: Arc<Database>,
+    /// The database's files without what the bundle adds.
+    pub shipped: BTreeMap<String, String>,
     /// The catalog of endpoints, in its order.
     pub endpoints: Vec<Endpoint>,
     /// The kill switches that were in force.
@@ -115,8 +116,12 @@ impl MadeFrom {
     /// Compiles it for `at_ms` with `bundle`, its own or another. `None` where they do not go together.
     #[must_use]
     pub fn compile(&self, bundle: &Arc<Bundle>, at_ms: i64) -> Option<Compiled> {
-        let (bundle, database) = (Arc::clone(bundle), Arc::clone(&self.database));
-        let policy = Compiled::new(bundle, database, self.endpoints.clone(), at_ms).ok()?;
+        let database = if bundle.compliance == self.bundle.compliance {
+            Arc::clone(&self.database)
+        } else {
+            Arc::new(bundle.database(self.shipped.clone()).ok()?)
+        };
+        let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
 }
@@ -190,7 +195,7 @@ mod tests {
         let database = Arc::new(Database::embedded().unwrap());
         let at_ms = crate::demo::DECIDE_AT_MS;
         let policy = Compiled::new(bundle, database, endpoints, at_ms).unwrap();
-        let archive = Archive::new(Some(source.files), Database::embedded_files().collect());
+        let archive = Archive::new(source.files, Database::embedded_files().collect());
         archive.keep(&store, &policy, at_ms).await.unwrap();
         archive.keep(&store, &policy, at_ms).await.unwrap();
 

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, ModelInfo, Value};
+use bailiwick_compliance_db::{Attribute, Context, EndpointProfile, FeatureSet, ModelInfo, Value};
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, Compiled, Problem, pattern, scope};
+use bailiwick_policy::{Compiled, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
 
 use super::budgets::{self, Chains};
 use super::kill_switches;
-use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
+use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
@@ -21,11 +21,9 @@ use crate::store::{self, Store, StoreError};
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// The bundle; where it comes from a Git repository `None`: then the database says which is in force.
-    pub bundle: Option<Arc<Bundle>>,
-    /// The compliance database.
-    pub database: Arc<Database>,
-    /// The files that both were loaded from, to be kept as long as records name them.
-    pub archive: Arc<Archive>,
+    pub bundle: Option<Arc<LoadedBundle>>,
+    /// The files of the compliance database, before a bundle adds its own.
+    pub shipped: Arc<BTreeMap<String, String>>,
     /// The recognizers.
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
@@ -72,12 +70,20 @@ pub async fn build_whole(
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<(i64, Snapshot), BuildError> {
+    of_one_state(store, || build(store, sources, budgets, previous, now_ms)).await
+}
+
+/// What `read` makes of one state of the configuration, with its revision.
+async fn of_one_state<T, F>(store: &Store, read: impl Fn() -> F) -> Result<(i64, T), BuildError>
+where
+    F: Future<Output = Result<T, BuildError>>,
+{
     let mut revision = store::revision::current(store).await?;
     for _ in 0..AGAIN {
-        let snapshot = build(store, sources, budgets, previous, now_ms).await?;
+        let made = read().await?;
         let after = store::revision::current(store).await?;
         if after == revision {
-            return Ok((revision, snapshot));
+            return Ok((revision, made));
         }
         revision = after;
     }
@@ -98,7 +104,8 @@ async fn build(
 ) -> Result<Snapshot, BuildError> {
     let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
     let (kill_switches, kill_switches_until_ms) = kill_switches::load(store, now_ms).await?;
-    let (bundle, version) = super::bundle::in_force(store, sources, previous).await?;
+    let (loaded, version) = super::bundle::in_force(store, sources, previous).await?;
+    let bundle = &loaded.bundle;
     let scopes = scopes(store).await?;
     let declared_budgets = budgets::Declared::load(store, budgets, now_ms).await?;
     let mut unusable = Vec::new();
@@ -107,18 +114,18 @@ async fn build(
     for row in store::endpoints::list(store).await? {
         let definition: EndpointDefinition = serde_json::from_value(row.definition)
             .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-        match place(&definition, sources, &bundle, previous, decide_at_ms) {
+        match place(&definition, sources, &loaded, previous, decide_at_ms) {
             Ok(place) => {
-                endpoints.push(definition.for_policy(&sources.database));
+                endpoints.push(definition.for_policy(&loaded.database));
                 places.push(place);
             }
             Err(problem) => unusable.push(problem),
         }
     }
-    let policy = Compiled::new(Arc::clone(&bundle), Arc::clone(&sources.database), endpoints, decide_at_ms)
+    let policy = Compiled::new(Arc::clone(bundle), Arc::clone(&loaded.database), endpoints, decide_at_ms)
         .map_err(BuildError::Policy)?
         .with_kill_switches(kill_switches);
-    sources.archive.keep(store, &policy, now_ms).await?;
+    loaded.archive.keep(store, &policy, now_ms).await?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
     let mut keys = HashMap::new();
     for row in store::keys::list(store).await? {
@@ -174,6 +181,7 @@ async fn build(
         digests,
         bundle_digest: bundle.digest.clone(),
         version,
+        loaded,
         unusable,
         decide_at_ms: sources.decide_at_ms,
         kill_switches_until_ms,
@@ -194,7 +202,7 @@ async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildEr
 fn place(
     definition: &EndpointDefinition,
     sources: &Sources,
-    bundle: &Bundle,
+    loaded: &LoadedBundle,
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Place, String> {
@@ -210,7 +218,7 @@ fn place(
             model: model.upstream.clone(),
             ..definition.profile.clone()
         };
-        let info = sources.database.model(&profile.service, &model.upstream);
+        let info = loaded.database.model(&profile.service, &model.upstream);
         let prices = own_prices.over(info.into_iter().flat_map(ModelInfo::price_changes), |day| {
             info.map(|info| organisation::listed(&info.price_at(&profile, day)))
         });
@@ -221,7 +229,7 @@ fn place(
         };
         routes.insert(model.alias.clone(), route);
     }
-    let countries = countries(definition, sources, bundle, now_ms);
+    let countries = countries(definition, loaded, now_ms);
     let health = previous
         .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
         .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
@@ -239,17 +247,12 @@ fn place(
 }
 
 /// Where the endpoint processes, for people and headers; rules resolve it for themselves.
-fn countries(
-    definition: &EndpointDefinition,
-    sources: &Sources,
-    bundle: &Bundle,
-    now_ms: i64,
-) -> Vec<String> {
+fn countries(definition: &EndpointDefinition, loaded: &LoadedBundle, now_ms: i64) -> Vec<String> {
     let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) else { return Vec::new() };
     let context = Context {
         now,
-        max_evidence_age_days: bundle.settings.max_evidence_age_days,
-        attestations: &bundle.attestations,
+        max_evidence_age_days: loaded.bundle.settings.max_evidence_age_days,
+        attestations: &loaded.bundle.attestations,
         features: FeatureSet::EMPTY,
     };
     let profile = EndpointProfile {
@@ -257,7 +260,7 @@ fn countries(
         model: definition.models.first().map(|model| model.upstream.clone()).unwrap_or_default(),
         ..definition.profile.clone()
     };
-    match sources.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
+    match loaded.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
         Some(Value::Locations(places)) if !places.worldwide => {
             places.countries.iter().map(|country| country.code().to_owned()).collect()
         }
@@ -315,4 +318,42 @@ fn key(
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changed_while_it_was_read_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let read = AtomicUsize::new(0);
+        // The first `changes` times somebody declares something after half of it was read.
+        let reading = |changes: usize| {
+            let (store, read) = (&store, &read);
+            read.store(0, Ordering::Relaxed);
+            of_one_state(store, move || async move {
+                let scopes = store::scopes::list(store).await?.len();
+                let at = read.fetch_add(1, Ordering::Relaxed);
+                if at < changes {
+                    let path = if scopes == 0 { String::from("/") } else { format!("/s{scopes}") };
+                    store::scopes::put(store, &path, serde_json::json!({}), 1).await?;
+                }
+                Ok(scopes)
+            })
+        };
+        for changes in [0, 1, 3] {
+            let before = store::scopes::list(&store).await.unwrap().len();
+            let (revision, scopes) = reading(changes).await.unwrap();
+            assert_eq!(scopes, before + changes, "nothing of a state that is over");
+            assert_eq!(revision, store::revision::current(&store).await.unwrap());
+            assert_eq!(read.load(Ordering::Relaxed), changes + 1);
+        }
+        let refused = reading(usize::MAX).await.unwrap_err().to_string();
+        assert!(refused.contains("faster than it can be read"), "{refused}");
+        assert_eq!(read.load(Ordering::Relaxed), AGAIN);
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) use archive::keep_bundle;
 pub use archive::{Archive, MadeFrom};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
+pub use bundle::LoadedBundle;
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};
 pub use kill_switches::target as kill_target;
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub digests: Vec<(&'static str, String)>,
     /// The bundle's digest again: the header `x-bailiwick-policy`.
     pub bundle_digest: String,
+    /// What the policy was compiled from, for the next snapshot.
+    pub(crate) loaded: Arc<LoadedBundle>,
     /// The commit that the bundle is of, where it comes from a Git repository.
     pub version: Option<PolicyVersion>,
     /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.

@@ -14,10 +14,11 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions,
 };
 
 use super::postgres::{self, Address, Writer};
+use super::writes::Writes;
 use super::{StoreError, retry};
 
 /// How long a statement waits for a lock that another process holds.
@@ -41,7 +42,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub struct Store {
     /// SQLite: the one connection that writes. PostgreSQL: the pool.
-    pub(super) write: DatabaseConnection,
+    pub(super) write: Writes,
     /// SQLite: the connections that read. PostgreSQL: the same pool.
     pub(super) read: DatabaseConnection,
     pub(super) backend: Backend,
@@ -104,7 +105,7 @@ impl Store {
         postgres::migrate(&address).await?;
         let pool = postgres::open(&address).await?;
         let backend = Backend::Postgres(Arc::new(Writer::new(address)));
-        Ok(Self { write: pool.clone(), read: pool, backend })
+        Ok(Self { write: Writes::new(pool.clone()), read: pool, backend })
     }
 
     /// Opens the SQLite database in the file `path`; see [`Store::open`].
@@ -136,7 +137,7 @@ impl Store {
                  that serves it"
             )));
         }
-        Ok(Self { write: read.clone(), read, backend })
+        Ok(Self { write: Writes::new(read.clone()), read, backend })
     }
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
@@ -147,7 +148,7 @@ impl Store {
         let write = connect(url, 1, Role::Write, path.clone()).await?;
         bailiwick_migrations::up(&write).await?;
         let read = connect(url, READERS, Role::Read, path).await?;
-        Ok(Self { write, read, backend: Backend::Sqlite })
+        Ok(Self { write: Writes::new(write), read, backend: Backend::Sqlite })
     }
 
     /// Returns once nothing of an earlier commit of this server can still happen, so that what is read then is
@@ -177,7 +178,7 @@ impl Store {
         if let Backend::Postgres(writer) = &self.backend {
             writer.close().await;
         }
-        for pool in [&self.read, &self.write] {
+        for pool in [&self.read, self.write.once()] {
             if let Err(err) = pool.close_by_ref().await {
                 tracing::warn!(%err, "closing the database");
             }
@@ -259,7 +260,7 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.write.begin_with_options(options).await?)
+        Ok(self.write.begin(options).await?)
     }
 }
 

@@ -57,6 +57,17 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Whether the database undid the statement because of another one at the same time.
+pub(super) fn is_contended(err: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(err))
+    | DbErr::Exec(RuntimeErr::SqlxError(err))
+    | DbErr::Query(RuntimeErr::SqlxError(err))) = err
+    else {
+        return false;
+    };
+    matches!(from_driver(err), StoreError::Contended(_))
+}
+
 fn from_driver(err: &sqlx::Error) -> StoreError {
     match err {
         sqlx::Error::Database(db) => {

@@ -5,7 +5,10 @@
 //! replica is held to be dead, and then reclaimed, or it is refused.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder as _,
+    QuerySelect,
+};
 
 use super::entities::{budget_spend, budget_top_ups, budgets, replicas};
 use super::replicas::{ReplicaNumber, State};
@@ -202,6 +205,32 @@ async fn reclaim_in(
         .exec(transaction)
         .await?;
     Ok(true)
+}
+
+/// What a replica may spend of a budget in one bucket, and has not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Held {
+    budget: i64,
+    window_start_ms: i64,
+    amount: i64,
+}
+
+/// What is granted to `replica` and not settled.
+pub(crate) async fn held(store: &Store, replica: ReplicaNumber) -> Result<Vec<Held>, StoreError> {
+    use budget_spend::Column as C;
+    let rows = budget_spend::Entity::find()
+        .filter(C::Replica.eq(replica.get()))
+        .filter(Expr::col(C::GrantedNano).gt(Expr::col(C::SettledNano)))
+        .order_by_asc(C::BudgetId)
+        .order_by_asc(C::WindowStartMs)
+        .all(&store.read)
+        .await?;
+    let held = |row: budget_spend::Model| Held {
+        budget: row.budget_id,
+        window_start_ms: row.window_start_ms,
+        amount: row.granted_nano.saturating_sub(row.settled_nano),
+    };
+    Ok(rows.into_iter().map(held).collect())
 }
 
 /// What is granted and settled of a budget, row by row.

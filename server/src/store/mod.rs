@@ -24,7 +24,7 @@ mod postgres;
 pub(crate) mod records;
 pub mod replay;
 pub(crate) mod replicas;
-mod retry;
+pub(crate) mod retry;
 pub mod revision;
 pub(crate) mod runs;
 pub mod scopes;
@@ -36,6 +36,7 @@ pub mod settings;
 pub mod setup_links;
 pub(crate) mod standing;
 pub(crate) mod tree;
+mod writes;
 
 pub(crate) use connect::Location;
 pub use connect::Store;

@@ -123,6 +123,7 @@ async fn add(
         heartbeat_ms: now_ms,
         indexed_to: 0,
         settled_to: 0,
+        spools: false,
     };
     let new = row.clone().into_active_model().reset_all();
     match replicas::Entity::insert(new).exec_without_returning(db).await {
@@ -182,27 +183,35 @@ pub(crate) struct Peer {
     pub(crate) silent_ms: i64,
     /// From this sequence on its records may change the list of decisions, or be attempts without an outcome.
     pub(crate) done_to: u64,
+    /// Whether records may be in a spool of its: until they came, what it held is not given away.
+    pub(crate) spools: bool,
 }
 
 /// Every replica that is not gone, by number.
 pub(crate) async fn peers(store: &Store) -> Result<Vec<Peer>, StoreError> {
     use replicas::Column as C;
-    let rows: Vec<(i64, i64, State, i64, i64, i64)> = replicas::Entity::find()
+    let rows: Vec<(i64, i64, State, i64, i64, i64, bool)> = replicas::Entity::find()
         .select_only()
         .columns([C::Number, C::Epoch, C::State])
         .expr_as(now(&store.read).sub(Expr::col(C::SeenMs)), "silent_ms")
-        .columns([C::IndexedTo, C::SettledTo])
+        .columns([C::IndexedTo, C::SettledTo, C::Spools])
         .filter(C::State.ne(State::Gone))
         .order_by_asc(C::Number)
         .into_tuple()
         .all(&store.read)
         .await?;
     rows.into_iter()
-        .map(|(number, epoch, state, silent_ms, indexed_to, settled_to)| {
+        .map(|(number, epoch, state, silent_ms, indexed_to, settled_to, spools)| {
             let done_to = to_u64(Ord::min(indexed_to, settled_to))?;
-            Ok(Peer { number: ReplicaNumber(number), epoch, state, silent_ms, done_to })
+            Ok(Peer { number: ReplicaNumber(number), epoch, state, silent_ms, done_to, spools })
         })
         .collect()
+}
+
+/// The name that the records of `replica` carry.
+pub(crate) async fn name(store: &Store, replica: ReplicaNumber) -> Result<String, StoreError> {
+    let row = replicas::Entity::find_by_id(replica.0).one(&store.read).await?;
+    row.map(|row| row.name).ok_or(StoreError::NotFound("replica"))
 }
 
 /// Stops `peer` for good if it is still silent for `silent_ms`: no commit of its can succeed after this returned
@@ -239,6 +248,7 @@ pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), St
     use replicas::Column as C;
     replicas::Entity::update_many()
         .col_expr(C::State, Expr::value(State::Gone))
+        .col_expr(C::Spools, Expr::value(false))
         .filter(C::Number.eq(replica.0))
         .filter(C::State.eq(State::Fenced))
         .exec(&store.write)
@@ -246,11 +256,47 @@ pub(crate) async fn gone(store: &Store, replica: ReplicaNumber) -> Result<(), St
     Ok(())
 }
 
-/// The replica stops in good order: it writes nothing more.
+/// The replica stops in good order: it writes nothing more, and its spool is empty.
 pub(crate) async fn leave(store: &Store, me: Registered) -> Result<(), StoreError> {
     use replicas::Column as C;
-    fenced().filter(C::Number.eq(me.number.0)).filter(C::Epoch.eq(me.epoch)).exec(&store.write).await?;
+    fenced()
+        .col_expr(C::Spools, Expr::value(false))
+        .filter(C::Number.eq(me.number.0))
+        .filter(C::Epoch.eq(me.epoch))
+        .exec(&store.write)
+        .await?;
     Ok(())
+}
+
+/// Says that from now on the replica may hold records that are not here.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where it was stopped.
+pub(crate) async fn spools(store: &Store, me: Registered) -> Result<(), StoreError> {
+    use replicas::Column as C;
+    let done = replicas::Entity::update_many()
+        .col_expr(C::Spools, Expr::value(true))
+        .filter(C::Number.eq(me.number.0))
+        .filter(C::Epoch.eq(me.epoch))
+        .exec(&store.write)
+        .await?;
+    match done.rows_affected {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict("this replica was stopped".into())),
+    }
+}
+
+/// Everything that `replica`, which is stopped, had in its spool is here, or is lost. `false` where that was known.
+pub(crate) async fn spool_ended(store: &Store, replica: ReplicaNumber) -> Result<bool, StoreError> {
+    use replicas::Column as C;
+    let done = replicas::Entity::update_many()
+        .col_expr(C::Spools, Expr::value(false))
+        .filter(C::Number.eq(replica.0))
+        .filter(C::Spools.eq(true))
+        .filter(C::State.ne(State::Live))
+        .exec(&store.write)
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 /// The latest time at which any replica committed, Unix milliseconds.

@@ -4,6 +4,7 @@
 //! its client to begin it anew. A distributed one does so often. Nothing else is done again here: after a lost
 //! connection nobody knows whether the change is there.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::StoreError;
@@ -18,14 +19,35 @@ pub(super) async fn contended<T, W>(work: impl Fn() -> W + Send) -> Result<T, St
 where
     W: Future<Output = Result<T, StoreError>> + Send,
 {
-    for attempt in 1..TRIES {
+    let mut tries = Tries::new();
+    loop {
         match work().await {
-            Err(StoreError::Contended(why)) => tracing::debug!(attempt, why, "trying the transaction again"),
+            Err(StoreError::Contended(why)) if tries.again(&why).await => {}
             done => return done,
         }
-        tokio::time::sleep(pause(attempt)).await;
     }
-    work().await
+}
+
+/// How often something was tried, for what can't be handed over as a whole.
+#[derive(Debug)]
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// It is tried for the first time.
+    pub(crate) const fn new() -> Self {
+        Self(1)
+    }
+
+    /// Waits a little, if it is to be tried again.
+    pub(crate) async fn again(&mut self, why: &(impl fmt::Display + Sync + ?Sized)) -> bool {
+        if self.0 >= TRIES {
+            return false;
+        }
+        tracing::debug!(attempt = self.0, %why, "trying the transaction again");
+        tokio::time::sleep(pause(self.0)).await;
+        self.0 = self.0.saturating_add(1);
+        true
+    }
 }
 
 /// Two that undid each other must not meet again.

@@ -128,20 +128,32 @@ impl Step {
 
 /// Keeps a signed checkpoint. One of the same size that is there already stays.
 pub(crate) async fn keep(store: &Store, log: &str, new: NewCheckpoint) -> Result<(), StoreError> {
+    store
+        .transaction(|transaction| {
+            let (log, new) = (log.to_owned(), new.clone());
+            Box::pin(async move { keep_in(transaction, log, new).await })
+        })
+        .await
+}
+
+async fn keep_in(
+    transaction: &DatabaseTransaction,
+    log: String,
+    new: NewCheckpoint,
+) -> Result<(), StoreError> {
     use checkpoints::Column as C;
-    let transaction = store.begin().await?;
     let row = checkpoints::ActiveModel {
-        log: Set(log.to_owned()),
+        log: Set(log.clone()),
         size: Set(to_i64(new.size)?),
         note: Set(new.note),
         time_ms: Set(new.time_ms),
     };
     checkpoints::Entity::insert(row)
         .on_conflict(OnConflict::columns([C::Log, C::Size]).do_nothing().to_owned())
-        .exec_without_returning(&transaction)
+        .exec_without_returning(transaction)
         .await?;
     if let Some(size) = new.replaces {
-        checkpoints::Entity::delete_by_id((log.to_owned(), to_i64(size)?)).exec(&transaction).await?;
+        checkpoints::Entity::delete_by_id((log, to_i64(size)?)).exec(transaction).await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }

@@ -382,7 +382,9 @@ async fn record(
             replica: request.replica.clone(),
             key: load_or_create_key(&place.data_dir.join("log.key"))?,
             checkpoint_file: Some(place.checkpoint()),
+            held: Vec::new(),
             duty: None,
+            spool: None,
         },
         clock.clone(),
     )

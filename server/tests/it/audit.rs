@@ -141,6 +141,7 @@ async fn starts_stops_and_policies_are_recorded() {
         let mut config =
             bailiwick::app::Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("data"));
         config.database_url = url.clone().map(Into::into);
+        config.limits.spool_bytes = 0;
         config.bundle = bundle;
         bailiwick::app::App::open(config, None)
     };

@@ -17,6 +17,7 @@ mod app;
 mod audit;
 mod books;
 mod cli;
+mod compliance;
 mod crash;
 mod disk;
 mod git;

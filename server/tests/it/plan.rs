@@ -1,9 +1,11 @@
 //! What another bundle would have changed: recorded decisions, decided again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bailiwick::plan::{Plan, PlanReport, plan};
-use bailiwick_policy::{Bundle, BundleSource, Change};
+use bailiwick_compliance_db::Database;
+use bailiwick_policy::{Bundle, BundleSource, Change, run_tests};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -105,6 +107,48 @@ async fn a_plan_tells_what_changes_by_which_rule_and_where() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_decision_is_explained_and_becomes_a_test_that_its_bundle_passes() {
+    let app = TestApp::start().await;
+    let asked = traffic(&app).await;
+    let listed = app.admin(Method::GET, "/api/v1/decisions", None).await.is(200).json();
+    let decisions = listed["decisions"].as_array().unwrap();
+    assert_eq!(u64::try_from(decisions.len()).unwrap(), asked);
+    let mut refused = 0;
+    for decision in decisions {
+        let id = decision["id"].as_str().unwrap();
+        let path = format!("/api/v1/decisions/{id}/explanation");
+        let explained = app.admin(Method::GET, &path, None).await.is(200).json();
+        let allowed = explained["allowed"].as_bool().unwrap();
+        // A refusal by the rules leads to a page of the provider, or to what is missing.
+        for endpoint in explained["explanation"]["endpoints"].as_array().unwrap() {
+            for reason in
+                endpoint["reasons"].as_array().unwrap().iter().filter(|one| !one["attribute"].is_null())
+            {
+                let page = reason["facts"].as_array().unwrap().iter().any(|fact| {
+                    fact["url"].as_str().unwrap().starts_with("https://")
+                        && !fact["says"].as_str().unwrap().is_empty()
+                });
+                assert!(page || reason["missing"].is_string(), "{reason}");
+            }
+        }
+        refused += u32::from(!allowed);
+        let mut files = with(None);
+        files.retain(|path, _| !path.starts_with("tests/"));
+        files.insert(String::from("tests/endpoints.yaml"), explained["endpoints"].to_string());
+        files.insert(String::from("tests/one.yaml"), explained["test"].to_string());
+        let bundle = Arc::new(Bundle::load(&BundleSource { files }).unwrap());
+        let database = Arc::new(Database::embedded().unwrap());
+        let results = run_tests(&bundle, &database, &bundle.test_endpoints).unwrap();
+        assert_eq!(results.len(), 1);
+        assert!(results[0].passed(), "{:?} {explained}", results[0]);
+    }
+    assert!(refused > 0);
+    let none = "/api/v1/decisions/dec_00000000000000000000000000000000/explanation";
+    app.admin(Method::GET, none, None).await.is(404);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_decided_again_is_told_and_not_guessed() {
     let app = TestApp::start().await;
     app.ask("research", "assistant", "Public knowledge").await.is(200);
@@ -140,7 +184,7 @@ async fn a_bad_plan_is_refused_with_the_way_out() {
     let status = ask(json!({ "bundle": { "bundle.yaml": large }, "from": from })).await.status;
     assert!([400, 413].contains(&status), "{status}");
     // One that is under way ends when the server does.
-    let bundle = std::sync::Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
+    let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
     let stop = CancellationToken::new();
     stop.cancel();
     let asked = Plan { bundle, from_ms: 0, until_ms: i64::MAX, scope: String::from("/") };

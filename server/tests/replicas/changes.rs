@@ -51,3 +51,24 @@ async fn a_revoked_key_and_a_kill_switch_hold_everywhere_within_a_second() {
     }
     fleet.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_lacks_what_somebody_saw_signed_is_not_served() {
+    let checkpoint = async |fleet: &Fleet, name: &str| {
+        let answer = fleet.admin(0, Method::GET, "/api/v1/audit/checkpoint", None).await;
+        let path = fleet.data(0).join(name);
+        std::fs::write(&path, answer.bytes().await.unwrap()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (mut fleet, other) = (Fleet::start(1, &a_call("0.01")).await, Fleet::start(1, &a_call("0.01")).await);
+    let (own, others) = (checkpoint(&fleet, "own").await, checkpoint(&other, "others").await);
+    fleet.replicas[0].end();
+    let said = fleet.replicas[0].refuses_to_start(&["--checkpoint", &own, "--checkpoint", &others]);
+    assert!(said.contains(&others) && said.contains("is not signed by the key of this log"), "{said}");
+    let nothing = fleet.data(0).join("bailiwick.toml");
+    std::fs::write(&nothing, "nothing").unwrap();
+    let said = fleet.replicas[0].refuses_to_start(&["--checkpoint", nothing.to_str().unwrap()]);
+    assert!(said.contains("holds no signed checkpoint"), "{said}");
+    fleet.replicas[0].start_with(&["--checkpoint", &own]);
+    fleet.finish().await;
+}

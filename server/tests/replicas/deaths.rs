@@ -15,7 +15,8 @@ async fn one_is_killed_and_one_paused_and_woken_and_nothing_is_lost_or_spent_twi
         return;
     }
     const CALLS: i64 = 1_200;
-    let mut fleet = Fleet::start(3, &a_call("0.01")).await;
+    // What one that may spool held would come back only with its next start.
+    let mut fleet = Fleet::start_with(3, &a_call("0.01"), "spool_bytes = 0\n").await;
     fleet.provider.set_behaviour(Behaviour::SlowTokens { delay: Duration::from_millis(5) });
     let purse = fleet.purse("shared", "12", false).await;
     let load = fleet.load(&purse, 4);

@@ -41,9 +41,19 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) fn start(&mut self) {
-        let process = Process::start(&self.folder, self.database_url.as_deref());
+        self.start_with(&[]);
+    }
+
+    /// Starts it with more on its command line.
+    pub(crate) fn start_with(&mut self, more: &[&str]) {
+        let process = Process::start(&self.folder, self.database_url.as_deref(), more);
         self.url.lock().unwrap().clone_from(&process.url);
         self.process = Some(process);
+    }
+
+    /// Starts it where it must not serve; what it says.
+    pub(crate) fn refuses_to_start(&self, more: &[&str]) -> String {
+        Process::refused(&self.folder, self.database_url.as_deref(), more)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -96,6 +106,11 @@ pub(crate) struct Purse {
 impl Fleet {
     /// Starts so many; more than one only on PostgreSQL. A call costs what `price` says.
     pub(crate) async fn start(count: usize, price: &Value) -> Self {
+        Self::start_with(count, price, "").await
+    }
+
+    /// As [`Fleet::start`], with more `[limits]`.
+    pub(crate) async fn start_with(count: usize, price: &Value, limits: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let url = database::postgres_in(folder.path()).await;
@@ -106,7 +121,7 @@ impl Fleet {
             let data = folder.join("data");
             std::fs::create_dir_all(&data).unwrap();
             let written = format!(
-                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[limits]\nshutdown_seconds = 10\n"
+                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[limits]\nshutdown_seconds = 10\n{limits}"
             );
             std::fs::write(folder.join("bailiwick.toml"), written).unwrap();
             let first = replicas.first().map(|first: &Replica| first.folder.join("data"));
@@ -231,9 +246,22 @@ impl Fleet {
 
     /// The log, from any replica: it verifies, and begins with what it was before.
     pub(crate) async fn records(&mut self, at: usize) -> Vec<Record> {
-        let answer = self.admin(at, Method::GET, "/api/v1/audit/export", None).await;
-        assert_eq!(answer.status(), 200);
-        let export = answer.bytes().await.unwrap();
+        let began = Instant::now();
+        // One that has just got the database back may have to hand in its spool first.
+        let export = loop {
+            let exported = async {
+                let answer = self.admin(at, Method::GET, "/api/v1/audit/export", None).await;
+                (answer.status().as_u16(), answer.bytes().await)
+            };
+            match tokio::time::timeout(PATIENCE, exported).await {
+                Ok((200, export)) => break export.unwrap(),
+                Ok((503, _)) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Ok((status, _)) => panic!("the log cannot be read: {status}"),
+                Err(_) => panic!("no answer"),
+            }
+        };
         let (report, records) = read_export(&export, Some(&self.key));
         assert_eq!((report.from, report.to), (0, report.counts.records), "every record in full");
         let leaves: Vec<String> =

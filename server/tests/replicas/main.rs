@@ -22,5 +22,6 @@ mod money;
 mod outages;
 mod process;
 mod proxy;
+mod spool;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! Budgets under a wave of requests: as many as are affordable, and no more.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailiwick::demo::simulator::Behaviour;
 use futures::future::join_all;
@@ -111,4 +111,64 @@ fn excess(records: &[Record], budget: i64) -> i64 {
         }
     }
     excess
+}
+
+/// Requests of which it is counted how often they ask the database about budgets.
+const STEADY: usize = 1_500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_steady_state_hardly_a_request_asks_the_database_about_budgets() {
+    let mut fleet = Fleet::start(Fleet::size(), &a_call("0.0001")).await;
+    let purse = fleet.purse("shared", "1000", false).await;
+    let load = fleet.load(&purse, 6);
+    load.more(200, 200).await;
+    let (before, began) = (statements(&fleet, "lease").await, Instant::now());
+    let looks = statements(&fleet, "look").await;
+    let from = load.seen(200);
+    while load.seen(200) < from + STEADY {
+        load.more(200, 100).await;
+    }
+    let asked = statements(&fleet, "lease").await - before;
+    let served = load.seen(200) - from;
+    let (looked, seconds) = (statements(&fleet, "look").await - looks, began.elapsed().as_secs() + 1);
+    load.stop().await;
+    assert!(asked * 100 < served as u64, "{asked} statements for {served} requests");
+    // Whether another one is short is looked for by the clock, not by the request.
+    let most = fleet.replicas.len() as u64 * 4 * seconds;
+    assert!(looked <= most, "{looked} looks in {seconds} s");
+    eprintln!("{asked} leases for {served} requests, {looked} looks in {seconds} s");
+    fleet.settled().await;
+    fleet.finish().await;
+}
+
+/// How many statements about budgets of this kind there were on all servers.
+async fn statements(fleet: &Fleet, kind: &str) -> u64 {
+    let line = format!("bailiwick_budget_statements_total{{statement=\"{kind}\"}} ");
+    let mut sum = 0;
+    for replica in &fleet.replicas {
+        let told = fleet.client.get(format!("{}/metrics", replica.url())).send().await.unwrap();
+        let told = told.text().await.unwrap();
+        sum += told
+            .lines()
+            .filter_map(|told| told.strip_prefix(&line))
+            .map(|count| count.parse::<u64>().unwrap())
+            .sum::<u64>();
+    }
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_limit_holds_over_all_servers_together() {
+    let mut fleet = Fleet::start(Fleet::size(), &a_call("0.01")).await;
+    let purse = fleet.purse("shared", "1000", false).await;
+    // A window that does not end meanwhile.
+    fleet.apply(json!({ "limits": [{ "scope": "/acme", "requests": 100, "per": "day" }] })).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    fleet.provider.clear();
+    let statuses = wave(&fleet, &purse, &json!({}), false).await;
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!((served, refused), (100, WAVE - 100));
+    assert_eq!(fleet.provider.received_count(), 100);
+    fleet.replicas.iter_mut().for_each(crate::fleet::Replica::end);
 }

@@ -1,18 +1,20 @@
-//! The database goes away, falls silent, becomes slow: clear refusals meanwhile, and afterwards everything goes on by
-//! itself.
+//! The database goes away, falls silent, becomes slow: clear refusals meanwhile where there is no spool, and afterwards
+//! everything goes on by itself.
 
 use std::time::{Duration, Instant};
 
 use bailiwick::demo::simulator::Behaviour;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, PATIENCE, Purse, a_call, rounds, until};
+use crate::fleet::{Fleet, PATIENCE, Purse, a_call, dollars, rounds, until};
 use crate::proxy::Wire;
 
 /// How long a refusal may take while the database says nothing at all.
 const REFUSED: Duration = Duration::from_secs(16);
 /// Within which a server serves again.
 const BACK: Duration = Duration::from_secs(12);
+
+const NO_SPOOL: &str = "spool_bytes = 0\n";
 
 fn set(fleet: &Fleet, wire: Wire) {
     fleet.replicas.iter().for_each(|replica| replica.wire.as_ref().unwrap().set(wire));
@@ -45,7 +47,7 @@ async fn a_database_that_is_cut_off_or_silent_or_slow_is_survived_without_help()
     if Fleet::size() == 1 {
         return;
     }
-    let mut fleet = Fleet::start(3, &a_call("0.01")).await;
+    let mut fleet = Fleet::start_with(3, &a_call("0.01"), NO_SPOOL).await;
     let purse = fleet.purse("shared", "100", false).await;
     for wire in [Wire::Cut, Wire::Silent] {
         for at in 0..3 {
@@ -117,6 +119,11 @@ async fn connections_that_died_without_a_word_are_given_up() {
     for at in 0..3 {
         served(&fleet, &purse, at).await;
     }
+    until("all of it is booked", || async {
+        let calls = i64::try_from(fleet.provider.received_count()).unwrap();
+        fleet.spent(purse.budget).await == calls * dollars(1) / 100
+    })
+    .await;
     until("nobody is missing", || async {
         fleet.states().await.iter().filter(|state| *state == "live").count() == 3
     })
@@ -129,7 +136,7 @@ async fn one_that_loses_the_database_is_replaced_and_comes_back_by_itself() {
     if Fleet::size() == 1 {
         return;
     }
-    let fleet = Fleet::start(3, &a_call("0.01")).await;
+    let fleet = Fleet::start_with(3, &a_call("0.01"), NO_SPOOL).await;
     let purse = fleet.purse("shared", "100", false).await;
     let wire = fleet.replicas[0].wire.as_ref().unwrap();
     wire.set(Wire::Cut);

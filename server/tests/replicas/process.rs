@@ -19,9 +19,9 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it with the configuration in `folder`, where its log goes too, and waits until it serves.
-    pub(crate) fn start(folder: &Path, database_url: Option<&str>) -> Self {
+    pub(crate) fn start(folder: &Path, database_url: Option<&str>, more: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml"));
+        command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml")).args(more);
         if let Some(url) = database_url {
             command.env("BAILIWICK_DATABASE_URL", url);
         }
@@ -47,6 +47,18 @@ impl Process {
             panic!("it does not serve:\n{}", std::fs::read_to_string(folder.join("log")).unwrap())
         });
         Self { child, url }
+    }
+
+    /// Starts it as [`Process::start`] does where it must not serve; what it said.
+    pub(crate) fn refused(folder: &Path, database_url: Option<&str>, more: &[&str]) -> String {
+        let mut command = Command::new(BINARY);
+        command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml")).args(more);
+        if let Some(url) = database_url {
+            command.env("BAILIWICK_DATABASE_URL", url);
+        }
+        let done = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        String::from_utf8(done.stderr).unwrap()
     }
 
     /// Sends it a signal.

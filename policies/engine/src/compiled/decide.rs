@@ -2,7 +2,7 @@
 
 use super::conditions::{Subject, any_tool};
 use super::table::Table;
-use super::{Compiled, CompiledRule, IndexBits, has_bit};
+use super::{Compiled, CompiledRule, IndexBits, has_bit, indexes, union_bits};
 use crate::decision::{Decision, DenyCode, Obligations, Outcome, Shadow, Waiver};
 use crate::endpoint_set::EndpointSet;
 use crate::facts::RequestFacts;
@@ -46,7 +46,7 @@ impl Compiled {
         }
 
         let subject = Subject::new(facts, &self.names);
-        let mut required = IndexBits::new();
+        let mut asked = Asked::default();
         let mut shadows: SmallVec<[&CompiledRule; 4]> = SmallVec::new();
         for position in &node.rules {
             let Ok(position) = usize::try_from(*position) else { continue };
@@ -61,7 +61,7 @@ impl Compiled {
             if let Some(exception) = self.waiver(rule, facts) {
                 decision.waived.push(Waiver { rule: rule.index, exception });
             } else if rule.enforced {
-                apply(rule, facts, &mut decision, &mut required);
+                apply(rule, facts, &mut decision, &mut asked);
             } else {
                 shadows.push(rule);
             }
@@ -71,7 +71,13 @@ impl Compiled {
             model.table(node.attestations, facts.features, facts.time_ms, self.compiled_at_ms, &self.inputs())
         });
         decision.eligible = decision.candidates.clone();
-        narrow(&mut decision.eligible, &required, table.as_deref());
+        narrow(&mut decision.eligible, &asked.requirements, table.as_deref());
+        for (plans, plan) in [
+            (&asked.request_plans, &mut decision.request_redactions),
+            (&asked.response_plans, &mut decision.response_redactions),
+        ] {
+            indexes(plans).filter_map(|at| self.plans.get(at)).for_each(|of_rules| plan.merge(of_rules));
+        }
         for rule in shadows {
             let mut left = decision.eligible.clone();
             narrow(&mut left, &rule.requirements, table.as_deref());
@@ -110,17 +116,20 @@ impl Compiled {
     }
 }
 
+/// What the rules that apply ask for, each thing once however many rules ask for it.
+#[derive(Default)]
+struct Asked {
+    requirements: IndexBits,
+    request_plans: IndexBits,
+    response_plans: IndexBits,
+}
+
 /// Keeps the endpoints that meet every requirement. Without a table nothing is known, and nothing stays.
 pub(super) fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<&Table>) {
-    for (word_index, word) in required.iter().enumerate() {
-        let mut rest = *word;
-        while rest != 0 {
-            let requirement = word_index * 64 + rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            match table.and_then(|t| t.meeting(requirement)) {
-                Some(meeting) => set.intersect(meeting),
-                None => set.clear(),
-            }
+    for requirement in indexes(required) {
+        match table.and_then(|t| t.meeting(requirement)) {
+            Some(meeting) => set.intersect(meeting),
+            None => set.clear(),
         }
     }
 }
@@ -135,23 +144,14 @@ pub(super) fn refuses(rule: &CompiledRule, facts: &RequestFacts) -> bool {
         || rule.deny_tools.as_ref().is_some_and(|list| any_tool(list, &facts.tools).is_some())
 }
 
-fn apply(rule: &CompiledRule, facts: &RequestFacts, decision: &mut Decision, required: &mut IndexBits) {
+fn apply(rule: &CompiledRule, facts: &RequestFacts, decision: &mut Decision, asked: &mut Asked) {
     decision.rules.push(rule.index);
     if refuses(rule, facts) {
         decision.denied_by.push(rule.index);
     }
-    if required.len() < rule.requirements.len() {
-        required.resize(rule.requirements.len(), 0);
-    }
-    for (all, of_rule) in required.iter_mut().zip(&rule.requirements) {
-        *all |= of_rule;
-    }
-    if let Some(plan) = &rule.request_redactions {
-        decision.request_redactions.merge(plan);
-    }
-    if let Some(plan) = &rule.response_redactions {
-        decision.response_redactions.merge(plan);
-    }
+    union_bits(&mut asked.requirements, &rule.requirements);
+    union_bits(&mut asked.request_plans, &rule.request_plans);
+    union_bits(&mut asked.response_plans, &rule.response_plans);
     let obligations = &mut decision.obligations;
     obligations.cache_denied |= rule.obligations.cache.is_some();
     obligations.log_content_denied |= rule.obligations.log_content.is_some();

@@ -5,7 +5,8 @@ use super::explanation::{EndpointExplanation, Explanation, FactReference, Reason
 use crate::decision::{Decision, DenyCode, Outcome, RuleIndex};
 use crate::facts::RequestFacts;
 use crate::require::Requirement;
-use crate::rule::Rule;
+use crate::rule::{Mode, Rule};
+use crate::scope;
 use bailiwick_compliance_db::{Attribute, FactId, Resolved};
 
 impl Compiled {
@@ -35,8 +36,18 @@ impl Compiled {
                 .filter_map(|r| self.rule(*r))
                 .map(|r| r.id.clone())
                 .collect(),
+            switched_off: self.switched_off(facts),
             endpoints,
         }
+    }
+
+    fn switched_off(&self, facts: &RequestFacts) -> Vec<String> {
+        let switched = |rule: &&Rule| {
+            rule.mode == Mode::Off
+                && rule.origin.as_ref().is_some_and(|origin| origin.switched_from.is_some())
+                && scope::covers(&rule.scope, &facts.scope)
+        };
+        self.bundle.rules.iter().filter(switched).map(|rule| rule.id.clone()).collect()
     }
 
     fn reasons(&self, index: usize, facts: &RequestFacts, decision: &Decision) -> Vec<Reason> {
@@ -123,11 +134,8 @@ impl Compiled {
     }
 
     fn rule_explanations(&self, facts: &RequestFacts, decision: &Decision) -> Vec<RuleExplanation> {
-        let exception = |index: u32| {
-            usize::try_from(index).ok().and_then(|i| self.bundle.exceptions.get(i)).map(|e| e.id.clone())
-        };
         let applied = decision.rules.iter().map(|r| (*r, None));
-        let waived = decision.waived.iter().map(|w| (w.rule, exception(w.exception)));
+        let waived = decision.waived.iter().map(|w| (w.rule, self.exception(w).map(|e| e.id.clone())));
         let shadow = decision.shadow.iter().map(|s| (s.rule, None));
         let mut all: Vec<(RuleIndex, Option<String>)> = applied.chain(waived).chain(shadow).collect();
         all.sort();
@@ -141,6 +149,17 @@ impl Compiled {
                     mode: rule.mode,
                     matched_because: matched_because(rule, facts),
                     waived_by,
+                    pack: rule.origin.as_ref().map(|origin| match origin.switched_from {
+                        Some(from) => {
+                            format!(
+                                "{}, switched from {} to {}",
+                                origin.pack,
+                                from.as_str(),
+                                rule.mode.as_str()
+                            )
+                        }
+                        None => origin.pack.clone(),
+                    }),
                 })
             })
             .collect()

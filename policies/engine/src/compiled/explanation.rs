@@ -17,6 +17,9 @@ pub struct Explanation {
     pub fix: Option<String>,
     /// The rules that refuse the request whatever the endpoint.
     pub denied_by: Vec<String>,
+    /// Rules of packs that the bundle switched off and that hold in the request's scope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<String>,
 }
 
 /// One rule's part in a decision.
@@ -34,6 +37,9 @@ pub struct RuleExplanation {
     pub matched_because: Vec<String>,
     /// The exception that waives it, if one does.
     pub waived_by: Option<String>,
+    /// The pack that it comes from, if any, and the mode that the pack gave it if the bundle gave it another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
 }
 
 /// One endpoint's part in a decision.

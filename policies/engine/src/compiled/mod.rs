@@ -15,9 +15,10 @@ mod table;
 mod way_out;
 
 use crate::bundle::Bundle;
-use crate::decision::RuleIndex;
+use crate::decision::{RuleIndex, Waiver};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::EndpointSet;
+use crate::exception::Exception;
 use crate::facts::Operation;
 use crate::kill_switch::KillSwitch;
 use crate::problem::{Problem, did_you_mean};
@@ -45,6 +46,33 @@ fn set_bit(bits: &mut IndexBits, index: usize) {
     if let Some(w) = bits.get_mut(word) {
         *w |= 1 << (index % 64);
     }
+}
+
+#[inline]
+fn union_bits(all: &mut IndexBits, more: &IndexBits) {
+    let more = more.as_slice();
+    // Most rules ask for few things.
+    if more.is_empty() {
+        return;
+    }
+    if all.len() < more.len() {
+        all.resize(more.len(), 0);
+    }
+    for (all, more) in all.as_mut_slice().iter_mut().zip(more) {
+        *all |= more;
+    }
+}
+
+/// The indexes in a set, ascending.
+fn indexes(bits: &IndexBits) -> impl Iterator<Item = usize> + '_ {
+    bits.iter().enumerate().flat_map(|(at, word)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+            rest &= rest - 1;
+            Some(at * 64 + bit)
+        })
+    })
 }
 
 fn has_bit(bits: &IndexBits, index: usize) -> bool {
@@ -78,6 +106,8 @@ pub struct Compiled {
     pub(crate) digests: Digests,
     compiled_at_ms: i64,
     requirements: Vec<Requirement>,
+    /// The distinct redactions of all rules.
+    plans: Vec<RedactionPlan>,
     rules: Vec<CompiledRule>,
     names: Interner,
     nodes: HashMap<String, Node>,
@@ -92,8 +122,9 @@ struct CompiledRule {
     index: RuleIndex,
     condition: Condition,
     requirements: IndexBits,
-    request_redactions: Option<Box<RedactionPlan>>,
-    response_redactions: Option<Box<RedactionPlan>>,
+    /// Indexes into `Compiled::plans`.
+    request_plans: IndexBits,
+    response_plans: IndexBits,
     deny: bool,
     allow_models: Option<Vec<String>>,
     deny_tools: Option<Vec<String>>,
@@ -127,13 +158,17 @@ impl Compiled {
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = check_catalog(&endpoints);
         let mut names = Interner::default();
-        let mut requirements: Vec<Requirement> = Vec::new();
+        let mut distinct = Distinct::default();
         let mut rules = Vec::new();
+        let mut waivers: HashMap<&str, Vec<u32>> = HashMap::new();
+        for (index, exception) in (0u32..).zip(&bundle.exceptions) {
+            waivers.entry(&exception.rule).or_default().push(index);
+        }
         for (index, rule) in (0u32..).zip(&bundle.rules) {
             if rule.mode == Mode::Off {
                 continue;
             }
-            match compile_rule(RuleIndex(index), rule, &bundle, &mut requirements, &mut names) {
+            match compile_rule(RuleIndex(index), rule, &waivers, &mut distinct, &mut names) {
                 Ok(compiled) => rules.push(compiled),
                 Err(what) => problems.push(Problem::error(
                     &rule.file,
@@ -145,6 +180,7 @@ impl Compiled {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let Distinct { requirements, plans, .. } = distinct;
         let operations = Operation::ALL
             .map(|operation| members(&endpoints, |endpoint| endpoint.operations.contains(&operation)));
         let (nodes, visible) = nodes(&bundle, &endpoints, &rules);
@@ -176,6 +212,7 @@ impl Compiled {
             digests,
             compiled_at_ms: now_ms,
             requirements,
+            plans,
             rules,
             names,
             nodes,
@@ -236,6 +273,12 @@ impl Compiled {
         self.bundle.rules.get(usize::try_from(index.0).ok()?)
     }
 
+    /// The exception that a waiver is by.
+    #[must_use]
+    pub fn exception(&self, waiver: &Waiver) -> Option<&Exception> {
+        self.bundle.exceptions.get(usize::try_from(waiver.exception).ok()?)
+    }
+
     /// The endpoints that serve a scope, and that do an operation if one is given, whatever the rules say.
     #[must_use]
     pub fn visible_endpoints(&self, scope: &str, operation: Option<Operation>) -> EndpointSet {
@@ -271,46 +314,73 @@ fn members(endpoints: &[Endpoint], test: impl Fn(&Endpoint) -> bool) -> Endpoint
     set
 }
 
+/// What rules have in common, once each.
+#[derive(Default)]
+struct Distinct {
+    requirements: Vec<Requirement>,
+    /// Where each requirement stands, by its written form: there are thousands in a large bundle.
+    known: HashMap<String, usize>,
+    plans: Vec<RedactionPlan>,
+}
+
+impl Distinct {
+    fn requirement(&mut self, requirement: Requirement) -> usize {
+        let next = self.requirements.len();
+        let at = *self.known.entry(format!("{requirement:?}")).or_insert(next);
+        if at == next {
+            self.requirements.push(requirement);
+        }
+        at
+    }
+
+    fn plan(&mut self, plan: RedactionPlan) -> usize {
+        self.plans.iter().position(|p| *p == plan).unwrap_or_else(|| {
+            self.plans.push(plan);
+            self.plans.len() - 1
+        })
+    }
+}
+
 fn compile_rule(
     index: RuleIndex,
     rule: &Rule,
-    bundle: &Bundle,
-    requirements: &mut Vec<Requirement>,
+    waivers: &HashMap<&str, Vec<u32>>,
+    distinct: &mut Distinct,
     names: &mut Interner,
 ) -> Result<CompiledRule, String> {
     let mut bits = IndexBits::new();
     for requirement in rule.require.requirements().map_err(|e| e.join("; "))? {
-        let at = requirements.iter().position(|r| *r == requirement).unwrap_or_else(|| {
-            requirements.push(requirement);
-            requirements.len() - 1
-        });
-        set_bit(&mut bits, at);
+        set_bit(&mut bits, distinct.requirement(requirement));
     }
-    let plan = |wanted: &[Direction]| {
-        let redact = rule.redact.as_ref().filter(|r| wanted.contains(&r.direction))?;
+    let (mut request_plans, mut response_plans) = (IndexBits::new(), IndexBits::new());
+    if let Some(redact) = &rule.redact {
         let redaction = Redaction {
             how: redact.how,
             restore_text: redact.restore.text,
             restore_tool_arguments: redact.restore.tool_arguments,
             min_confidence: redact.min_confidence,
         };
-        Some(Box::new(RedactionPlan::of(redact.entities, redaction)))
-    };
-    let exceptions =
-        (0u32..).zip(&bundle.exceptions).filter(|(_, e)| e.rule == rule.id).map(|(i, _)| i).collect();
+        let at = distinct.plan(RedactionPlan::of(redact.entities, redaction));
+        if redact.direction != Direction::Response {
+            set_bit(&mut request_plans, at);
+        }
+        if redact.direction != Direction::Request {
+            set_bit(&mut response_plans, at);
+        }
+    }
     Ok(CompiledRule {
         index,
         condition: Condition::compile(&rule.when, names)?,
         requirements: bits,
-        request_redactions: plan(&[Direction::Request, Direction::Both]),
-        response_redactions: plan(&[Direction::Response, Direction::Both]),
+        request_plans,
+        response_plans,
         deny: rule.deny,
         allow_models: rule.allow_models.clone(),
         deny_tools: rule.deny_tools.clone(),
         limit_output_tokens: rule.limit_output_tokens,
         obligations: rule.obligations,
         enforced: rule.mode == Mode::Enforce,
-        exceptions,
+        exceptions: waivers.get(rule.id.as_str()).cloned().unwrap_or_default(),
     })
 }
 

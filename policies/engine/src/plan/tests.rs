@@ -14,7 +14,7 @@ fn compiled(change: impl FnOnce(&mut BundleSource)) -> Compiled {
     Compiled::new(bundle, Arc::new(Database::embedded().unwrap()), endpoints, AT_MS).unwrap()
 }
 
-fn facts(more: serde_json::Value) -> RequestFacts {
+fn facts(more: &serde_json::Value) -> RequestFacts {
     let mut facts = serde_json::json!({
         "time_ms": AT_MS, "scope": "/acme/research", "operation": "chat_completions", "model": "assistant",
         "subject_regions": ["US"], "controller": "DE",
@@ -44,14 +44,14 @@ fn differs(
 fn the_same_policy_changes_nothing() {
     let (old, new) = (compiled(|_| {}), compiled(|_| {}));
     for more in [serde_json::json!({}), serde_json::json!({ "classes": { "yes": ["phi"] } })] {
-        assert_eq!(differs(&facts(more), &old, &new, None), None);
+        assert_eq!(differs(&facts(&more), &old, &new, None), None);
     }
 }
 
 #[test]
 fn a_refusal_names_the_rule_that_refuses_or_excludes_and_no_other() {
     let old = compiled(|_| {});
-    let facts = facts(serde_json::json!({ "tools": ["shell"] }));
+    let facts = facts(&serde_json::json!({ "tools": ["shell"] }));
     assert!(old.decide(&facts).is_allowed());
     let deny = compiled(rule(
         "id: no-shell\ntitle: No shell\nbecause: [house policy]\nscope: /acme\ndeny_tools: [shell]\n",
@@ -74,7 +74,7 @@ fn a_request_is_rerouted_only_if_where_it_went_is_gone() {
     let new = compiled(rule(
         "id: own\ntitle: Own machines\nbecause: [house policy]\nscope: /acme\nrequire: { hosting: on_premises }\n",
     ));
-    let facts = facts(serde_json::json!({}));
+    let facts = facts(&serde_json::json!({}));
     let before = old.decide(&facts);
     let left: Vec<String> = new.names(&new.decide(&facts).eligible).map(str::to_owned).collect();
     assert!(!left.is_empty() && left.len() < before.eligible.len());
@@ -90,7 +90,7 @@ fn what_a_rule_asks_about_is_known_and_what_a_record_lacks_too() {
     let policy = compiled(rule(
         "id: no-shell\ntitle: No shell\nbecause: [house policy]\nscope: /acme/research\ndeny_tools: [shell]\n",
     ));
-    let facts = facts(serde_json::json!({}));
+    let facts = facts(&serde_json::json!({}));
     let mut json = serde_json::to_value(&facts).unwrap();
     let missing = |json: &serde_json::Value| Asked::missing_from(json.to_string().as_bytes()).unwrap();
     assert!(missing(&json).is_empty(), "{:?}", missing(&json).names().collect::<Vec<_>>());

@@ -4,6 +4,9 @@
 mod bundles;
 mod explaining;
 mod golden;
+mod hostile;
+mod naive;
+mod packs;
 mod properties;
 mod random;
 mod reference;

@@ -1,13 +1,11 @@
-//! Random bundles, catalogs and requests, and a plain reading of what they mean.
+//! Random bundles, catalogs and requests.
 
 use bailiwick_compliance_db::{
-    Attestation, Context, Country, CountrySet, Database, Declared, EndpointProfile, Feature, FeatureSet,
-    Hosting, expand,
+    Country, CountrySet, Declared, EndpointProfile, Feature, FeatureSet, Hosting, expand,
 };
 use bailiwick_pii::{ClassSet, DataClass, EntityCounts, EntityType, Sensitivity};
 use bailiwick_policy::{
-    Bundle, BundleSource, Check, ClassKnowledge, Endpoint, Mode, ModelAlias, Operation, PrincipalFacts,
-    RequestFacts, Requirement, Rule, pattern, scope,
+    Bundle, BundleSource, ClassKnowledge, Endpoint, ModelAlias, Operation, PrincipalFacts, RequestFacts,
 };
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -69,8 +67,28 @@ fn body() -> impl Strategy<Value = String> {
         1 => some_of(&["gpt*", "assistant"]).prop_map(|m| format!("allow_models: {}", list(&m))),
         1 => some_of(&["shell", "sq*"]).prop_map(|t| format!("deny_tools: {}", list(&t))),
         1 => (1..3u32).prop_map(|n| format!("limit_output_tokens: {n}")),
-        1 => select(vec!["token", "mask", "drop"]).prop_map(|h| format!("redact: {{ entities: [EMAIL, CARD], how: {h} }}")),
+        2 => redaction(),
+        1 => Just("obligations: { cache: deny }".to_owned()),
+        1 => select(vec![30u32, 365]).prop_map(|d| format!("obligations: {{ log_content: deny, retain_days: {d} }}")),
+        1 => Just("require: { soc_2: true }\nlimit_output_tokens: 9".to_owned()),
     ]
+}
+
+fn redaction() -> impl Strategy<Value = String> {
+    let entities = subsequence(vec!["EMAIL", "CARD", "IBAN", "CREDENTIAL"], 1..4);
+    let direction = select(vec!["request", "response", "both"]);
+    let how = select(vec!["token", "surrogate", "mask", "hash", "drop"]);
+    (entities, direction, how, any::<bool>(), any::<bool>(), select(vec![0, 50, 90])).prop_map(
+        |(entities, direction, how, text, arguments, confidence)| {
+            // What can't be put back may not ask for it.
+            let reversible = matches!(how, "token" | "surrogate") && !entities.contains(&"CREDENTIAL");
+            let (text, arguments) = (text && reversible, arguments && reversible);
+            format!(
+                "redact: {{ entities: [{}], how: {how}, direction: {direction}, min_confidence: {confidence}, restore: {{ text: {text}, tool_arguments: {arguments} }} }}",
+                entities.join(", ")
+            )
+        },
+    )
 }
 
 pub(crate) fn rule_text() -> impl Strategy<Value = String> {
@@ -91,8 +109,8 @@ const RULES: usize = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) rules: Vec<String>,
-    attestations: Vec<(usize, usize, i64, i64)>,
-    exceptions: Vec<(usize, usize, i64)>,
+    pub(crate) attestations: Vec<(usize, usize, i64, i64)>,
+    pub(crate) exceptions: Vec<(usize, usize, i64)>,
 }
 
 pub(crate) fn parts() -> impl Strategy<Value = Parts> {
@@ -112,6 +130,11 @@ fn day(ms: i64) -> String {
 
 impl Parts {
     pub(crate) fn bundle(&self) -> Bundle {
+        let source = self.source();
+        Bundle::load(&source).unwrap_or_else(|p| panic!("{p:?}\n{:?}", source.files))
+    }
+
+    pub(crate) fn source(&self) -> BundleSource {
         let mut source = BundleSource::starter();
         source.files.retain(|path, _| path == "bundle.yaml" || path.starts_with("rbac/"));
         for (i, text) in self.rules.iter().enumerate() {
@@ -139,7 +162,9 @@ impl Parts {
         for (i, (rule, at, from)) in
             self.exceptions.iter().enumerate().filter(|(_, e)| e.0 < self.rules.len())
         {
-            if !self.rules[*rule].contains(&format!("scope: {}\n", SCOPES[*at])) {
+            let of_rule = self.rules[*rule].lines().find_map(|l| l.strip_prefix("scope: ")).unwrap_or("/");
+            // An exception for where its rule does not hold does not load.
+            if of_rule != "/" && !format!("{}/", SCOPES[*at]).starts_with(&format!("{of_rule}/")) {
                 continue;
             }
             source.files.insert(
@@ -152,7 +177,7 @@ impl Parts {
                 ),
             );
         }
-        Bundle::load(&source).unwrap_or_else(|p| panic!("{p:?}\n{:?}", source.files))
+        source
     }
 }
 
@@ -279,114 +304,4 @@ pub(crate) fn facts() -> impl Strategy<Value = RequestFacts> {
             }
         },
     )
-}
-
-/// Whether a rule applies, read off its text.
-pub(crate) fn applies(rule: &Rule, facts: &RequestFacts) -> bool {
-    let when = &rule.when;
-    let held = |class: DataClass| facts.classes.yes.contains(class) || facts.classes.unknown.contains(class);
-    let countries = |names: &Vec<String>| {
-        names.iter().flat_map(|n| expand(n).unwrap().iter().collect::<Vec<_>>()).collect::<Vec<Country>>()
-    };
-    let role = |r: &str| r.trim_start_matches("role:").to_owned();
-    scope::covers(&rule.scope, &facts.scope)
-        && when.data.is_none_or(|set| set.iter().any(held))
-        && when.sensitivity.as_ref().is_none_or(|s| facts.sensitivity >= s.least().unwrap())
-        && when.subject_region.as_ref().is_none_or(|names| match facts.subject_regions {
-            Some(of) if !of.is_empty() => countries(names).iter().any(|c| of.contains(*c)),
-            _ => true,
-        })
-        && when
-            .controller
-            .as_ref()
-            .is_none_or(|names| facts.controller.is_none_or(|c| countries(names).contains(&c)))
-        && when.model.as_ref().is_none_or(|l| l.iter().any(|p| pattern::matches(p, &facts.model)))
-        && when.operation.as_ref().is_none_or(|l| l.contains(&facts.operation))
-        && when.purpose.as_ref().is_none_or(|l| facts.purpose.as_ref().is_none_or(|p| l.contains(p)))
-        && when.features.is_none_or(|set| set.iter().any(|f| facts.features.contains(f)))
-        && when
-            .tools
-            .as_ref()
-            .is_none_or(|l| facts.tools.iter().any(|t| l.iter().any(|p| pattern::matches(p, t))))
-        && when.entities.is_none_or(|set| set.iter().any(|e| facts.entities.get(e) > 0))
-        && when
-            .role
-            .as_ref()
-            .is_none_or(|l| facts.principal.roles.iter().any(|r| l.iter().any(|x| role(x) == role(r))))
-}
-
-/// What the bundle means for a request: candidates, eligible endpoints and whether a rule refuses it.
-pub(crate) struct Meaning {
-    pub(crate) candidates: Vec<String>,
-    pub(crate) eligible: Vec<String>,
-    pub(crate) refused: bool,
-    pub(crate) applied: Vec<String>,
-}
-
-pub(crate) fn meaning(
-    bundle: &Bundle,
-    database: &Database,
-    endpoints: &[Endpoint],
-    facts: &RequestFacts,
-) -> Meaning {
-    let waived = |rule: &Rule| {
-        bundle.exceptions.iter().any(|e| {
-            e.rule == rule.id
-                && scope::covers(&e.scope, &facts.scope)
-                && e.from.timestamp_millis() <= facts.time_ms
-                && facts.time_ms < e.until.timestamp_millis()
-        })
-    };
-    let applied: Vec<&Rule> =
-        bundle.rules.iter().filter(|r| r.mode == Mode::Enforce && applies(r, facts) && !waived(r)).collect();
-    let refused = applied.iter().any(|r| {
-        r.deny
-            || r.allow_models.as_ref().is_some_and(|l| !l.iter().any(|p| pattern::matches(p, &facts.model)))
-            || r.deny_tools
-                .as_ref()
-                .is_some_and(|l| facts.tools.iter().any(|t| l.iter().any(|p| pattern::matches(p, t))))
-    });
-    let attestations: Vec<Attestation> =
-        bundle.attestations.iter().filter(|a| a.applies_to(&facts.scope)).cloned().collect();
-    let context = Context {
-        now: DateTime::from_timestamp_millis(facts.time_ms).unwrap(),
-        max_evidence_age_days: bundle.settings.max_evidence_age_days,
-        attestations: &attestations,
-        features: facts.features,
-    };
-    let mut candidates = Vec::new();
-    let mut eligible = Vec::new();
-    for endpoint in endpoints {
-        let Some(model) = endpoint.models.iter().find(|m| m.alias == facts.model) else { continue };
-        let named = facts.allowed_endpoint_names.as_ref().is_none_or(|n| n.contains(&endpoint.name));
-        let does = model.operations.as_ref().is_none_or(|own| own.contains(&facts.operation));
-        if !scope::covers(&endpoint.scope, &facts.scope)
-            || !endpoint.operations.contains(&facts.operation)
-            || !does
-            || !named
-        {
-            continue;
-        }
-        candidates.push(endpoint.name.clone());
-        let profile = EndpointProfile {
-            name: endpoint.name.clone(),
-            model: model.upstream.clone(),
-            ..endpoint.profile.clone()
-        };
-        let meets = |r: &Requirement| {
-            let known = database.resolve(&profile, r.attribute, &context);
-            match &r.check {
-                Check::Within { set, .. } => known.within(*set),
-                Check::Is(b) => known.is(*b),
-                Check::AtMost(d) => known.at_most(*d),
-                Check::Hosted(h) => known.hosted(h),
-                Check::ReliesOnlyOn(m) => known.relies_only_on(*m),
-                Check::Known => known.is_known(),
-            }
-        };
-        if !refused && applied.iter().all(|r| r.require.requirements().unwrap().iter().all(meets)) {
-            eligible.push(endpoint.name.clone());
-        }
-    }
-    Meaning { candidates, eligible, refused, applied: applied.iter().map(|r| r.id.clone()).collect() }
 }

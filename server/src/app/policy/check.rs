@@ -1,15 +1,15 @@
 //! Whether a candidate's bundle may come into force: it loads, lint finds no error, its own tests pass, and it compiles
 //! over the endpoints as they are declared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint, Problem, Severity, lint, run_tests};
+use bailiwick_policy::{BundleSource, Compiled, Problem, Severity, lint, run_tests};
 use chrono::DateTime;
 
 use crate::git::{Candidate, Refused, Stage};
 use crate::organisation::EndpointDefinition;
-use crate::snapshot::Sources;
+use crate::snapshot::{LoadedBundle, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// The digest of the bundle.
@@ -22,39 +22,36 @@ pub(super) async fn check(
     candidate: &Candidate,
     now_ms: i64,
 ) -> Result<Result<String, Refused>, StoreError> {
-    let database = Arc::clone(&sources.database);
-    let mut endpoints = Vec::new();
+    let mut definitions = Vec::new();
     for row in store::endpoints::list(store).await? {
-        if let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition) {
-            endpoints.push(definition.for_policy(&database));
-        }
+        definitions.extend(serde_json::from_value::<EndpointDefinition>(row.definition));
     }
     let source = BundleSource { files: candidate.files.clone() };
+    let shipped = Arc::clone(&sources.shipped);
     let now_ms = sources.decide_at_ms.unwrap_or(now_ms);
     // It may take longer than a request may wait for a thread.
-    let checked = tokio::task::spawn_blocking(move || bundle(&source, &database, endpoints, now_ms)).await;
+    let checked = tokio::task::spawn_blocking(move || bundle(source, &shipped, &definitions, now_ms)).await;
     Ok(checked.unwrap_or_else(|error| Err(Refused::new(Stage::Bundle, error.to_string()))))
 }
 
 fn bundle(
-    source: &BundleSource,
-    database: &Arc<Database>,
-    endpoints: Vec<Endpoint>,
+    source: BundleSource,
+    shipped: &BTreeMap<String, String>,
+    endpoints: &[EndpointDefinition],
     now_ms: i64,
 ) -> Result<String, Refused> {
     let refused = |stage, why: &str, problems: &[Problem]| {
         Refused::new(stage, why).with(problems.iter().map(ToString::to_string))
     };
-    let bundle = Bundle::load(source)
+    let LoadedBundle { bundle, database, .. } = LoadedBundle::of(source, shipped)
         .map_err(|problems| refused(Stage::Bundle, "its bundle does not load:", &problems))?;
     let now = DateTime::from_timestamp_millis(now_ms).unwrap_or_default();
-    let mut problems = lint(&bundle, database, now);
+    let mut problems = lint(&bundle, &database, now);
     problems.retain(|problem| problem.severity == Severity::Error);
     if !problems.is_empty() {
         return Err(refused(Stage::Bundle, "lint finds errors in its bundle:", &problems));
     }
-    let bundle = Arc::new(bundle);
-    let results = run_tests(&bundle, database, &bundle.test_endpoints)
+    let results = run_tests(&bundle, &database, &bundle.test_endpoints)
         .map_err(|problems| refused(Stage::Tests, "its tests cannot be run:", &problems))?;
     let failures: Vec<String> = results
         .iter()
@@ -66,7 +63,8 @@ fn bundle(
         return Err(Refused::new(Stage::Tests, "its own tests fail:").with(failures));
     }
     let digest = bundle.digest.clone();
-    Compiled::new(bundle, Arc::clone(database), endpoints, now_ms).map(|_| digest).map_err(|problems| {
+    let endpoints = endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect();
+    Compiled::new(bundle, database, endpoints, now_ms).map(|_| digest).map_err(|problems| {
         refused(Stage::Endpoints, "it cannot decide over the endpoints that are declared:", &problems)
     })
 }

@@ -234,8 +234,24 @@ async fn an_old_copy_of_the_database_is_not_opened() {
     log.audit.append(attempt("d2")).await.unwrap();
     let folder = log.stop().await;
     copy.put_back(folder.path()).await;
-    let refusal = TestLog::reopen(folder).await.map(|_| ()).unwrap_err().to_string();
+    let clock = Clock::new();
+    let refusal = open(folder.path(), &clock).await.map(|_| ()).unwrap_err().to_string();
     assert!(refusal.contains("beside the key signs 2 leaves, and the database holds 1"), "{refusal}");
+
+    // Where the file was put back with it, who kept the checkpoint elsewhere notices still.
+    let file = folder.path().join("log.checkpoint");
+    let kept = SignedCheckpoint::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let held = || vec![(String::from("the auditor's"), kept.clone())];
+    let refusal = open_holding(folder.path(), &clock, held()).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refusal.contains("the auditor's signs 2 leaves, and the database holds 1"), "{refusal}");
+    let (store, audit) = open(folder.path(), &clock).await.unwrap();
+    // Of the same length, and another log.
+    audit.append(attempt("d3")).await.unwrap();
+    audit.close().await.unwrap();
+    store.close().await;
+    let refusal = open_holding(folder.path(), &clock, held()).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refusal.contains("are not those that the auditor's signs"), "{refusal}");
 }
 
 #[tokio::test]

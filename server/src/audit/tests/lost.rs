@@ -14,6 +14,8 @@ use super::*;
 struct Between {
     url: String,
     deaf: Arc<AtomicBool>,
+    /// No connection can be made.
+    away: Arc<AtomicBool>,
 }
 
 impl Between {
@@ -23,14 +25,18 @@ impl Between {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{before}@{}/{name}", listener.local_addr().unwrap());
         let deaf = Arc::new(AtomicBool::new(false));
-        let (address, flag) = (address.to_owned(), Arc::clone(&deaf));
+        let away = Arc::new(AtomicBool::new(false));
+        let (address, flag, gone) = (address.to_owned(), Arc::clone(&deaf), Arc::clone(&away));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if gone.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(&address).await.unwrap();
                 tokio::spawn(pass(client, server, Arc::clone(&flag)));
             }
         });
-        Self { url, deaf }
+        Self { url, deaf, away }
     }
 }
 
@@ -82,6 +88,32 @@ async fn a_commit_whose_answer_is_lost_is_told_as_what_it_was() {
         // A new connection does not know the statement yet; asking for that may not be what gets lost.
         log.audit.append(attempt(&format!("between{round}"))).await.unwrap();
     }
+    let report = prove::export(&log, ExportRequest::default()).await;
+    assert_eq!(report.problems, []);
+    log.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_became_of_a_commit_before_that_is_known() {
+    let Some((log, between)) = behind().await else { return };
+    log.audit.append(attempt("d0")).await.unwrap();
+    between.away.store(true, Ordering::SeqCst);
+    between.deaf.store(true, Ordering::SeqCst);
+    let audit = log.audit.clone();
+    let told = tokio::spawn(async move { audit.append_for_sure(attempt("d1")).await });
+    // Whoever comes meanwhile is refused, and that is known: nothing of it was tried.
+    let meanwhile = loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if !log.audit.is_writable() {
+            break log.audit.append_for_sure(attempt("d2")).await;
+        }
+    };
+    assert!(matches!(meanwhile, Err(AuditUnavailable::Database { .. })), "{meanwhile:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!told.is_finished(), "nobody can know yet");
+    between.away.store(false, Ordering::SeqCst);
+    assert_eq!(told.await.unwrap().unwrap().leaf, Some(1), "it was committed");
+    assert!(log.audit.decision("d2").await.is_err());
     let report = prove::export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
     log.stop().await;

@@ -71,13 +71,24 @@ impl TestLog {
 }
 
 async fn open(folder: &Path, clock: &Clock) -> Result<(Store, Audit), AuditOpenError> {
+    open_holding(folder, clock, Vec::new()).await
+}
+
+/// Opens it where somebody holds checkpoints.
+async fn open_holding(
+    folder: &Path,
+    clock: &Clock,
+    held: Vec<(String, SignedCheckpoint)>,
+) -> Result<(Store, Audit), AuditOpenError> {
     let store = Store::open_in(folder).await?;
     let config = AuditConfig {
         log: LogId::new("log.example/test").unwrap(),
         replica: "r1".into(),
         key: load_or_create_key(&folder.join("log.key"))?,
         checkpoint_file: Some(folder.join("log.checkpoint")),
+        held,
         duty: None,
+        spool: None,
     };
     let audit = Audit::open(store.clone(), config, clock.clone()).await?;
     Ok((store, audit))

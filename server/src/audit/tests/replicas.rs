@@ -19,7 +19,9 @@ async fn replica(folder: &Path, name: &str) -> Replica {
         replica: name.into(),
         key: load_or_create_key(&folder.join("log.key")).unwrap(),
         checkpoint_file: Some(folder.join(format!("{name}.checkpoint"))),
+        held: Vec::new(),
         duty: Some(on_duty),
+        spool: None,
     };
     let audit = Audit::open(store.clone(), config, Clock::new()).await.unwrap();
     Replica { store, audit, duty }
@@ -95,6 +97,69 @@ async fn three_replicas_share_one_tree_whoever_sequences() {
     assert_eq!(second.counts.records, second.to);
     for replica in [a, b, c] {
         replica.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_gets_the_duty_takes_it_up_without_being_asked() {
+    let folder = TempDir::new().unwrap();
+    let (a, b) = (replica(folder.path(), "a").await, replica(folder.path(), "b").await);
+    let size = || async {
+        let head = crate::store::tree::head(&a.store, "log.example/test").await.unwrap();
+        head.unwrap().size
+    };
+    let mut wrote = 0;
+    // The first one from the start on, and then another one takes over.
+    for duty in [&a.duty, &b.duty] {
+        a.write(&format!("d{wrote}"), 3).await;
+        wrote += 6;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(size().await < wrote, "nobody has the duty");
+        duty.send_replace(true);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while size().await < wrote {
+            assert!(std::time::Instant::now() < deadline, "nobody takes it up");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        duty.send_replace(false);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for replica in [a, b] {
+        replica.stop().await;
+    }
+}
+
+/// Undoes one of three changes of a table, the first one too, as a database does that runs transactions beside one another.
+fn undo(tables: &[&str]) -> String {
+    let triggers = tables.iter().map(|table| {
+        format!(
+            "CREATE TRIGGER undo BEFORE INSERT OR UPDATE OR DELETE ON {table} \
+             FOR EACH STATEMENT EXECUTE FUNCTION undo();"
+        )
+    });
+    format!(
+        "CREATE SEQUENCE tries; CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('tries') % 3 = 1 THEN RAISE EXCEPTION 'undone by a test' USING ERRCODE = '40001'; END IF; \
+         RETURN NULL; END $$; {}",
+        triggers.collect::<String>()
+    )
+}
+
+#[tokio::test]
+async fn what_the_database_undoes_is_done_again() {
+    if !database::on_postgres() {
+        return;
+    }
+    for table in ["records", "tree_head", "checkpoints", "tree_runs", "settings", "replicas"] {
+        let folder = TempDir::new().unwrap();
+        let a = replica(folder.path(), "a").await;
+        sql(folder.path(), &undo(&[table])).await;
+        a.write("d", 3).await;
+        crate::store::settings::put(&a.store, "name", 1.into(), 1).await.unwrap();
+        assert!(crate::store::replicas::beat(&a.store, a.audit.replica()).await.unwrap());
+        assert_eq!(a.audit.checkpoint().await.unwrap().unverified().size, 6, "{table}");
+        a.verified().await;
+        a.stop().await;
     }
 }
 

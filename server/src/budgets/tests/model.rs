@@ -1,7 +1,9 @@
 //! The protocol as a model: any interleaving of asks, answers, commits, losses, pauses, deaths and clocks that differ.
 //!
 //! The database's rows and the messages are the model's; [`divide`] and [`Slice`] are the real ones. A replica that
-//! takes no step is paused; one that is reclaimed is not told, and goes on until the database refuses it.
+//! takes no step is paused; one that is reclaimed is not told, and goes on until the database refuses it. One that spools
+//! goes on without the database at all, for as long as it likes, and nobody takes back what it holds until its spool
+//! came: after its next start, or when it has the database again.
 
 use std::collections::BTreeMap;
 
@@ -30,9 +32,13 @@ enum Step {
     Release(usize),
     Commit(usize),
     Hear(usize),
-    /// Somebody declares it dead, books its attempts and takes back what it held.
+    /// Somebody declares it dead, books its attempts and takes back what it held; of one that may spool, neither.
     Reclaim(usize),
-    /// It dies and starts again under its name.
+    /// It loses the database, and records into its spool if it has one.
+    Cut(usize),
+    /// It has the database again.
+    Mend(usize),
+    /// It dies and starts again under its name, in the place where its spool is.
     Restart(usize),
     Pass(i64),
     /// An operator changes the limit; replicas hear of it with [`Step::Put`].
@@ -46,6 +52,15 @@ struct Open {
     bucket_ms: i64,
     nano: i64,
     recorded: bool,
+}
+
+/// What is in a spool.
+#[derive(Debug, Clone, Copy)]
+enum Spooled {
+    /// Id, bucket, worst case.
+    Attempt(u64, i64, i64),
+    /// Id, bucket, cost.
+    Outcome(u64, i64, i64),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,6 +100,11 @@ struct Replica {
     skew_ms: i64,
     /// It knows that its epoch is over.
     over: bool,
+    /// Whether it may spool, as its row says.
+    spools: bool,
+    /// It has lost the database.
+    cut: bool,
+    spool: Vec<Spooled>,
 }
 
 #[derive(Debug)]
@@ -158,7 +178,7 @@ impl Database {
 }
 
 impl World {
-    fn new(budget: &Budget, skews: &[i64]) -> Self {
+    fn new(budget: &Budget, skews: &[i64], spools: &[bool]) -> Self {
         let database = Database {
             budget: budget.clone(),
             cells: BTreeMap::new(),
@@ -166,7 +186,7 @@ impl World {
             attempts: Vec::new(),
             told_of_more: false,
         };
-        let replica = |skew_ms: &i64| Replica {
+        let replica = |(skew_ms, spools): (&i64, &bool)| Replica {
             epoch: 1,
             slice: Slice::new(budget.clone(), &[], NOW + skew_ms),
             waits: None,
@@ -175,8 +195,27 @@ impl World {
             flight: None,
             skew_ms: *skew_ms,
             over: false,
+            spools: *spools,
+            cut: false,
+            spool: Vec::new(),
         };
-        Self { database, replicas: skews.iter().map(replica).collect(), now_ms: NOW, next: 0, excess: 0 }
+        let replicas = skews.iter().zip(spools).map(replica).collect();
+        Self { database, replicas, now_ms: NOW, next: 0, excess: 0 }
+    }
+
+    /// What is in the spool comes into the database.
+    fn hand_in(&mut self, of: usize) {
+        for spooled in std::mem::take(&mut self.replicas[of].spool) {
+            match spooled {
+                Spooled::Attempt(id, bucket_ms, nano) => {
+                    self.database.attempts.push((of, id, bucket_ms, nano));
+                }
+                Spooled::Outcome(id, bucket_ms, cost) => {
+                    self.database.attempts.retain(|attempt| attempt.1 != id);
+                    self.database.settle(of, bucket_ms, cost);
+                }
+            }
+        }
     }
 
     fn valid(&self, replica: usize) -> bool {
@@ -223,9 +262,15 @@ impl World {
             Step::Record(of) => {
                 let valid = valid(self, of);
                 let replica = &mut self.replicas[of];
-                if !valid {
+                let open = replica.open.iter_mut().find(|open| !open.recorded);
+                if replica.cut {
+                    if let Some(open) = open.filter(|_| replica.spools && !replica.over) {
+                        open.recorded = true;
+                        replica.spool.push(Spooled::Attempt(open.id, open.bucket_ms, open.nano));
+                    }
+                } else if !valid {
                     replica.over();
-                } else if let Some(open) = replica.open.iter_mut().find(|open| !open.recorded) {
+                } else if let Some(open) = open {
                     open.recorded = true;
                     self.database.attempts.push((of, open.id, open.bucket_ms, open.nano));
                 }
@@ -251,7 +296,13 @@ impl World {
             Step::Commit(of) => {
                 let valid = valid(self, of);
                 let replica = &mut self.replicas[of];
-                if !valid {
+                if replica.cut {
+                    if replica.spools && !replica.over && !replica.unbooked.is_empty() {
+                        let (id, bucket_ms, cost, surplus) = replica.unbooked.remove(0);
+                        replica.spool.push(Spooled::Outcome(id, bucket_ms, cost));
+                        replica.slice.close(bucket_ms, surplus, 0);
+                    }
+                } else if !valid {
                     replica.over();
                 } else if !replica.unbooked.is_empty() {
                     let (id, bucket_ms, cost, surplus) = replica.unbooked.remove(0);
@@ -265,8 +316,19 @@ impl World {
                 self.replicas[of].slice.others_short =
                     cells.iter().any(|((_, replica), cell)| *replica != of && cell.short > 0);
             }
+            Step::Reclaim(of) if self.replicas[of].spools => self.database.epochs[of] += 1,
             Step::Reclaim(of) => self.database.end_epoch(of),
+            Step::Cut(of) => self.replicas[of].cut = true,
+            Step::Mend(of) => {
+                self.replicas[of].cut = false;
+                if self.valid(of) {
+                    self.hand_in(of);
+                } else {
+                    self.replicas[of].over();
+                }
+            }
             Step::Restart(of) => {
+                self.hand_in(of);
                 self.database.end_epoch(of);
                 let now_ms = self.now_ms + self.replicas[of].skew_ms;
                 let replica = &mut self.replicas[of];
@@ -279,6 +341,9 @@ impl World {
                     flight: None,
                     skew_ms: replica.skew_ms,
                     over: false,
+                    spools: replica.spools,
+                    cut: false,
+                    spool: Vec::new(),
                 };
             }
             Step::Pass(ms) => self.now_ms += ms,
@@ -320,14 +385,26 @@ impl World {
             let mine = |bucket_ms: i64| bucket_ms == start;
             let replica = &self.replicas[of];
             let attempts = self.database.attempts.iter();
-            let recorded = |id: u64| attempts.clone().any(|attempt| attempt.1 == id);
-            if self.valid(of) {
+            let ended = |id: u64| {
+                replica.spool.iter().any(|spooled| matches!(spooled, Spooled::Outcome(of, ..) if *of == id))
+            };
+            let spooled = replica.spool.iter().map(|spooled| match *spooled {
+                Spooled::Outcome(_, bucket_ms, cost) if mine(bucket_ms) => cost,
+                _ => 0,
+            });
+            let booked = cell.settled + spooled.sum::<i64>();
+            if self.valid(of) || (replica.spools && replica.cut && !replica.over) {
                 let unbooked = replica.unbooked.iter().filter(|one| mine(one.1)).map(|one| one.2);
                 let open = replica.open.iter().filter(|open| mine(open.bucket_ms)).map(|open| open.nano);
-                cell.settled + unbooked.sum::<i64>() + open.sum::<i64>()
+                booked + unbooked.sum::<i64>() + open.sum::<i64>()
             } else {
-                let open = attempts.clone().filter(|one| one.0 == of && mine(one.2) && recorded(one.1));
-                cell.settled + open.map(|one| one.3).sum::<i64>()
+                let open =
+                    attempts.filter(|one| one.0 == of && mine(one.2) && !ended(one.1)).map(|one| one.3);
+                let in_spool = replica.spool.iter().map(|spooled| match *spooled {
+                    Spooled::Attempt(id, bucket_ms, nano) if mine(bucket_ms) && !ended(id) => nano,
+                    _ => 0,
+                });
+                booked + open.sum::<i64>() + in_spool.sum::<i64>()
             }
         })
     }
@@ -353,7 +430,7 @@ impl World {
         // A limit that was lowered below what is granted lets that only fall.
         // What calls cost beyond their reservations is booked, or kept; it is never granted.
         let books = match step {
-            Step::Commit(_) | Step::Reclaim(_) | Step::Restart(_) => true,
+            Step::Commit(_) | Step::Reclaim(_) | Step::Restart(_) | Step::Mend(_) => true,
             Step::Execute(of) => match &self.replicas[*of].flight {
                 Some(Flight { ask, answer: Some(Some(answer)) }) => {
                     self.database.told_of_more
@@ -379,6 +456,7 @@ impl World {
     /// Everybody stops and gives back; what is dead is reclaimed.
     fn end(&mut self) {
         for of in 0..self.replicas.len() {
+            self.take(&Step::Mend(of));
             if !self.valid(of) || self.replicas[of].over {
                 self.take(&Step::Restart(of));
             }
@@ -436,6 +514,8 @@ fn step(over: i64) -> impl Strategy<Value = Step> {
         4 => of.clone().prop_map(Step::Commit),
         3 => of.clone().prop_map(Step::Hear),
         1 => of.clone().prop_map(Step::Reclaim),
+        2 => of.clone().prop_map(Step::Cut),
+        1 => of.clone().prop_map(Step::Mend),
         1 => of.clone().prop_map(Step::Restart),
         1 => (0..HOUR).prop_map(Step::Pass),
         1 => (0..200_i64).prop_map(Step::Limit),
@@ -464,9 +544,10 @@ proptest! {
         budget in budgets(),
         skews in prop::array::uniform3(-HOUR..HOUR),
         over in prop_oneof![Just(100_i64), Just(150)],
+        spools in prop::array::uniform3(prop::bool::ANY),
         steps in steps(150),
     ) {
-        let mut world = World::new(&budget, &skews);
+        let mut world = World::new(&budget, &skews, &spools);
         for step in &steps {
             let step = match step {
                 // What is carried over depends on what was spent before, and on the limit then: where these change

@@ -96,7 +96,7 @@ impl Lessee {
             decisions: Vec::new(),
             tree: None,
         };
-        commit::commit(store, batch).await
+        commit::commit(store.clone(), Arc::new(batch)).await
     }
 }
 

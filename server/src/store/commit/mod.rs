@@ -14,10 +14,10 @@ use super::connect::Backend;
 use super::decisions::DecisionRow;
 use super::replicas::ReplicaNumber;
 use super::runs::Run;
-use super::{Store, StoreError};
+use super::{Store, StoreError, retry};
 
 /// A record in its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NewRecord {
     pub(crate) replica_sequence: u64,
     pub(crate) time_ms: i64,
@@ -31,7 +31,7 @@ pub(crate) struct NewRecord {
 }
 
 /// A tile that became complete.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NewTile {
     pub(crate) level: u8,
     pub(crate) position: u64,
@@ -60,7 +60,7 @@ pub(crate) struct NewCheckpoint {
 }
 
 /// What one transaction makes durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) replica: ReplicaNumber,
     /// The epoch that the replica runs in; the commit fails unless it still does.
@@ -77,7 +77,7 @@ pub(crate) struct Batch {
 }
 
 /// How the tree grows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TreeStep {
     pub(crate) log: Arc<str>,
     /// The head that the step was built on; the commit fails unless it still stands.
@@ -117,10 +117,11 @@ impl TreeStep {
 /// # Errors
 /// [`StoreError::Conflict`] where the head is not the one that the batch was built on, or another server runs in the
 /// replica's name; [`StoreError::Unavailable`].
-pub(crate) async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
+pub(crate) async fn commit(store: Store, batch: Arc<Batch>) -> Result<(), StoreError> {
     match &store.backend {
-        Backend::Sqlite => sqlite::commit(&store.write, batch).await,
-        Backend::Postgres(writer) => postgres::commit(writer, &batch).await,
+        // One writer at a time: nothing is ever undone for another.
+        Backend::Sqlite => sqlite::commit(store.write.once(), Arc::unwrap_or_clone(batch)).await,
+        Backend::Postgres(writer) => retry::contended(|| postgres::commit(writer, &batch)).await,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Model {
     pub indexed_to: i64,
     /// No attempt below this sequence is without an outcome.
     pub settled_to: i64,
+    /// Whether it may hold records in a spool of its own: then nothing of it is booked or given away until they came.
+    pub spools: bool,
 }
 
 /// The life of a replica.
