@@ -21,6 +21,7 @@ mod m0004_control;
 mod m0005_virtual_keys;
 mod m0006_limits;
 mod m0007_spools;
+mod m0008_policy;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_virtual_keys::Migration),
             Box::new(m0006_limits::Migration),
             Box::new(m0007_spools::Migration),
+            Box::new(m0008_policy::Migration),
         ]
     }
 }

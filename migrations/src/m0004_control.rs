@@ -13,6 +13,8 @@ pub(crate) struct Migration;
 const CONFIGURATION: [&str; 7] =
     ["scopes", "endpoints", "virtual_keys", "model_groups", "budgets", "budget_top_ups", "kill_switches"];
 
+const RAISE: &str = "UPDATE revision SET value = value + 1";
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     // SQLite's default would leave half a migration behind.
@@ -70,27 +72,27 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The one thing that the two databases do not say in the same words.
+/// The function of the triggers where they need one, and the triggers of the first tables.
 fn triggers(backend: sea_orm::DbBackend) -> Vec<String> {
-    const RAISE: &str = "UPDATE revision SET value = value + 1";
-    if backend == sea_orm::DbBackend::Postgres {
-        let function = format!(
+    let function = (backend == sea_orm::DbBackend::Postgres).then(|| {
+        format!(
             "CREATE FUNCTION raise_revision() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN {RAISE}; RETURN NULL; END $$"
-        );
-        let on = |table: &str| {
-            format!(
-                "CREATE TRIGGER {table}_revision AFTER INSERT OR UPDATE OR DELETE ON {table} \
-                 FOR EACH STATEMENT EXECUTE FUNCTION raise_revision()"
-            )
-        };
-        return std::iter::once(function).chain(CONFIGURATION.into_iter().map(on)).collect();
+        )
+    });
+    function.into_iter().chain(CONFIGURATION.into_iter().flat_map(|table| raise_on(table, backend))).collect()
+}
+
+/// Has each change of `table` raise the revision: the one thing that the two databases do not say in the same words.
+pub(crate) fn raise_on(table: &str, backend: sea_orm::DbBackend) -> Vec<String> {
+    if backend == sea_orm::DbBackend::Postgres {
+        return vec![format!(
+            "CREATE TRIGGER {table}_revision AFTER INSERT OR UPDATE OR DELETE ON {table} \
+             FOR EACH STATEMENT EXECUTE FUNCTION raise_revision()"
+        )];
     }
-    let on = |table: &str, change: &str| {
+    let on = |change: &str| {
         format!("CREATE TRIGGER {table}_{change}_revision AFTER {change} ON {table} BEGIN {RAISE}; END")
     };
-    CONFIGURATION
-        .into_iter()
-        .flat_map(|table| ["insert", "update", "delete"].map(|change| on(table, change)))
-        .collect()
+    ["insert", "update", "delete"].map(on).to_vec()
 }

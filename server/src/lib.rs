@@ -12,6 +12,7 @@ pub mod clock;
 pub mod console;
 pub mod demo;
 pub mod gateway;
+pub mod git;
 pub mod identity;
 pub mod keys;
 pub mod organisation;

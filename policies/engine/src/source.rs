@@ -61,7 +61,15 @@ impl BundleSource {
     /// Files in places where a bundle keeps nothing. Each would otherwise be a rule that its author believes in
     /// and nobody applies.
     pub(crate) fn misplaced(&self) -> Vec<Problem> {
-        self.visible()
+        // The digest is of a list of names, one to a line, and `sha256sum` writes such names otherwise.
+        let odd = self.visible().filter(|(path, _)| path.chars().any(|c| c.is_control() || c == '\\')).map(
+            |(path, _)| {
+                let what = "the name holds a control character or a backslash";
+                Problem::error(path.escape_default().to_string(), what, "call the file otherwise")
+            },
+        );
+        let nobodys = self
+            .visible()
             .filter(|(path, _)| match kind(path) {
                 Kind::Other => false,
                 Kind::Rbac => !matches!(*path, "rbac/model.conf" | "rbac/policy.csv"),
@@ -84,8 +92,8 @@ impl BundleSource {
                      exceptions/, attestations/, compliance/ and tests/, and in packs/<name>/ pack.yaml and *.yaml directly in \
                      rules/ and tests/",
                 )
-            })
-            .collect()
+            });
+        odd.chain(nobodys).collect()
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn explain(
         .policy
         .endpoints()
         .get(index)
-        .map(|endpoint| describe::explain(&app.sources, endpoint, scope, now_ms))
+        .map(|endpoint| describe::explain(&snapshot.policy, endpoint, scope, now_ms))
         .ok_or_else(|| Problem::not_found("endpoint"))?;
     Ok(Json(explained))
 }
@@ -93,7 +93,7 @@ pub(super) async fn matrix(
         return Err(Problem::not_found("scope"));
     }
     let endpoints = snapshot.policy.endpoints().iter().filter(|endpoint| overlap(&actor, &endpoint.scope));
-    Ok(Json(describe::matrix(&app.sources, endpoints, scope, now_ms)))
+    Ok(Json(describe::matrix(&snapshot.policy, endpoints, scope, now_ms)))
 }
 
 async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {

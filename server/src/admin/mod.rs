@@ -12,6 +12,7 @@ mod limits;
 mod openapi;
 mod organisation;
 mod plans;
+mod policy;
 mod problem;
 mod replicas;
 
@@ -42,6 +43,8 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
+        .route("/api/v1/policy", get(policy::status))
+        .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/replicas", get(replicas::list))
         .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))

@@ -29,6 +29,12 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/kill-switches", "Kill switches, newest first, lifted and expired ones too"),
     ("post", "/api/v1/kill-switches", "Throw a kill switch; in force when this answers"),
     ("delete", "/api/v1/kill-switches/{id}", "Lift a kill switch, with a reason"),
+    ("get", "/api/v1/policy", "The policy in force, its commit, and what stands in the way of another one"),
+    (
+        "post",
+        "/api/v1/policy:notify",
+        "Have the policy's repository looked at now; a webhook with its secret",
+    ),
     ("get", "/api/v1/replicas", "The servers of the database, and those that are waited for"),
     (
         "post",
@@ -58,7 +64,8 @@ pub(crate) const OPERATIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Those that ask for no credential.
-const OPEN: [&str; 2] = ["/api/v1/keys:revoke-presented", "/api/v1/audit/public-key"];
+const OPEN: [&str; 3] =
+    ["/api/v1/keys:revoke-presented", "/api/v1/audit/public-key", "/api/v1/policy:notify"];
 
 fn describe() -> Value {
     let mut paths = serde_json::Map::new();

@@ -76,15 +76,17 @@ pub(crate) fn created(applied: &Applied) -> serde_json::Value {
 /// Whether the bundle in force compiles over the endpoints as they would be: what is stored must be able to be put in
 /// force, now and at the next start.
 async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem> {
+    let snapshot = app.gateway.snapshot.load_full();
+    let (bundle, database) = (snapshot.policy.bundle(), snapshot.policy.database());
     let mut endpoints: Vec<_> = Vec::new();
     for row in crate::store::endpoints::list(&app.store).await? {
         let kept = organisation.endpoints.iter().all(|new| new.name != row.name);
         if kept && let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition) {
-            endpoints.push(definition.for_policy(&app.sources.database));
+            endpoints.push(definition.for_policy(database));
         }
     }
-    endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(&app.sources.database)));
-    let (bundle, database) = (Arc::clone(&app.sources.bundle), Arc::clone(&app.sources.database));
+    endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(database)));
+    let (bundle, database) = (Arc::clone(bundle), Arc::clone(database));
     bailiwick_policy::Compiled::new(bundle, database, endpoints, app.gateway.clock.now_ms())
         .map(drop)
         .map_err(|problems| {

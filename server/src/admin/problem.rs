@@ -189,7 +189,7 @@ impl From<BuildError> for Problem {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Store(error) => error.into(),
-            BuildError::Policy(_) | BuildError::Row(_) => {
+            BuildError::Policy(_) | BuildError::Bundle { .. } | BuildError::Row(_) => {
                 Self::new(StatusCode::CONFLICT, "not_in_force", "It is stored, but cannot be put in force")
                     .detail(error.to_string())
             }

@@ -238,7 +238,7 @@ pub(super) enum Interrupted {
     Audit(#[from] AuditUnavailable),
 }
 
-/// Whether an act on one key or kill switch took effect; of others the database alone does not tell.
+/// Whether an act on one key, kill switch or the policy took effect; of others the database alone does not tell.
 async fn took_effect(store: &Store, begun: &ActSection) -> Result<Option<bool>, StoreError> {
     let (name, holds): (_, fn(&store::keys::VirtualKey) -> bool) = match begun.act.as_str() {
         "key_created" => ("/key", |_| true),
@@ -248,6 +248,7 @@ async fn took_effect(store: &Store, begun: &ActSection) -> Result<Option<bool>, 
         "key_revoked" => ("/key", |key| key.revoked_ms.is_some()),
         "key_disabled" => ("/key", |key| key.disabled_ms.is_some()),
         "key_enabled" => ("/key", |key| key.disabled_ms.is_none()),
+        super::policy::FOLLOWED => return super::policy::took_effect(store, &begun.what).await,
         act => return super::kill_switches::took_effect(store, act, &begun.what).await,
     };
     let Some(id) = begun.what.pointer(name).and_then(Value::as_str) else { return Ok(None) };

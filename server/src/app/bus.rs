@@ -1,5 +1,5 @@
 //! What servers on one database tell one another at once: that somebody is short of a budget, that there is room again,
-//! that the configuration has changed. All of it is found by looking too; a word that is lost costs a moment.
+//! that the configuration has changed, or the repository of the policy. All of it is found by looking too; a word that is lost costs a moment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const GATHER: Duration = Duration::from_millis(5);
 const AGAIN: Duration = Duration::from_secs(1);
 /// The word for a changed configuration.
 const CHANGED: &str = "c";
+/// The word for a changed repository of the policy.
+const POLICY: &str = "p";
 
 /// The way to the others.
 #[derive(Debug, Clone)]
@@ -38,6 +40,11 @@ impl DatabaseBus {
     /// The configuration has changed.
     pub(super) fn changed(&self) {
         let _ = self.0.try_send(CHANGED.to_owned());
+    }
+
+    /// The repository of the policy has changed.
+    pub(super) fn policy_changed(&self) {
+        let _ = self.0.try_send(POLICY.to_owned());
     }
 }
 
@@ -106,6 +113,10 @@ fn hear(app: &App, me: ReplicaNumber, text: &str) {
     for word in words {
         if word == CHANGED {
             app.changed.notify_one();
+        } else if word == POLICY {
+            if let Some(policy) = &app.policy {
+                policy.changed.notify_one();
+            }
         } else if let Some(note) = note(word) {
             app.gateway.budgets.heard(note);
         }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use bailiwick_compliance_db::{Context, Database, EndpointProfile, FeatureSet};
-use bailiwick_policy::Endpoint;
+use bailiwick_policy::Compiled;
 use chrono::DateTime;
 
 use super::StartError;
 use super::config::ComplianceConfig;
 use crate::release::{Release, public_key};
-use crate::snapshot::Sources;
 
 /// The files, before the bundle adds its own.
 pub(super) fn shipped(config: Option<&ComplianceConfig>) -> Result<BTreeMap<String, String>, StartError> {
@@ -21,14 +20,10 @@ pub(super) fn shipped(config: Option<&ComplianceConfig>) -> Result<BTreeMap<Stri
 
 /// Tells in the log what a release says otherwise than the database in the binary, and which endpoints' answers that
 /// changes, before anything is served by it.
-pub(super) fn report(
-    config: Option<&ComplianceConfig>,
-    sources: &Sources,
-    endpoints: &[Endpoint],
-    now_ms: i64,
-) {
-    let (Some(_), Ok(before)) = (config, sources.bundle.database(Database::embedded_files())) else { return };
-    let changes = before.changes(&sources.database);
+pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_ms: i64) {
+    let bundle = policy.bundle();
+    let (Some(_), Ok(before)) = (config, bundle.database(Database::embedded_files())) else { return };
+    let changes = before.changes(policy.database());
     tracing::info!(
         from = changes.from,
         to = changes.to,
@@ -41,7 +36,8 @@ pub(super) fn report(
     for change in &changes.subprocessors {
         tracing::warn!(%change, "a provider has changed its subprocessors");
     }
-    let profiles: Vec<EndpointProfile> = endpoints
+    let profiles: Vec<EndpointProfile> = policy
+        .endpoints()
         .iter()
         .flat_map(|endpoint| {
             endpoint.models.iter().map(|model| EndpointProfile {
@@ -53,11 +49,11 @@ pub(super) fn report(
         .collect();
     let context = Context {
         now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
-        attestations: &sources.bundle.attestations,
+        max_evidence_age_days: bundle.settings.max_evidence_age_days,
+        attestations: &bundle.attestations,
         features: FeatureSet::EMPTY,
     };
-    for change in before.impact(&sources.database, &profiles, &context) {
+    for change in before.impact(policy.database(), &profiles, &context) {
         tracing::warn!(%change, "the release changes what is known of an endpoint");
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
+use crate::git::GitConfig;
 use crate::keys::Networks;
 
 /// A body is held in memory.
@@ -40,6 +41,9 @@ pub struct Config {
     pub database_url: Option<DatabaseUrl>,
     /// The folder of the policy bundle; the starter bundle where absent.
     pub bundle: Option<PathBuf>,
+    /// Where else the policy bundle comes from.
+    #[serde(default, skip_serializing_if = "PolicyConfig::is_default")]
+    pub policy: PolicyConfig,
     /// A signed release of the compliance database; the one in the binary where absent.
     pub compliance: Option<ComplianceConfig>,
     /// How people reach the server: `https://bailiwick.example`. As `listen` says where absent.
@@ -65,6 +69,20 @@ pub struct Config {
     /// start.
     #[serde(skip)]
     pub checkpoints: Vec<(String, SignedCheckpoint)>,
+}
+
+/// Where the policy bundle comes from, where that is no folder.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// A branch of a Git repository.
+    pub git: Option<GitConfig>,
+}
+
+impl PolicyConfig {
+    fn is_default(&self) -> bool {
+        self.git.is_none()
+    }
 }
 
 /// The URL of a database. It may hold a password, so its `Debug` does not show it.
@@ -231,6 +249,9 @@ impl Config {
         for path in paths {
             *path = folder.join(&*path);
         }
+        if let Some(git) = &mut config.policy.git {
+            git.anchor(folder);
+        }
         Ok(config)
     }
 
@@ -260,6 +281,14 @@ impl Config {
                 "`replica` must be 1 to {MOST_NAME} letters, digits, `-`, `_` and `.`"
             )));
         }
+        if let Some(git) = &self.policy.git {
+            git.check().map_err(ConfigError::Value)?;
+            if self.bundle.is_some() {
+                return Err(ConfigError::Value(String::from(
+                    "`bundle` and `policy.git` each say where the policy is: keep one of them",
+                )));
+            }
+        }
         if self.public_url.as_deref().is_some_and(|url| !is_web_address(url)) {
             return Err(ConfigError::Value(String::from(
                 "`public_url` must be the address that people reach the server by, without a path: \
@@ -277,6 +306,7 @@ impl Config {
             data_dir,
             database_url: None,
             bundle: None,
+            policy: PolicyConfig::default(),
             compliance: None,
             public_url: None,
             replica: replica(),
@@ -322,6 +352,7 @@ fn replica() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::Location;
 
     #[test]
     fn paths_are_relative_to_the_file_and_typos_are_named() {
@@ -331,6 +362,10 @@ mod tests {
         let config = Config::read(&path).unwrap();
         assert_eq!(config.data_dir, folder.path().join("d"));
         assert_eq!((config.limits.body_bytes, config.limits.nesting), (10, 64));
+        std::fs::write(&path, "[policy.git]\nurl = 'p'\nallowed_signers = 's'\n").unwrap();
+        let git = Config::read(&path).unwrap().policy.git.unwrap();
+        assert_eq!(git.location().unwrap(), Location::Local(folder.path().join("p")));
+        assert_eq!(git.allowed_signers, Some(folder.path().join("s")));
         std::fs::write(&path, "data-dir = 'd'\n").unwrap();
         assert!(Config::read(&path).unwrap_err().to_string().contains("data-dir"));
     }
@@ -351,6 +386,19 @@ mod tests {
             ("public_url = 'not a url'", "public_url"),
             ("public_url = 'https://u:p@x.example'", "public_url"),
             ("public_url = 'https://x.example/below'", "public_url"),
+            ("[policy.git]\nurl = 'https://x.example/p.git'", "allowed_signers"),
+            ("[policy.git]\nurl = 'https://u:p@x.example/p.git'\nrequire_signature = false", "token_file"),
+            ("[policy.git]\nurl = 'http://x.example/p.git'\nrequire_signature = false", "policy.git.url"),
+            ("[policy.git]\nurl = 'git://x.example/p.git'\nrequire_signature = false", "policy.git.url"),
+            ("[policy.git]\nurl = 'ext::sh -c date'\nrequire_signature = false", "policy.git.url"),
+            (
+                "[policy.git]\nurl = 'p'\nrequire_signature = false\nrequire_approval = true",
+                "require_approval",
+            ),
+            ("[policy.git]\nurl = 'p'\nrequire_signature = false\nbranch = 'a..b'", "policy.git.branch"),
+            ("[policy.git]\nurl = 'p'\nrequire_signature = false\nfolder = '../x'", "policy.git.folder"),
+            ("[policy.git]\nurl = 'p'\nrequire_signature = false\ninterval_seconds = 0", "interval_seconds"),
+            ("bundle = 'b'\n[policy.git]\nurl = 'p'\nrequire_signature = false", "keep one of them"),
         ] {
             let config: Config = toml::from_str(written).unwrap();
             let error = config.check().unwrap_err().to_string();

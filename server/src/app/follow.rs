@@ -73,7 +73,8 @@ impl Follower {
         }
     }
 
-    /// Fails where the database did not answer; a configuration that cannot be put in force was answered.
+    /// Fails where the database did not answer, or a policy is in force that cannot be read; another configuration that
+    /// cannot be put in force was answered.
     async fn follow(&mut self, app: &App, revision: i64) -> Result<(), BuildError> {
         let moved = revision != app.revision.load(Ordering::Relaxed) && self.tried != Some(revision);
         if !moved && self.built.elapsed() < REBUILD {
@@ -81,7 +82,8 @@ impl Follower {
         }
         match app.reload().await {
             Ok(()) => self.tried = None,
-            Err(error @ BuildError::Store(_)) => return Err(error),
+            // Others may decide by another policy by now: who cannot follow must not go on.
+            Err(error @ (BuildError::Store(_) | BuildError::Bundle { .. })) => return Err(error),
             Err(error) => {
                 self.tried = Some(revision);
                 tracing::error!(%error, "what is configured now could not be put in force; what was stays");

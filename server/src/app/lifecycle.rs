@@ -3,6 +3,7 @@
 
 use bailiwick_ledger::{Draft, Kind};
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::App;
@@ -11,7 +12,7 @@ use crate::gateway::record::{RecordError, Salts, section};
 use crate::store::{self, StoreError};
 
 /// The setting that names the bundle of the last `policy` record.
-const IN_FORCE: &str = "policy_recorded";
+pub(super) const IN_FORCE: &str = "policy_recorded";
 
 /// The section `start`.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,8 @@ struct Policy<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     to: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<Value>,
 }
 
 /// Why a start could not be recorded.
@@ -60,13 +63,16 @@ impl App {
             simulated: self.simulated,
         };
         self.append(Kind::Start, "start", &start).await?;
-        let bundle = self.gateway.snapshot.load().bundle_digest.clone();
+        let snapshot = self.gateway.snapshot.load_full();
+        let bundle = &snapshot.bundle_digest;
         let before = store::settings::get(&self.store, IN_FORCE).await?;
         let from = before.as_ref().and_then(serde_json::Value::as_str);
         if from != Some(bundle.as_str()) {
-            self.append(Kind::Policy, "policy", &Policy { from, to: &bundle }).await?;
+            let version = snapshot.version.as_ref().map(super::policy::told);
+            self.append(Kind::Policy, "policy", &Policy { from, to: bundle, version }).await?;
             // A crash between the two records it once more, which says nothing wrong.
-            store::settings::put(&self.store, IN_FORCE, bundle.into(), self.gateway.clock.now_ms()).await?;
+            store::settings::put(&self.store, IN_FORCE, bundle.as_str().into(), self.gateway.clock.now_ms())
+                .await?;
         }
         Ok(())
     }
@@ -77,7 +83,12 @@ impl App {
         self.append(Kind::Stop, "stop", &Stop { unsettled }).await
     }
 
-    async fn append(&self, kind: Kind, name: &'static str, body: &impl Serialize) -> Result<(), Unrecorded> {
+    pub(super) async fn append(
+        &self,
+        kind: Kind,
+        name: &'static str,
+        body: &impl Serialize,
+    ) -> Result<(), Unrecorded> {
         let mut draft = Draft::new(kind, self.gateway.clock.now_ms()).scope("/");
         for (name, digest) in &self.gateway.snapshot.load().digests {
             draft = draft.digest(*name, digest.clone());

@@ -11,6 +11,7 @@ mod kill_switches;
 mod lifecycle;
 mod listen;
 mod membership;
+mod policy;
 mod predecessor;
 pub(crate) mod recover;
 mod router;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bailiwick_ledger::LogId;
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
+use bailiwick_policy::{BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,10 +35,11 @@ use tokio_util::task::TaskTracker;
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use config::{
-    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, TlsConfig,
+    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
     UpstreamConfig,
 };
 pub use listen::{Listening, serve_on};
+pub use policy::PolicyStatus;
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
@@ -49,7 +51,7 @@ use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, Archive, BuildError, Sources};
+use crate::snapshot::{self, BuildError, LoadedBundle, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long the database may take to let go of its connections.
@@ -130,6 +132,8 @@ pub struct App {
     duty: Option<watch::Receiver<bool>>,
     /// The way to the other servers, where there may be some.
     bus: Option<bus::DatabaseBus>,
+    /// What looks at the repository of the policy, where one is followed.
+    policy: Option<Arc<policy::Looker>>,
     /// Another server says that the configuration has changed.
     changed: Arc<Notify>,
     /// Keeps another server out of the data directory, until this one is closed.
@@ -157,8 +161,7 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources =
-            sources(config.bundle.as_deref(), compliance::shipped(config.compliance.as_ref())?)?;
+        let mut sources = sources(&config, compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
         // A demo's simulators have their credential there.
         sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
@@ -221,10 +224,15 @@ impl App {
             what: String::from("the rate limits of keys cannot be stored"),
             why: error.to_string(),
         })?;
+        let policy =
+            config.policy.git.as_ref().map(|git| Arc::new(policy::Looker::new(git, &config.data_dir)));
+        if let Some(policy) = &policy {
+            policy.begin(&store, &sources, &clock).await?;
+        }
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
-        compliance::report(config.compliance.as_ref(), &sources, snapshot.policy.endpoints(), clock.now_ms());
+        compliance::report(config.compliance.as_ref(), &snapshot.policy, clock.now_ms());
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             freshness: Freshness::new(bound),
@@ -253,6 +261,7 @@ impl App {
             fenced,
             duty: shared.then_some(on_duty),
             bus,
+            policy,
             changed: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             changing: tokio::sync::Mutex::new(()),
@@ -268,6 +277,7 @@ impl App {
         })?;
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
+        policy::start(&app);
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
@@ -373,27 +383,26 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where no folder is given), and the compliance database of the files `shipped` with
-/// what the bundle adds to them.
+/// Loads the bundle (the starter bundle where nothing else is configured; none where a repository is followed), and the
+/// compliance database of the files `shipped` with what the bundle adds to them.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(bundle: Option<&Path>, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
-    let (folder, source) = match bundle {
-        Some(folder) => (folder.display().to_string(), read_bundle(folder)?),
-        None => (String::from("the binary (the starter bundle)"), BundleSource::starter()),
+pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
+    let load = |folder: String, source: BundleSource| {
+        LoadedBundle::of(source, &shipped).map(Arc::new).map_err(|problems| StartError::Bundle {
+            folder,
+            problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
+        })
     };
-    let wrong = |problems: Vec<bailiwick_policy::Problem>| StartError::Bundle {
-        folder: folder.clone(),
-        problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
+    let bundle = match &config.bundle {
+        _ if config.policy.git.is_some() => None,
+        Some(folder) => Some(load(folder.display().to_string(), read_bundle(folder)?)?),
+        None => Some(load(String::from("the binary (the starter bundle)"), BundleSource::starter())?),
     };
-    let bundle = Bundle::load(&source).map_err(wrong)?;
-    let database = bundle.database(shipped.clone()).map_err(wrong)?;
-    let catalog = bundle.catalog(shipped);
     Ok(Sources {
-        bundle: Arc::new(bundle),
-        database: Arc::new(database),
-        archive: Arc::new(Archive::new(source.files, catalog)),
+        bundle,
+        shipped: Arc::new(shipped),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
         data_dir: None,

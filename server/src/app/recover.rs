@@ -111,7 +111,10 @@ async fn book(
     unsettled: Vec<StoredRecord>,
 ) -> Result<(), BookError> {
     for record in unsettled {
-        if matches!(record.header().map(|header| header.known_kind()), Ok(Some(Kind::Admin | Kind::SignIn))) {
+        if matches!(
+            record.header().map(|header| header.known_kind()),
+            Ok(Some(Kind::Admin | Kind::SignIn | Kind::KillSwitch | Kind::Policy))
+        ) {
             acts::interrupted(audit, store, &record, clock.now_ms())
                 .await
                 .map_err(|error| BookError(error.to_string()))?;

@@ -115,7 +115,7 @@ impl AttemptChange {
     }
 
     fn of<'a>(kind: Kind, id: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
-        if let (Kind::Admin | Kind::SignIn, Some(act)) = (kind, id(ACT)) {
+        if let (Kind::Admin | Kind::SignIn | Kind::KillSwitch | Kind::Policy, Some(act)) = (kind, id(ACT)) {
             let begun = id(PHASE) == Some(BEGUN);
             return Some(if begun { Self::Opened(act.to_owned()) } else { Self::Closed(act.to_owned()) });
         }

@@ -20,6 +20,7 @@ mod pii;
 mod place;
 mod plan;
 mod policy;
+mod policy_status;
 mod policy_test;
 mod remote;
 mod replicas;

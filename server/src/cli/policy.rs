@@ -38,6 +38,11 @@ pub(super) enum PolicyCommand {
     Pack(PackCommand),
     /// Decide recorded requests again with a bundle, and tell what it would have changed
     Plan(super::plan::PlanArgs),
+    /// Tell which policy a server has in force, of which commit, and what it refused
+    Status {
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Write the JSON Schemas of a bundle's files, for editors
     Schemas {
         /// The folder to write them to
@@ -48,6 +53,7 @@ pub(super) enum PolicyCommand {
 pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Failed> {
     match command {
         PolicyCommand::Plan(args) => super::plan::run(args, output).await,
+        PolicyCommand::Status { remote } => super::policy_status::run(&remote, output).await,
         PolicyCommand::Check { dir, organisation } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! `x-bailiwick-dry-run: 1`: the decision without its consequences, in the shape of the API that was called, so that an
 //! unmodified SDK can read it. Nothing is sent or held; the decision is recorded as a dry run.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde::Serialize;
@@ -21,6 +23,8 @@ pub(super) struct Explained {
     pub(super) order: Vec<String>,
     /// What would be redacted, by kind.
     pub(super) redactions: bailiwick_pii::EntityCounts,
+    /// What it was decided by, as a record names it: the digests of bundle, catalog and endpoints, the bundle's commit.
+    pub(super) made_from: BTreeMap<&'static str, String>,
     /// The facts that it was decided on.
     pub(super) facts: bailiwick_policy::RequestFacts,
     /// Why.
@@ -34,6 +38,7 @@ pub(super) fn explain(decided: &Decided, order: Vec<String>, redacted: &Redacted
         dry_run: true,
         order,
         redactions: redacted.counts,
+        made_from: decided.classified.read.auth.snapshot.digests.iter().cloned().collect(),
         facts: decided.facts.clone(),
         explanation: decided.classified.read.auth.snapshot.policy.explain(&decided.facts, &decided.decision),
     }

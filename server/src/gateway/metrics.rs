@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use metrics::{Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 
 use super::refusal::Code;
 use super::timeline::{Stage, Timeline};
@@ -24,6 +24,10 @@ pub fn describe() {
     );
     describe_histogram!("bailiwick_provider_wait_seconds", Unit::Seconds, "Waiting for the provider");
     describe_counter!("bailiwick_attempts_total", "Attempts by endpoint and result");
+    describe_gauge!(
+        "bailiwick_policy_refused",
+        "1 where the head of the policy's branch is not followed, by what it fails at"
+    );
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
     describe_counter!(
         "bailiwick_shadow_total",

@@ -26,7 +26,8 @@ impl Actor {
     /// Whether it may do `action` to `object` in `scope`.
     #[must_use]
     pub fn may(&self, app: &App, scope: &str, object: &str, action: &str) -> bool {
-        let rbac = &app.sources.bundle.rbac;
+        let snapshot = app.gateway.snapshot.load();
+        let rbac = &snapshot.policy.bundle().rbac;
         bailiwick_policy::scope::covers(&self.scope, scope)
             && self.roles.iter().any(|role| rbac.allowed(role, scope, object, action))
     }

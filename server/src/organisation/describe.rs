@@ -6,7 +6,7 @@ use bailiwick_compliance_db::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{Place, Sources};
+use crate::snapshot::Place;
 
 /// One endpoint on a line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,13 +125,13 @@ pub fn summary(place: &Place, endpoint: &bailiwick_policy::Endpoint, now_ms: i64
 /// What is known of an endpoint for requests of `scope` at `now_ms`.
 #[must_use]
 pub fn explain(
-    sources: &Sources,
+    policy: &bailiwick_policy::Compiled,
     endpoint: &bailiwick_policy::Endpoint,
     scope: &str,
     now_ms: i64,
 ) -> EndpointExplanation {
-    let attestations = attestations(sources, scope);
-    let context = context(sources, &attestations, now_ms);
+    let attestations = attestations(policy, scope);
+    let context = context(policy, &attestations, now_ms);
     let models = endpoint
         .models
         .iter()
@@ -142,7 +142,7 @@ pub fn explain(
                 upstream: model.upstream.clone(),
                 attributes: Attribute::ALL
                     .iter()
-                    .map(|attribute| one(&sources.database, &profile, *attribute, &context))
+                    .map(|attribute| one(policy.database(), &profile, *attribute, &context))
                     .collect(),
             }
         })
@@ -153,18 +153,18 @@ pub fn explain(
 /// Endpoints against regulations, for plain requests of `scope` at `now_ms`.
 #[must_use]
 pub fn matrix<'e>(
-    sources: &Sources,
+    policy: &bailiwick_policy::Compiled,
     endpoints: impl Iterator<Item = &'e bailiwick_policy::Endpoint>,
     scope: &str,
     now_ms: i64,
 ) -> Matrix {
-    let attestations = attestations(sources, scope);
-    let context = context(sources, &attestations, now_ms);
+    let attestations = attestations(policy, scope);
+    let context = context(policy, &attestations, now_ms);
     let mut rows = Vec::new();
     for endpoint in endpoints {
         for model in &endpoint.models {
             let profile = profile(endpoint, &model.upstream);
-            let judge = |regulation| sources.database.judge(&profile, regulation, &context);
+            let judge = |regulation| policy.database().judge(&profile, regulation, &context);
             rows.push(MatrixRow {
                 endpoint: endpoint.name.clone(),
                 model: model.alias.clone(),
@@ -173,17 +173,21 @@ pub fn matrix<'e>(
             });
         }
     }
-    Matrix { scope: scope.to_owned(), database: sources.database.version().to_owned(), rows }
+    Matrix { scope: scope.to_owned(), database: policy.database().version().to_owned(), rows }
 }
 
-fn attestations(sources: &Sources, scope: &str) -> Vec<Attestation> {
-    sources.bundle.attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect()
+fn attestations(policy: &bailiwick_policy::Compiled, scope: &str) -> Vec<Attestation> {
+    policy.bundle().attestations.iter().filter(|held| held.applies_to(scope)).cloned().collect()
 }
 
-fn context<'a>(sources: &Sources, attestations: &'a [Attestation], now_ms: i64) -> Context<'a> {
+fn context<'a>(
+    policy: &bailiwick_policy::Compiled,
+    attestations: &'a [Attestation],
+    now_ms: i64,
+) -> Context<'a> {
     Context {
         now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
+        max_evidence_age_days: policy.bundle().settings.max_evidence_age_days,
         attestations,
         features: FeatureSet::EMPTY,
     }

@@ -217,7 +217,8 @@ impl UpstreamBody {
     }
 }
 
-fn tls_config(
+/// TLS with *ring* towards who is trusted.
+pub(crate) fn tls_config(
     trust: Trust,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 ) -> Result<ClientConfig, ClientError> {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{self, Store, StoreError};
 
-/// The files of the bundle and of the compliance database in force, by path.
+/// The files of a bundle and of the compliance database with it, by path.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
     bundle: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ impl Archive {
     /// [`StoreError`].
     pub async fn keep(&self, store: &Store, policy: &Compiled, now_ms: i64) -> Result<(), StoreError> {
         let digests = policy.digests();
-        keep(store, "bundle", &digests.bundle, &self.bundle, now_ms).await?;
+        keep_bundle(store, &digests.bundle, &self.bundle, now_ms).await?;
         keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
         keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await?;
         match &digests.kill_switches {
@@ -71,21 +71,19 @@ impl Archive {
         else {
             return Ok(None);
         };
-        let files: Option<BTreeMap<String, String>> = recall(store, "bundle", bundle).await?;
-        let facts: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
+        let files = recall_bundle(store, bundle).await?;
+        let shipped: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
         let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
         let kill_switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
             Some(digest) => recall(store, "kill_switches", digest).await?,
             None => Some(Vec::new()),
         };
         let (Some(files), Some(mut shipped), Some(endpoints), Some(kill_switches)) =
-            (files, facts, endpoints, kill_switches)
+            (files, shipped, endpoints, kill_switches)
         else {
             return Ok(None);
         };
-        let (Ok(bundle), Ok(database)) =
-            (Bundle::load(&BundleSource { files }), Database::load(shipped.clone()))
-        else {
+        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(shipped.clone())) else {
             return Ok(None);
         };
         shipped.retain(|path, _| !path.starts_with(Database::OWN));
@@ -127,6 +125,31 @@ impl MadeFrom {
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
 }
+
+/// Keeps the files of a bundle.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn keep_bundle(
+    store: &Store,
+    digest: &str,
+    files: &BTreeMap<String, String>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    keep(store, BUNDLE, digest, files, now_ms).await
+}
+
+/// The files of a bundle that was kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn recall_bundle(store: &Store, digest: &str) -> Result<Option<BundleSource>, StoreError> {
+    let files: Option<BTreeMap<String, String>> = recall(store, BUNDLE, digest).await?;
+    // Under this digest or not at all: it is what was checked before it came into force.
+    Ok(files.map(|files| BundleSource { files }).filter(|source| source.digest() == digest))
+}
+
+const BUNDLE: &str = "bundle";
 
 fn name(kind: &str, digest: &str) -> String {
     format!("archive/{kind}/{digest}")

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bailiwick_compliance_db::{Attribute, Context, Database, EndpointProfile, FeatureSet, ModelInfo, Value};
+use bailiwick_compliance_db::{Attribute, Context, EndpointProfile, FeatureSet, ModelInfo, Value};
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Bundle, Compiled, Problem, pattern, scope};
+use bailiwick_policy::{Compiled, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
 
 use super::budgets::{self, Chains};
 use super::kill_switches;
-use super::{Archive, Declared, KeyEntry, Place, Route, Snapshot};
+use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
@@ -20,12 +20,10 @@ use crate::store::{self, Store, StoreError};
 /// What snapshots are built from.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// The bundle in force.
-    pub bundle: Arc<Bundle>,
-    /// The compliance database.
-    pub database: Arc<Database>,
-    /// The files that both were loaded from, to be kept as long as records name them.
-    pub archive: Arc<Archive>,
+    /// The bundle; where it comes from a Git repository `None`: then the database says which is in force.
+    pub bundle: Option<Arc<LoadedBundle>>,
+    /// The files of the compliance database, before a bundle adds its own.
+    pub shipped: Arc<BTreeMap<String, String>>,
     /// The recognizers.
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
@@ -43,6 +41,14 @@ pub enum BuildError {
     /// The bundle does not compile over these endpoints.
     #[error("the policy bundle cannot be put in force: {}", list(.0))]
     Policy(Vec<Problem>),
+    /// The bundle that another server has put in force, or this one before, cannot be read.
+    #[error("the policy of commit {commit} is in force and cannot be read by this server: {why}")]
+    Bundle {
+        /// The commit.
+        commit: String,
+        /// Why.
+        why: String,
+    },
     /// A row that should not be there.
     #[error("{0}")]
     Row(String),
@@ -98,6 +104,8 @@ async fn build(
 ) -> Result<Snapshot, BuildError> {
     let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
     let (kill_switches, kill_switches_until_ms) = kill_switches::load(store, now_ms).await?;
+    let (loaded, version) = super::bundle::in_force(store, sources, previous).await?;
+    let bundle = &loaded.bundle;
     let scopes = scopes(store).await?;
     let declared_budgets = budgets::Declared::load(store, budgets, now_ms).await?;
     let mut unusable = Vec::new();
@@ -106,19 +114,18 @@ async fn build(
     for row in store::endpoints::list(store).await? {
         let definition: EndpointDefinition = serde_json::from_value(row.definition)
             .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-        match place(&definition, sources, previous, decide_at_ms) {
+        match place(&definition, sources, &loaded, previous, decide_at_ms) {
             Ok(place) => {
-                endpoints.push(definition.for_policy(&sources.database));
+                endpoints.push(definition.for_policy(&loaded.database));
                 places.push(place);
             }
             Err(problem) => unusable.push(problem),
         }
     }
-    let policy =
-        Compiled::new(Arc::clone(&sources.bundle), Arc::clone(&sources.database), endpoints, decide_at_ms)
-            .map_err(BuildError::Policy)?
-            .with_kill_switches(kill_switches);
-    sources.archive.keep(store, &policy, now_ms).await?;
+    let policy = Compiled::new(Arc::clone(bundle), Arc::clone(&loaded.database), endpoints, decide_at_ms)
+        .map_err(BuildError::Policy)?
+        .with_kill_switches(kill_switches);
+    loaded.archive.keep(store, &policy, now_ms).await?;
     let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
     let mut keys = HashMap::new();
     for row in store::keys::list(store).await? {
@@ -146,11 +153,7 @@ async fn build(
                 .entry((entry.0.roles.clone(), entry.0.scope.clone(), model.clone()))
                 .or_insert_with(|| {
                     let object = format!("model:{model}");
-                    entry
-                        .0
-                        .roles
-                        .iter()
-                        .any(|role| sources.bundle.rbac.allowed(role, &entry.0.scope, &object, "use"))
+                    entry.0.roles.iter().any(|role| bundle.rbac.allowed(role, &entry.0.scope, &object, "use"))
                 });
             if allowed {
                 entry.0.models.insert(model.clone());
@@ -169,12 +172,16 @@ async fn build(
         ("engine", made_from.engine.clone()),
         ("detectors", sources.detector.digest().to_owned()),
     ];
+    // The commit's id is a digest too, of the files and of all that led to them.
+    digests.extend(version.as_ref().map(|version| ("commit", format!("git:{}", version.commit_id))));
     digests.extend(made_from.kill_switches.clone().map(|digest| ("kill_switches", digest)));
     Ok(Snapshot {
         policy,
         places,
         digests,
-        bundle_digest: sources.bundle.digest.clone(),
+        bundle_digest: bundle.digest.clone(),
+        version,
+        loaded,
         unusable,
         decide_at_ms: sources.decide_at_ms,
         kill_switches_until_ms,
@@ -195,6 +202,7 @@ async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildEr
 fn place(
     definition: &EndpointDefinition,
     sources: &Sources,
+    loaded: &LoadedBundle,
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Place, String> {
@@ -210,7 +218,7 @@ fn place(
             model: model.upstream.clone(),
             ..definition.profile.clone()
         };
-        let info = sources.database.model(&profile.service, &model.upstream);
+        let info = loaded.database.model(&profile.service, &model.upstream);
         let prices = own_prices.over(info.into_iter().flat_map(ModelInfo::price_changes), |day| {
             info.map(|info| organisation::listed(&info.price_at(&profile, day)))
         });
@@ -221,7 +229,7 @@ fn place(
         };
         routes.insert(model.alias.clone(), route);
     }
-    let countries = countries(definition, sources, now_ms);
+    let countries = countries(definition, loaded, now_ms);
     let health = previous
         .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
         .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
@@ -239,12 +247,12 @@ fn place(
 }
 
 /// Where the endpoint processes, for people and headers; rules resolve it for themselves.
-fn countries(definition: &EndpointDefinition, sources: &Sources, now_ms: i64) -> Vec<String> {
+fn countries(definition: &EndpointDefinition, loaded: &LoadedBundle, now_ms: i64) -> Vec<String> {
     let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) else { return Vec::new() };
     let context = Context {
         now,
-        max_evidence_age_days: sources.bundle.settings.max_evidence_age_days,
-        attestations: &sources.bundle.attestations,
+        max_evidence_age_days: loaded.bundle.settings.max_evidence_age_days,
+        attestations: &loaded.bundle.attestations,
         features: FeatureSet::EMPTY,
     };
     let profile = EndpointProfile {
@@ -252,7 +260,7 @@ fn countries(definition: &EndpointDefinition, sources: &Sources, now_ms: i64) ->
         model: definition.models.first().map(|model| model.upstream.clone()).unwrap_or_default(),
         ..definition.profile.clone()
     };
-    match sources.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
+    match loaded.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
         Some(Value::Locations(places)) if !places.worldwide => {
             places.countries.iter().map(|country| country.code().to_owned()).collect()
         }

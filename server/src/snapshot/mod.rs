@@ -7,6 +7,7 @@
 mod archive;
 mod budgets;
 mod build;
+mod bundle;
 mod declared;
 mod key;
 mod kill_switches;
@@ -17,9 +18,13 @@ use std::sync::Arc;
 
 use bailiwick_policy::Compiled;
 
+use crate::store::policy_versions::PolicyVersion;
+
+pub(crate) use archive::keep_bundle;
 pub use archive::{Archive, MadeFrom};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
+pub use bundle::LoadedBundle;
 pub use declared::Declared;
 pub use key::{KeyEntry, KeyState};
 pub use kill_switches::target as kill_target;
@@ -36,6 +41,10 @@ pub struct Snapshot {
     pub digests: Vec<(&'static str, String)>,
     /// The bundle's digest again: the header `x-bailiwick-policy`.
     pub bundle_digest: String,
+    /// What the policy was compiled from, for the next snapshot.
+    pub(crate) loaded: Arc<LoadedBundle>,
+    /// The commit that the bundle is of, where it comes from a Git repository.
+    pub version: Option<PolicyVersion>,
     /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.
     pub unusable: Vec<String>,
     /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.

@@ -19,6 +19,7 @@ pub(crate) mod leases;
 pub mod model_groups;
 pub(crate) mod notices;
 pub mod people;
+pub mod policy_versions;
 mod postgres;
 pub(crate) mod records;
 pub mod replay;

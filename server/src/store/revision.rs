@@ -1,5 +1,5 @@
 //! The revision of the configuration, which the database itself raises with every change of what a snapshot is built
-//! from: scopes, endpoints, keys, model groups, budgets and their top-ups, kill switches.
+//! from: scopes, endpoints, keys, model groups, budgets and their top-ups, kill switches, versions of the policy.
 
 use sea_orm::EntityTrait;
 

@@ -27,6 +27,7 @@ pages! {
     declare: "docs/how-to/declare-an-organisation.md",
     set_budgets: "docs/how-to/set-budgets.md",
     stop_something: "docs/how-to/stop-something-at-once.md",
+    follow_git: "docs/how-to/follow-a-git-repository.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     include_a_pack: "docs/how-to/include-a-pack.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",

@@ -20,6 +20,8 @@ mod cli;
 mod compliance;
 mod crash;
 mod disk;
+mod git;
+mod git_remote;
 mod governed;
 mod hostile;
 mod input;
@@ -33,6 +35,7 @@ mod policy;
 mod process;
 mod replicas;
 mod reply;
+mod repository;
 mod sdk;
 mod streaming;
 #[path = "../support/mod.rs"]

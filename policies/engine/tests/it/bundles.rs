@@ -34,10 +34,12 @@ fn every_fault_is_reported_at_once_with_its_place() {
             "id: B!\ntitle: ''\nbecause: []\nscope: acme\nwhen: { data: [], subject_region: [EUU], model: ['a*b'] }\n",
         ),
         ("rule/c.yaml", "id: c\n"),
+        ("notes/a\nb.txt", "two lines of a list\n"),
         ("exceptions/e.yaml", "id: e\nrule: zz\n"),
     ]);
     for expected in [
         "rule/c.yaml: a bundle keeps no such file",
+        "notes/a\\nb.txt: the name holds a control character",
         "rules/a.yaml:4:1: unknown field `requires`",
         "did you mean `require`?",
         "`B!` is no id",

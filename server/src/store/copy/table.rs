@@ -8,8 +8,8 @@ use sea_orm::{
 use super::row::{self, Row};
 use crate::store::entities::{
     budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints, key_use,
-    kill_switches, model_groups, people, records, replicas, revision, scopes, service_tokens, sessions,
-    settings, setup_links, tree_head, tree_runs, tree_tiles, virtual_keys,
+    kill_switches, model_groups, people, policy_versions, records, replicas, revision, scopes,
+    service_tokens, sessions, settings, setup_links, tree_head, tree_runs, tree_tiles, virtual_keys,
 };
 use crate::store::{StoreError, standing};
 
@@ -75,6 +75,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(setup_links::Entity, Other)?,
         of(service_tokens::Entity, Other)?,
         of(kill_switches::Entity, Other)?,
+        of(policy_versions::Entity, Other)?,
         of(replicas::Entity, Log)?,
         of(records::Entity, Log)?,
         of(tree_runs::Entity, Log)?,

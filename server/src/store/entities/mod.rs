@@ -11,6 +11,7 @@ pub mod key_use;
 pub mod kill_switches;
 pub mod model_groups;
 pub mod people;
+pub mod policy_versions;
 pub mod records;
 pub mod replicas;
 pub mod revision;

@@ -1,0 +1,95 @@
+//! Which policy is in force, and the webhook by which a Git server says that there may be another one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use futures::StreamExt as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use super::Problem;
+use crate::app::{App, PolicyStatus};
+use crate::identity::{Actor, require};
+
+const OBJECT: &str = "console:policy";
+/// A hook's body, which is hashed and not kept. GitHub sends 25 MB at most:
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads>.
+const MOST_BYTES: usize = 25 << 20;
+/// Shortest secret of a hook, in bytes.
+const LEAST_SECRET: usize = 16;
+
+/// `GET /api/v1/policy`.
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<PolicyStatus>, Problem> {
+    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
+    require(&app, &method, &headers, &scope, OBJECT, "read").await?;
+    Ok(Json(app.policy_status().await?))
+}
+
+/// `POST /api/v1/policy:notify`: has the repository looked at now. What the hook says is not read: who knows the secret
+/// can cause a look and nothing else.
+pub(super) async fn notify(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let file = app.config.policy.git.as_ref().and_then(|git| git.webhook_secret_file.as_ref());
+    let Some(file) = file else {
+        return Err(Problem::not_found("webhook").fix("set `policy.git.webhook_secret_file`"));
+    };
+    let unusable = |why: String| {
+        tracing::error!(why, "the secret of the policy's webhook cannot be used");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The webhook cannot be used")
+            .detail("its secret cannot be read; the server's log says why")
+    };
+    let secret =
+        tokio::fs::read(file).await.map_err(|error| unusable(format!("{}: {error}", file.display())))?;
+    let secret = secret.trim_ascii();
+    if secret.len() < LEAST_SECRET {
+        return Err(unusable(format!("{} has fewer than {LEAST_SECRET} bytes", file.display())));
+    }
+    if !authentic(secret, &headers, body).await? {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The hook does not know the secret")
+            .detail(
+                "send `x-hub-signature-256: sha256=HEX`, the HMAC-SHA256 of the body (GitHub, Gitea, Forgejo), or the \
+                 secret itself as `x-gitlab-token` (GitLab)",
+            ));
+    }
+    app.policy_changed();
+    Ok((StatusCode::ACCEPTED, Json(json!({ "looked": "soon" }))))
+}
+
+async fn authentic(secret: &[u8], headers: &HeaderMap, body: Body) -> Result<bool, Problem> {
+    if let Some(token) = headers.get("x-gitlab-token") {
+        return Ok(bool::from(token.as_bytes().ct_eq(secret)));
+    }
+    let signature = headers
+        .get("x-hub-signature-256")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("sha256="))
+        .and_then(|value| hex::decode(value).ok());
+    let Some(signature) = signature else { return Ok(false) };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Ok(false) };
+    let (mut chunks, mut bytes) = (body.into_data_stream(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Problem::invalid(format!("the body broke off: {error}")))?;
+        bytes = bytes.saturating_add(chunk.len());
+        if bytes > MOST_BYTES {
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request_too_large",
+                "The body is too large",
+            ));
+        }
+        mac.update(&chunk);
+    }
+    Ok(mac.verify_slice(&signature).is_ok())
+}

@@ -1,0 +1,377 @@
+//! Follows the Git repository of the policy (`[policy.git]`).
+//!
+//! One of several servers looks at the repository, the one on duty; what it finds good it publishes in the database
+//! (`store/policy_versions.rs`), with the bundle's files. That raises the revision of the configuration, so every server,
+//! this one too, follows it as it follows any other change (`app/follow.rs`). So all decide by the same commit, whether or
+//! not they reach the repository, and none can fall back to an older one: the database holds the last good bundle, for a
+//! start without the repository too.
+//!
+//! What is refused leaves the policy in force. It is recorded once, logged, told by `/metrics` and the status, and tried
+//! again at each look: an approval may come later.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+use bailiwick_ledger::Kind;
+use metrics::gauge;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, oneshot};
+
+use super::lifecycle::{IN_FORCE, Unrecorded};
+use super::{Act, App, StartError};
+use crate::clock::Clock;
+use crate::gateway::record::RecordError;
+use crate::git::{self, Candidate, GitConfig, Refused, Stage};
+use crate::snapshot::{BuildError, Sources, keep_bundle};
+use crate::store::policy_versions::PolicyVersion;
+use crate::store::{self, Store, StoreError};
+
+/// The act of putting a commit in force.
+pub(super) const FOLLOWED: &str = "policy_followed";
+/// The setting that holds what was refused last, until something is in force or nothing new is there any more.
+const REFUSED: &str = "policy_refused";
+/// The folder of the mirror in the data directory.
+const MIRROR: &str = "policy.git";
+/// The shortest time between two looks, however often somebody says that there is something new.
+const REST: Duration = Duration::from_millis(500);
+/// How long a look may take; a fetch gives up before.
+const LONGEST: Duration = Duration::from_secs(150);
+
+/// Why the policy could not be followed. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FollowError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The audit log.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// It is published and cannot be put in force here.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A refusal could not be recorded.
+    #[error("{0}")]
+    Unrecorded(String),
+}
+
+impl From<Unrecorded> for FollowError {
+    fn from(error: Unrecorded) -> Self {
+        Self::Unrecorded(error.to_string())
+    }
+}
+
+/// What was refused last, and since when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LastRefused {
+    /// What and why.
+    #[serde(flatten)]
+    refused: Refused,
+    /// Since when, Unix milliseconds.
+    since_ms: i64,
+}
+
+/// Which policy is in force, and what stands in the way of another one.
+#[derive(Debug, Serialize)]
+pub struct PolicyStatus {
+    /// `git`, `folder` or `starter`.
+    source: &'static str,
+    /// The bundle's name.
+    name: String,
+    /// Its version, as its authors count.
+    version: String,
+    digest: String,
+    /// The repository, where there is one.
+    git: Option<Value>,
+    /// The commit in force.
+    commit: Option<Value>,
+    /// The head that is not followed, or why there is none.
+    refused: Option<LastRefused>,
+    /// The last commits that were in force, newest first.
+    history: Vec<Value>,
+}
+
+/// A version for records and people.
+pub(super) fn told(version: &PolicyVersion) -> Value {
+    json!({
+        "id": version.id,
+        "source": version.source,
+        "commit": version.commit_id,
+        "digest": version.digest,
+        "author": version.author,
+        "approver": version.approver,
+        "since_ms": version.since_ms,
+    })
+}
+
+/// Whether [`FOLLOWED`] took effect: see [`super::acts`].
+pub(super) async fn took_effect(store: &Store, what: &Value) -> Result<Option<bool>, StoreError> {
+    let (id, commit) = (what.get("id").and_then(Value::as_i64), what.get("commit").and_then(Value::as_str));
+    let version = match id {
+        Some(id) => store::policy_versions::get(store, id).await?,
+        None => None,
+    };
+    Ok(Some(version.is_some_and(|version| Some(version.commit_id.as_str()) == commit)))
+}
+
+fn version(
+    config: &GitConfig,
+    before: i64,
+    candidate: &Candidate,
+    digest: String,
+    now_ms: i64,
+) -> PolicyVersion {
+    PolicyVersion {
+        id: before.saturating_add(1),
+        source: config.source(),
+        commit_id: candidate.commit.clone(),
+        digest,
+        author: candidate.author.as_ref().map(ToString::to_string),
+        approver: candidate.approver.as_ref().map(ToString::to_string),
+        since_ms: now_ms,
+    }
+}
+
+/// What looks at the repository.
+#[derive(Debug)]
+pub(super) struct Looker {
+    config: GitConfig,
+    mirror: PathBuf,
+    /// One look at a time: a second one would find the first one's mirror half written.
+    looking: Arc<Mutex<()>>,
+    /// Somebody says that the repository has changed.
+    pub(super) changed: Arc<Notify>,
+}
+
+impl Looker {
+    pub(super) fn new(config: &GitConfig, data_dir: &Path) -> Self {
+        let mirror = data_dir.join(MIRROR);
+        Self { config: config.clone(), mirror, looking: Arc::default(), changed: Arc::default() }
+    }
+
+    /// Looks in a thread of its own: a repository may be silent, and nothing else waits for it.
+    async fn look(&self, in_force: Option<String>, now_ms: i64) -> Result<Option<Candidate>, Refused> {
+        let (config, mirror, looking) = (self.config.clone(), self.mirror.clone(), Arc::clone(&self.looking));
+        let (tell, heard) = oneshot::channel();
+        let failed = |why: &str| Refused::new(Stage::Repository, format!("{}: {why}", self.config.url));
+        let silent = failed("it does not answer");
+        let busy = silent.clone();
+        let look = move || {
+            let _looking = match looking.try_lock() {
+                Ok(looking) => looking,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    let _ = tell.send(Err(busy));
+                    return;
+                }
+            };
+            let _ = tell.send(git::look(&config, &mirror, in_force.as_deref(), now_ms));
+        };
+        if let Err(error) = std::thread::Builder::new().name(String::from("policy")).spawn(look) {
+            return Err(failed(&error.to_string()));
+        }
+        match tokio::time::timeout(LONGEST, heard).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => Err(failed("it holds something that cannot be read at all")),
+            Err(_) => Err(silent),
+        }
+    }
+
+    /// Makes sure that a policy is in force before the server serves: the last good one, which the database has, or the
+    /// head of the branch.
+    pub(super) async fn begin(
+        &self,
+        store: &Store,
+        sources: &Sources,
+        clock: &Clock,
+    ) -> Result<(), StartError> {
+        if store::policy_versions::current(store).await?.is_some() {
+            return Ok(());
+        }
+        let failed = |why: String| StartError::System {
+            what: format!("no policy has come out of {} yet, and none can be had now", self.config.source()),
+            why,
+        };
+        let now_ms = clock.now_ms();
+        let found = self.look(None, now_ms).await.map_err(|refused| failed(refused.to_string()))?;
+        let Some(candidate) = found else { return Ok(()) };
+        let digest = check::check(store, sources, &candidate, now_ms)
+            .await?
+            .map_err(|refused| failed(refused.at(&candidate.commit).to_string()))?;
+        keep_bundle(store, &digest, &candidate.files, now_ms).await?;
+        // Of several servers that start at once one is first; it is its version that holds.
+        store::policy_versions::publish(store, version(&self.config, 0, &candidate, digest, now_ms)).await?;
+        Ok(())
+    }
+}
+
+/// Starts the task; it ends with the server.
+pub(super) fn start(app: &Arc<App>) {
+    let Some(policy) = app.policy.clone() else { return };
+    let weak = Arc::downgrade(app);
+    let stopping = app.gateway.stopping.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(Duration::from_secs(policy.config.interval_seconds));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => {}
+                () = policy.changed.notified() => {}
+            }
+            {
+                let Some(app) = weak.upgrade() else { return };
+                tokio::select! {
+                    () = stopping.cancelled() => return,
+                    () = app.look_at_policy(&policy) => {}
+                }
+            }
+            tokio::time::sleep(REST).await;
+        }
+    });
+}
+
+impl App {
+    /// Somebody says that the repository has changed: it is looked at now, by the server whose duty that is. `false` where
+    /// none is followed.
+    pub fn policy_changed(&self) -> bool {
+        let Some(policy) = &self.policy else { return false };
+        policy.changed.notify_one();
+        if let Some(bus) = &self.bus {
+            bus.policy_changed();
+        }
+        true
+    }
+
+    /// Which policy is in force.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn policy_status(&self) -> Result<PolicyStatus, StoreError> {
+        let snapshot = self.gateway.snapshot.load_full();
+        let bundle = snapshot.policy.bundle();
+        let git = self.config.policy.git.as_ref();
+        let (refused, history) = match git {
+            Some(_) => (self.last_refused().await?, store::policy_versions::last(&self.store, 10).await?),
+            None => (None, Vec::new()),
+        };
+        Ok(PolicyStatus {
+            source: match git {
+                Some(_) => "git",
+                None if self.config.bundle.is_some() => "folder",
+                None => "starter",
+            },
+            name: bundle.name.clone(),
+            version: bundle.version.clone(),
+            digest: snapshot.bundle_digest.clone(),
+            git: git.map(|git| {
+                json!({
+                    "url": git.url, "branch": git.branch, "folder": git.folder,
+                    "signatures": git.require_signature, "approval": git.require_approval,
+                })
+            }),
+            commit: snapshot.version.as_ref().map(told),
+            refused,
+            history: history.iter().map(told).collect(),
+        })
+    }
+
+    async fn last_refused(&self) -> Result<Option<LastRefused>, StoreError> {
+        let kept = store::settings::get(&self.store, REFUSED).await?;
+        Ok(kept.and_then(|value| serde_json::from_value(value).ok()))
+    }
+
+    async fn look_at_policy(&self, policy: &Looker) {
+        let refused = if self.is_on_duty() {
+            match self.follow_policy(policy).await {
+                Ok(()) => self.last_refused().await.ok().flatten(),
+                Err(error) => {
+                    tracing::error!(%error, "the policy could not be followed; it is tried again");
+                    return;
+                }
+            }
+        } else {
+            self.last_refused().await.ok().flatten()
+        };
+        let stage = refused.as_ref().map(|last| last.refused.stage);
+        for one in Stage::ALL {
+            gauge!("bailiwick_policy_refused", "stage" => one.as_str())
+                .set(f64::from(u8::from(Some(one) == stage)));
+        }
+    }
+
+    async fn follow_policy(&self, policy: &Looker) -> Result<(), FollowError> {
+        let config = &policy.config;
+        let current = store::policy_versions::current(&self.store).await?;
+        // A commit of another repository says nothing about this one's history.
+        let in_force = current.as_ref().filter(|version| version.source == config.source());
+        let now_ms = self.gateway.clock.now_ms();
+        let seen = policy.look(in_force.map(|version| version.commit_id.clone()), now_ms);
+        let candidate = match seen.await {
+            Ok(None) => return self.nothing_refused().await,
+            Ok(Some(candidate)) => candidate,
+            Err(refused) => return self.refuse(refused).await,
+        };
+        let digest = match check::check(&self.store, &self.sources, &candidate, now_ms).await? {
+            Ok(digest) => digest,
+            Err(refused) => return self.refuse(refused.at(&candidate.commit)).await,
+        };
+        let before = current.as_ref().map_or(0, |version| version.id);
+        let version = version(config, before, &candidate, digest, now_ms);
+        let act = Act {
+            kind: Kind::Policy,
+            principal: "system",
+            scope: Some("/"),
+            name: FOLLOWED,
+            what: told(&version),
+        };
+        let change = async {
+            keep_bundle(&self.store, &version.digest, &candidate.files, now_ms).await?;
+            let first = store::policy_versions::publish(&self.store, version.clone()).await?;
+            if first {
+                let digest = version.digest.as_str().into();
+                store::settings::put(&self.store, IN_FORCE, digest, now_ms).await?;
+            }
+            Ok::<_, FollowError>(first)
+        };
+        // Of several servers that follow one is first.
+        if self.act(act, |first| json!({ "published": first }), change).await? {
+            tracing::info!(
+                commit = version.commit_id,
+                digest = version.digest,
+                "a commit's policy is in force"
+            );
+        }
+        self.nothing_refused().await
+    }
+
+    /// Tells the log and the operator, once.
+    async fn refuse(&self, refused: Refused) -> Result<(), FollowError> {
+        let last = self.last_refused().await?;
+        if last.is_some_and(|last| last.refused == refused) {
+            return Ok(());
+        }
+        tracing::error!(
+            stage = refused.stage.as_str(),
+            commit = refused.commit,
+            "the policy in force stays: {refused}"
+        );
+        self.append(Kind::Policy, "refused", &refused).await?;
+        let since_ms = self.gateway.clock.now_ms();
+        let value = serde_json::to_value(LastRefused { refused, since_ms })
+            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(store::settings::put(&self.store, REFUSED, value, since_ms).await?)
+    }
+
+    async fn nothing_refused(&self) -> Result<(), FollowError> {
+        if self.last_refused().await?.is_some() {
+            let now_ms = self.gateway.clock.now_ms();
+            store::settings::put(&self.store, REFUSED, Value::Null, now_ms).await?;
+            tracing::info!("the repository of the policy holds nothing any more that is refused");
+        }
+        Ok(())
+    }
+}
