@@ -16,19 +16,20 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "from_decision")]
     junit: Option<PathBuf>,
     /// Write a test from this recorded decision into the bundle, and run none
-    #[arg(long, value_name = "ID", requires = "token")]
+    #[arg(long, value_name = "ID", requires_all = ["server", "token"])]
     from_decision: Option<String>,
-    #[command(flatten)]
-    server: Server,
+    /// The address of the server that has the decision
+    #[arg(long, env = "BAILIWICK_SERVER", value_name = "URL")]
+    server: Option<String>,
     /// A service token; needed with `--from-decision`
     #[arg(long, env = "BAILIWICK_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 
 pub(super) async fn run(args: TestArgs, output: Output) -> Result<(), Failed> {
-    match (args.from_decision, args.token) {
-        (Some(decision), Some(token)) => {
-            let remote = super::Remote { server: args.server, token };
+    match (args.from_decision, args.server, args.token) {
+        (Some(decision), Some(server), Some(token)) => {
+            let remote = super::Remote { server: Server { server }, token };
             write_test(&args.dir, &remote, &decision, output).await
         }
         _ => run_all(&args.dir, args.junit.as_deref(), output),
