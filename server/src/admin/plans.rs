@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
@@ -52,7 +53,12 @@ pub(super) async fn create(
     {
         return Err(Problem::not_found("scope"));
     }
-    let bundle = Bundle::load(&BundleSource { files: body.bundle }).map_err(|problems| {
+    let loaded = Bundle::load(&BundleSource { files: body.bundle }).and_then(|bundle| {
+        // Its own facts, too, are named here and not told as decisions that cannot be made.
+        bundle.database(Database::embedded_files())?;
+        Ok(bundle)
+    });
+    let bundle = loaded.map_err(|problems| {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Problem::invalid(all.join("; ")).fix("`bailiwick policy check` names every fault of a bundle")
     })?;

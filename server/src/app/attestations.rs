@@ -1,5 +1,5 @@
-//! Attestations that come to their end: told 60, 30 and 7 days before, and when they have ended. What they ended for is
-//! decided by the policy, at that very second; this only tells people in time.
+//! Attestations that come to their end: told 60, 30 and 7 days before, and when they have ended. What an end
+//! changes is decided by the policy, at that very second; this only tells people in time.
 
 use bailiwick_compliance_db::Attestation;
 use bailiwick_ledger::Kind;

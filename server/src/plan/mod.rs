@@ -134,7 +134,10 @@ impl Planner {
             return;
         }
         let Some(pair) = self.policies.at(&recorded.digests, facts.time_ms) else {
-            self.report.undecidable(&facts.scope, "what it was decided with is no longer kept");
+            self.report.undecidable(
+                &facts.scope,
+                "what it was decided with is no longer kept, or the new bundle does not go with it",
+            );
             return;
         };
         let before = pair.old.decide(facts);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bailiwick_ledger::Section;
-use bailiwick_policy::{Asked, Compiled, Decision, RequestFacts};
+use bailiwick_policy::{Asked, Compiled, Decision, DenyCode, RequestFacts};
 use serde::Deserialize;
 
 use crate::gateway::record::read_facts;
@@ -18,6 +18,8 @@ pub(super) struct Recorded {
     pub(super) missing: Asked,
     pub(super) digests: BTreeMap<String, String>,
     decision: DecisionSection,
+    /// What it was refused with, if it was.
+    refusal: Option<RefusalSection>,
     /// Where it ended, if it was tried.
     pub(super) outcome: Option<OutcomeSection>,
     /// What its last attempt used.
@@ -33,6 +35,23 @@ struct DecisionSection {
     eligible: Vec<String>,
     order: Vec<String>,
     rules: Vec<String>,
+}
+
+/// The section `refusal`, as far as it is compared.
+#[derive(Deserialize)]
+struct RefusalSection {
+    code: String,
+    rules: Vec<String>,
+}
+
+impl RefusalSection {
+    /// Whether the rules refused it: not access control, a ceiling, a budget, or a kill switch that was thrown when it was
+    /// decided already.
+    fn is_by_the_rules(&self) -> bool {
+        let codes = [DenyCode::PolicyDenied, DenyCode::NoEligibleEndpoint].map(DenyCode::as_str);
+        let stopped = self.rules.iter().any(|rule| rule.starts_with("kill-switch:"));
+        codes.contains(&self.code.as_str()) && !stopped
+    }
 }
 
 /// Why a decision cannot be read.
@@ -59,6 +78,8 @@ impl Recorded {
         };
         let missing = Asked::missing_from(facts).map_err(|_| damaged(&scope))?;
         let facts = read_facts(facts).map_err(|_| damaged(&scope))?;
+        let refusal = find(&sections, "refusal").map(serde_json::from_slice).transpose();
+        let refusal = refusal.map_err(|_| damaged(&scope))?;
         let decision = serde_json::from_slice(decision).map_err(|_| damaged(&scope))?;
         let mut recorded = Self {
             id: first.decision.clone(),
@@ -66,6 +87,7 @@ impl Recorded {
             missing,
             digests: header.digests,
             decision,
+            refusal,
             outcome: None,
             usage: None,
             cost_nano: None,
@@ -87,14 +109,18 @@ impl Recorded {
         ended.or_else(|| self.decision.order.first().map(String::as_str))
     }
 
-    /// Whether a policy decides as it was recorded. A request that access control or its key's own ceiling refused was
-    /// recorded with what the rules alone say of it.
+    /// Whether a policy decides as it was recorded. A request that something else than the rules refused was recorded with
+    /// what the rules alone say of it.
     pub(super) fn is_reproduced_by(&self, policy: &Compiled, decision: &Decision) -> bool {
         let eligible: Vec<&str> = policy.names(&decision.eligible).collect();
         let rules =
             decision.rules.iter().filter_map(|index| policy.rule(*index)).map(|rule| rule.id.as_str());
-        let outcome = self.decision.outcome == "allow";
-        (!outcome || decision.is_allowed())
+        let outcome = if decision.is_allowed() {
+            !self.refusal.as_ref().is_some_and(RefusalSection::is_by_the_rules)
+        } else {
+            self.decision.outcome != "allow"
+        };
+        outcome
             && eligible == self.decision.eligible
             && rules.eq(self.decision.rules.iter().map(String::as_str))
     }

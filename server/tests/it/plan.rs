@@ -161,7 +161,7 @@ async fn what_cannot_be_decided_again_is_told_and_not_guessed() {
     assert_eq!((report.decisions, report.counts.undecidable, report.same), (1, 1, 0), "{report:?}");
     assert_eq!(
         report.undecidable_because.keys().collect::<Vec<_>>(),
-        ["what it was decided with is no longer kept"]
+        ["what it was decided with is no longer kept, or the new bundle does not go with it"]
     );
     app.finish().await;
 }
@@ -178,6 +178,11 @@ async fn a_bad_plan_is_refused_with_the_way_out() {
         reply.text()
     );
     ask(json!({ "bundle": with(None), "from": "yesterday" })).await.is(400);
+    // Facts of one's own are looked at before anything is decided with them.
+    let mut files = with(None);
+    files.insert(String::from("compliance/own.yaml"), String::from("about: x\nfacts: [{ id: nonsense }]\n"));
+    let reply = ask(json!({ "bundle": files, "from": from })).await.is(400);
+    assert!(reply.text().contains("compliance/own.yaml"), "{}", reply.text());
     ask(json!({ "bundle": with(None), "from": from, "until": from })).await.is(400);
     ask(json!({ "bundle": with(None), "from": from, "scope": "acme" })).await.is(404);
     let large = "x".repeat(9 * 1024 * 1024);
