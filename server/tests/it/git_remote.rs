@@ -169,10 +169,18 @@ impl Drop for Sshd {
 fn sshd() -> Option<PathBuf> {
     let named = std::env::var_os("BAILIWICK_TEST_SSHD").map(PathBuf::from);
     let found = named.or_else(|| Some(PathBuf::from("/usr/sbin/sshd"))).filter(|path| path.exists());
-    if found.is_none() {
-        eprintln!("SKIPPED: sshd is not installed, so no policy was fetched over ssh");
-    }
-    found
+    let says = |program: &PathBuf| Command::new(program).arg("-t").stderr(Stdio::piped()).output();
+    let lacks = match found.as_ref().map(says) {
+        None => Some(String::from("it is not installed")),
+        // What root's sshd gives up its rights to; its package makes that user.
+        Some(Ok(output)) if String::from_utf8_lossy(&output.stderr).contains("Privilege separation user") => {
+            Some(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+        }
+        Some(_) => None,
+    };
+    let Some(lacks) = lacks else { return found };
+    eprintln!("SKIPPED: sshd cannot run ({lacks}), so no policy was fetched over ssh");
+    None
 }
 
 impl Sshd {
