@@ -308,7 +308,7 @@ impl App {
     async fn look_or_stand_in(&self, policy: &Looker) -> Result<Option<LastRefused>, FollowError> {
         let last = self.last_refused().await?;
         let stand_in = !self.is_on_duty();
-        if stand_in && !last.as_ref().is_some_and(|last| last.unreached.is_some()) {
+        if stand_in && last.as_ref().is_none_or(|last| last.unreached.is_none()) {
             return Ok(last);
         }
         self.follow_policy(policy, stand_in).await?;
