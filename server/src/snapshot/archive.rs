@@ -53,8 +53,10 @@ impl Archive {
         digests: &BTreeMap<String, String>,
         at_ms: i64,
     ) -> Result<Option<Compiled>, StoreError> {
-        let made_from = Self::made_from(store, digests).await?;
-        Ok(made_from.and_then(|made_from| made_from.compile(&made_from.bundle, at_ms)))
+        match Self::made_from(store, digests).await? {
+            Some(made_from) => made_from.compiled(at_ms).await,
+            None => Ok(None),
+        }
     }
 
     /// What the policy was compiled from that records with these digests were decided by; `None` as for
@@ -83,17 +85,14 @@ impl Archive {
         else {
             return Ok(None);
         };
-        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(shipped.clone())) else {
-            return Ok(None);
-        };
-        shipped.retain(|path, _| !path.starts_with(Database::OWN));
-        Ok(Some(MadeFrom {
-            bundle: Arc::new(bundle),
-            database: Arc::new(database),
-            shipped,
-            endpoints,
-            kill_switches,
-        }))
+        let loading = tokio::task::spawn_blocking(move || {
+            let bundle = Bundle::load(&files).ok()?;
+            let database = Database::load(shipped.clone()).ok()?;
+            shipped.retain(|path, _| !path.starts_with(Database::OWN));
+            let (bundle, database) = (Arc::new(bundle), Arc::new(database));
+            Some(MadeFrom { bundle, database, shipped, endpoints, kill_switches })
+        });
+        loading.await.map_err(|error| stopped(&error))
     }
 }
 
@@ -113,6 +112,15 @@ pub struct MadeFrom {
 }
 
 impl MadeFrom {
+    /// Compiles it for `at_ms` with its own bundle, on a thread that no request waits for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the server stops.
+    pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
+        let compiling = tokio::task::spawn_blocking(move || self.compile(&self.bundle, at_ms));
+        compiling.await.map_err(|error| stopped(&error))
+    }
+
     /// Compiles it for `at_ms` with `bundle`, its own or another. `None` where they do not go together.
     #[must_use]
     pub fn compile(&self, bundle: &Arc<Bundle>, at_ms: i64) -> Option<Compiled> {
@@ -124,6 +132,10 @@ impl MadeFrom {
         let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
+}
+
+fn stopped(error: &tokio::task::JoinError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
 }
 
 /// Keeps the files of a bundle.
