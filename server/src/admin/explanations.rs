@@ -55,7 +55,7 @@ pub(super) async fn explanation(
     let facts = first.section("facts").and_then(|section| read_facts(&section.bytes).ok());
     let facts = facts.ok_or_else(|| gone("Its facts are no longer kept, so it cannot be derived again"))?;
     let made_from = Archive::made_from(&app.store, &header.digests).await?;
-    let made_from = made_from.ok_or_else(|| gone("What it was decided with is no longer kept"))?;
+    let made_from = made_from.map_err(|_| gone("What it was decided with is no longer kept"))?;
     let mut endpoints = made_from.endpoints.clone();
     let policy = made_from.compiled(facts.time_ms).await?;
     let policy = policy.ok_or_else(|| gone("What it was decided with does not load any more"))?;

@@ -136,6 +136,9 @@ pub struct ComplianceConfig {
     pub release: PathBuf,
     /// A file with the public key that has to have signed it.
     pub public_key: PathBuf,
+    /// Whether one is taken that is older than what was in force.
+    #[serde(default)]
+    pub allow_older: bool,
 }
 
 /// The server's certificate.

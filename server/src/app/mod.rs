@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
+pub use compliance::{Changed, ComplianceStatus, InForce};
 pub use config::{
     ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
     UpstreamConfig,
@@ -193,6 +194,7 @@ impl App {
         let log = log_id(&store, &clock).await?;
         // After its first rows: a database in which these stand already is not filled any more.
         store::standing::check(&store).await?;
+        compliance::refuse_older(&store, config.compliance.as_ref(), &sources.shipped).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
         if shared {

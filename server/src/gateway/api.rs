@@ -185,6 +185,10 @@ pub fn head(
         put("x-bailiwick-redactions", &redactions.to_string());
     }
     put("content-type", "application/json");
+    // There is no cache here; those on the way to the client are told.
+    if decided.decision.obligations.cache_denied {
+        put("cache-control", "no-store");
+    }
 }
 
 /// How the limits stand, under the names that OpenAI's API has for it and its SDKs' users read.

@@ -373,7 +373,8 @@ impl Attempt<'_> {
         let headers = response.headers_mut();
         self.tell_limit(headers);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
-        headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        let no_cache = http::HeaderValue::from_static("no-cache");
+        headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
         let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
