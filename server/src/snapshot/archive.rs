@@ -55,8 +55,10 @@ impl Archive {
         digests: &BTreeMap<String, String>,
         at_ms: i64,
     ) -> Result<Option<Compiled>, StoreError> {
-        let made_from = Self::made_from(store, digests).await?;
-        Ok(made_from.ok().and_then(|made_from| made_from.compile(&made_from.bundle, &[], at_ms)))
+        match Self::made_from(store, digests).await? {
+            Ok(made_from) => made_from.compiled(at_ms).await,
+            Err(_) => Ok(None),
+        }
     }
 
     /// What the policy was compiled from that records with these digests were decided by.
@@ -73,7 +75,10 @@ impl Archive {
             let Some(value) = kept.value(kind, digest).await? else { return Ok(Err(NotKept(kind))) };
             values.insert(kind, value);
         }
-        Ok(MadeFrom::of(values, digests))
+        let digests = digests.clone();
+        // Reading it takes longer than a request may wait for a thread; nothing comes of it where the server stops.
+        let reading = tokio::task::spawn_blocking(move || MadeFrom::of(values, &digests));
+        Ok(reading.await.unwrap_or(Err(NotKept(BUNDLE))))
     }
 }
 
@@ -119,6 +124,15 @@ impl MadeFrom {
         }
         shipped.retain(|path, _| !path.starts_with(Database::OWN));
         Ok(Self { bundle: Arc::new(bundle), database: Arc::new(database), shipped, endpoints, kill_switches })
+    }
+
+    /// Compiles it for `at_ms` with its own bundle, on a thread that no request waits for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the server stops.
+    pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
+        let compiling = tokio::task::spawn_blocking(move || self.compile(&self.bundle, &[], at_ms));
+        compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
     /// Compiles it for `at_ms` with `bundle`, its own or another, and with these files of facts beside the bundle's. `None`
