@@ -59,6 +59,9 @@ pub struct Attestation {
     pub excluded_features: FeatureSet,
     /// Where the document is filed: a title, number or address.
     pub document: String,
+    /// Between whom it is, as the document names them. For readers: what it covers is decided by the fields above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<String>,
     /// The day of signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<NaiveDate>,

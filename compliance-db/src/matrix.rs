@@ -271,6 +271,7 @@ fn supposed(kind: AttestationKind, endpoint: &EndpointProfile, ctx: &Context<'_>
         source_regions: None,
         scope: None,
         excluded_features: crate::FeatureSet::EMPTY,
+        parties: Vec::new(),
         document: String::new(),
         signed: None,
         valid_from: ctx.now,

@@ -27,14 +27,19 @@ impl Answer {
 
 /// Asks `http://host:port` for a path. With a token, as its bearer.
 pub(crate) fn ask(method: &str, url: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
+    let bearer = format!("Authorization: Bearer {token}");
+    ask_with(method, url, path, if token.is_empty() { "" } else { &bearer }, body)
+}
+
+/// Asks with one more line in the head.
+pub(crate) fn ask_with(method: &str, url: &str, path: &str, line: &str, body: &str) -> Result<Answer> {
     let host = url.trim_start_matches("http://").trim_end_matches('/');
     let talk = || {
         let mut stream = TcpStream::connect(host)?;
         stream.set_read_timeout(Some(LIMIT))?;
         let length = body.len();
-        let bearer =
-            if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}");
+        let line = if line.is_empty() { String::new() } else { format!("{line}\r\n") };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{line}");
         let typed = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
         stream.write_all((head + &typed).as_bytes())?;
         let mut answer = Vec::new();

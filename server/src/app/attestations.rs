@@ -43,6 +43,7 @@ impl App {
                 "kind": attestation.kind,
                 "operator": attestation.operator,
                 "document": attestation.document,
+                "parties": attestation.parties,
                 "ends": ends.to_rfc3339(),
                 "days": days,
             }),
@@ -83,6 +84,7 @@ pub(super) fn ending(attestations: &[Attestation], scope: &str, now_ms: i64) -> 
                 "kind": attestation.kind,
                 "operator": attestation.operator,
                 "document": attestation.document,
+                "parties": attestation.parties,
                 "ends": attestation.valid_to.map(|ends| ends.to_rfc3339()),
                 "ended": due(attestation, now_ms) == Some(0),
             })

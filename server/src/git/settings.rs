@@ -33,6 +33,9 @@ pub struct GitConfig {
     /// Whether a head is followed that does not descend from the commit in force.
     #[serde(default)]
     pub allow_rewind: bool,
+    /// Whether a bundle is refused that speaks of a scope which the organisation does not have.
+    #[serde(default)]
+    pub require_known_scopes: bool,
     /// For https: the user whose password is in `token_file`.
     #[serde(default = "username")]
     pub username: String,
@@ -88,6 +91,7 @@ impl GitConfig {
             require_signature: true,
             require_approval: false,
             allow_rewind: false,
+            require_known_scopes: false,
             username: username(),
             token_file: None,
             ca_bundle: None,

@@ -97,10 +97,12 @@ pub(crate) async fn of_decision(store: &Store, decision: &str) -> Result<Vec<Sto
         .all(&store.read)
         .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
+    // The last one first: they get their places in this order, and may get them meanwhile.
+    for row in rows.into_iter().rev() {
         let leaf = runs::leaf_of(store, row.id).await?;
         found.push(stored(row, leaf)?);
     }
+    found.reverse();
     found.sort_by_key(|record| record.leaf.unwrap_or(u64::MAX));
     Ok(found)
 }

@@ -23,6 +23,7 @@ macro_rules! pages {
 pages! {
     readme: "README.md",
     tutorial: "docs/tutorial/first-request.md",
+    tutorial_policy: "docs/tutorial/policy-in-git.md",
     put_it_in_front: "docs/how-to/put-it-in-front-of-an-app.md",
     declare: "docs/how-to/declare-an-organisation.md",
     set_budgets: "docs/how-to/set-budgets.md",

@@ -298,6 +298,33 @@ async fn what_is_wrong_in_a_bundle_is_named_by_file_and_line_and_leaves_the_poli
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scope_that_there_is_not_is_named_or_refused() {
+    let repository = Repository::new();
+    let good = repository.head();
+    // Before there is an organisation it cannot be asked for.
+    let git = GitConfig { require_known_scopes: true, ..repository.config() };
+    let app = following(git).await;
+    repository
+        .write("rules/stop.yaml", &rule("stop-other", "other").replace("/acme/research", "/acme/reserch"));
+    let head = repository.commit("ada", "A scope that is misspelt");
+    refuses(&app, &head, "bundle", &["rules/stop.yaml:1", "/acme/reserch", "did you mean `/acme/research`?"])
+        .await;
+    repository.reset(&good);
+    repository.write("rules/stop.yaml", &rule("stop-other", "other"));
+    let head = repository.commit("ada", "As it is spelt");
+    follows(&app, &head).await;
+    app.finish().await;
+
+    let app = following(repository.config()).await;
+    repository
+        .write("rules/stop.yaml", &rule("stop-other", "other").replace("/acme/research", "/acme/reserch"));
+    let head = repository.commit("ada", "A scope that is misspelt");
+    follows(&app, &head).await;
+    assert!(logs().contains("the organisation has no scope /acme/reserch"));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_person_has_to_approve() {
     let repository = Repository::new();
     repository.approve("bo", &repository.head());

@@ -22,6 +22,7 @@ use crate::app::{TestApp, logs, stored};
 use crate::git::{following, follows, look, status};
 use crate::process;
 use crate::repository::{Repository, rule};
+use crate::support::database;
 
 const TOKEN: &str = "glpat-7h15-15-0n1y-f0r-7h15-t35t";
 
@@ -297,6 +298,86 @@ async fn a_server_that_does_not_reach_the_repository_follows_all_the_same() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     drop(other);
+    app.finish().await;
+}
+
+/// The server on duty loses its access to the repository: the other one follows it meanwhile, refuses what is wrong, and
+/// takes the duty over when the first one stops.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_server_stands_in_for_one_that_does_not_reach_the_repository() {
+    if !database::on_postgres() {
+        // On SQLite there is just one server.
+        return;
+    }
+    let repository = Repository::new();
+    let https = Https::start(repository.path());
+    let folder = tempfile::tempdir().unwrap();
+    let url = database::postgres_in(folder.path()).await.unwrap();
+    let token = folder.path().join("token");
+    let token_says = |text: &str| std::fs::write(&token, text).unwrap();
+    token_says(TOKEN);
+    let first_data = folder.path().join("first");
+    let mut config = Config::at(SocketAddr::from(([127, 0, 0, 1], 0)), first_data.clone());
+    config.limits.spool_bytes = 0;
+    config.database_url = Some(url.clone().into());
+    config.policy.git =
+        Some(GitConfig { token_file: Some(token.clone()), interval_seconds: 1, ..https.config(&repository) });
+    let first = App::open(config, None).await.unwrap();
+    let app = TestApp::with(|config| {
+        std::fs::create_dir_all(&config.data_dir).unwrap();
+        for secret in ["log.key", "token.key", "pseudonym.key"] {
+            std::fs::copy(first_data.join(secret), config.data_dir.join(secret)).unwrap();
+        }
+        config.database_url = Some(url.clone().into());
+        config.policy.git = Some(GitConfig { interval_seconds: 1, ..https.config(&repository) });
+    })
+    .await;
+    let reaches = async |what: &str, done: &dyn Fn(&Value) -> bool| {
+        let began = Instant::now();
+        loop {
+            let told = status(&app).await;
+            if done(&told) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}: {told:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let stage = |told: &Value| told["refused"]["stage"].as_str().unwrap_or_default().to_owned();
+    token_says("another token");
+    reaches("it still reaches it", &|told| stage(told) == "repository").await;
+    repository.write("rules/stop.yaml", &rule("stop-one", "other"));
+    let good = repository.commit("ada", "A change");
+    reaches("nobody stands in", &|told| told["commit"]["commit"] == json!(good)).await;
+    assert_eq!(stage(&status(&app).await), "repository");
+
+    repository.write("rules/stop.yaml", &rule("stop-two", "other"));
+    let bad = repository.commit_unsigned("Not signed");
+    reaches("it is not refused", &|told| told["refused"]["commit"] == json!(bad)).await;
+    // For several looks of either.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = status(&app).await;
+    assert_eq!((stage(&told).as_str(), &told["commit"]["commit"]), ("signature", &json!(good)));
+    repository.reset(&good);
+    reaches("it is still refused", &|told| stage(told) == "repository").await;
+    repository.write("rules/stop.yaml", &rule("stop-three", "other"));
+    let good = repository.commit("bo", "A better change");
+    reaches("nobody stands in any more", &|told| told["commit"]["commit"] == json!(good)).await;
+
+    token_says(TOKEN);
+    reaches("it does not reach it again", &|told| told["refused"].is_null()).await;
+    let in_force = first.gateway.snapshot.load().version.clone().unwrap();
+    assert_eq!(in_force.commit_id, good);
+    let records = app.records().await;
+    let refused = records.iter().filter_map(|record| record.sections.get("refused"));
+    let stages: Vec<Value> = refused.map(|refused| refused["stage"].clone()).collect();
+    assert_eq!(stages, ["repository", "signature"]);
+
+    first.close(Duration::from_secs(5)).await;
+    drop(first);
+    repository.write("rules/stop.yaml", &rule("stop-four", "other"));
+    let last = repository.commit("ada", "After the hand-over");
+    reaches("nobody is on duty", &|told| told["commit"]["commit"] == json!(last)).await;
     app.finish().await;
 }
 

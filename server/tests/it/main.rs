@@ -20,6 +20,7 @@ mod cli;
 mod compliance;
 mod crash;
 mod disk;
+mod eligible;
 mod git;
 mod git_remote;
 mod governed;
@@ -30,9 +31,15 @@ mod keys;
 mod kill_switch;
 mod limits;
 mod money;
+#[allow(dead_code, reason = "the policy crate's tests use more of it")]
+#[path = "../../../policies/engine/tests/it/naive.rs"]
+mod naive;
 mod plan;
 mod policy;
 mod process;
+#[allow(dead_code, reason = "the policy crate's tests use more of it")]
+#[path = "../../../policies/engine/tests/it/random.rs"]
+mod random;
 mod replicas;
 mod reply;
 mod repository;

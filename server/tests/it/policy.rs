@@ -55,7 +55,7 @@ async fn an_attestation_that_ends_soon_is_told_once() {
     let ends = chrono::DateTime::from_timestamp_millis(DECIDE_AT_MS).unwrap() + chrono::TimeDelta::days(20);
     let attestation = format!(
         "id: soon-over\nkind: dpa\noperator: openai\nservices: [openai-api]\ndocument: dpa.pdf\n\
-         valid_from: 2026-01-01\nvalid_to: {}\n",
+         parties: [Acme, OpenAI]\nvalid_from: 2026-01-01\nvalid_to: {}\n",
         ends.to_rfc3339()
     );
     bundle(folder.path(), &[("attestations/soon.yaml", attestation)]);
@@ -76,6 +76,11 @@ async fn an_attestation_that_ends_soon_is_told_once() {
     let told = told().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((&told[0]["attestation"], &told[0]["days"]), (&json!("soon-over"), &json!(30)));
+    assert_eq!(told[0]["parties"], json!(["Acme", "OpenAI"]));
+    let status = app.admin(reqwest::Method::GET, "/api/v1/compliance", None).await.is(200).json();
+    let ends: Vec<_> =
+        status["attestations"].as_array().unwrap().iter().map(|one| &one["attestation"]).collect();
+    assert_eq!(ends, [&json!("soon-over")]);
     app.finish().await;
 }
 

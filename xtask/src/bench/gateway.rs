@@ -14,24 +14,34 @@ pub(super) struct Gateway {
     pub(super) server: Server,
     pub(super) url: String,
     pub(super) key: String,
+    /// A token with every right.
+    pub(super) token: String,
 }
 
 /// The variable that commands take a service token from.
 const TOKEN_VARIABLE: &str = "BAILIWICK_TOKEN";
 
 impl Gateway {
-    /// Starts it in front of the upstream, and declares the scope, the endpoint and the key of the run.
+    /// Starts it with the starter bundle in front of the upstream, and declares the scope, the endpoint and the key of the
+    /// run.
     pub(super) fn start(binary: &Path, root: &Path, folder: &Path, upstream: &str) -> Result<Self> {
+        let policy = format!("bundle = {:?}\n", root.join("policies/starter"));
+        Self::start_with(binary, folder, &policy, &declaration(upstream))
+    }
+
+    /// As [`start`](Self::start), with this policy in its configuration and this declaration.
+    pub(super) fn start_with(
+        binary: &Path,
+        folder: &Path,
+        policy: &str,
+        declaration: &Value,
+    ) -> Result<Self> {
         let folder = folder.join("gateway");
         std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
         let address = free_address()?;
         let url = format!("http://{address}");
         let config = folder.join("bailiwick.toml");
-        let text = format!(
-            "listen = {address:?}\ndata_dir = {:?}\nbundle = {:?}\n",
-            folder.join("data"),
-            root.join("policies/starter")
-        );
+        let text = format!("listen = {address:?}\ndata_dir = {:?}\n{policy}", folder.join("data"));
         write(&config, &text)?;
         let log = folder.join("log");
         let mut serve = Command::new(binary);
@@ -41,7 +51,7 @@ impl Gateway {
         ready(&url)?;
 
         let declared = folder.join("bench.yaml");
-        write(&declared, &declaration(upstream).to_string())?;
+        write(&declared, &declaration.to_string())?;
         // A first start leaves a token with every right beside its data.
         let token_file = folder.join("data/admin.token");
         let token = std::fs::read_to_string(&token_file)
@@ -55,7 +65,7 @@ impl Gateway {
         let created = call(&["keys", "create", "--scope", "/bench", "--name", "load"])?;
         let created: Value = serde_json::from_str(&created).map_err(|e| format!("keys create: {e}"))?;
         let key = created.get("key").and_then(Value::as_str).ok_or("keys create printed no key")?.to_owned();
-        Ok(Self { server, url, key })
+        Ok(Self { server, url, key, token: token.trim().to_owned() })
     }
 
     /// Its metrics page.
@@ -71,7 +81,7 @@ impl Gateway {
 
 /// One scope, one endpoint: an own server in Germany, which the starter bundle lets everything go to. The budget is
 /// there to be reserved from and settled to, not to refuse.
-fn declaration(upstream: &str) -> Value {
+pub(super) fn declaration(upstream: &str) -> Value {
     json!({
         "scopes": [{ "path": "/bench", "controller": "DE", "subject_regions": ["DE"] }],
         "endpoints": [{

@@ -31,7 +31,7 @@ struct Extent {
 /// Builds, starts, measures.
 pub(super) fn run(context: &Context, quick: bool, nginx_alone: bool) -> Result<Value> {
     let extent = if quick { Extent { rounds: 2, seconds: 3 } } else { Extent { rounds: 3, seconds: 10 } };
-    let release = build(context, nginx_alone)?;
+    let release = build(context, nginx_alone, true)?;
     let folder = context.target.join("bench");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
@@ -84,15 +84,18 @@ pub(super) fn run(context: &Context, quick: bool, nginx_alone: bool) -> Result<V
     }))
 }
 
-/// Release builds of the load's two ends and of the gateway; returns the folder they are in.
-fn build(context: &Context, nginx_alone: bool) -> Result<PathBuf> {
-    let mut command = cargo::command(&context.root, &["build", "--release", "--package", "xtask"]);
+/// Builds of the load's two ends and of the gateway; returns the folder they are in.
+pub(super) fn build(context: &Context, nginx_alone: bool, release: bool) -> Result<PathBuf> {
+    let mut command = cargo::command(&context.root, &["build", "--package", "xtask"]);
+    if release {
+        command.arg("--release");
+    }
     command.args(["--features", "xtask/bench", "--bin", "xtask-load"]);
     if !nginx_alone {
         command.args(["--package", "bailiwick", "--bin", "bailiwick"]);
     }
     cargo::run(command.env(cargo::CONSOLE_DIR, ""))?;
-    Ok(context.target.join("release"))
+    Ok(context.target.join(if release { "release" } else { "debug" }))
 }
 
 /// All rounds of one load, the subjects in turn.
@@ -170,7 +173,7 @@ fn own_account(own: &Histograms) -> Value {
 }
 
 /// A chat request of about two kilobytes: plain English and one e-mail address, so that redaction has work.
-fn prompt() -> String {
+pub(super) fn prompt() -> String {
     let sentence = "Our customer asks why the invoice of last month was sent twice, and when the second one is credited. ";
     let content = format!("{}Please answer to jane.roe@example.org today.", sentence.repeat(17));
     json!({

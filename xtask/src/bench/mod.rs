@@ -12,6 +12,7 @@ mod report;
 mod round;
 mod spread;
 mod stages;
+mod swaps;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,12 @@ pub(crate) struct Args {
     /// Put the load on nginx alone: the floor that this machine gives
     #[arg(long)]
     nginx_alone: bool,
+    /// Only what requests see of a policy of 2,000 rules that is swapped under them
+    #[arg(long)]
+    swaps: bool,
+    /// Debug builds: to see that it works. Only with `--swaps`
+    #[arg(long, requires = "swaps")]
+    debug: bool,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -41,6 +48,15 @@ pub(crate) struct Args {
 
 /// Measures and prints.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.swaps {
+        let swaps = swaps::run(context, args.quick, !args.debug)?;
+        if args.json {
+            println!("{swaps}");
+        } else {
+            swaps::print(&swaps);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let stages = if args.no_stages { Value::Null } else { stages::run(context, args.quick)? };
     let load = if args.no_load { Value::Null } else { load::run(context, args.quick, args.nginx_alone)? };
     if args.json {

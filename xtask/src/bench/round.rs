@@ -57,8 +57,26 @@ impl Round {
     }
 }
 
-/// Runs one. A round with an answer other than 200 is an error: it would measure refusals.
+/// Runs one.
 pub(super) fn run(generator: &Generator<'_>, subject: &Subject<'_>, load: Load) -> Result<Round> {
+    let before = procfs::usage(subject.pid, generator.ticks)?;
+    let seen = generate(generator, subject, load)?;
+    let after = procfs::usage(subject.pid, generator.ticks)?;
+    let number = |pointer: &str| seen.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let requests = number("/requests");
+    let cpu = after.cpu.saturating_sub(before.cpu);
+    Ok(Round {
+        requests,
+        requests_per_second: requests as f64 * 1e6 / number("/micros").max(1) as f64,
+        cpu_micros_per_request: cpu.as_secs_f64() * 1e6 / requests as f64,
+        resident_kib: after.resident_kib,
+        p50: number("/latency_micros/p50"),
+        p99: number("/latency_micros/p99"),
+    })
+}
+
+/// What the load generator saw. An answer other than 200 is an error: it would measure refusals.
+pub(super) fn generate(generator: &Generator<'_>, subject: &Subject<'_>, load: Load) -> Result<Value> {
     let mut command = Command::new(generator.binary);
     command
         .arg("generate")
@@ -71,10 +89,7 @@ pub(super) fn run(generator: &Generator<'_>, subject: &Subject<'_>, load: Load) 
     if let Some(rate) = load.rate {
         command.args(["--rate", &rate.to_string()]);
     }
-    let before = procfs::usage(subject.pid, generator.ticks)?;
     let printed = cargo::output(&mut command).map_err(|e| e.replace(subject.key, "(key)"))?;
-    let after = procfs::usage(subject.pid, generator.ticks)?;
-
     let seen: Value =
         serde_json::from_str(&printed).map_err(|e| format!("the load generator printed: {e}"))?;
     let number = |pointer: &str| seen.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
@@ -82,13 +97,5 @@ pub(super) fn run(generator: &Generator<'_>, subject: &Subject<'_>, load: Load) 
     if good == 0 || good != requests || failures > 0 {
         return Err(format!("{} did not answer every request with 200: {printed}", subject.name));
     }
-    let cpu = after.cpu.saturating_sub(before.cpu);
-    Ok(Round {
-        requests,
-        requests_per_second: requests as f64 * 1e6 / number("/micros").max(1) as f64,
-        cpu_micros_per_request: cpu.as_secs_f64() * 1e6 / requests as f64,
-        resident_kib: after.resident_kib,
-        p50: number("/latency_micros/p50"),
-        p99: number("/latency_micros/p99"),
-    })
+    Ok(seen)
 }

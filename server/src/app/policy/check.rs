@@ -1,10 +1,10 @@
-//! Whether a candidate's bundle may come into force: it loads, lint finds no error, its own tests pass, and it compiles
-//! over the endpoints as they are declared.
+//! Whether a candidate's bundle may come into force: it loads, lint finds no error, its own tests pass, it compiles over the
+//! endpoints as they are declared, and, where that is asked for, it speaks of no scope that there is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bailiwick_policy::{BundleSource, Compiled, Problem, Severity, lint, run_tests};
+use bailiwick_policy::{BundleSource, Compiled, Problem, Severity, lint, run_tests, scope, unknown_scopes};
 use chrono::DateTime;
 
 use crate::git::{Candidate, Refused, Stage};
@@ -12,7 +12,8 @@ use crate::organisation::EndpointDefinition;
 use crate::snapshot::{LoadedBundle, Sources};
 use crate::store::{self, Store, StoreError};
 
-/// The digest of the bundle.
+/// The digest of the bundle. `known_scopes`: it may speak of no scope that the organisation does not have; else that is
+/// logged.
 ///
 /// # Errors
 /// [`StoreError`] outside; inside why it may not.
@@ -20,8 +21,13 @@ pub(super) async fn check(
     store: &Store,
     sources: &Sources,
     candidate: &Candidate,
+    known_scopes: bool,
     now_ms: i64,
 ) -> Result<Result<String, Refused>, StoreError> {
+    let mut scopes = BTreeSet::new();
+    for row in store::scopes::list(store).await? {
+        scopes.extend(scope::ancestors(&row.path).map(str::to_owned));
+    }
     let mut definitions = Vec::new();
     for row in store::endpoints::list(store).await? {
         definitions.extend(serde_json::from_value::<EndpointDefinition>(row.definition));
@@ -30,7 +36,18 @@ pub(super) async fn check(
     let shipped = Arc::clone(&sources.shipped);
     let now_ms = sources.decide_at_ms.unwrap_or(now_ms);
     // It may take longer than a request may wait for a thread.
-    let checked = tokio::task::spawn_blocking(move || bundle(source, &shipped, &definitions, now_ms)).await;
+    let look = move || {
+        let (digest, unknown) = bundle(source, &shipped, &definitions, &scopes, now_ms)?;
+        if known_scopes && !unknown.is_empty() {
+            let why = "it speaks of scopes that the organisation does not have:";
+            return Err(Refused::new(Stage::Bundle, why).with(unknown));
+        }
+        for problem in unknown {
+            tracing::warn!(problem, "the policy speaks of a scope that the organisation does not have");
+        }
+        Ok(digest)
+    };
+    let checked = tokio::task::spawn_blocking(look).await;
     Ok(checked.unwrap_or_else(|error| Err(Refused::new(Stage::Bundle, error.to_string()))))
 }
 
@@ -38,8 +55,9 @@ fn bundle(
     source: BundleSource,
     shipped: &BTreeMap<String, String>,
     endpoints: &[EndpointDefinition],
+    scopes: &BTreeSet<String>,
     now_ms: i64,
-) -> Result<String, Refused> {
+) -> Result<(String, Vec<String>), Refused> {
     let refused = |stage, why: &str, problems: &[Problem]| {
         Refused::new(stage, why).with(problems.iter().map(ToString::to_string))
     };
@@ -63,8 +81,9 @@ fn bundle(
         return Err(Refused::new(Stage::Tests, "its own tests fail:").with(failures));
     }
     let digest = bundle.digest.clone();
+    let unknown = unknown_scopes(&bundle, scopes).iter().map(ToString::to_string).collect();
     let endpoints = endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect();
-    Compiled::new(bundle, database, endpoints, now_ms).map(|_| digest).map_err(|problems| {
+    Compiled::new(bundle, database, endpoints, now_ms).map(|_| (digest, unknown)).map_err(|problems| {
         refused(Stage::Endpoints, "it cannot decide over the endpoints that are declared:", &problems)
     })
 }

@@ -1,7 +1,7 @@
 //! Follows the Git repository of the policy (`[policy.git]`).
 //!
-//! One of several servers looks at the repository, the one on duty; what it finds good it publishes in the database
-//! (`store/policy_versions.rs`), with the bundle's files. That raises the revision of the configuration, so every server,
+//! One of several servers looks at the repository, the one on duty; while that one does not reach it, each of the others
+//! does. What is found good is published in the database (`store/policy_versions.rs`), with the bundle's files. That raises the revision of the configuration, so every server,
 //! this one too, follows it as it follows any other change (`app/follow.rs`). So all decide by the same commit, whether or
 //! not they reach the repository, and none can fall back to an older one: the database holds the last good bundle, for a
 //! start without the repository too.
@@ -72,6 +72,10 @@ pub(super) struct LastRefused {
     refused: Refused,
     /// Since when, Unix milliseconds.
     since_ms: i64,
+    /// Why the server on duty does not reach the repository, as long as it does not: others look in its place, and what
+    /// they refuse comes before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unreached: Option<Refused>,
 }
 
 /// Which policy is in force, and what stands in the way of another one.
@@ -198,7 +202,8 @@ impl Looker {
         let now_ms = clock.now_ms();
         let found = self.look(None, now_ms).await.map_err(|refused| failed(refused.to_string()))?;
         let Some(candidate) = found else { return Ok(()) };
-        let digest = check::check(store, sources, &candidate, now_ms)
+        // There may be no organisation yet.
+        let digest = check::check(store, sources, &candidate, false, now_ms)
             .await?
             .map_err(|refused| failed(refused.at(&candidate.commit).to_string()))?;
         keep_bundle(store, &digest, &candidate.files, now_ms).await?;
@@ -285,16 +290,12 @@ impl App {
     }
 
     async fn look_at_policy(&self, policy: &Looker) {
-        let refused = if self.is_on_duty() {
-            match self.follow_policy(policy).await {
-                Ok(()) => self.last_refused().await.ok().flatten(),
-                Err(error) => {
-                    tracing::error!(%error, "the policy could not be followed; it is tried again");
-                    return;
-                }
+        let refused = match self.look_or_stand_in(policy).await {
+            Ok(refused) => refused,
+            Err(error) => {
+                tracing::error!(%error, "the policy could not be followed; it is tried again");
+                return;
             }
-        } else {
-            self.last_refused().await.ok().flatten()
         };
         let stage = refused.as_ref().map(|last| last.refused.stage);
         for one in Stage::ALL {
@@ -303,7 +304,18 @@ impl App {
         }
     }
 
-    async fn follow_policy(&self, policy: &Looker) -> Result<(), FollowError> {
+    /// What stands refused after it.
+    async fn look_or_stand_in(&self, policy: &Looker) -> Result<Option<LastRefused>, FollowError> {
+        let last = self.last_refused().await?;
+        let stand_in = !self.is_on_duty();
+        if stand_in && last.as_ref().is_none_or(|last| last.unreached.is_none()) {
+            return Ok(last);
+        }
+        self.follow_policy(policy, stand_in).await?;
+        Ok(self.last_refused().await?)
+    }
+
+    async fn follow_policy(&self, policy: &Looker, stand_in: bool) -> Result<(), FollowError> {
         let config = &policy.config;
         let current = store::policy_versions::current(&self.store).await?;
         // A commit of another repository says nothing about this one's history.
@@ -311,13 +323,17 @@ impl App {
         let now_ms = self.gateway.clock.now_ms();
         let seen = policy.look(in_force.map(|version| version.commit_id.clone()), now_ms);
         let candidate = match seen.await {
-            Ok(None) => return self.nothing_refused().await,
+            Ok(None) => return self.nothing_refused(stand_in).await,
             Ok(Some(candidate)) => candidate,
-            Err(refused) => return self.refuse(refused).await,
+            // That it is not reached from here either says nothing new.
+            Err(refused) if stand_in && refused.stage == Stage::Repository => return Ok(()),
+            Err(refused) => return self.refuse(refused, stand_in).await,
         };
-        let digest = match check::check(&self.store, &self.sources, &candidate, now_ms).await? {
+        let known_scopes = config.require_known_scopes;
+        let checked = check::check(&self.store, &self.sources, &candidate, known_scopes, now_ms).await?;
+        let digest = match checked {
             Ok(digest) => digest,
-            Err(refused) => return self.refuse(refused.at(&candidate.commit)).await,
+            Err(refused) => return self.refuse(refused.at(&candidate.commit), stand_in).await,
         };
         let before = current.as_ref().map_or(0, |version| version.id);
         let version = version(config, before, &candidate, digest, now_ms);
@@ -342,36 +358,61 @@ impl App {
             tracing::info!(
                 commit = version.commit_id,
                 digest = version.digest,
+                stand_in,
                 "a commit's policy is in force"
             );
         }
-        self.nothing_refused().await
+        self.nothing_refused(stand_in).await
     }
 
-    /// Tells the log and the operator, once.
-    async fn refuse(&self, refused: Refused) -> Result<(), FollowError> {
+    /// Tells the log and the operator, once. `stand_in` tells whether another server is on duty, which does not reach the
+    /// repository.
+    async fn refuse(&self, refused: Refused, stand_in: bool) -> Result<(), FollowError> {
         let last = self.last_refused().await?;
-        if last.is_some_and(|last| last.refused == refused) {
+        let unreached = if stand_in {
+            last.as_ref().and_then(|last| last.unreached.clone())
+        } else {
+            (refused.stage == Stage::Repository).then(|| refused.clone())
+        };
+        let told = last.as_ref().is_some_and(|last| {
+            // What others refuse in the meantime is not undone by not reaching it still.
+            last.refused == refused || (!stand_in && unreached.is_some() && last.unreached == unreached)
+        });
+        if told && last.is_some_and(|last| last.unreached == unreached) {
             return Ok(());
         }
-        tracing::error!(
-            stage = refused.stage.as_str(),
-            commit = refused.commit,
-            "the policy in force stays: {refused}"
-        );
-        self.append(Kind::Policy, "refused", &refused).await?;
-        let since_ms = self.gateway.clock.now_ms();
-        let value = serde_json::to_value(LastRefused { refused, since_ms })
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(store::settings::put(&self.store, REFUSED, value, since_ms).await?)
+        if !told {
+            tracing::error!(
+                stage = refused.stage.as_str(),
+                commit = refused.commit,
+                "the policy in force stays: {refused}"
+            );
+            self.append(Kind::Policy, "refused", &refused).await?;
+        }
+        self.put_refused(Some(refused), unreached).await
     }
 
-    async fn nothing_refused(&self) -> Result<(), FollowError> {
-        if self.last_refused().await?.is_some() {
-            let now_ms = self.gateway.clock.now_ms();
-            store::settings::put(&self.store, REFUSED, Value::Null, now_ms).await?;
+    /// The head is in force. Where others reach the repository, it stays told that the server on duty does not.
+    async fn nothing_refused(&self, stand_in: bool) -> Result<(), FollowError> {
+        let Some(last) = self.last_refused().await? else { return Ok(()) };
+        if !stand_in {
             tracing::info!("the repository of the policy holds nothing any more that is refused");
+            return self.put_refused(None, None).await;
         }
-        Ok(())
+        if Some(&last.refused) == last.unreached.as_ref() {
+            return Ok(());
+        }
+        self.put_refused(last.unreached.clone(), last.unreached).await
+    }
+
+    async fn put_refused(
+        &self,
+        refused: Option<Refused>,
+        unreached: Option<Refused>,
+    ) -> Result<(), FollowError> {
+        let since_ms = self.gateway.clock.now_ms();
+        let last = refused.map(|refused| LastRefused { refused, since_ms, unreached });
+        let value = serde_json::to_value(last).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(store::settings::put(&self.store, REFUSED, value, since_ms).await?)
     }
 }
