@@ -180,33 +180,34 @@ impl App {
         // After its first rows: a database in which these stand already is not filled any more.
         store::standing::check(&store).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
-        let before = if shared { place.stop(&store).await? } else { None };
-        if shared {
-            predecessor::hand_in(&store, &config.data_dir, &log, before).await?;
-        }
         let bound = Duration::from_secs(config.limits.staleness_seconds.get());
         let spool = (shared && config.limits.spool_bytes > 0).then(|| SpoolConfig {
             path: predecessor::spool_in(&config.data_dir),
             bytes: config.limits.spool_bytes,
             bound,
         });
-        let audit = Audit::open(
-            store.clone(),
-            AuditConfig {
-                log,
-                replica: config.replica.clone(),
-                key: secrets.log,
-                checkpoint_file: Some(config.data_dir.join("checkpoint")),
-                held: config.checkpoints.clone(),
-                duty: shared.then(|| on_duty.clone()),
-                spool,
-            },
-            clock.clone(),
-        )
-        .await?;
+        let audit = AuditConfig {
+            log,
+            replica: config.replica.clone(),
+            key: secrets.log,
+            checkpoint_file: Some(config.data_dir.join("checkpoint")),
+            held: config.checkpoints.clone(),
+            duty: shared.then(|| on_duty.clone()),
+            spool,
+        };
+        let mut before = None;
+        if shared {
+            // First: in a database that was put back, the numbers of replicas mean others.
+            Audit::check(&store, &audit).await?;
+            before = place.stop(&store).await?;
+            predecessor::hand_in(&store, &config.data_dir, &audit.log, before).await?;
+        }
+        let audit = Audit::open(store.clone(), audit, clock.clone()).await?;
         if shared {
             place.write(audit.replica().number)?;
-            audit.begin_spool().await?;
+            if !audit.begin_spool().await? {
+                tracing::info!("a server of an older version runs: nothing is spooled until it has stopped");
+            }
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
@@ -275,6 +276,14 @@ impl App {
             what: String::from("the start cannot be recorded"),
             why: error.to_string(),
         })?;
+        if shared {
+            // Beside the key, a database that knows nothing of this replica is told from now on.
+            let signed = app.gateway.audit.checkpoint().await;
+            signed.map_err(|error| StartError::System {
+                what: String::from("the start cannot be signed"),
+                why: error.to_string(),
+            })?;
+        }
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
         policy::start(&app);

@@ -148,10 +148,14 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
     let Peer { epoch, done_to, .. } = peer;
     let by = By { replica: left.replica, epoch, indexed_to: done_to, settled_to: done_to };
     let records: usize = left.frames.iter().map(|frame| frame.len()).sum();
-    match spool::hand_in(store, by, &left.frames).await {
-        Ok(_) => {}
-        Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
-        Err(error) => return Err(error),
+    loop {
+        match spool::hand_in(store, by, &left.frames).await {
+            Ok(_) => break,
+            Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
+            // A process that began with this before and was killed may have had a commit under way.
+            Err(StoreError::Conflict(_)) if Instant::now() < deadline => sleep(LOOK).await,
+            Err(error) => return Err(error),
+        }
     }
     if records > 0 {
         tracing::info!(replica = number, records, "what the process before left in its spool is in the log");
@@ -159,6 +163,13 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
     // A copy may hold less than the original.
     if own {
         replicas::spool_ended(store, left.replica).await?;
+    } else if peer.spools {
+        tracing::warn!(
+            replica = number,
+            "this data directory was copied or moved, so nobody knows whether that was all: what the replica held of \
+             budgets stays counted until it starts where it was, or somebody says that its spool is lost: `bailiwick \
+             replicas lost`"
+        );
     }
     Ok(None)
 }
@@ -167,7 +178,11 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
 async fn gone(store: &Store, left: &Left) -> Result<Option<String>, StoreError> {
     let next = replicas::next_sequence(store, left.replica).await?;
     if left.frames.last().is_none_or(|last| last.next() <= next) {
-        return Ok(None);
+        return match spool::same(store, left.replica, &left.frames, next).await {
+            Ok(()) => Ok(None),
+            Err(StoreError::Corrupt(why)) => Ok(Some(why)),
+            Err(error) => Err(error),
+        };
     }
     Ok(Some(format!(
         "it holds records of the replica {}, which was declared lost, or of which this database knows nothing: what it \

@@ -367,6 +367,30 @@ impl Fleet {
         self.query("SELECT state FROM replicas ORDER BY number", |row| row.try_get_by_index(0)).await
     }
 
+    /// Where its database is, past the wires.
+    pub(crate) async fn database_url(&self) -> String {
+        database::postgres_in(self.folder.path()).await.expect("a run on PostgreSQL")
+    }
+
+    /// Does in the database what only the world could.
+    pub(crate) async fn sql(&self, statements: &str) {
+        database::run(&self.database_url().await, statements).await;
+    }
+
+    /// The test's folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How many live replicas have said that they may spool.
+    pub(crate) async fn spooling(&self) -> i64 {
+        database::number(
+            &self.database_url().await,
+            "SELECT count(*) FROM replicas WHERE spools AND state = 'live'",
+        )
+        .await
+    }
+
     async fn query<T>(&self, sql: &str, row: impl Fn(&QueryResult) -> Result<T, DbErr>) -> Vec<T> {
         let url = match database::postgres_in(self.folder.path()).await {
             Some(url) => url,

@@ -16,6 +16,7 @@
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
+mod cut_off;
 mod deaths;
 mod fleet;
 mod money;
@@ -23,5 +24,6 @@ mod outages;
 mod process;
 mod proxy;
 mod spool;
+mod spool_disk;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,7 +20,7 @@ pub(super) use file::Spool;
 pub use file::SpoolError;
 pub(crate) use file::{Left, read};
 pub(crate) use frame::Frame;
-pub(crate) use hand_in::{By, hand_in};
+pub(crate) use hand_in::{By, hand_in, same};
 
 /// How a log spools.
 #[derive(Clone, Debug)]
