@@ -195,13 +195,7 @@ impl App {
             duty: shared.then(|| on_duty.clone()),
             spool,
         };
-        let mut before = None;
-        if shared {
-            // First: in a database that was put back, the numbers of replicas mean others.
-            Audit::check(&store, &audit).await?;
-            before = place.stop(&store).await?;
-            predecessor::hand_in(&store, &config.data_dir, &audit.log, before).await?;
-        }
+        let before = if shared { place.take_over(&store, &audit, &config.data_dir).await? } else { None };
         let audit = Audit::open(store.clone(), audit, clock.clone()).await?;
         if shared {
             place.write(audit.replica().number)?;
@@ -276,14 +270,6 @@ impl App {
             what: String::from("the start cannot be recorded"),
             why: error.to_string(),
         })?;
-        if shared {
-            // Beside the key, a database that knows nothing of this replica is told from now on.
-            let signed = app.gateway.audit.checkpoint().await;
-            signed.map_err(|error| StartError::System {
-                what: String::from("the start cannot be signed"),
-                why: error.to_string(),
-            })?;
-        }
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
         policy::start(&app);

@@ -24,6 +24,8 @@ use crate::store::{Store, StoreError, runs};
 
 /// How often the sequencer on duty looks for records.
 const INTERVAL: Duration = Duration::from_millis(20);
+/// How long it waits where that failed.
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long the database may take; a connection may be dead without knowing it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Records of one replica that one step takes.
@@ -70,6 +72,7 @@ impl Sequencer {
                     let done = timeout(PATIENCE, self.on_duty()).await.unwrap_or_else(|_| Err(silent()));
                     if let Err(err) = done {
                         tracing::warn!(%err, "the audit log could not be sequenced; it is tried again");
+                        tick.reset_after(AGAIN);
                     }
                 }
             }

@@ -17,6 +17,7 @@ use sea_orm::{ConnectionTrait as _, Database, DbErr, QueryResult, Statement};
 use serde_json::{Value, json};
 
 use crate::books::{Record, check_books, read_export};
+use crate::load::Load;
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::support::database;
@@ -295,7 +296,7 @@ impl Fleet {
             })
         });
         let workers = workers.collect();
-        Load { going, statuses, workers }
+        Load::new(going, statuses, workers)
     }
 
     /// Waits until nothing is under way any more and looks at everything; then every replica ends in good order.
@@ -401,34 +402,6 @@ impl Fleet {
         let found = rows.iter().map(|found| row(found).unwrap()).collect();
         db.close().await.unwrap();
         found
-    }
-}
-
-/// Clients that ask over and over.
-pub(crate) struct Load {
-    going: Arc<AtomicBool>,
-    statuses: Arc<Mutex<BTreeMap<u16, usize>>>,
-    workers: Vec<tokio::task::JoinHandle<()>>,
-}
-
-impl Load {
-    pub(crate) fn seen(&self, status: u16) -> usize {
-        self.statuses.lock().unwrap().get(&status).copied().unwrap_or(0)
-    }
-
-    /// Waits until a status was seen so often more.
-    pub(crate) async fn more(&self, status: u16, count: usize) {
-        let before = self.seen(status);
-        until(&format!("{count} more of {status}"), || async { self.seen(status) >= before + count }).await;
-    }
-
-    pub(crate) async fn stop(self) -> BTreeMap<u16, usize> {
-        self.going.store(false, Ordering::Relaxed);
-        for worker in self.workers {
-            worker.await.unwrap();
-        }
-        let statuses = self.statuses.lock().unwrap();
-        statuses.clone()
     }
 }
 

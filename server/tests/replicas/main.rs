@@ -19,6 +19,7 @@ mod changes;
 mod cut_off;
 mod deaths;
 mod fleet;
+mod load;
 mod money;
 mod outages;
 mod process;

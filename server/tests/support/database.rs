@@ -121,6 +121,12 @@ pub(crate) async fn hold(url: &str, statement: &str) -> PgConnection {
     connection
 }
 
+/// Ends what [`hold`] began, so that it has happened.
+pub(crate) async fn commit(mut held: PgConnection) {
+    held.execute("COMMIT").await.unwrap();
+    held.close().await.unwrap();
+}
+
 /// The tables of the database at `url` in which a row holds `needle`, be it in a text or in bytes.
 pub(crate) async fn tables_with(url: &str, needle: &str) -> Vec<String> {
     let mut connection = PgConnection::connect(url).await.unwrap();

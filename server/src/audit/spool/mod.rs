@@ -33,3 +33,8 @@ pub struct SpoolConfig {
     /// longer, as long as there is room.
     pub bound: Duration,
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
