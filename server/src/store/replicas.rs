@@ -197,10 +197,13 @@ pub(crate) struct Peer {
     pub(crate) protocol: i64,
 }
 
+/// A row of it, in the order of [`Peer`], with the two sequences of which `done_to` is the lower one.
+type Row = (i64, i64, State, i64, i64, i64, bool, i64);
+
 /// Every replica that is not gone, by number.
 pub(crate) async fn peers(store: &Store) -> Result<Vec<Peer>, StoreError> {
     use replicas::Column as C;
-    let rows: Vec<(i64, i64, State, i64, i64, i64, bool, i64)> = replicas::Entity::find()
+    let rows: Vec<Row> = replicas::Entity::find()
         .select_only()
         .columns([C::Number, C::Epoch, C::State])
         .expr_as(now(&store.read).sub(Expr::col(C::SeenMs)), "silent_ms")

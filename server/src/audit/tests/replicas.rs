@@ -162,6 +162,15 @@ async fn what_the_database_undoes_is_done_again() {
         crate::store::settings::put(&a.store, "name", 1.into(), 1).await.unwrap();
         assert!(crate::store::replicas::beat(&a.store, a.audit.replica()).await.unwrap());
         assert_eq!(a.audit.checkpoint().await.unwrap().unverified().size, 6, "{table}");
+        // Two rows in one transaction.
+        let request = PruneRequest {
+            from: 0,
+            to: 2,
+            sections: vec!["facts".into(), "usage".into()],
+            reason: "test".into(),
+            principal: None,
+        };
+        assert_eq!(a.audit.prune(request).await.unwrap().sections, 2, "{table}");
         a.verified().await;
         a.stop().await;
     }
