@@ -153,11 +153,12 @@ async fn a_database_that_comes_back_as_an_older_one_gets_nothing_and_the_right_o
     assert_eq!(fleet.provider.received_count(), before, "nothing leaves");
     assert_eq!(database::number(&url, records).await, count, "nothing is mixed into the older one");
     assert!(std::fs::metadata(spool(&fleet, 0)).unwrap().len() >= held);
+    // Who signed last, or has something in its spool, is not the same each time.
     let why = ["the database goes on with record number", "an older copy was put back"];
-    for (replica, why) in fleet.replicas.iter_mut().zip(why) {
+    for replica in &mut fleet.replicas {
         replica.kill();
         let said = replica.refuses_to_start(&[]);
-        assert!(said.contains(why), "{said}");
+        assert!(why.iter().any(|why| said.contains(why)), "{said}");
     }
     assert_eq!(database::number(&url, records).await, count);
     shut(name).await;
