@@ -7,12 +7,16 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::App;
+use crate::gateway::metrics;
 use crate::store;
 
 /// How often it is looked whether a snapshot's time is over (an attestation begins or ends, evidence grows too old).
 const TICK: Duration = Duration::from_secs(1);
 /// How often it is recorded what was refused without a record of its own, and the last use of keys written down.
 const FLUSH: Duration = Duration::from_secs(60);
+
+/// A system clock that is further behind was set back.
+const SET_BACK_MS: i64 = 2_000;
 
 /// Starts the tasks; they end with the server.
 pub(super) fn start(app: &Arc<App>) {
@@ -53,11 +57,13 @@ fn notes(app: &Arc<App>) {
         let mut told = false;
         // When it was last looked which attestations end.
         let mut looked: Option<Instant> = None;
+        let mut set_back = false;
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 _ = tick.tick() => {
                     let Some(app) = weak.upgrade() else { return };
+                    app.note_clock(&mut set_back);
                     app.end_acts().await;
                     told = told || app.note_compliance().await;
                     if app.is_on_duty() {
@@ -82,6 +88,21 @@ fn notes(app: &Arc<App>) {
 }
 
 impl App {
+    /// Tells when the system clock was set back. The server's time stands still until it has caught up: windows of
+    /// budgets and limits do not end, and nothing expires.
+    fn note_clock(&self, told: &mut bool) {
+        let behind_ms = self.gateway.clock.behind_ms();
+        metrics::clock_behind(behind_ms);
+        let set_back = behind_ms >= SET_BACK_MS;
+        if set_back && !std::mem::replace(told, set_back) {
+            tracing::warn!(
+                behind_ms,
+                "the system clock was set back, or was ahead before: time stands still here until it has caught up"
+            );
+        }
+        *told = set_back;
+    }
+
     /// Writes down when keys were last used on this server, those that were used since it was done before.
     pub(super) async fn note_key_use(&self) {
         let snapshot = self.gateway.snapshot.load_full();

@@ -63,6 +63,10 @@ impl App {
             simulated: self.simulated,
         };
         self.append(Kind::Start, "start", &start).await?;
+        if self.store.is_shared() {
+            // Beside the key: from now on a database that knows nothing of this replica is told.
+            self.gateway.audit.checkpoint().await?;
+        }
         let snapshot = self.gateway.snapshot.load_full();
         let bundle = &snapshot.bundle_digest;
         let before = store::settings::get(&self.store, IN_FORCE).await?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::{App, recover};
-use crate::store::replicas::{self, Peer, State};
+use crate::store::replicas::{self, PROTOCOL, Peer, State};
 use crate::store::{Store, StoreError};
 
 /// How often a replica says that it is there.
@@ -91,8 +91,13 @@ impl Member {
             }
             return true;
         }
+        let told = timeout(SILENT, app.gateway.audit.begin_spool()).await;
+        let told = told.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into())));
+        if let Err(error) = &told {
+            tracing::debug!(%error, "the others do not know of the spool yet");
+        }
         let judges = self.steady.elapsed() >= STEADY;
-        let looked = timeout(SILENT, look(&app.store, me.number.get(), judges)).await;
+        let looked = timeout(SILENT, look(&app.store, me.number.get(), judges, told.unwrap_or(false))).await;
         match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into()))) {
             Ok((leads, fenced)) => {
                 self.duty.send_if_modified(|duty| std::mem::replace(duty, leads) != leads);
@@ -110,14 +115,20 @@ impl Member {
     }
 }
 
-/// Whether the replica number `me` leads, and who is stopped and not booked. One that `judges` stops who is silent.
-async fn look(store: &Store, me: i64, judges: bool) -> Result<(bool, Vec<Peer>), StoreError> {
+/// Whether the replica number `me` leads, and who is stopped and not booked. One that `judges` stops who is silent. Where
+/// the others `heed` spools, none may be there that does not: one of an older version that was about to begin when the
+/// schema was changed is stopped.
+async fn look(store: &Store, me: i64, judges: bool, heed: bool) -> Result<(bool, Vec<Peer>), StoreError> {
     let silent_ms = i64::try_from(SILENT.as_millis()).unwrap_or(i64::MAX);
     let peers = replicas::peers(store).await?;
     let mut fenced = Vec::new();
     let mut leader = None;
     for peer in peers {
         match peer.state {
+            State::Live if heed && peer.protocol < PROTOCOL => {
+                replicas::stop(store, peer.number).await?;
+                tracing::error!(replica = peer.number.get(), "a server of an older version was stopped");
+            }
             State::Live if peer.silent_ms < silent_ms || peer.number.get() == me => {
                 leader = leader.or(Some(peer.number.get()));
             }

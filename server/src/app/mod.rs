@@ -196,33 +196,28 @@ impl App {
         store::standing::check(&store).await?;
         compliance::refuse_older(&store, config.compliance.as_ref(), &sources.shipped).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
-        let before = if shared { place.stop(&store).await? } else { None };
-        if shared {
-            predecessor::hand_in(&store, &config.data_dir, &log, before).await?;
-        }
         let bound = Duration::from_secs(config.limits.staleness_seconds.get());
         let spool = (shared && config.limits.spool_bytes > 0).then(|| SpoolConfig {
             path: predecessor::spool_in(&config.data_dir),
             bytes: config.limits.spool_bytes,
             bound,
         });
-        let audit = Audit::open(
-            store.clone(),
-            AuditConfig {
-                log,
-                replica: config.replica.clone(),
-                key: secrets.log,
-                checkpoint_file: Some(config.data_dir.join("checkpoint")),
-                held: config.checkpoints.clone(),
-                duty: shared.then(|| on_duty.clone()),
-                spool,
-            },
-            clock.clone(),
-        )
-        .await?;
+        let audit = AuditConfig {
+            log,
+            replica: config.replica.clone(),
+            key: secrets.log,
+            checkpoint_file: Some(config.data_dir.join("checkpoint")),
+            held: config.checkpoints.clone(),
+            duty: shared.then(|| on_duty.clone()),
+            spool,
+        };
+        let before = if shared { place.take_over(&store, &audit, &config.data_dir).await? } else { None };
+        let audit = Audit::open(store.clone(), audit, clock.clone()).await?;
         if shared {
             place.write(audit.replica().number)?;
-            audit.begin_spool().await?;
+            if !audit.begin_spool().await? {
+                tracing::info!("a server of an older version runs: nothing is spooled until it has stopped");
+            }
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::StartError;
 use super::membership::SILENT;
 use crate::audit::spool::{self, By, Left};
+use crate::audit::{Audit, AuditConfig};
 use crate::store::replicas::{self, Peer, ReplicaNumber, State};
 use crate::store::{Store, StoreError};
 
@@ -51,11 +52,21 @@ impl Place {
         })
     }
 
-    /// Stops the replica that ran here before, if it did not take its leave.
-    pub(super) async fn stop(&self, store: &Store) -> Result<Option<ReplicaNumber>, StoreError> {
-        let Some(before) = self.read() else { return Ok(None) };
-        replicas::stop(store, before).await?;
-        Ok(Some(before))
+    /// Stops the replica that ran here before, if it did not take its leave, and hands in what it left.
+    pub(super) async fn take_over(
+        &self,
+        store: &Store,
+        config: &AuditConfig,
+        data_dir: &Path,
+    ) -> Result<Option<ReplicaNumber>, StartError> {
+        // First: in a database that was put back, the numbers of replicas mean others.
+        Audit::check(store, config).await?;
+        let before = self.read();
+        if let Some(before) = before {
+            replicas::stop(store, before).await?;
+        }
+        hand_in(store, data_dir, &config.log, before).await?;
+        Ok(before)
     }
 }
 
@@ -82,7 +93,7 @@ pub(super) fn spool_in(data_dir: &Path) -> PathBuf {
 
 /// Hands in what the process before left in the spool of this directory. `before` is the replica that it was, where
 /// that is certain: it is stopped by now.
-pub(super) async fn hand_in(
+async fn hand_in(
     store: &Store,
     data_dir: &Path,
     log: &LogId,
@@ -91,7 +102,7 @@ pub(super) async fn hand_in(
     let path = spool_in(data_dir);
     let left = spool::read(&path).map_err(|error| StartError::Audit(error.into()))?;
     let refused = |why: String| StartError::System { what: path.display().to_string(), why };
-    match left {
+    let handed_in = match left {
         Some(left) if left.log != log.as_str() && !left.frames.is_empty() => Err(refused(format!(
             "it holds records of the log {}, and this database has the log {log}; start the server once with the \
              database that it had before, or move the file away and keep it",
@@ -108,20 +119,19 @@ pub(super) async fn hand_in(
             Ok(())
         }
         // A copy of a directory says nothing about the original, nor does one of another log.
-        Some(_) => Ok(()),
-        None => {
-            if let Some(before) = before
-                && replicas::peers(store).await?.iter().any(|peer| peer.number == before && peer.spools)
-            {
-                tracing::warn!(
-                    replica = before.get(),
-                    "the spool of the process before is not in this data directory; what that process held of budgets \
-                     stays counted until somebody says that the spool is lost: `bailiwick replicas lost`"
-                );
-            }
-            Ok(())
-        }
+        Some(_) | None => Ok(()),
+    };
+    handed_in?;
+    if let Some(before) = before
+        && replicas::peers(store).await?.iter().any(|peer| peer.number == before && peer.spools)
+    {
+        tracing::warn!(
+            replica = before.get(),
+            "the spool of the process before is not in this data directory; what that process held of budgets stays \
+             counted until somebody says that the spool is lost: `bailiwick replicas lost`"
+        );
     }
+    Ok(())
 }
 
 /// Why it can't be handed in, where waiting does not help.
@@ -148,10 +158,14 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
     let Peer { epoch, done_to, .. } = peer;
     let by = By { replica: left.replica, epoch, indexed_to: done_to, settled_to: done_to };
     let records: usize = left.frames.iter().map(|frame| frame.len()).sum();
-    match spool::hand_in(store, by, &left.frames).await {
-        Ok(_) => {}
-        Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
-        Err(error) => return Err(error),
+    loop {
+        match spool::hand_in(store, by, &left.frames).await {
+            Ok(_) => break,
+            Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
+            // A process that began with this before and was killed may have had a commit under way.
+            Err(StoreError::Conflict(_)) if Instant::now() < deadline => sleep(LOOK).await,
+            Err(error) => return Err(error),
+        }
     }
     if records > 0 {
         tracing::info!(replica = number, records, "what the process before left in its spool is in the log");
@@ -159,6 +173,13 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
     // A copy may hold less than the original.
     if own {
         replicas::spool_ended(store, left.replica).await?;
+    } else if peer.spools {
+        tracing::warn!(
+            replica = number,
+            "this data directory was copied or moved, so nobody knows whether that was all: what the replica held of \
+             budgets stays counted until it starts where it was, or somebody says that its spool is lost: `bailiwick \
+             replicas lost`"
+        );
     }
     Ok(None)
 }
@@ -167,7 +188,11 @@ async fn hand_in_left(store: &Store, left: &Left, own: bool) -> Result<Option<St
 async fn gone(store: &Store, left: &Left) -> Result<Option<String>, StoreError> {
     let next = replicas::next_sequence(store, left.replica).await?;
     if left.frames.last().is_none_or(|last| last.next() <= next) {
-        return Ok(None);
+        return match spool::same(store, left.replica, &left.frames, next).await {
+            Ok(()) => Ok(None),
+            Err(StoreError::Corrupt(why)) => Ok(Some(why)),
+            Err(error) => Err(error),
+        };
     }
     Ok(Some(format!(
         "it holds records of the replica {}, which was declared lost, or of which this database knows nothing: what it \
@@ -216,5 +241,45 @@ mod tests {
         assert_eq!(copy.read(), None);
         std::fs::write(&first.path, "7").unwrap();
         assert_eq!(first.read(), None);
+    }
+
+    /// Whoever began to hand in was killed, and its commit goes on in the database.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_that_outlives_who_began_to_hand_in_is_waited_for() {
+        use crate::audit::spool::testing::{LOG, frame, left_in};
+        use crate::testing::database;
+
+        if !database::on_postgres() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let url = database::postgres_in(folder.path()).await.unwrap();
+        let (me, _) = replicas::join(&store, "r", 0).await.unwrap();
+        assert!(replicas::spools(&store, me).await.unwrap());
+        left_in(folder.path(), me.number, &[frame(0, 1), frame(1, 2)]).await;
+        replicas::stop(&store, me.number).await.unwrap();
+        let log = LogId::new(LOG).unwrap();
+        let first = &spool::read(&spool_in(folder.path())).unwrap().unwrap().frames[0];
+        let by = By { replica: me.number, epoch: me.epoch + 1, indexed_to: 0, settled_to: 0 };
+        // As it stands when the first frame is there, but for the transaction that is under way.
+        spool::hand_in(&store, by, std::slice::from_ref(first)).await.unwrap();
+        let id = me.number.record(0).unwrap();
+        store.sql(&format!("CREATE TABLE kept AS SELECT * FROM records WHERE id = {id}")).await;
+        store.sql(&format!("DELETE FROM records WHERE id = {id}")).await;
+        let under_way = database::hold(&url, "INSERT INTO records SELECT * FROM kept").await;
+        let (other, path) = (store.clone(), folder.path().to_owned());
+        let number = me.number;
+        let handing_in = tokio::spawn(async move {
+            hand_in(&other, &path, &log, Some(number)).await.map_err(|e| e.to_string())
+        });
+        sleep(Duration::from_millis(500)).await;
+        assert!(!handing_in.is_finished());
+        database::commit(under_way).await;
+        handing_in.await.unwrap().unwrap();
+        assert_eq!(replicas::next_sequence(&store, me.number).await.unwrap(), 3);
+        let peers = replicas::peers(&store).await.unwrap();
+        assert!(peers.iter().any(|peer| peer.number == me.number && !peer.spools));
+        store.close().await;
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_ledger::merkle::Frontier;
-use bailiwick_ledger::{Checkpoint, SignedCheckpoint, Signer};
+use bailiwick_ledger::{Checkpoint, PublicKey, SignedCheckpoint, Signer};
 use tokio::time::Instant;
 
 use crate::store::commit::NewCheckpoint;
@@ -36,6 +36,11 @@ impl Checkpoints {
         last: Option<(SignedCheckpoint, i64)>,
     ) -> Self {
         Self { signer, file, last, signed_at: None }
+    }
+
+    /// By what its signatures are verified.
+    pub(super) fn key(&self) -> &PublicKey {
+        self.signer.public()
     }
 
     /// The last checkpoint.

@@ -70,7 +70,7 @@ pub(super) struct Committer {
     pub(super) waiting: Vec<(u64, Reply<()>)>,
     /// Where records go that the database does not take, and for how long new ones do.
     pub(super) spool: Option<(Spool, Duration)>,
-    /// Whether the spool would take something.
+    /// Whether the spool would take something, and the others know.
     pub(super) spools: Arc<AtomicBool>,
 }
 
@@ -236,7 +236,8 @@ impl Committer {
         }
 
         let batch = Arc::new(batch);
-        let kept = (self.spool.is_some() && !for_another).then(|| Arc::clone(&batch));
+        let spools = self.spool.is_some() && self.spools.load(Ordering::Relaxed);
+        let kept = (spools && !for_another).then(|| Arc::clone(&batch));
         let (committed, under_way) = if nothing && !self.failing.load(Ordering::Relaxed) {
             (Ok(()), None)
         } else {

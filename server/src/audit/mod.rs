@@ -93,6 +93,8 @@ pub struct Audit {
 struct Inner {
     failing: Arc<AtomicBool>,
     spools: Arc<AtomicBool>,
+    /// Whether the others still have to be told that there is a spool.
+    untold: AtomicBool,
     replica: Registered,
     store: Store,
     clock: Clock,
@@ -148,7 +150,8 @@ impl Audit {
             }
             None => None,
         };
-        let spools = Arc::new(AtomicBool::new(spool.is_some()));
+        // Nothing goes there before the others know.
+        let (spools, untold) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(spool.is_some()));
         let failing = Arc::new(AtomicBool::new(false));
         let committer = Committer {
             failing: Arc::clone(&failing),
@@ -169,8 +172,9 @@ impl Audit {
         };
         tokio::spawn(committer.run(end, receiver));
         let replica = recovered.replica;
+        let unsettled = unsettled?;
         let inner =
-            Inner { failing, spools, replica, store, clock, signer, commands, live, unsettled: unsettled? };
+            Inner { failing, spools, untold, replica, store, clock, signer, commands, live, unsettled };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -223,12 +227,28 @@ impl Audit {
     }
 
     /// Says to the others that from now on there may be records here that the database has not got. Before that nothing
-    /// may be appended.
-    pub(crate) async fn begin_spool(&self) -> Result<(), crate::store::StoreError> {
-        match self.can_spool() {
-            true => crate::store::replicas::spools(&self.inner.store, self.inner.replica).await,
-            false => Ok(()),
+    /// goes into the spool. `false` where one of them would not heed it: it is asked again then.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError).
+    pub(crate) async fn begin_spool(&self) -> Result<bool, crate::store::StoreError> {
+        if !self.inner.untold.load(Ordering::Relaxed) {
+            return Ok(true);
         }
+        let told = crate::store::replicas::spools(&self.inner.store, self.inner.replica).await?;
+        if told && self.inner.untold.swap(false, Ordering::Relaxed) {
+            self.inner.spools.store(true, Ordering::Relaxed);
+        }
+        Ok(told)
+    }
+
+    /// Whether the log continues what was signed before, as [`Audit::open`] asks it, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Audit::open`].
+    pub(crate) async fn check(store: &Store, config: &AuditConfig) -> Result<(), AuditOpenError> {
+        let signer = Signer::new(config.log.clone(), config.key.clone());
+        recover::check(store, signer.public(), config.checkpoint_file.as_deref(), &config.held).await
     }
 
     /// Records nothing more, and lets go of the spool, for another replica that goes on in the same place. What is

@@ -38,6 +38,42 @@ pub(super) struct Recovered {
     pub(super) open: OpenAttempts,
 }
 
+/// Whether the log of `key` is as it was signed; changes nothing.
+pub(super) async fn check(
+    store: &Store,
+    key: &PublicKey,
+    file: Option<&Path>,
+    held: &[(String, SignedCheckpoint)],
+) -> Result<(), AuditOpenError> {
+    let log = key.name().as_str();
+    let beside = read_file(file)?;
+    let size = match tree::is_empty(store).await? {
+        true => 0,
+        false => {
+            Tail::load(store, &head(store, log).await.map_err(broken)?).await.map_err(broken)?.frontier.size()
+        }
+    };
+    signed(store, size, key, beside.as_deref(), held).await
+}
+
+/// A log of `size` leaves is a later state of what others hold of it.
+async fn signed(
+    store: &Store,
+    size: u64,
+    key: &PublicKey,
+    beside: Option<&str>,
+    held: &[(String, SignedCheckpoint)],
+) -> Result<(), AuditOpenError> {
+    if let Some(note) = beside {
+        let signed = parse(note, "the checkpoint beside the key")?;
+        check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
+    }
+    for (which, signed) in held {
+        check_checkpoint(store, size, key, signed, which).await?;
+    }
+    Ok(())
+}
+
 /// Checks `log` and reads what goes on from it; creates it in an empty database. Where the log is `shared`, records
 /// of other replicas, and of this one before it stopped, may not be in the tree yet.
 pub(super) async fn open(
@@ -84,13 +120,7 @@ pub(super) async fn open(
         let signed = parse(&stored.note, "the last checkpoint in the database")?;
         check_checkpoint(store, size, key, &signed, "the last checkpoint in the database").await?;
     }
-    if let Some(note) = beside {
-        let signed = parse(&note, "the checkpoint beside the key")?;
-        check_checkpoint(store, size, key, &signed, "the checkpoint beside the key").await?;
-    }
-    for (which, signed) in held {
-        check_checkpoint(store, size, key, signed, which).await?;
-    }
+    signed(store, size, key, beside.as_deref(), held).await?;
     let last = match stored {
         Some(stored) => Some((parse(&stored.note, "the last checkpoint")?, stored.time_ms)),
         None => None,
@@ -163,7 +193,7 @@ async fn check_end(store: &Store, size: u64) -> Result<(), AuditOpenError> {
     Ok(())
 }
 
-async fn check_checkpoint(
+pub(super) async fn check_checkpoint(
     store: &Store,
     size: u64,
     key: &PublicKey,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::checkpoints::Checkpoints;
 use super::tail::Tail;
-use super::{AuditUnavailable, recover};
+use super::{AuditOpenError, AuditUnavailable, recover};
 use crate::clock::Clock;
 use crate::store::commit::TreeStep;
 use crate::store::replicas::ReplicaNumber;
@@ -24,6 +24,8 @@ use crate::store::{Store, StoreError, runs};
 
 /// How often the sequencer on duty looks for records.
 const INTERVAL: Duration = Duration::from_millis(20);
+/// How long it waits where that failed.
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long the database may take; a connection may be dead without knowing it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Records of one replica that one step takes.
@@ -47,6 +49,8 @@ pub(super) struct Sequencer {
 pub(super) struct Known {
     tail: Tail,
     next: HashMap<i64, u64>,
+    /// Whether it is known to continue what was signed here.
+    continues: bool,
 }
 
 impl Sequencer {
@@ -68,6 +72,7 @@ impl Sequencer {
                     let done = timeout(PATIENCE, self.on_duty()).await.unwrap_or_else(|_| Err(silent()));
                     if let Err(err) = done {
                         tracing::warn!(%err, "the audit log could not be sequenced; it is tried again");
+                        tick.reset_after(AGAIN);
                     }
                 }
             }
@@ -100,6 +105,24 @@ impl Sequencer {
         self.known.as_ref().map_or(0, |known| known.tail.frontier.size())
     }
 
+    /// Where the end of the tree was read anew, it must be that of a later state of what was signed here before: somebody
+    /// may have put back an older copy of the database under the servers, and two trees must not be signed.
+    async fn continues(&mut self) -> Result<(), StoreError> {
+        let (Some(known), Some(last)) = (&mut self.known, self.checkpoints.last()) else { return Ok(()) };
+        if known.continues {
+            return Ok(());
+        }
+        let (size, key) = (known.tail.frontier.size(), self.checkpoints.key());
+        let checked =
+            recover::check_checkpoint(&self.store, size, key, last, "the last one of this server").await;
+        checked.map_err(|error| match error {
+            AuditOpenError::Store(error) => error,
+            other => StoreError::Corrupt(other.to_string()),
+        })?;
+        known.continues = true;
+        Ok(())
+    }
+
     /// Takes one step; `true` where there may be more to take.
     pub(super) async fn step(&mut self) -> Result<bool, StoreError> {
         step(&self.store, &self.log, &mut self.known).await
@@ -107,6 +130,7 @@ impl Sequencer {
 
     /// Signs the tree, which is committed.
     async fn sign(&mut self) -> Result<(), StoreError> {
+        self.continues().await?;
         // Another replica may have signed a later one.
         if let Some(last) = crate::store::tree::last_checkpoint(&self.store, &self.log).await? {
             self.checkpoints.learn(&recover::stored(&last)?, last.time_ms);
@@ -148,7 +172,7 @@ async fn try_step(store: &Store, log: &Arc<str>, memory: &mut Option<Known>) -> 
     let mut known = match memory.take() {
         Some(known) if known.tail.frontier.to_bytes() == old_frontier => known,
         // Somebody else moved the head. It stands still now, so the rest can be read beside the transaction.
-        _ => Known { tail: Tail::load(store, step.head()).await?, next: HashMap::new() },
+        _ => Known { tail: Tail::load(store, step.head()).await?, next: HashMap::new(), continues: false },
     };
     let mut tree = TreeStep::new(log, known.tail.frontier.size(), old_frontier);
     let before = known.clone();

@@ -3,12 +3,16 @@
 
 use std::sync::LazyLock;
 
-use metrics::{Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{
+    Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use super::refusal::Code;
 use super::timeline::{Stage, Timeline};
 use crate::budgets::STATEMENTS;
 use crate::providers::UpstreamFailure;
+
+const CLOCK_BEHIND: &str = "bailiwick_clock_behind_seconds";
 
 /// Names the metrics for `/metrics`.
 pub fn describe() {
@@ -27,6 +31,11 @@ pub fn describe() {
     describe_gauge!(
         "bailiwick_policy_refused",
         "1 where the head of the policy's branch is not followed, by what it fails at"
+    );
+    describe_gauge!(
+        CLOCK_BEHIND,
+        Unit::Seconds,
+        "How far the system clock is behind the time that the server has told: more than a moment, and it was set back"
     );
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
     describe_counter!(
@@ -68,6 +77,12 @@ pub fn served(timeline: &Timeline) {
 pub fn attempt(endpoint: &str, failure: Option<&UpstreamFailure>) {
     let result = failure.map_or("answered", UpstreamFailure::code);
     counter!("bailiwick_attempts_total", "endpoint" => endpoint.to_owned(), "result" => result).increment(1);
+}
+
+/// How far the system clock is behind the server's, in milliseconds.
+pub fn clock_behind(ms: i64) {
+    let behind = std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    gauge!(CLOCK_BEHIND).set(behind.as_secs_f64());
 }
 
 /// A rule in shadow mode would have refused a request, or kept it from endpoints.

@@ -17,6 +17,12 @@ use super::{Store, StoreError};
 /// Bits of an id that hold the place: 10^12 records a replica, 4 million replicas.
 const SEQUENCE_BITS: u32 = 40;
 
+/// By which rules this version treats other replicas. Raised with what an older version beside it would do wrong;
+/// that is then not done before the last older one has left.
+///
+/// 1: a stopped replica that may have a spool is left alone.
+pub(crate) const PROTOCOL: i64 = 1;
+
 /// The number of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ReplicaNumber(i64);
@@ -87,6 +93,7 @@ async fn next_epoch(
     let Some(mut row) = known.await? else { return add(db, |_| name, now_ms).await };
     row.epoch = row.epoch.saturating_add(1);
     row.state = State::Live;
+    row.protocol = PROTOCOL;
     row.seen_ms = now_ms;
     row.heartbeat_ms = Ord::max(row.heartbeat_ms, now_ms);
     let change = row.clone().into_active_model().reset_all();
@@ -124,6 +131,7 @@ async fn add(
         indexed_to: 0,
         settled_to: 0,
         spools: false,
+        protocol: PROTOCOL,
     };
     let new = row.clone().into_active_model().reset_all();
     match replicas::Entity::insert(new).exec_without_returning(db).await {
@@ -185,25 +193,30 @@ pub(crate) struct Peer {
     pub(crate) done_to: u64,
     /// Whether records may be in a spool of its: until they came, what it held is not given away.
     pub(crate) spools: bool,
+    /// By which rules it treats the others.
+    pub(crate) protocol: i64,
 }
+
+/// A row of it, in the order of [`Peer`], with the two sequences of which `done_to` is the lower one.
+type Row = (i64, i64, State, i64, i64, i64, bool, i64);
 
 /// Every replica that is not gone, by number.
 pub(crate) async fn peers(store: &Store) -> Result<Vec<Peer>, StoreError> {
     use replicas::Column as C;
-    let rows: Vec<(i64, i64, State, i64, i64, i64, bool)> = replicas::Entity::find()
+    let rows: Vec<Row> = replicas::Entity::find()
         .select_only()
         .columns([C::Number, C::Epoch, C::State])
         .expr_as(now(&store.read).sub(Expr::col(C::SeenMs)), "silent_ms")
-        .columns([C::IndexedTo, C::SettledTo, C::Spools])
+        .columns([C::IndexedTo, C::SettledTo, C::Spools, C::Protocol])
         .filter(C::State.ne(State::Gone))
         .order_by_asc(C::Number)
         .into_tuple()
         .all(&store.read)
         .await?;
     rows.into_iter()
-        .map(|(number, epoch, state, silent_ms, indexed_to, settled_to, spools)| {
+        .map(|(number, epoch, state, silent_ms, indexed_to, settled_to, spools, protocol)| {
             let done_to = to_u64(Ord::min(indexed_to, settled_to))?;
-            Ok(Peer { number: ReplicaNumber(number), epoch, state, silent_ms, done_to, spools })
+            Ok(Peer { number: ReplicaNumber(number), epoch, state, silent_ms, done_to, spools, protocol })
         })
         .collect()
 }
@@ -268,12 +281,24 @@ pub(crate) async fn leave(store: &Store, me: Registered) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Says that from now on the replica may hold records that are not here.
+/// Says that from now on the replica may hold records that are not here. `false`, and nothing is said, while a replica
+/// runs that would book for this one, and give away what it held, without waiting for them. None comes later: an older
+/// version does not open a newer schema.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where it was stopped.
-pub(crate) async fn spools(store: &Store, me: Registered) -> Result<(), StoreError> {
+pub(crate) async fn spools(store: &Store, me: Registered) -> Result<bool, StoreError> {
     use replicas::Column as C;
+    let older = replicas::Entity::find()
+        .select_only()
+        .column(C::Number)
+        .filter(C::State.eq(State::Live))
+        .filter(C::Protocol.lt(PROTOCOL))
+        .into_tuple::<i64>()
+        .one(&store.write);
+    if older.await?.is_some() {
+        return Ok(false);
+    }
     let done = replicas::Entity::update_many()
         .col_expr(C::Spools, Expr::value(true))
         .filter(C::Number.eq(me.number.0))
@@ -281,7 +306,7 @@ pub(crate) async fn spools(store: &Store, me: Registered) -> Result<(), StoreErr
         .exec(&store.write)
         .await?;
     match done.rows_affected {
-        1 => Ok(()),
+        1 => Ok(true),
         _ => Err(StoreError::Conflict("this replica was stopped".into())),
     }
 }
@@ -325,4 +350,22 @@ pub(crate) async fn next_sequence(store: &Store, replica: ReplicaNumber) -> Resu
         Some(id) => Ok(to_u64(id.saturating_sub(first))?.saturating_add(1)),
         None => Ok(bailiwick_ledger::record::FIRST_SEQUENCE),
     }
+}
+
+/// The hashes of the leaves of `replica` from the sequence `from` on, below `to`.
+pub(crate) async fn leaf_hashes(
+    store: &Store,
+    replica: ReplicaNumber,
+    (from, to): (u64, u64),
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    use records::Column as C;
+    Ok(records::Entity::find()
+        .select_only()
+        .columns([C::Id, C::LeafHash])
+        .filter(C::Id.gte(replica.record(from)?))
+        .filter(C::Id.lt(replica.record(to)?))
+        .order_by_asc(C::Id)
+        .into_tuple()
+        .all(&store.read)
+        .await?)
 }

@@ -1,5 +1,7 @@
 //! The resources against a real database.
 
+mod undone;
+
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! A disk that is full, and one that turns read-only, under the real binary: nothing is served that cannot be recorded,
 //! nothing is lost, and what can recover by itself does. The database is a file here: another machine's disk is not ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,42 +12,9 @@ use crate::app::message;
 use crate::books::{check_books, read_export};
 use crate::process::{DemoProcess, run};
 use crate::reply::{Reply, read};
+use crate::support::disk::Disk;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A file system of its own; unmounted when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path, words: &[&str]) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(words).arg(at).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(at.to_path_buf())),
-            other => {
-                eprintln!("SKIPPED: no file system can be mounted here ({words:?}: {other:?})");
-                None
-            }
-        }
-    }
-
-    /// Takes what is left.
-    fn fill(&self) -> PathBuf {
-        use std::io::Write as _;
-        let path = self.0.join("filler");
-        let mut file = std::fs::File::create(&path).unwrap();
-        for size in [65_536, 4_096, 512, 1] {
-            while file.write_all(&vec![1; size]).and_then(|()| file.sync_data()).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
 
 struct Client<'a> {
     demo: &'a DemoProcess,

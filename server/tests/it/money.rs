@@ -6,7 +6,7 @@ use bailiwick::demo::simulator::Behaviour;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, message};
+use crate::app::{TestApp, logs, message, metrics};
 use crate::books::Record;
 
 const MODEL: &str = "gpt-4.1-mini";
@@ -253,5 +253,46 @@ async fn a_threshold_is_noted_once_a_window() {
     let noted = records.iter().filter(|record| act_of(record) == "budget_threshold_reached");
     let noted: Vec<&Value> = noted.map(|record| &record.sections["act"]["what"]["percent"]).collect();
     assert_eq!(noted, [&json!(1), &json!(100)]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_ahead_and_back_opens_one_window_and_stands_still() {
+    let app = TestApp::start().await;
+    app.apply(json!({ "budgets": [{ "scope": "/acme", "window": "hour", "limit_usd": "100" }] })).await;
+    let budget = budget_where(&app, "window", "hour").await["id"].as_i64().unwrap();
+    let ask = async || app.outcome(&app.ask("research", MODEL, "Hello").await.is(200).decision()).await;
+    // The window that is open, and what is settled in it.
+    let stands = async || {
+        let standing = standing(&app, budget).await;
+        let settled: f64 = standing["settled_usd"].as_str().unwrap().parse().unwrap();
+        (standing["window_start_ms"].as_i64().unwrap(), settled)
+    };
+    let before = ask().await.header.time;
+    let (window, spent) = stands().await;
+    assert!(spent > 0.0);
+    // Ahead: the windows in between begin and end without anything in them.
+    const AHEAD_MS: i64 = 5 * 3_600_000;
+    let clock = app.app().gateway.clock.clone();
+    clock.raise_to(clock.now_ms() + AHEAD_MS);
+    let ahead = ask().await;
+    assert!(ahead.header.time >= before + AHEAD_MS);
+    let (later_window, once) = stands().await;
+    assert!(later_window >= window + AHEAD_MS, "{window} {later_window}");
+    assert!(once > 0.0 && once < spent * 1.5, "what was spent before does not count there: {spent} {once}");
+    // And back, where the system clock is all the time: nothing goes back with it, and somebody is told.
+    assert_eq!(ask().await.header.time, ahead.header.time, "time stands still");
+    let (same_window, twice) = stands().await;
+    assert!(same_window == later_window && twice > once, "{same_window} {once} {twice}");
+    let began = Instant::now();
+    let behind = || {
+        let told = metrics();
+        let line = told.lines().find_map(|line| line.strip_prefix("bailiwick_clock_behind_seconds "));
+        line.is_some_and(|seconds| seconds.parse::<f64>().unwrap() > 17_000.0)
+    };
+    while !(behind() && logs().contains("the system clock was set back")) {
+        assert!(began.elapsed() < Duration::from_secs(10), "nobody is told: {}", metrics());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     app.finish().await;
 }

@@ -35,6 +35,10 @@ async fn one_is_killed_and_one_paused_and_woken_and_nothing_is_lost_or_spent_twi
     let before = fleet.records(2).await.len();
     load.more(200, 20).await;
     assert!(fleet.records(2).await.len() > before, "another one leads");
+    if rounds(1, 60) > 1 {
+        // A minute in all.
+        tokio::time::sleep(Duration::from_secs(60).saturating_sub(began.elapsed())).await;
+    }
     fleet.replicas[1].running().signal("-CONT");
     until("the paused one is back", || async {
         fleet.states().await.iter().filter(|state| *state == "live").count() == 2
@@ -59,7 +63,7 @@ async fn killed_at_any_instant_under_load_nothing_is_lost_or_booked_twice() {
     let purse = fleet.purse("shared", "1000", false).await;
     let load = fleet.load(&purse, 4);
     let mut wait = 0x2545_f491_4f6c_dd1d_u64 ^ std::process::id() as u64;
-    for round in 0..rounds(6, 200) {
+    for round in 0..rounds(6, 850) {
         wait ^= wait << 13;
         wait ^= wait >> 7;
         wait ^= wait << 17;

@@ -17,6 +17,7 @@ use sea_orm::{ConnectionTrait as _, Database, DbErr, QueryResult, Statement};
 use serde_json::{Value, json};
 
 use crate::books::{Record, check_books, read_export};
+use crate::load::Load;
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::support::database;
@@ -295,7 +296,7 @@ impl Fleet {
             })
         });
         let workers = workers.collect();
-        Load { going, statuses, workers }
+        Load::new(going, statuses, workers)
     }
 
     /// Waits until nothing is under way any more and looks at everything; then every replica ends in good order.
@@ -367,6 +368,30 @@ impl Fleet {
         self.query("SELECT state FROM replicas ORDER BY number", |row| row.try_get_by_index(0)).await
     }
 
+    /// Where its database is, past the wires.
+    pub(crate) async fn database_url(&self) -> String {
+        database::postgres_in(self.folder.path()).await.expect("a run on PostgreSQL")
+    }
+
+    /// Does in the database what only the world could.
+    pub(crate) async fn sql(&self, statements: &str) {
+        database::run(&self.database_url().await, statements).await;
+    }
+
+    /// The test's folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How many live replicas have said that they may spool.
+    pub(crate) async fn spooling(&self) -> i64 {
+        database::number(
+            &self.database_url().await,
+            "SELECT count(*) FROM replicas WHERE spools AND state = 'live'",
+        )
+        .await
+    }
+
     async fn query<T>(&self, sql: &str, row: impl Fn(&QueryResult) -> Result<T, DbErr>) -> Vec<T> {
         let url = match database::postgres_in(self.folder.path()).await {
             Some(url) => url,
@@ -377,34 +402,6 @@ impl Fleet {
         let found = rows.iter().map(|found| row(found).unwrap()).collect();
         db.close().await.unwrap();
         found
-    }
-}
-
-/// Clients that ask over and over.
-pub(crate) struct Load {
-    going: Arc<AtomicBool>,
-    statuses: Arc<Mutex<BTreeMap<u16, usize>>>,
-    workers: Vec<tokio::task::JoinHandle<()>>,
-}
-
-impl Load {
-    pub(crate) fn seen(&self, status: u16) -> usize {
-        self.statuses.lock().unwrap().get(&status).copied().unwrap_or(0)
-    }
-
-    /// Waits until a status was seen so often more.
-    pub(crate) async fn more(&self, status: u16, count: usize) {
-        let before = self.seen(status);
-        until(&format!("{count} more of {status}"), || async { self.seen(status) >= before + count }).await;
-    }
-
-    pub(crate) async fn stop(self) -> BTreeMap<u16, usize> {
-        self.going.store(false, Ordering::Relaxed);
-        for worker in self.workers {
-            worker.await.unwrap();
-        }
-        let statuses = self.statuses.lock().unwrap();
-        statuses.clone()
     }
 }
 

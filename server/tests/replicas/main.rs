@@ -16,12 +16,15 @@
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
+mod cut_off;
 mod deaths;
 mod fleet;
+mod load;
 mod money;
 mod outages;
 mod process;
 mod proxy;
 mod spool;
+mod spool_disk;
 #[path = "../support/mod.rs"]
 mod support;

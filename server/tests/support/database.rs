@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, query_scalar};
+use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, query_as, query_scalar};
 
 /// The URL of the cluster, with a user who may create databases.
 const CLUSTER: &str = "BAILIWICK_TEST_POSTGRES";
@@ -29,11 +29,69 @@ pub(crate) async fn postgres_in(folder: &Path) -> Option<String> {
         return Some(url);
     }
     let name = format!("t{}", hex::encode(random()));
-    administer(&format!("CREATE DATABASE {name} TEMPLATE template0")).await;
-    let url = with_database(&cluster, &name);
     std::fs::create_dir_all(folder).unwrap();
+    create(&name, "template0", folder).await;
+    let url = with_database(&cluster, &name);
     std::fs::write(&file, &url).unwrap();
     Some(url)
+}
+
+/// Creates a database that is as `template`, and goes when `folder` has gone.
+pub(crate) async fn create(name: &str, template: &str, folder: &Path) {
+    let mut connection = PgConnection::connect(&cluster().expect("a run on PostgreSQL")).await.unwrap();
+    drop_orphans(&mut connection).await;
+    let folder = std::path::absolute(folder).unwrap();
+    let of = format!("{} {}", boot(), folder.display()).replace('\'', "''");
+    let statements = [
+        format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        format!("COMMENT ON DATABASE {name} IS '{of}'"),
+    ];
+    for statement in statements {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+/// How many databases of tests that have ended there may be.
+const ORPHANS: usize = 24;
+/// The key of the lock of who drops them.
+const DROPS: i64 = 0x6261_696c_7465_7374;
+
+/// Drops the databases of tests that have ended, whose folders are gone, when there are many: the first of them makes the
+/// cluster write all of its pages, and the others cost little then.
+async fn drop_orphans(connection: &mut PgConnection) {
+    let locked: bool = query_scalar("SELECT pg_try_advisory_lock($1)")
+        .bind(DROPS)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    if !locked {
+        return;
+    }
+    let all: Vec<(String, String)> = query_as(
+        "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database \
+         WHERE shobj_description(oid, 'pg_database') LIKE $1 || ' /%'",
+    )
+    .bind(boot())
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let ended = |of: &str| of.split_once(' ').is_some_and(|(_, folder)| !Path::new(folder).exists());
+    let orphans: Vec<String> = all.into_iter().filter(|(_, of)| ended(of)).map(|(name, _)| name).collect();
+    if orphans.len() >= ORPHANS {
+        for name in orphans {
+            let dropped = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            connection.execute(AssertSqlSafe(dropped)).await.unwrap();
+        }
+    }
+    let _: bool =
+        query_scalar("SELECT pg_advisory_unlock($1)").bind(DROPS).fetch_one(&mut *connection).await.unwrap();
+}
+
+/// This machine since it was started: folders of another one say nothing here.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
 }
 
 /// Runs a statement in the cluster, outside of any test's database.
@@ -48,11 +106,25 @@ pub(crate) async fn run(url: &str, statements: &str) {
     connection.close().await.unwrap();
 }
 
+/// What a question is answered with in the database at `url`.
+pub(crate) async fn number(url: &str, question: &str) -> i64 {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let answer = query_scalar(AssertSqlSafe(question.to_owned())).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    answer
+}
+
 /// Begins a transaction with this statement in the database at `url`; it ends with what is returned.
 pub(crate) async fn hold(url: &str, statement: &str) -> PgConnection {
     let mut connection = PgConnection::connect(url).await.unwrap();
     connection.execute(AssertSqlSafe(format!("BEGIN; {statement}"))).await.unwrap();
     connection
+}
+
+/// Ends what [`hold`] began, so that it has happened.
+pub(crate) async fn commit(mut held: PgConnection) {
+    held.execute("COMMIT").await.unwrap();
+    held.close().await.unwrap();
 }
 
 /// The tables of the database at `url` in which a row holds `needle`, be it in a text or in bytes.

@@ -139,7 +139,8 @@ impl Committer {
         let by = By {
             replica: self.registered.number,
             epoch: self.registered.epoch,
-            indexed_to: batch.indexed_to,
+            // Not what the batch says: the rows of the list that it had are not in the spool.
+            indexed_to: self.pending.indexed_to(from),
             settled_to: batch.settled_to,
         };
         let cut = Cut { since: now, next: to, frames, by, work, waits: None, why };

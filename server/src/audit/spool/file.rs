@@ -4,6 +4,7 @@
 //! first, and the CRC-32 of these twelve. The first body says whose spool it is, each other one is a [`Frame`] in JSON.
 //! A frame is written and synced before the next one is begun, so only the last can be torn: it is too short, or holds
 //! zeros where nothing came on the disk. Nothing of a torn one was ever told to anybody. Any other damage is damage.
+//! What cannot be seen is a file that somebody cut off where a frame ends, or in the last one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -18,6 +19,8 @@ use crate::store::replicas::ReplicaNumber;
 
 const MAGIC: &[u8; 4] = b"BWS1";
 const HEAD: usize = 16;
+/// What comes on a disk comes in pieces of this, or of a multiple of it.
+const SECTOR: usize = 512;
 
 /// Why a spool is not read, or not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +90,8 @@ pub(crate) struct Spool {
     most: u64,
     /// Nobody knows what the file holds after `length`.
     broken: bool,
+    /// The last frame did not get in.
+    refused: bool,
 }
 
 fn open(path: &Path, create: bool) -> Result<Option<File>, SpoolError> {
@@ -125,6 +130,17 @@ fn framed(body: &[u8]) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// The length of the body and its checksum, as the head says that `bytes` begin with.
+fn head(bytes: &[u8]) -> Option<(usize, u32)> {
+    let (head, _) = bytes.split_first_chunk::<HEAD>()?;
+    let [m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3, c0, c1, c2, c3] = *head;
+    let whole = crc32fast::hash(&[m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3])
+        == u32::from_be_bytes([c0, c1, c2, c3])
+        && [m0, m1, m2, m3] == *MAGIC;
+    let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+    whole.then_some((length, u32::from_be_bytes([b0, b1, b2, b3])))
+}
+
 /// A body, and what comes after it.
 type Unframed<'b> = (&'b [u8], &'b [u8]);
 
@@ -133,17 +149,10 @@ fn unframe(bytes: &[u8]) -> Result<Option<Unframed<'_>>, &'static str> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
-    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Ok(None) };
-    let [m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3, c0, c1, c2, c3] = *head;
-    if crc32fast::hash(&[m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3])
-        != u32::from_be_bytes([c0, c1, c2, c3])
-        || [m0, m1, m2, m3] != *MAGIC
-    {
-        return Err("no frame begins there");
-    }
-    let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+    let Some((_, rest)) = bytes.split_first_chunk::<HEAD>() else { return Ok(None) };
+    let Some((length, check)) = head(bytes) else { return Err("no frame begins there") };
     let Some((body, rest)) = rest.split_at_checked(length) else { return Ok(None) };
-    if crc32fast::hash(body) != u32::from_be_bytes([b0, b1, b2, b3]) {
+    if crc32fast::hash(body) != check {
         // JSON has no zero: what should have come there did not.
         if rest.is_empty() && body.contains(&0) {
             return Ok(None);
@@ -164,6 +173,18 @@ pub(crate) fn read(path: &Path) -> Result<Option<Left>, SpoolError> {
     parse(path, &bytes)
 }
 
+/// Whether `rest`, of which the first bytes are no head, is the last frame, of whose head a sector did not come on the
+/// disk; it begins at the byte number `at` of the file.
+fn has_torn_head(rest: &[u8], at: usize) -> bool {
+    let ends = SECTOR.saturating_sub(at % SECTOR).min(rest.len());
+    let (first, then) = rest.split_at_checked(ends).unwrap_or((rest, &[]));
+    let second = then.get(..then.len().min(SECTOR)).unwrap_or_default();
+    let missing = |sector: &[u8]| !sector.is_empty() && sector.iter().all(|byte| *byte == 0);
+    // A later frame was begun only when this one was on the disk.
+    (missing(first) || (ends < HEAD && missing(second)))
+        && !rest.windows(HEAD).any(|bytes| bytes.starts_with(MAGIC) && head(bytes).is_some())
+}
+
 fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Left>, SpoolError> {
     let damaged = |rest: &[u8], why: String| SpoolError::Damaged {
         path: path.display().to_string(),
@@ -172,7 +193,13 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Left>, SpoolError> {
     };
     let mut rest = bytes;
     let mut left: Option<Left> = None;
-    while let Some((body, after)) = unframe(rest).map_err(|why| damaged(rest, why.to_owned()))? {
+    loop {
+        let (body, after) = match unframe(rest) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(_) if has_torn_head(rest, bytes.len().saturating_sub(rest.len())) => break,
+            Err(why) => return Err(damaged(rest, why.to_owned())),
+        };
         match &mut left {
             None => {
                 let owner: Owner =
@@ -216,7 +243,15 @@ impl Spool {
         };
         written().map_err(error)?;
         let head = u64::try_from(head.len()).unwrap_or(u64::MAX);
-        Ok(Self { file: Arc::new(file), path, length: head, head, most: config.bytes, broken: false })
+        Ok(Self {
+            file: Arc::new(file),
+            path,
+            length: head,
+            head,
+            most: config.bytes,
+            broken: false,
+            refused: false,
+        })
     }
 
     /// Makes `frame` durable. Where that fails, nothing of it is in the file.
@@ -228,6 +263,8 @@ impl Spool {
         let bytes = frame.encode().and_then(|body| framed(&body)).map_err(other)?;
         let from = self.length;
         let to = from.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        // Until one gets in.
+        self.refused = true;
         if to > self.most {
             return Err(SpoolError::Full { held: from, most: self.most });
         }
@@ -244,6 +281,7 @@ impl Spool {
         match written.await {
             Ok(Ok(())) => {
                 self.length = to;
+                self.refused = false;
                 Ok(())
             }
             Ok(Err((error, broken))) => {
@@ -265,7 +303,7 @@ impl Spool {
             file.sync_data()
         });
         match cleared.await {
-            Ok(Ok(())) => self.length = head,
+            Ok(Ok(())) => (self.length, self.refused) = (head, false),
             // What is in it was handed in, so nothing is lost; but nothing may be appended to it.
             Ok(Err(error)) => {
                 self.broken = true;
@@ -278,9 +316,9 @@ impl Spool {
         }
     }
 
-    /// Whether it takes anything.
+    /// Whether it is known to take anything.
     pub(crate) const fn is_usable(&self) -> bool {
-        !self.broken && self.length < self.most
+        !self.broken && !self.refused
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) async fn hand_in(store: &Store, by: By, frames: &[Arc<Frame>]) -> Res
     let next = timeout(ANSWER, replicas::next_sequence(store, by.replica)).await;
     let mut next = next.unwrap_or_else(|_| Err(StoreError::Unavailable("the database is silent".into())))?;
     let missing = missing(frames, next).map_err(StoreError::Corrupt)?;
+    same(store, by.replica, frames, next).await?;
     let mut rest = missing.as_slice();
     while !rest.is_empty() {
         let mut batch = Batch {
@@ -75,4 +76,33 @@ pub(crate) async fn hand_in(store: &Store, by: By, frames: &[Arc<Frame>]) -> Res
         commit::commit(store.clone(), Arc::new(batch)).await?;
     }
     Ok(next)
+}
+
+/// What the database has of `frames`, below the sequence `next`, must be what they hold: two lives of a database that
+/// was put back may have numbered different records alike.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where it is not.
+pub(crate) async fn same(
+    store: &Store,
+    replica: ReplicaNumber,
+    frames: &[Arc<Frame>],
+    next: u64,
+) -> Result<(), StoreError> {
+    let there: Vec<_> = frames.iter().filter(|frame| frame.next() <= next).collect();
+    let (Some(first), Some(last)) = (there.first(), there.last()) else { return Ok(()) };
+    let known = replicas::leaf_hashes(store, replica, (first.first, last.next())).await?;
+    let held = there.iter().flat_map(|frame| &frame.records);
+    let held: Result<Vec<_>, StoreError> = held
+        .map(|record| Ok((replica.record(record.replica_sequence)?, record.leaf_hash.to_vec())))
+        .collect();
+    if held? == known {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt(format!(
+        "under the numbers {} to {} of replica {} the database has other records than the spool",
+        first.first,
+        last.next().saturating_sub(1),
+        replica.get()
+    )))
 }

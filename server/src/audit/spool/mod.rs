@@ -20,7 +20,7 @@ pub(super) use file::Spool;
 pub use file::SpoolError;
 pub(crate) use file::{Left, read};
 pub(crate) use frame::Frame;
-pub(crate) use hand_in::{By, hand_in};
+pub(crate) use hand_in::{By, hand_in, same};
 
 /// How a log spools.
 #[derive(Clone, Debug)]
@@ -33,3 +33,8 @@ pub struct SpoolConfig {
     /// longer, as long as there is room.
     pub bound: Duration,
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -202,7 +202,7 @@ impl Copy {
     async fn of(folder: &Path) -> Self {
         if let Some(url) = database::postgres_in(folder).await {
             let name = database::name_of(&url);
-            database::administer(&format!("CREATE DATABASE {name}_copy TEMPLATE {name}")).await;
+            database::create(&format!("{name}_copy"), name, folder).await;
             return Self::Database(format!("{name}_copy"));
         }
         let copy = folder.join("copy.db");
@@ -216,7 +216,7 @@ impl Copy {
             Self::Database(copy) => {
                 let url = database::postgres_in(folder).await.unwrap();
                 let name = database::name_of(&url);
-                // Not dropped: that waits for all of the cluster's pages to be written.
+                // Not dropped at once: that waits for all of the cluster's pages to be written.
                 database::administer(&format!("ALTER DATABASE {name} RENAME TO {name}_new")).await;
                 database::administer(&format!("ALTER DATABASE {copy} RENAME TO {name}")).await;
             }

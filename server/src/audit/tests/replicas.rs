@@ -12,6 +12,10 @@ struct Replica {
 }
 
 async fn replica(folder: &Path, name: &str) -> Replica {
+    replica_with(folder, name, None).await
+}
+
+async fn replica_with(folder: &Path, name: &str, spool: Option<SpoolConfig>) -> Replica {
     let store = Store::open_in(folder).await.unwrap();
     let (duty, on_duty) = watch::channel(false);
     let config = AuditConfig {
@@ -21,7 +25,7 @@ async fn replica(folder: &Path, name: &str) -> Replica {
         checkpoint_file: Some(folder.join(format!("{name}.checkpoint"))),
         held: Vec::new(),
         duty: Some(on_duty),
-        spool: None,
+        spool,
     };
     let audit = Audit::open(store.clone(), config, Clock::new()).await.unwrap();
     Replica { store, audit, duty }
@@ -158,6 +162,15 @@ async fn what_the_database_undoes_is_done_again() {
         crate::store::settings::put(&a.store, "name", 1.into(), 1).await.unwrap();
         assert!(crate::store::replicas::beat(&a.store, a.audit.replica()).await.unwrap());
         assert_eq!(a.audit.checkpoint().await.unwrap().unverified().size, 6, "{table}");
+        // Two rows in one transaction.
+        let request = PruneRequest {
+            from: 0,
+            to: 2,
+            sections: vec!["facts".into(), "usage".into()],
+            reason: "test".into(),
+            principal: None,
+        };
+        assert_eq!(a.audit.prune(request).await.unwrap().sections, 2, "{table}");
         a.verified().await;
         a.stop().await;
     }
@@ -219,4 +232,148 @@ async fn a_silent_replica_is_stopped_once_and_what_it_left_open_is_found() {
     replicas::gone(&b.store, seen.number).await.unwrap();
     assert_eq!(peer(replicas::peers(&b.store).await.unwrap()), None);
     b.verified().await;
+}
+
+#[tokio::test]
+async fn over_a_gap_a_replica_does_not_go_on_and_it_does_when_that_is_mended() {
+    if !database::on_postgres() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let a = replica(folder.path(), "a").await;
+    a.write("d", 3).await;
+    a.audit.checkpoint().await.unwrap();
+    // What it wrote last is not there any more, as in a database that was put back under it.
+    let last = "id = 1099511627776 + 5";
+    sql(folder.path(), &format!("CREATE TABLE kept AS SELECT * FROM records WHERE {last}")).await;
+    sql(folder.path(), &format!("DELETE FROM records WHERE {last}")).await;
+    for _ in 0..3 {
+        let refused = a.audit.append(attempt("later")).await;
+        assert!(matches!(refused, Err(AuditUnavailable::Database { .. })), "{refused:?}");
+    }
+    assert_eq!(crate::store::replicas::next_sequence(&a.store, a.audit.replica().number).await.unwrap(), 5);
+    sql(folder.path(), "INSERT INTO records SELECT * FROM kept").await;
+    let began = std::time::Instant::now();
+    while a.audit.append(attempt("later")).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "it does not go on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    a.verified().await;
+    a.stop().await;
+}
+
+#[tokio::test]
+async fn a_tree_that_does_not_continue_what_was_signed_is_not_signed() {
+    let folder = TempDir::new().unwrap();
+    let (a, b) = (replica(folder.path(), "a").await, replica(folder.path(), "b").await);
+    a.write("d", 3).await;
+    assert_eq!(a.audit.checkpoint().await.unwrap().unverified().size, 6);
+    let then = crate::store::tree::head(&a.store, "log.example/test").await.unwrap().unwrap();
+    a.write("e", 3).await;
+    assert_eq!(a.audit.checkpoint().await.unwrap().unverified().size, 12);
+    // The database is put back to where it was then, under both of them.
+    let bytes = hex::encode(&then.frontier);
+    let bytes =
+        if database::on_postgres() { format!("decode('{bytes}', 'hex')") } else { format!("x'{bytes}'") };
+    sql(
+        folder.path(),
+        &format!(
+            "DELETE FROM records WHERE id >= 1099511627776 + 6; DELETE FROM checkpoints WHERE size > 6; \
+             UPDATE tree_head SET size = 6, frontier = {bytes}"
+        ),
+    )
+    .await;
+    // This one had written nothing since, and notices nothing; the tree becomes longer than it was.
+    b.write("f", 5).await;
+    for _ in 0..2 {
+        let refused = a.audit.checkpoint().await.unwrap_err().to_string();
+        assert!(refused.contains("are not those that"), "{refused}");
+    }
+    let signed = crate::store::tree::checkpoints(&a.store, "log.example/test").await.unwrap();
+    assert!(signed.iter().all(|checkpoint| checkpoint.size <= 6), "no fork is signed");
+    for replica in [a, b] {
+        replica.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_the_list_that_a_commit_did_not_take_is_not_said_to_be_there() {
+    if !database::on_postgres() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let spool =
+        SpoolConfig { path: folder.path().join("spool"), bytes: 1 << 20, bound: Duration::from_secs(60) };
+    let a = replica_with(folder.path(), "a", Some(spool)).await;
+    assert!(a.audit.begin_spool().await.unwrap());
+    // Records come into the database, rows of the list do not.
+    sql(
+        folder.path(),
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
+         BEGIN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '53100'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    .await;
+    let number = a.audit.replica().number;
+    let mut appended = 0;
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        a.audit.append(outcome(&format!("d{appended}"), None)).await.unwrap();
+        appended += 1;
+        tokio::time::sleep(Duration::from_millis(35)).await;
+    }
+    let there = crate::store::replicas::next_sequence(&a.store, number).await.unwrap();
+    assert!(there > 20, "{there} of {appended} are there");
+    let peers = crate::store::replicas::peers(&a.store).await.unwrap();
+    assert_eq!(peers[0].done_to, 0, "no row is there, so whoever adopts it reads from the first record on");
+    sql(folder.path(), "DROP TRIGGER refuse ON decisions").await;
+    let listed = a.audit.decisions(&DecisionFilter::default(), None, 1_000).await;
+    assert_eq!(listed.unwrap().len(), appended);
+    a.verified().await;
+    a.stop().await;
+}
+
+/// What a database that is spread over machines would have to ask one of them for.
+#[tokio::test]
+async fn a_commit_waits_for_nobody_and_nothing_is_numbered_by_the_database() {
+    if !database::on_postgres() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let (a, b) = (replica(folder.path(), "a").await, replica(folder.path(), "b").await);
+    let log = TestLog { folder, store: a.store.clone(), clock: Clock::new(), audit: a.audit.clone() };
+    let budget = log.budget().await;
+    b.audit.append(outcome("d0", Some(budget))).await.unwrap();
+    let url = database::postgres_in(log.folder.path()).await.unwrap();
+    // Another replica commits, the sequencer moves the head, somebody leases and somebody signs, all at the same time.
+    let others = database::hold(
+        &url,
+        "SELECT FROM replicas WHERE number = 2 FOR UPDATE; SELECT FROM budget_spend WHERE replica = 2 FOR UPDATE; \
+         SELECT FROM tree_head FOR UPDATE; SELECT FROM checkpoints FOR UPDATE; \
+         SELECT FROM budgets FOR NO KEY UPDATE; SELECT FROM decisions FOR UPDATE; SELECT FROM records FOR UPDATE",
+    )
+    .await;
+    for at in 1..20 {
+        let appended = tokio::time::timeout(
+            Duration::from_secs(3),
+            a.audit.append(outcome(&format!("d{at}"), Some(budget))),
+        );
+        appended.await.expect("it waits for a lock").unwrap();
+    }
+    database::commit(others).await;
+    for (what, none) in [
+        ("SELECT count(*) FROM pg_sequences WHERE schemaname = current_schema()", "numbers of the database"),
+        (
+            "SELECT count(*) FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace \
+             AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)",
+            "tables without a key",
+        ),
+    ] {
+        assert_eq!(database::number(&url, what).await, 0, "{none}");
+    }
+    a.verified().await;
+    for replica in [a, b] {
+        replica.audit.close().await.unwrap();
+        replica.store.close().await;
+    }
 }

@@ -1,7 +1,8 @@
 //! The group commit on PostgreSQL: one statement, which is a transaction by itself, in one round trip.
 //!
-//! Its first parts check the replica's epoch and the head that the batch was built on: where one of them is another,
-//! it becomes null, which its column refuses, and nothing of the statement happens. Where the tree is another's to
+//! Its first parts check the replica's epoch, that the record before the batch is there, and the head that the batch was
+//! built on: where one of them is not so, a value becomes null, which its column refuses, and nothing of the statement
+//! happens. A database that was put back while servers run has the epoch, and lacks the record. Where the tree is another's to
 //! move, there is no log in the batch, and so no head to check. What is inserted travels as one array a column, so that the statement is the same for
 //! any number of rows and is planned once.
 
@@ -24,7 +25,8 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
 
 const COMMIT: &str = "\
     WITH replica AS ( \
-      UPDATE replicas SET epoch = CASE WHEN epoch = $1 THEN epoch END, heartbeat_ms = $2, indexed_to = $3, \
+      UPDATE replicas SET epoch = CASE WHEN epoch = $1 AND ($50::int8 IS NULL OR EXISTS (SELECT FROM records \
+        WHERE id = $50)) THEN epoch END, heartbeat_ms = $2, indexed_to = $3, \
         settled_to = $4 \
       WHERE number = $5 RETURNING 1 \
     ), head AS ( \
@@ -110,6 +112,8 @@ fn arguments(batch: &Batch) -> Result<PgArguments, StoreError> {
     add(&mut args, checkpoint.map(|new| new.note.as_str()))?;
     add(&mut args, checkpoint.map(|new| new.time_ms))?;
     add(&mut args, checkpoint.and_then(|new| new.replaces).map(to_i64).transpose()?)?;
+    let before = batch.records.first().and_then(|first| first.replica_sequence.checked_sub(1));
+    add(&mut args, before.map(|before| batch.replica.record(before)).transpose()?)?;
     Ok(args)
 }
 

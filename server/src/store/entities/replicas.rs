@@ -26,6 +26,8 @@ pub struct Model {
     pub settled_to: i64,
     /// Whether it may hold records in a spool of its own: then nothing of it is booked or given away until they came.
     pub spools: bool,
+    /// By which rules it treats the others.
+    pub protocol: i64,
 }
 
 /// The life of a replica.

@@ -1,47 +1,7 @@
 //! Files that were torn, damaged, filled.
 
-use bailiwick_ledger::{Draft, Kind, LogId, Section};
-
+use super::super::testing::{LOG, config, frame};
 use super::*;
-use crate::store::budgets::BudgetId;
-use crate::store::commit::{NewRecord, NewSpend};
-use crate::store::sections;
-
-const LOG: &str = "log.example/test";
-
-fn record(sequence: u64) -> NewRecord {
-    let draft = Draft::new(Kind::Outcome, 1_700_000_000_000)
-        .scope("/acme")
-        .id("decision", format!("d{sequence}"))
-        .section(Section::new("usage", &serde_json::json!({ "cost_nano": 7 }), [7; 32]).unwrap());
-    let record = draft.seal(&LogId::new(LOG).unwrap(), "r.1", sequence).unwrap();
-    NewRecord {
-        replica_sequence: sequence,
-        time_ms: 1_700_000_000_000,
-        kind: "outcome",
-        scope: Some(String::from("/acme")),
-        decision: Some(format!("d{sequence}")),
-        leaf_hash: record.leaf_hash.0,
-        sections: sections::pack(&record.sections).unwrap(),
-        leaf_bytes: record.leaf,
-        index_update: Some(b"{}".to_vec()),
-    }
-}
-
-fn frame(first: u64, count: u64) -> Frame {
-    let spend =
-        NewSpend { budget: BudgetId(3), window_start_ms: -5, replica: ReplicaNumber::new(1), delta_nano: -7 };
-    Frame {
-        first,
-        time_ms: 1_700_000_000_000,
-        records: (first..first + count).map(record).collect(),
-        spend: vec![spend],
-    }
-}
-
-fn config(folder: &Path) -> SpoolConfig {
-    SpoolConfig { path: folder.join("spool"), bytes: 1 << 20, bound: std::time::Duration::from_secs(10) }
-}
 
 async fn written(folder: &Path) -> Vec<u8> {
     let config = config(folder);
@@ -113,6 +73,46 @@ async fn a_torn_end_is_as_if_it_had_not_been_begun_and_any_other_damage_is_refus
 }
 
 #[tokio::test]
+async fn a_head_of_which_a_sector_did_not_come_is_torn_where_nothing_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    // The first frame ends so that the head of the second one lies across two sectors, or in one.
+    let mut across = 0;
+    for first in 4..200 {
+        let mut spool = Spool::create(&config(folder.path()), LOG, ReplicaNumber::new(1)).unwrap();
+        let mut lengths = Vec::new();
+        for frame in [frame(first, 1 + first % 5), frame(first + 1 + first % 5, 2)] {
+            spool.append(&frame).await.unwrap();
+            lengths.push(usize::try_from(std::fs::metadata(&path).unwrap().len()).unwrap());
+        }
+        drop(spool);
+        let (whole, begins) = (std::fs::read(&path).unwrap(), lengths[0]);
+        let sector = (begins / SECTOR + 1) * SECTOR;
+        across += usize::from(sector - begins < HEAD);
+        let mut holes = vec![(begins, sector.min(whole.len()))];
+        if sector - begins < HEAD {
+            holes.push((sector, (sector + SECTOR).min(whole.len())));
+        }
+        for (from, to) in holes {
+            let mut torn = whole.clone();
+            torn[from..to].fill(0);
+            let left = parse(&path, &torn).unwrap().unwrap();
+            assert_eq!(shape(&left), [(first, first + 1 + first % 5)], "{from} to {to}");
+            // With another frame after it, it was on the disk.
+            torn.extend(framed(&frame(first, 1).encode().unwrap()).unwrap());
+            assert!(matches!(parse(&path, &torn), Err(SpoolError::Damaged { .. })), "{from} to {to}");
+        }
+        // Less than a sector is no hole.
+        if sector - begins > HEAD {
+            let mut damaged = whole.clone();
+            damaged[begins..begins + 8].fill(0);
+            assert!(parse(&path, &damaged).is_err(), "at {begins}");
+        }
+    }
+    assert!(across > 0, "no head lay across two sectors");
+}
+
+#[tokio::test]
 async fn a_full_spool_takes_nothing_more_and_is_good_again_when_it_was_cleared() {
     let folder = tempfile::tempdir().unwrap();
     let config = SpoolConfig { bytes: 4_000, ..config(folder.path()) };
@@ -127,7 +127,9 @@ async fn a_full_spool_takes_nothing_more_and_is_good_again_when_it_was_cleared()
     assert!(matches!(full, SpoolError::Full { most: 4_000, .. }), "{full}");
     assert!(next > 1);
     assert!(matches!(read(&config.path), Err(SpoolError::Held(_))), "two would hand in the same");
+    assert!(!spool.is_usable(), "it is not known to take anything");
     spool.clear().await;
+    assert!(spool.is_usable());
     spool.append(&frame(20, 2)).await.unwrap();
     drop(spool);
     assert_eq!(shape(&read(&config.path).unwrap().unwrap()), [(20, 22)]);

@@ -1,0 +1,308 @@
+//! A database that undoes the first transaction of every change (SQLSTATE 40001), as one does that runs transactions
+//! beside one another: each way to write begins anew by itself.
+
+use std::collections::BTreeSet;
+
+use sea_orm::Statement;
+use smallvec::smallvec;
+
+use super::*;
+use crate::budgets::Window;
+use crate::budgets::lease::Ask;
+use crate::store::commit::{Batch, NewCheckpoint, commit};
+use crate::store::decisions::DecisionRow;
+use crate::store::replicas::ReplicaNumber;
+use crate::store::standing::Standing;
+
+/// Each transaction that changes anything counts once, and those with an odd number are undone.
+const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE undo_number MINVALUE 0; \
+    CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+      IF txid_current() <> (SELECT last_value FROM undo_transaction) THEN \
+        PERFORM setval('undo_transaction', txid_current()); PERFORM nextval('undo_number'); END IF; \
+      IF (SELECT last_value FROM undo_number) % 2 = 1 THEN \
+        RAISE EXCEPTION 'undone by a test' USING ERRCODE = '40001'; END IF; \
+      RETURN NULL; END $$; \
+    DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables \
+        WHERE schemaname = current_schema() AND tablename <> 'seaql_migrations' LOOP \
+      EXECUTE format('CREATE TRIGGER undo BEFORE INSERT OR UPDATE OR DELETE ON %I \
+        FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
+
+/// Files of the store and what in them writes.
+const SOURCES: [(&str, &str); 20] = [
+    ("budgets", include_str!("../budgets.rs")),
+    ("decisions", include_str!("../decisions.rs")),
+    ("endpoints", include_str!("../endpoints.rs")),
+    ("keys", include_str!("../keys.rs")),
+    ("kill_switches", include_str!("../kill_switches.rs")),
+    ("leases", include_str!("../leases.rs")),
+    ("model_groups", include_str!("../model_groups.rs")),
+    ("notices", include_str!("../notices.rs")),
+    ("people", include_str!("../people.rs")),
+    ("policy_versions", include_str!("../policy_versions.rs")),
+    ("records", include_str!("../records.rs")),
+    ("replicas", include_str!("../replicas.rs")),
+    ("scopes", include_str!("../scopes.rs")),
+    ("sequence", include_str!("../sequence.rs")),
+    ("service_tokens", include_str!("../service_tokens.rs")),
+    ("sessions", include_str!("../sessions.rs")),
+    ("settings", include_str!("../settings.rs")),
+    ("setup_links", include_str!("../setup_links.rs")),
+    ("standing", include_str!("../standing.rs")),
+    ("tree", include_str!("../tree.rs")),
+];
+/// What changes no row, and what `audit/tests/replicas.rs` tries, because a caller begins it anew.
+const ASIDE: [&str; 5] = [
+    "notices::tell",
+    "standing::check",
+    "standing::check_moved",
+    "sequence::begin",
+    "records::destroy_sections",
+];
+
+/// The functions that write, by module and name.
+fn writers() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (module, source) in SOURCES {
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        for public in ["pub async fn ", "pub(crate) async fn "] {
+            for part in source.split(public).skip(1) {
+                let body = part.split("\n}").next().unwrap_or_default();
+                if ["store.write", ".transaction(", "store.begin()"].iter().any(|word| body.contains(word)) {
+                    found.insert(format!("{module}::{}", part.split('(').next().unwrap_or_default()));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_change_that_the_database_undoes_is_made_again() {
+    if !database::on_postgres() {
+        return;
+    }
+    let (_folder, store) = store().await;
+    store.sql(UNDO).await;
+    let mut done: BTreeSet<String> = ASIDE.iter().map(|name| (*name).to_owned()).collect();
+    // The next transaction that changes something is undone, and the one after it is not.
+    macro_rules! undone {
+        ($module:ident :: $name:ident ( $($argument:expr),* $(,)? )) => {{
+            store.sql("SELECT setval('undo_number', 2)").await;
+            let came = $module::$name(&store, $($argument),*).await.unwrap();
+            let sql = Statement::from_string(sea_orm::DbBackend::Postgres, "SELECT last_value FROM undo_number");
+            let row = sea_orm::ConnectionTrait::query_one_raw(&store.read, sql).await.unwrap().unwrap();
+            let tried: i64 = row.try_get_by_index(0).unwrap();
+            let name = concat!(stringify!($module), "::", stringify!($name));
+            assert!(tried >= 4 && tried % 2 == 0, "{name} was not undone, or not tried again: {tried}");
+            done.insert(name.to_owned());
+            came
+        }};
+    }
+    undone!(scopes::put("/acme/other", json!({}), 1));
+    undone!(scopes::delete("/acme/other"));
+    undone!(endpoints::put("e", "/acme", json!({}), 1));
+    undone!(endpoints::delete("e"));
+    undone!(model_groups::put("g", json!([]), 1));
+    undone!(keys::create_all(vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]));
+    undone!(keys::change("k1", json!({ "models": ["b"] }), None));
+    undone!(keys::disable(&["k2"], "moved", 5));
+    undone!(keys::enable(&["k2"]));
+    undone!(keys::rotate("k1", key("k3", "/acme"), 5));
+    undone!(keys::revoke(&["k2"], None, 5));
+    undone!(keys::note_use(&[(String::from("k3"), 5)]));
+
+    let mut budget = budgets::Budget {
+        id: 0,
+        scope: Some("/acme".into()),
+        key_id: None,
+        owner: None,
+        model_group: None,
+        window: "day".into(),
+        unit: "usd".into(),
+        limit_nano: 1_000,
+        hard: true,
+        thresholds: json!([]),
+        settings: json!({}),
+        created_ms: 1,
+    };
+    budget.id = undone!(budgets::create(budget.clone())).0;
+    undone!(budgets::update(budget.clone()));
+    let top_up = budgets::TopUp {
+        id: "t".into(),
+        budget_id: budget.id,
+        amount_nano: 1,
+        from_ms: 0,
+        until_ms: None,
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 0,
+    };
+    undone!(budgets::top_up(top_up));
+    assert!(undone!(budgets::note_threshold(budgets::BudgetId(budget.id), 0, 80, 1)));
+
+    let (alone, _) = undone!(replicas::register("alone", 1));
+    let (me, _) = undone!(replicas::join("one", 1));
+    assert!(undone!(replicas::beat(me)));
+    assert!(undone!(replicas::spools(me)));
+    let day = 86_400_000;
+    let ask = Ask {
+        budget: budget.id,
+        window: "day".parse::<Window>().unwrap(),
+        oldest_ms: 0,
+        bucket_ms: day,
+        from_ms: day,
+        to_ms: day,
+        first: true,
+        keep: 0,
+        need: 10,
+        want: 10,
+        older: smallvec![],
+        now_ms: day + 5,
+    };
+    let leased = undone!(leases::lease(me.number, me.epoch, &ask));
+    assert!(matches!(leased, leases::Lease::Granted(_)), "{leased:?}");
+    let peer = |number: ReplicaNumber| {
+        let store = store.clone();
+        async move {
+            replicas::peers(&store).await.unwrap().into_iter().find(|peer| peer.number == number).unwrap()
+        }
+    };
+    undone!(replicas::stop(me.number));
+    assert!(undone!(replicas::spool_ended(me.number)));
+    let stopped = peer(me.number).await;
+    assert!(undone!(leases::reclaim(me.number, stopped.epoch)));
+    undone!(replicas::gone(me.number));
+    undone!(replicas::leave(alone));
+    let (silent, _) = replicas::join(&store, "two", 1).await.unwrap();
+    assert!(undone!(replicas::fence(peer(silent.number).await, i64::MIN)));
+
+    undone!(tree::create("log.example/test", Vec::new(), 1));
+    let checkpoint = NewCheckpoint { size: 0, note: String::from("n"), time_ms: 1, replaces: None };
+    undone!(sequence::keep("log.example/test", checkpoint));
+    let row = DecisionRow {
+        id: "dec_1".into(),
+        time_ms: 1,
+        scope: "/acme".into(),
+        key_id: None,
+        model: None,
+        outcome: "answered".into(),
+        endpoint: None,
+        redactions: None,
+        classes: None,
+        cost_nano: None,
+        overhead_us: None,
+        status: None,
+        code: None,
+    };
+    undone!(decisions::adopt(me.number, vec![(0, row)]));
+    let (writing, _) = replicas::join(&store, "three", 1).await.unwrap();
+    store.sql("SELECT setval('undo_number', 2)").await;
+    let batch = Batch {
+        replica: writing.number,
+        epoch: writing.epoch,
+        time_ms: 1,
+        indexed_to: 0,
+        settled_to: 0,
+        records: Vec::new(),
+        spend: Vec::new(),
+        decisions: Vec::new(),
+        tree: None,
+    };
+    commit(store.clone(), std::sync::Arc::new(batch)).await.unwrap();
+
+    let person = people::Person {
+        id: "p1".into(),
+        subject: Some("idp|1".into()),
+        email: None,
+        display_name: None,
+        roles: json!([]),
+        created_ms: 1,
+        disabled_ms: None,
+        erased_ms: None,
+    };
+    undone!(people::create(person));
+    let session = sessions::Session {
+        id_hash: vec![1; 32],
+        person: "p1".into(),
+        method: "setup_link".into(),
+        created_ms: 1,
+        seen_ms: 1,
+        expires_ms: 9,
+        revoked_ms: None,
+    };
+    undone!(sessions::create(session));
+    undone!(sessions::touch(&[1; 32], 7));
+    undone!(sessions::end(&[1; 32], 8));
+    undone!(sessions::sweep(50));
+    // These two write through a function that both share.
+    for change in ["disable", "erase"] {
+        store.sql("SELECT setval('undo_number', 2)").await;
+        match change {
+            "disable" => people::disable(&store, "p1", 1).await.unwrap(),
+            _ => people::erase(&store, "p1", 1).await.unwrap(),
+        }
+    }
+    let token = service_tokens::ServiceToken {
+        id: "t1".into(),
+        secret_hash: vec![1; 32],
+        name: "ci".into(),
+        scope: "/acme".into(),
+        roles: json!([]),
+        created_ms: 1,
+        expires_ms: None,
+        revoked_ms: None,
+    };
+    undone!(service_tokens::create(token));
+    undone!(service_tokens::revoke("t1", 5));
+    let link =
+        setup_links::SetupLink { token_hash: vec![1; 32], created_ms: 0, expires_ms: 100, used_ms: None };
+    undone!(setup_links::create(link));
+    assert!(undone!(setup_links::redeem(&[1; 32], 50)));
+    let link =
+        setup_links::SetupLink { token_hash: vec![2; 32], created_ms: 0, expires_ms: 100, used_ms: None };
+    setup_links::create(&store, link).await.unwrap();
+    undone!(setup_links::expire(50));
+    let switch = kill_switches::KillSwitch {
+        id: "ks_1".into(),
+        kind: "endpoint".into(),
+        target: "e".into(),
+        scope: "/".into(),
+        reason: "r".into(),
+        principal: "p".into(),
+        created_ms: 1,
+        expires_ms: 9,
+        asked_ms: None,
+        lifted_ms: None,
+        lifted_by: None,
+        lifted_because: None,
+    };
+    undone!(kill_switches::throw(switch));
+    assert!(undone!(kill_switches::asked("ks_1", 10)));
+    undone!(kill_switches::lift("ks_1", "p", "r", 11));
+    let version = policy_versions::PolicyVersion {
+        id: 1,
+        source: "s".into(),
+        commit_id: "c".into(),
+        digest: "d".into(),
+        author: None,
+        approver: None,
+        since_ms: 1,
+    };
+    assert!(undone!(policy_versions::publish(version)));
+    undone!(settings::keep_first("x", json!(1), 1));
+    undone!(settings::put("x", json!(2), 1));
+    undone!(standing::set(&Standing::Moved { to: "there".into() }, 1));
+    undone!(budgets::delete(budgets::BudgetId(budget.id)));
+
+    let left: Vec<String> = writers().difference(&done).cloned().collect();
+    assert!(left.is_empty(), "these write, and nobody has tried whether they begin anew: {left:?}");
+}
+
+#[test]
+fn what_writes_is_found() {
+    let found = writers();
+    for name in ["keys::rotate", "leases::lease", "replicas::beat", "settings::put", "budgets::create"] {
+        assert!(found.contains(name), "{name} is not in {found:?}");
+    }
+    assert!(found.len() > 40, "{found:?}");
+}
