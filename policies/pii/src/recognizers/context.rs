@@ -1,11 +1,14 @@
 //! Context words: what stands shortly before a candidate raises or lowers the confidence in it.
 //!
+//! The words of the rows of [`numbered`] and [`labelled`] stand with them; these are the others.
 //! Only what stands before counts, so that a stream need not be held back for what may follow.
+
+use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::Input;
-use crate::EntityType;
+use super::{Input, labelled, numbered};
+use crate::{EntitySet, EntityType};
 
 /// How far back a context word may stand, in bytes.
 pub(crate) const REACH: usize = 48;
@@ -73,6 +76,172 @@ pub(crate) const FOR: &[(EntityType, &[&str])] = &[
             "zahlung",
         ],
     ),
+    (
+        EntityType::Coordinates,
+        &[
+            "lat",
+            "latitude",
+            "lon",
+            "lng",
+            "long",
+            "longitude",
+            "coord",
+            "coords",
+            "coordinate",
+            "gps",
+            "geo",
+            "position",
+            "breitengrad",
+            "längengrad",
+            "koordinaten",
+            "coordonnées",
+            "coordenadas",
+            "coördinaten",
+            "coordinaten",
+            "latitud",
+            "longitud",
+            "latitudine",
+            "longitudine",
+        ],
+    ),
+    (
+        EntityType::DateOfBirth,
+        &[
+            "born",
+            "dob",
+            "d.o.b",
+            "birth",
+            "birthday",
+            "birthdate",
+            "geboren",
+            "geb.",
+            "geburtsdatum",
+            "geburtstag",
+            "geb",
+            "né le",
+            "née le",
+            "né(e) le",
+            "naissance",
+            "nacido",
+            "nacida",
+            "nacimiento",
+            "nato il",
+            "nata il",
+            "nascita",
+            "nato a",
+            "geboortedatum",
+            "nascimento",
+            "jarig",
+        ],
+    ),
+    (
+        EntityType::PersonalDate,
+        &[
+            "admitted",
+            "admission",
+            "discharged",
+            "discharge",
+            "died",
+            "death",
+            "deceased",
+            "date of service",
+            "married",
+            "surgery on",
+            "visit on",
+            "seen on",
+            "hired",
+            "aufgenommen",
+            "aufnahme",
+            "entlassen",
+            "entlassung",
+            "verstorben",
+            "gestorben",
+            "verheiratet seit",
+            "eingestellt",
+            "admis",
+            "admise",
+            "hospitalisé",
+            "décédé",
+            "décès",
+            "ingresado",
+            "ingresada",
+            "ingreso",
+            "fallecido",
+            "fallecida",
+            "alta",
+            "ricoverato",
+            "ricoverata",
+            "dimesso",
+            "dimessa",
+            "deceduto",
+            "deceduta",
+            "opgenomen",
+            "ontslagen",
+            "overleden",
+        ],
+    ),
+    (
+        EntityType::Age,
+        &["aged", "age", "age:", "im alter von", "âgé de", "âgée de", "edad", "edad de", "età", "leeftijd"],
+    ),
+    (
+        EntityType::PostalCode,
+        &[
+            "zip",
+            "zip code",
+            "zipcode",
+            "postal code",
+            "postcode",
+            "post code",
+            "plz",
+            "postleitzahl",
+            "code postal",
+            "código postal",
+            "codigo postal",
+            "cap",
+            "c.a.p",
+        ],
+    ),
+    (
+        EntityType::Vin,
+        &[
+            "vin",
+            "chassis",
+            "vehicle identification",
+            "fahrgestell",
+            "fin",
+            "châssis",
+            "bastidor",
+            "telaio",
+            "chassisnummer",
+        ],
+    ),
+    (
+        EntityType::CryptoAddress,
+        &[
+            "bitcoin", "btc", "ethereum", "eth", "wallet", "litecoin", "ltc", "tron", "usdt", "dogecoin",
+            "crypto", "krypto",
+        ],
+    ),
+    (EntityType::MacAddress, &["mac", "hwaddr", "ether", "bssid", "hardware address", "mac-adresse"]),
+    (
+        EntityType::DiagnosisCode,
+        &[
+            "icd",
+            "icd-10",
+            "icd10",
+            "diagnosis",
+            "diagnoses",
+            "diagnose",
+            "diagnosen",
+            "dx",
+            "diagnostic",
+            "diagnóstico",
+            "diagnosi",
+            "code",
+            "coded as",
+        ],
+    ),
     (EntityType::Iban, &["iban", "konto", "account", "bank", "überweis", "transfer", "bic", "swift"]),
     (
         EntityType::IpAddress,
@@ -119,7 +288,6 @@ pub(crate) const AGAINST: &[&str] = &[
     "sha",
     "uuid",
     "guid",
-    "imei",
     "build",
     "revision",
     "bestell",
@@ -149,23 +317,60 @@ pub(crate) struct Says {
     pub(crate) no: bool,
 }
 
+/// What all words before a place say.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard {
+    /// The kinds that a word speaks for, no word against them nearer.
+    pub(crate) yes: EntitySet,
+    /// A word speaks for something else, or did before a nearer word for the kind.
+    no: bool,
+}
+
+impl Heard {
+    pub(crate) const fn says(self, entity: EntityType) -> Says {
+        let yes = self.yes.contains(entity);
+        Says { yes, no: self.no && !yes }
+    }
+}
+
 /// The compiled words.
 #[derive(Debug)]
 pub(crate) struct Context {
     words: AhoCorasick,
-    /// For each word, the kind that it speaks for; none if against.
-    kinds: Vec<Option<EntityType>>,
+    /// For each word, the kinds that it speaks for; none if against.
+    kinds: Vec<EntitySet>,
+}
+
+/// Every word with the kinds that it speaks for.
+pub(crate) fn words() -> BTreeMap<String, EntitySet> {
+    let mut words: BTreeMap<String, EntitySet> = BTreeMap::new();
+    let mut add = |word: &str, entity: Option<EntityType>| {
+        // The automaton folds the case of ASCII only.
+        let mut forms = vec![word.to_owned()];
+        if !word.is_ascii() {
+            let mut letters = word.chars();
+            let first = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+            forms.extend([word.to_uppercase(), first + letters.as_str()]);
+        }
+        for form in forms {
+            let kinds = words.entry(form).or_default();
+            if let Some(entity) = entity {
+                kinds.insert(entity);
+            }
+        }
+    };
+    let labels = labelled::LABELS.iter().map(|label| (label.entity, label.words));
+    let rows = numbered::rows().map(|row| (row.entity, row.words));
+    for (entity, list) in FOR.iter().copied().chain(rows).chain(labels) {
+        list.iter().for_each(|word| add(word, Some(entity)));
+    }
+    AGAINST.iter().for_each(|word| add(word, None));
+    words
 }
 
 impl Context {
     pub(crate) fn new() -> Self {
-        let (mut words, mut kinds) = (Vec::new(), Vec::new());
-        for (entity, list) in FOR {
-            words.extend(list.iter().copied());
-            kinds.extend(list.iter().map(|_| Some(*entity)));
-        }
-        words.extend(AGAINST);
-        kinds.extend(AGAINST.iter().map(|_| None));
+        let (words, kinds): (Vec<_>, Vec<_>) = words().into_iter().unzip();
         #[expect(clippy::expect_used, reason = "the words are constants; a test compiles them")]
         let words = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
@@ -176,14 +381,14 @@ impl Context {
         Self { words, kinds }
     }
 
-    /// What stands before `start` says about `entity`. Of a word for and a word against, the nearer counts.
-    pub(crate) fn says(&self, input: &Input<'_>, start: usize, entity: EntityType) -> Says {
+    /// What stands before `start` says. Of a word for a kind and a word against, the nearer counts.
+    pub(crate) fn hear(&self, input: &Input<'_>, start: usize) -> Heard {
         let from = start.saturating_sub(REACH);
         let window = input.span(from, start);
         let letter = |at: Option<usize>| {
             at.and_then(|at| input.byte(at)).is_some_and(|b| b.is_ascii_alphabetic() || b >= 0x80)
         };
-        let mut says = Says::default();
+        let (mut heard, mut said) = (Heard::default(), 0);
         for found in self.words.find_overlapping_iter(window) {
             let (begin, end) = (from + found.start(), from + found.end());
             let short = found.end() - found.start() <= 4;
@@ -191,11 +396,17 @@ impl Context {
                 continue;
             }
             match self.kinds.get(found.pattern().as_usize()) {
-                Some(Some(kind)) if *kind == entity => says = Says { yes: true, no: false },
-                Some(None) if start - end <= REACH_AGAINST => says = Says { yes: false, no: true },
+                Some(kinds) if !kinds.is_empty() => {
+                    heard.yes = heard.yes.union(*kinds);
+                    said = end;
+                }
+                // `reference` within `tax reference` is no word against.
+                Some(_) if start - end <= REACH_AGAINST && said != end => {
+                    heard = Heard { yes: EntitySet::EMPTY, no: true };
+                }
                 _ => {}
             }
         }
-        says
+        heard
     }
 }
