@@ -239,7 +239,6 @@ impl App {
             audit,
             budgets,
             client: client(&config.upstream)?,
-            detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
             trusted_proxies: config.trusted_proxies.clone(),

@@ -66,9 +66,7 @@ fn scan(file: Option<&PathBuf>, all: bool, output: Output) -> Result<(), Failed>
 /// A line a kind, then all together.
 fn eval(gold: &PathBuf, output: Output) -> Result<(), Failed> {
     let text = std::fs::read_to_string(gold).map_err(Failed::file(gold))?;
-    let examples = read_gold(&text).map_err(|error| {
-        Failed::new(format!("{}: {error}", gold.display()))
-    })?;
+    let examples = read_gold(&text).map_err(|error| Failed::Said(format!("{}: {error}", gold.display())))?;
     let report = Report::of(&detector(true), &examples);
     let line = |kind: &str, tally: &Tally| {
         let (precision, recall, f2) = (tally.precision(), tally.recall(), tally.f2());

@@ -13,11 +13,11 @@ const ON: bool = true;
 const ASKED: bool = false;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident $name:literal [$($class:ident),*] $on:ident;)*) => {
+    ($(#[doc = $doc:literal] $kind:ident $name:literal [$($class:ident),*] $on:ident;)*) => {
         /// A kind of entity. The order of the variants is that of their bits in [`EntitySet`](crate::EntitySet): append only.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum EntityType {
-            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
+            $(#[doc = $doc] #[serde(rename = $name)] $kind,)*
         }
 
         impl EntityType {
@@ -30,6 +30,11 @@ macro_rules! kinds {
             /// The name used in rules, placeholders, headers and records.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
+            }
+
+            /// What it is, in a sentence without a verb.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$kind => $doc.trim_ascii(),)* }
             }
 
             /// The data classes that a finding of this kind alone puts a request in. Kinds together may mean more:

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind, StartKind};
+use smallvec::SmallVec;
 
 use super::{Input, labelled, numbered};
 use crate::{EntitySet, EntityType};
@@ -318,7 +321,7 @@ pub(crate) struct Says {
 }
 
 /// What all words before a place say.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Heard {
     /// The kinds that a word speaks for, no word against them nearer.
     pub(crate) yes: EntitySet,
@@ -336,9 +339,29 @@ impl Heard {
 /// The compiled words.
 #[derive(Debug)]
 pub(crate) struct Context {
-    words: AhoCorasick,
+    words: DFA,
     /// For each word, the kinds that it speaks for; none if against.
     kinds: Vec<EntitySet>,
+}
+
+/// A word that was heard: where it stands, and which it is.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    begin: usize,
+    end: usize,
+    word: usize,
+}
+
+/// How far the text was listened to: places are asked about in order, mostly, so that no byte is looked at twice.
+#[derive(Debug, Default)]
+pub(crate) struct Listener {
+    state: Option<StateID>,
+    /// The place up to which it listened.
+    until: usize,
+    /// Every word that begins here or later was heard.
+    since: usize,
+    hits: SmallVec<[Hit; 8]>,
+    last: Option<(usize, Heard)>,
 }
 
 /// Every word with the kinds that it speaks for.
@@ -372,30 +395,37 @@ impl Context {
     pub(crate) fn new() -> Self {
         let (words, kinds): (Vec<_>, Vec<_>) = words().into_iter().unzip();
         #[expect(clippy::expect_used, reason = "the words are constants; a test compiles them")]
-        let words = AhoCorasick::builder()
+        let words = DFA::builder()
             .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Unanchored)
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
             .build(&words)
             .expect("constant words");
         Self { words, kinds }
     }
 
     /// What stands before `start` says. Of a word for a kind and a word against, the nearer counts.
-    pub(crate) fn hear(&self, input: &Input<'_>, start: usize) -> Heard {
+    pub(crate) fn hear(&self, input: &Input<'_>, start: usize, listener: &mut Listener) -> Heard {
+        if let Some((at, heard)) = listener.last
+            && at == start
+        {
+            return heard;
+        }
         let from = start.saturating_sub(REACH);
-        let window = input.span(from, start);
+        self.listen(input, from, start, listener);
         let letter = |at: Option<usize>| {
             at.and_then(|at| input.byte(at)).is_some_and(|b| b.is_ascii_alphabetic() || b >= 0x80)
         };
         let (mut heard, mut said) = (Heard::default(), 0);
-        for found in self.words.find_overlapping_iter(window) {
-            let (begin, end) = (from + found.start(), from + found.end());
-            let short = found.end() - found.start() <= 4;
+        for Hit { begin, end, word } in listener.hits.iter().copied() {
+            if begin < from || end > start {
+                continue;
+            }
+            let short = end - begin <= 4;
             if (letter(begin.checked_sub(1)) && !input.begins(begin)) || (short && letter(Some(end))) {
                 continue;
             }
-            match self.kinds.get(found.pattern().as_usize()) {
+            match self.kinds.get(word) {
                 Some(kinds) if !kinds.is_empty() => {
                     heard.yes = heard.yes.union(*kinds);
                     said = end;
@@ -407,6 +437,39 @@ impl Context {
                 _ => {}
             }
         }
+        listener.last = Some((start, heard));
         heard
+    }
+
+    /// Listens from `from` up to `start`, or goes on from where it was.
+    fn listen(&self, input: &Input<'_>, from: usize, start: usize, listener: &mut Listener) {
+        if listener.state.is_none() || listener.until < from || from < listener.since {
+            listener.state = self.words.start_state(Anchored::No).ok();
+            (listener.since, listener.until) = (from, from);
+            listener.hits.clear();
+        }
+        let Some(mut state) = listener.state else { return };
+        for at in listener.until..start {
+            let Some(byte) = input.byte(at) else { break };
+            state = self.words.next_state(Anchored::No, state, byte);
+            if !self.words.is_special(state) || !self.words.is_match(state) {
+                continue;
+            }
+            for nth in 0..self.words.match_len(state) {
+                let word = self.words.match_pattern(state, nth);
+                let end = at + 1;
+                listener.hits.push(Hit {
+                    begin: end - self.words.pattern_len(word),
+                    end,
+                    word: word.as_usize(),
+                });
+            }
+        }
+        listener.state = Some(state);
+        listener.until = listener.until.max(start);
+        if listener.hits.len() > 24 {
+            listener.hits.retain(|hit| hit.end + 4 * REACH > start);
+            listener.since = listener.since.max(start.saturating_sub(4 * REACH));
+        }
     }
 }

@@ -214,6 +214,12 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
     if whole < 3 || (len < 2 && whole < 4) || !input.ends(end) {
         return;
     }
+    let digits = input.span(at, end).iter().filter(|b| b.is_ascii_digit()).count();
+    // Fewer digits only on a plate, which has capitals; a year says nothing.
+    let plate = |from: usize, to: usize| input.span(from, to).iter().any(u8::is_ascii_uppercase);
+    if digits < 4 && !plate(start, end) && !plate(start.saturating_sub(3), start) && !plate(end, end + 3) {
+        return;
+    }
     let heard = input.hear(start);
     for label in LABELS.iter().filter(|label| heard.yes.contains(label.entity)) {
         if !is_near(input, label, start) {
@@ -248,7 +254,8 @@ fn is_near(input: &Input<'_>, label: &Label, start: usize) -> bool {
                 between = between.replace(short, "");
             }
             let sentence = between.trim_start_matches([' ', ':', '#', '.']).contains(['.', ';', '\n']);
-            between.len() <= REACH && !sentence
+            // Another number between is what the word speaks of.
+            between.len() <= REACH && !sentence && !between.contains(|c: char| c.is_ascii_digit())
         })
     })
 }

@@ -31,10 +31,10 @@ pub(crate) mod vin;
 #[cfg(test)]
 pub(crate) mod table;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use crate::{Confidence, EntityType, Finding};
-use context::{Context, Heard, Says};
+use context::{Context, Heard, Listener, Says};
 
 /// What is less certain than this is not reported.
 pub(crate) const FLOOR: i32 = 50;
@@ -44,13 +44,13 @@ pub(crate) struct Input<'t> {
     pub(crate) text: &'t str,
     pub(crate) bytes: &'t [u8],
     context: &'t Context,
-    /// What was heard last, and before which place: the recognizers of one place ask the same.
-    heard: Cell<Option<(usize, Heard)>>,
+    /// How far the words were listened to.
+    listener: RefCell<Listener>,
 }
 
 impl<'t> Input<'t> {
-    pub(crate) const fn new(text: &'t str, context: &'t Context) -> Self {
-        Self { text, bytes: text.as_bytes(), context, heard: Cell::new(None) }
+    pub(crate) fn new(text: &'t str, context: &'t Context) -> Self {
+        Self { text, bytes: text.as_bytes(), context, listener: RefCell::default() }
     }
 
     /// What the words before `start` say about `entity`.
@@ -60,14 +60,7 @@ impl<'t> Input<'t> {
 
     /// What the words before `start` say.
     pub(crate) fn hear(&self, start: usize) -> Heard {
-        match self.heard.get() {
-            Some((at, heard)) if at == start => heard,
-            _ => {
-                let heard = self.context.hear(self, start);
-                self.heard.set(Some((start, heard)));
-                heard
-            }
-        }
+        self.context.hear(self, start, &mut self.listener.borrow_mut())
     }
 
     /// The byte at `at`.

@@ -64,6 +64,7 @@ const PERSON_REACH: usize = 56;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Term(E),
+    Somebody,
     Given,
     Surname,
     City,
@@ -117,6 +118,9 @@ impl Lexicon {
         }
         for (entity, lang, words) in categories::WORDS {
             lexicon.add_all(words, Some(*lang), Meaning::Term(*entity));
+        }
+        for word in categories::PEOPLE {
+            lexicon.add_all(word, None, Meaning::Somebody);
         }
         for (words, meaning) in [
             (names::GIVEN, Meaning::Given),
@@ -175,7 +179,8 @@ impl Lexicon {
 
     /// Looks at every word, for the kinds asked for.
     pub(crate) fn scan(&self, input: &Input<'_>, kinds: EntitySet, found: &mut Candidates) {
-        let mut at = 0;
+        // Where the last word for a person ends.
+        let (mut at, mut person) = (0, None);
         while let Some(word) = next_word(input.bytes, at) {
             at = word.end;
             if !self.may_hold(word.hash) {
@@ -194,10 +199,14 @@ impl Lexicon {
                 }
                 match term.meaning {
                     Meaning::Term(entity) if kinds.contains(entity) || entity == E::HealthTerm => {
-                        Self::said(input, word.start, end, entity, found);
+                        Self::said(input, word.start, end, entity, person, found);
                         at = at.max(end);
                     }
                     Meaning::Term(_) => continue,
+                    Meaning::Somebody => {
+                        person = Some(end);
+                        continue;
+                    }
                     meaning if kinds.intersects(person::KINDS) => {
                         person::at(self, input, word.start, end, meaning, found);
                         continue;
@@ -244,8 +253,15 @@ impl Lexicon {
     }
 
     /// A term, said of somebody or not.
-    fn said(input: &Input<'_>, start: usize, end: usize, entity: E, found: &mut Candidates) {
-        match (entity, person_before(input, start)) {
+    fn said(
+        input: &Input<'_>,
+        start: usize,
+        end: usize,
+        entity: E,
+        person: Option<usize>,
+        found: &mut Candidates,
+    ) {
+        match (entity, is_said_of(input, person, start)) {
             (E::HealthTerm, true) => found.add(E::HealthCondition, start, end, 78),
             (E::HealthTerm, false) => found.add(E::HealthTerm, start, end, 65),
             (_, true) => found.add(entity, start, end, 72),
@@ -254,28 +270,15 @@ impl Lexicon {
     }
 }
 
-/// Whether a word for a person stands before, in the same sentence.
-fn person_before(input: &Input<'_>, start: usize) -> bool {
-    let mut from = start.saturating_sub(PERSON_REACH);
-    // Not from within a word.
-    while from > 0 && from < start && input.before(from).is_some_and(|b| !b.is_ascii_whitespace()) {
-        from += 1;
-    }
-    let before = input.slice(from, start);
-    let sentence = before.rfind(['.', '!', '?', '\n', ';']).map_or(before, |at| {
-        // A full stop after `Mr` ends no sentence.
-        let head = before.get(..at).unwrap_or_default();
-        if head.ends_with("Mr") || head.ends_with("Mrs") || head.ends_with("Ms") || head.ends_with("Dr") {
-            before
-        } else {
-            before.get(at + 1..).unwrap_or_default()
-        }
-    });
-    sentence.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’'))).any(|word| {
-        let word = word.to_lowercase().replace('’', "'");
-        let word = word.strip_suffix("'s").filter(|word| word.len() > 3).unwrap_or(&word);
-        categories::PEOPLE.contains(&word)
-    })
+/// Whether the word for a person that ended at `person` stands before `start` in the same sentence.
+fn is_said_of(input: &Input<'_>, person: Option<usize>, start: usize) -> bool {
+    let Some(person) = person.filter(|person| person + PERSON_REACH > start && *person <= start) else {
+        return false;
+    };
+    // The full stop after `Mr` ends no sentence.
+    let from = person + usize::from(input.byte(person) == Some(b'.'));
+    let ends = |b: &u8| matches!(b, b'.' | b'!' | b'?' | b'\n' | b';');
+    !input.span(from.min(start), start).iter().any(ends)
 }
 
 /// Whether white space or an opening mark stands before `start`, so that no other finding without blanks ends within.
