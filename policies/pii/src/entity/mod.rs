@@ -236,3 +236,44 @@ impl JsonSchema for EntityCounts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DataClass::{Credentials, Pci, Personal, Phi, SpecialCategory};
+    use EntityType as E;
+
+    #[test]
+    fn data_classes_follow_from_kinds_alone_and_together() {
+        for (kinds, classes) in [
+            (&[E::Email][..], &[Personal][..]),
+            (&[E::Card], &[Pci]),
+            (&[E::Credential, E::Jwt], &[Credentials]),
+            (&[E::HealthTerm], &[]),
+            (&[E::HealthCondition], &[SpecialCategory]),
+            (&[E::HealthTerm, E::UsSsn], &[Personal, SpecialCategory, Phi]),
+            (&[E::DiagnosisCode, E::DateOfBirth], &[Personal, SpecialCategory, Phi]),
+            (&[E::HealthTerm, E::Card], &[SpecialCategory, Phi, Pci]),
+            (&[E::HealthTerm, E::Url], &[Personal]),
+            (&[E::HealthTerm, E::Organisation, E::City], &[]),
+            (&[E::MedicalRecordNumber], &[Personal, Phi]),
+            (&[E::Religion], &[SpecialCategory]),
+            (&[E::TradeUnion, E::Person], &[Personal, SpecialCategory]),
+        ] {
+            let got = kinds.iter().copied().collect::<EntitySet>().data_classes();
+            assert_eq!(got, classes.iter().copied().collect(), "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_every_kind() {
+        assert_eq!(EntitySet::all().len(), EntityType::COUNT);
+        assert!(E::ALL.into_iter().all(|entity| EntitySet::all().contains(entity)));
+        assert!(!EntitySet::usual().contains(E::Person) && EntitySet::usual().contains(E::HealthTerm));
+        for entity in E::ALL {
+            let name = serde_json::to_value(entity).unwrap();
+            assert_eq!(name, entity.as_str());
+            assert_eq!(entity.as_str().parse::<EntityType>(), Ok(entity));
+        }
+    }
+}

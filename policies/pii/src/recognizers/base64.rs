@@ -35,7 +35,7 @@ fn is_base64(byte: u8) -> bool {
 /// Looks at the word around the digit at `at`, if it is the word's first.
 pub(crate) fn at(input: &Input<'_>, at: usize, found: &mut Candidates) {
     let back = input.run_back(at, 64, is_base64);
-    let start = input.skip_escape(at - back);
+    let start = input.skip_escape(at - back).min(at);
     if input.span(start, at).iter().any(u8::is_ascii_digit) || !input.begins(start) {
         return;
     }

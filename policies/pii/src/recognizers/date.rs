@@ -9,32 +9,31 @@ use super::numbered::days_of;
 use super::{Candidates, Input};
 use crate::EntityType as E;
 
-/// The names of the months in English, German, French, Spanish, Italian and Dutch, by their first letters.
-const MONTHS: [&[&str]; 12] = [
-    &["jan", "jän", "ene", "gen"],
-    &["feb", "fév", "fev"],
-    &["mar", "mär", "mrz", "maa", "mrt"],
-    &["apr", "avr", "abr"],
-    &["may", "mai", "mayo", "mag", "mei"],
-    &["jun", "juin", "giu"],
-    &["jul", "juil", "lug"],
-    &["aug", "aoû", "aou", "ago"],
-    &["sep", "set"],
-    &["oct", "okt", "ott"],
-    &["nov"],
-    &["dec", "dez", "déc", "dic"],
+/// The names of the months in English, German, French, Spanish, Italian, Dutch and Portuguese, and how they are shortened.
+const MONTHS: [&str; 12] = [
+    "january jan januar jänner januari janvier janv enero ene gennaio gen janeiro",
+    "february feb februar februari février fév fevrier febrero febbraio fevereiro",
+    "march mar märz mär maerz mrz maart mrt mars marzo março",
+    "april apr avril avr abril abr aprile",
+    "may mai mei mayo maggio mag maio",
+    "june jun juni juin junio giugno giu junho",
+    "july jul juli juillet juil julio luglio lug julho",
+    "august aug augustus août aout agosto ago",
+    "september sep sept septembre septiembre settembre set setembro",
+    "october oct oktober okt octobre octubre ottobre ott outubro",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez décembre déc decembre diciembre dic dicembre dezembro",
 ];
 
 /// The longest name of a month, in bytes.
 const MONTH_MAX: usize = 12;
 
 fn month(word: &str) -> Option<u32> {
-    let lower = word.to_lowercase();
-    if !(3..=MONTH_MAX).contains(&lower.len()) || !lower.chars().all(char::is_alphabetic) {
+    if !(3..=MONTH_MAX).contains(&word.len()) {
         return None;
     }
-    let known = |names: &&[&str]| names.iter().any(|name| lower.starts_with(name));
-    // `juin` and `juil` both begin like `jui`; `mai` and `mayo` not like `mar`.
+    let lower = word.to_lowercase();
+    let known = |names: &&str| names.split(' ').any(|name| name == lower);
     MONTHS.iter().position(known).and_then(|at| u32::try_from(at + 1).ok())
 }
 
@@ -108,7 +107,7 @@ fn day_first(input: &Input<'_>, at: usize, len: usize, day: u32) -> Option<(usiz
 fn month_first(input: &Input<'_>, at: usize, len: usize, day: u32) -> Option<(usize, usize)> {
     let before = at.checked_sub(1).filter(|before| input.byte(*before) == Some(b' '))?;
     let start = before - input.run_back(before, MONTH_MAX, |b| b.is_ascii_alphabetic() || b == b'.');
-    let start = input.skip_escape(start);
+    let start = input.skip_escape(start).min(before);
     let name = input.slice(start, before).trim_end_matches('.');
     let fits = len <= 2 && month(name).is_some_and(|month| (1..=days_of(month)).contains(&day));
     (fits && input.begins(start)).then(|| (start, with_year(input, at + len)))

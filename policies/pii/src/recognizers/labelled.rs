@@ -203,7 +203,7 @@ pub(crate) const LABELS: &[Label] = &[
 pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
     // Sentences end in a digit far more often than labels stand before one: look at the number first.
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    let mut start = input.skip_escape(at - input.run_back(at, 12, word));
+    let mut start = input.skip_escape(at - input.run_back(at, 12, word)).min(at);
     start += input.run(start, at - start, |b| b == b'-');
     if !input.begins(start) || input.span(start, at).iter().any(u8::is_ascii_digit) {
         return;

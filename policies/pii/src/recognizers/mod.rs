@@ -146,7 +146,7 @@ impl Candidates {
 /// The word of letters and digits around `at`, if the digit there is its first.
 pub(crate) fn word_of_first_digit(input: &Input<'_>, at: usize) -> Option<(usize, usize)> {
     const LONG: usize = 128;
-    let start = input.skip_escape(at - input.run_back(at, LONG, |b| b.is_ascii_alphabetic()));
+    let start = input.skip_escape(at - input.run_back(at, LONG, |b| b.is_ascii_alphabetic())).min(at);
     let end = at + input.run(at, LONG, |b| b.is_ascii_alphanumeric());
     input.begins(start).then_some((start, end))
 }

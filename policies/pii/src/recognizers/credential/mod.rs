@@ -37,7 +37,7 @@ pub(crate) fn key(input: &Input<'_>, n: usize, at: usize, found: &mut Candidates
 /// Looks at the word around the digit at `at`, if it is the word's first, for one of [`MORE_KEYS`].
 pub(crate) fn by_digit(input: &Input<'_>, at: usize, found: &mut Candidates) {
     let of_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b':');
-    let mut start = input.skip_escape(at - input.run_back(at, more_keys::REACH, of_word));
+    let mut start = input.skip_escape(at - input.run_back(at, more_keys::REACH, of_word)).min(at);
     start += input.run(start, at - start, |b| !b.is_ascii_alphanumeric());
     more_keys::telegram(input, at, found);
     more_keys::azure(input, at, found);

@@ -158,14 +158,14 @@ impl Forms {
             self.try_each(input, self.of(0, false, len), at, found);
             if matches!(input.before(at), Some(b' ' | b'-' | b'.')) {
                 let letters = input.run_back(at - 1, LETTERS_MAX + 1, letter);
-                let start = input.skip_escape(at - 1 - letters);
+                let start = input.skip_escape(at - 1 - letters).min(at - 1);
                 if (1..=LETTERS_MAX).contains(&letters) && input.begins(start) {
                     self.try_each(input, self.of(at - 1 - start, true, len), start, found);
                 }
             }
             return;
         }
-        let start = input.skip_escape(at - input.run_back(at, LETTERS_MAX + 2, letter));
+        let start = input.skip_escape(at - input.run_back(at, LETTERS_MAX + 2, letter)).min(at);
         let letters = at - start;
         if letters <= LETTERS_MAX && input.begins(start) {
             self.try_each(input, self.of(letters, false, len), start, found);

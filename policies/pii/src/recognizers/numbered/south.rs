@@ -194,3 +194,16 @@ pub(super) fn partita_iva(of: &[u8]) -> bool {
         .sum();
     of.len() == 11 && sum.is_multiple_of(10)
 }
+
+/// Spain's number of a business: digits in odd places doubled, the check a digit or the letter of that place.
+pub(super) fn cif(of: &[u8]) -> bool {
+    let digits = of.get(1..8).unwrap_or_default();
+    let sum: u32 = digits.iter().zip([2, 1, 2, 1, 2, 1, 2]).map(|(c, w)| cross(value(*c) * w)).sum();
+    let want = (10 - sum % 10) % 10;
+    let letter = b"JABCDEFGHI".get(want as usize);
+    of.first().is_some_and(|c| b"ABCDEFGHJNPQRSUVW".contains(c))
+        && digits.iter().all(u8::is_ascii_digit)
+        && of
+            .last()
+            .is_some_and(|last| (last.is_ascii_digit() && value(*last) == want) || Some(last) == letter)
+}

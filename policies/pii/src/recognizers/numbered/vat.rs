@@ -177,7 +177,10 @@ pub(super) const ROWS: &[Row] = &[
         check: Check::Part(
             2,
             11,
-            &Check::Any(&[Check::Own(Own("nif", super::south::nif)), Check::Own(Own("cif", cif))]),
+            &Check::Any(&[
+                Check::Own(Own("nif", super::south::nif)),
+                Check::Own(Own("cif", super::south::cif)),
+            ]),
         ),
         worded: 97,
         words: WORDS,
@@ -472,19 +475,6 @@ pub(super) const ROWS: &[Row] = &[
         others: &["VAT CHE-375.374.585", "che-375.374.584"],
     },
 ];
-
-/// Spain's number of a business: digits in odd places doubled, the check a digit or the letter of that place.
-fn cif(of: &[u8]) -> bool {
-    let digits = of.get(1..8).unwrap_or_default();
-    let sum: u32 = digits.iter().zip([2, 1, 2, 1, 2, 1, 2]).map(|(c, w)| cross(value(*c) * w)).sum();
-    let want = (10 - sum % 10) % 10;
-    let letter = b"JABCDEFGHI".get(want as usize);
-    of.first().is_some_and(|c| b"ABCDEFGHJNPQRSUVW".contains(c))
-        && digits.iter().all(u8::is_ascii_digit)
-        && of
-            .last()
-            .is_some_and(|last| (last.is_ascii_digit() && value(*last) == want) || Some(last) == letter)
-}
 
 /// The United Kingdom's: the weighted sum and the last two digits, perhaps with 55 more, by 97.
 fn gb(of: &[u8]) -> bool {
