@@ -66,6 +66,8 @@ struct Tables {
     forms: Forms,
     plans: phone::Plans,
     lexicon: Lexicon,
+    /// Over everything that tells what is found.
+    digest: String,
 }
 
 impl Detector {
@@ -83,15 +85,16 @@ impl Detector {
             forms: Forms::new(),
             plans: phone::Plans::new(),
             lexicon: Lexicon::new(),
+            digest: table_digest(),
         };
         let kinds = EntitySet::usual();
-        Self { tables: Arc::new(tables), kinds, digest: digest(kinds) }
+        Self { digest: digest(&tables.digest, kinds), tables: Arc::new(tables), kinds }
     }
 
     /// A detector with the same tables that looks for `kinds` and for nothing else.
     #[must_use]
     pub fn looking_for(&self, kinds: EntitySet) -> Self {
-        Self { tables: Arc::clone(&self.tables), kinds, digest: digest(kinds) }
+        Self { tables: Arc::clone(&self.tables), kinds, digest: digest(&self.tables.digest, kinds) }
     }
 
     /// The kinds that it looks for.
@@ -362,9 +365,9 @@ fn around(taken: &BTreeMap<usize, Finding>, finding: Finding) -> Vec<Finding> {
 }
 
 /// A digest over everything that tells what is found.
-fn digest(kinds: EntitySet) -> String {
+fn table_digest() -> String {
     let tables = format!(
-        "{} {REVISION} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {kinds:?}",
+        "{} {REVISION} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         Detector::version(),
         (credential::KEYS, credential::MORE_KEYS),
         credential::WORDS,
@@ -376,5 +379,10 @@ fn digest(kinds: EntitySet) -> String {
         phone::NATIONAL,
         context::REACH,
     );
-    format!("sha256:{}", hex::encode(Sha256::digest(tables)))
+    hex::encode(Sha256::digest(tables))
+}
+
+/// The digest of a detector with tables of this digest that looks for `kinds`.
+fn digest(tables: &str, kinds: EntitySet) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(format!("{tables} {kinds:?}"))))
 }

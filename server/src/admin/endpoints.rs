@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use serde::Deserialize;
 
 use super::Problem;
-use crate::app::App;
+use crate::app::{App, ComplianceStatus};
 use crate::identity::{Actor, require};
 use crate::organisation::describe;
 
@@ -94,6 +94,16 @@ pub(super) async fn matrix(
     }
     let endpoints = snapshot.policy.endpoints().iter().filter(|endpoint| overlap(&actor, &endpoint.scope));
     Ok(Json(describe::matrix(&snapshot.policy, endpoints, scope, now_ms)))
+}
+
+/// `GET /api/v1/compliance`: the compliance database in force, what it changed, and attestations that end.
+pub(super) async fn compliance(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<ComplianceStatus>, Problem> {
+    let actor = actor(&app, &method, &headers).await?;
+    Ok(Json(app.compliance_status(&actor.scope).await?))
 }
 
 async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {

@@ -5,21 +5,13 @@ use bailiwick_compliance_db::Attestation;
 use bailiwick_ledger::Kind;
 use serde_json::{Value, json};
 
+use super::thresholds::NoteError;
 use super::{Act, App};
-use crate::gateway::record::RecordError;
-use crate::store::{self, StoreError};
+use crate::store;
 
 /// Days before the end at which it is told; 0 is the end.
 const DAYS: [i64; 4] = [0, 7, 30, 60];
 const DAY_MS: i64 = 86_400_000;
-
-#[derive(Debug, thiserror::Error)]
-enum NoteError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
 
 impl App {
     /// Records and logs what ends soon and was not told yet. What fails is tried again the next time.
@@ -76,6 +68,26 @@ impl App {
 fn due(attestation: &Attestation, now_ms: i64) -> Option<i64> {
     let left_ms = attestation.valid_to?.timestamp_millis().saturating_sub(now_ms);
     DAYS.into_iter().find(|days| left_ms <= days.saturating_mul(DAY_MS))
+}
+
+/// Those that concern `scope` and end within the first of the days at which it is told, or have ended.
+pub(super) fn ending(attestations: &[Attestation], scope: &str, now_ms: i64) -> Vec<Value> {
+    let concerns =
+        |of: &Attestation| of.scope.as_deref().is_none_or(|of| bailiwick_policy::scope::overlap(scope, of));
+    attestations
+        .iter()
+        .filter(|attestation| concerns(attestation) && due(attestation, now_ms).is_some())
+        .map(|attestation| {
+            json!({
+                "attestation": attestation.id,
+                "kind": attestation.kind,
+                "operator": attestation.operator,
+                "document": attestation.document,
+                "ends": attestation.valid_to.map(|ends| ends.to_rfc3339()),
+                "ended": due(attestation, now_ms) == Some(0),
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
