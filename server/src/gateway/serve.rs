@@ -75,11 +75,7 @@ where
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
     }
     timeline.end(Stage::Read);
-<<<<<<< HEAD
-    let classified = classify(read, hints).inspect_err(unread)?;
-=======
     let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
->>>>>>> main
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
@@ -234,22 +230,12 @@ async fn attempts(
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
-<<<<<<< HEAD
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
-                match respond::whole(
-                    wire_of(&candidate),
-                    decided.classified.read.operation,
-                    body,
-                    &mut rewriter,
-                ) {
-=======
-                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
                 let operation = decided.classified.read.operation;
                 let whole = on_body(body.len(), || {
                     respond::whole(wire_of(&candidate), operation, body, &mut rewriter)
                 });
                 match whole {
->>>>>>> main
                     Ok(whole) => {
                         let attempt = Attempt { gateway, attempted, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
