@@ -6,20 +6,25 @@
 //! URL gives way to anything within it. The loser keeps what the winner does not cover, as pieces of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use sha2::{Digest, Sha256};
 
 use crate::fold::Folded;
 use crate::recognizers::context::{self, Context};
+use crate::recognizers::lexicon::{self, Lexicon};
+use crate::recognizers::numbered::{self, Forms};
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
-    Candidates, Input, card, credential, de_tax_id, email, iban, ip_address, jwt, phone, url, us_ssn,
+    Candidates, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
+    diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, phone, place, url, us_ssn, vin,
+    word_of_first_digit,
 };
-use crate::{EntityType, Finding};
+use crate::{EntitySet, EntityType, Finding};
 
 /// Raised whenever the code of a recognizer changes what it finds; a changed table shows in the digest by itself.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// What a literal of the pre-filter leads to.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +34,7 @@ enum Literal {
     Pem,
     Jwt,
     Www,
+    Bic,
 }
 
 /// Some literals. The automata are several because a vector search takes only few literals at a time.
@@ -38,27 +44,62 @@ struct Literals {
     kinds: Vec<Literal>,
 }
 
+/// How many times a text may be encoded.
+const ENCODED_MAX: usize = 2;
+
 /// How many literals an automaton has at most.
 const LITERALS_MAX: usize = 30;
 
 /// Finds entities in text. Make one and share it: making it compiles its tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Detector {
+    tables: Arc<Tables>,
+    kinds: EntitySet,
+    digest: String,
+}
+
+/// The compiled tables.
+#[derive(Debug)]
+struct Tables {
     literals: Vec<Literals>,
     context: Context,
+    forms: Forms,
     plans: phone::Plans,
+    lexicon: Lexicon,
+    /// Over everything that tells what is found.
     digest: String,
 }
 
 impl Detector {
-    /// Compiles the tables.
+    /// Compiles the tables. The detector looks for the usual kinds: [`EntityType::is_on`].
     pub fn new() -> Self {
         let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
         let words = credential::WORDS.iter().map(|word| (*word, Literal::Word(word)));
         let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www)];
-        let all: Vec<_> = keys.chain(words).chain(others).collect();
+        let banks = bic::WORDS.iter().map(|word| (*word, Literal::Bic));
+        let all: Vec<_> = keys.chain(words).chain(others).chain(banks).collect();
         let literals = all.chunks(LITERALS_MAX).map(Literals::new).collect();
-        Self { literals, context: Context::new(), plans: phone::Plans::new(), digest: digest() }
+        let tables = Tables {
+            literals,
+            context: Context::new(),
+            forms: Forms::new(),
+            plans: phone::Plans::new(),
+            lexicon: Lexicon::new(),
+            digest: table_digest(),
+        };
+        let kinds = EntitySet::usual();
+        Self { digest: digest(&tables.digest, kinds), tables: Arc::new(tables), kinds }
+    }
+
+    /// A detector with the same tables that looks for `kinds` and for nothing else.
+    #[must_use]
+    pub fn looking_for(&self, kinds: EntitySet) -> Self {
+        Self { tables: Arc::clone(&self.tables), kinds, digest: digest(&self.tables.digest, kinds) }
+    }
+
+    /// The kinds that it looks for.
+    pub const fn kinds(&self) -> EntitySet {
+        self.kinds
     }
 
     /// Appends the findings of `text` to `out`: sorted by start, not overlapping, on character boundaries. The
@@ -89,11 +130,42 @@ impl Detector {
     }
 
     fn scan_folded(&self, text: &str, out: &mut Vec<Finding>) {
-        let input = Input { text, bytes: text.as_bytes(), context: &self.context };
+        self.scan_level(text, 0, out);
+    }
+
+    /// `level` is how many encodings are around the text.
+    fn scan_level(&self, text: &str, level: usize, out: &mut Vec<Finding>) {
+        let input = Input::new(text, &self.tables.context);
         let mut found = Candidates::default();
         self.scan_bytes(&input, &mut found);
+        if level < ENCODED_MAX {
+            self.scan_encoded(&input, level, &mut found);
+        }
         self.scan_literals(&input, &mut found);
-        resolve(input.bytes, found.0, out);
+        if self.kinds.intersects(lexicon::KINDS) {
+            self.tables.lexicon.scan(&input, self.kinds, &mut found);
+        }
+        found.found.retain(|finding| self.kinds.contains(finding.entity));
+        resolve(input.bytes, found.found, out);
+    }
+
+    /// Words that are base64 of a text: what the text holds, the word holds.
+    fn scan_encoded(&self, input: &Input<'_>, level: usize, found: &mut Candidates) {
+        let mut inner = Vec::new();
+        for word in std::mem::take(&mut found.encoded) {
+            inner.clear();
+            self.scan_level(&word.text, level + 1, &mut inner);
+            if let Some(best) = inner.iter().max_by_key(|finding| {
+                (!finding.entity.is_restorable(), !finding.entity.spans_words(), finding.confidence)
+            }) {
+                found.add(
+                    best.entity,
+                    word.start,
+                    word.end.min(input.bytes.len()),
+                    i32::from(best.confidence.percent()),
+                );
+            }
+        }
     }
 
     /// Digits, `@` and `:`.
@@ -113,6 +185,7 @@ impl Detector {
                             url_from = url::at(input, next, found);
                         }
                     } else if next >= v6_from {
+                        mac_address::at(input, next, found);
                         v6_from = ip_address::v6(input, next, found);
                     }
                 }
@@ -123,9 +196,19 @@ impl Detector {
 
     /// A run of `len` digits at `at`; where to go on.
     fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) -> usize {
+        credential::by_digit(input, at, found);
         let next = at + len;
         if let Some(end) = iban::at(input, at, found) {
             return end;
+        }
+        self.scan_places(input, at, len, found);
+        if len == 1
+            && let Some(spaced) = Numbers::spaced(input, at)
+        {
+            card::at(input, &spaced, found);
+            us_ssn::at(input, &spaced, found);
+            de_tax_id::at(input, &spaced, found);
+            return spaced.end();
         }
         // A short run that no other follows is nothing.
         let goes_on = |b: u8| b" -./()\t\r\neE".contains(&b);
@@ -146,12 +229,32 @@ impl Detector {
         us_ssn::at(input, &numbers, found);
         de_tax_id::at(input, &numbers, found);
         // A telephone number does not go on over a wide gap.
-        phone::at(input, &self.plans, numbers.near().as_ref().unwrap_or(&numbers), found);
+        phone::at(input, &self.tables.plans, numbers.near().as_ref().unwrap_or(&numbers), found);
         next
     }
 
+    /// What begins with a run of digits, or is recognised by one.
+    fn scan_places(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
+        self.tables.forms.at(input, at, len, found);
+        labelled::at(input, at, len, found);
+        if len < 6 {
+            date::at(input, at, len, found);
+            date::age(input, at, len, found);
+            coordinates::at(input, at, len, found);
+            place::street(input, at, len, found);
+            place::postal_code(input, at, len, found);
+            diagnosis_code::at(input, at, len, found);
+            mac_address::around(input, at, found);
+        }
+        base64::at(input, at, found);
+        if let Some((start, end)) = word_of_first_digit(input, at).filter(|(start, end)| end - start > 13) {
+            vin::at(input, start, end, found);
+            crypto_address::at(input, start, end, found);
+        }
+    }
+
     fn scan_literals(&self, input: &Input<'_>, found: &mut Candidates) {
-        for literals in &self.literals {
+        for literals in &self.tables.literals {
             literals.scan(input, found);
         }
     }
@@ -178,6 +281,7 @@ impl Literals {
                 Some(Literal::Pem) => credential::pem(input, at, found),
                 Some(Literal::Jwt) => jwt::at(input, at, found),
                 Some(Literal::Www) => url::www(input, at, found),
+                Some(Literal::Bic) => bic::word(input, at, hit.end(), found),
                 None => hit.end(),
             }
             .min(input.bytes.len());
@@ -214,8 +318,11 @@ fn resolve(bytes: &[u8], mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
         return;
     }
     let rank = |f: &Finding| {
+        // What is made of words gives way to what has a form, so that holding words back on a stream changes nothing
+        // where no such kind is redacted.
         let kind = match f.entity {
             EntityType::Url => 2,
+            entity if entity.spans_words() => 3,
             entity => u8::from(entity.is_restorable()),
         };
         (kind, u8::MAX - f.confidence.percent(), usize::MAX - (f.end - f.start), f.start, f.entity)
@@ -258,17 +365,24 @@ fn around(taken: &BTreeMap<usize, Finding>, finding: Finding) -> Vec<Finding> {
 }
 
 /// A digest over everything that tells what is found.
-fn digest() -> String {
+fn table_digest() -> String {
     let tables = format!(
-        "{} {REVISION} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+        "{} {REVISION} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         Detector::version(),
-        credential::KEYS,
+        (credential::KEYS, credential::MORE_KEYS),
         credential::WORDS,
         card::ISSUERS,
-        context::FOR,
+        numbered::TABLES,
+        lexicon::vocabularies(),
+        context::words(),
         context::AGAINST,
         phone::NATIONAL,
         context::REACH,
     );
-    format!("sha256:{}", hex::encode(Sha256::digest(tables)))
+    hex::encode(Sha256::digest(tables))
+}
+
+/// The digest of a detector with tables of this digest that looks for `kinds`.
+fn digest(tables: &str, kinds: EntitySet) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(format!("{tables} {kinds:?}"))))
 }

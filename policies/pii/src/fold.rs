@@ -5,6 +5,11 @@
 //! <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, control characters other than white space,
 //! and marks that combine with a character of ASCII. Spans found in the folded text are mapped back.
 //!
+//! Letters of Greek and Cyrillic that look like Latin ones (Unicode's confusables,
+//! <https://www.unicode.org/Public/security/latest/confusables.txt>) are folded in words that have ASCII letters or digits beside
+//! them. Character references of HTML (`&#64;`, `&commat;`) and percent-encoded letters, digits, `@`, `.`, `-`, `+` and `_`
+//! (RFC 3986, section 2.1) are decoded, once.
+//!
 //! A digit that is raised, lowered or circled is left alone after a digit, where it marks a note. Blind spot: numbers that
 //! mix the two.
 
@@ -54,6 +59,87 @@ fn compatible(c: char) -> Option<char> {
 /// Whether a character of ASCII is left out.
 const fn is_hidden(byte: u8) -> bool {
     matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1f | 0x7f)
+}
+
+/// The Latin letter that a Greek or Cyrillic one looks like.
+const fn looks_like(c: char) -> Option<char> {
+    Some(match c {
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' | 'Ϲ' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ι' => 'I',
+        'Ј' => 'J',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'Ү' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        'а' | 'α' => 'a',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' => 'e',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'ο' | 'о' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'ѕ' => 's',
+        'υ' => 'u',
+        'ν' => 'v',
+        'ԝ' => 'w',
+        'х' => 'x',
+        'у' => 'y',
+        _ => return None,
+    })
+}
+
+/// The longest character reference or percent-encoding looked at.
+const ENCODED_MAX: usize = 10;
+
+/// What the encoded character at the beginning of `rest` stands for, and how long it is written.
+fn decode(rest: &str) -> Option<(char, usize)> {
+    let bytes = rest.as_bytes();
+    match bytes {
+        [b'%', high, low, ..] => {
+            let digit = |b: u8| char::from(b).to_digit(16);
+            let c = char::from_u32(digit(*high)? * 16 + digit(*low)?)?;
+            (c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '-' | '+' | '_')).then_some((c, 3))
+        }
+        [b'&', b'#', ..] => {
+            let end = bytes.iter().take(ENCODED_MAX).position(|b| *b == b';')?;
+            let number = rest.get(2..end)?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            let c = char::from_u32(code.ok()?)?;
+            (c == '\u{a0}' || (' '..='~').contains(&c))
+                .then_some((if c == '\u{a0}' { ' ' } else { c }, end + 1))
+        }
+        [b'&', ..] => {
+            const NAMES: [(&str, char); 9] = [
+                ("&commat;", '@'),
+                ("&period;", '.'),
+                ("&nbsp;", ' '),
+                ("&colon;", ':'),
+                ("&sol;", '/'),
+                ("&lowbar;", '_'),
+                ("&hyphen;", '-'),
+                ("&dash;", '-'),
+                ("&plus;", '+'),
+            ];
+            NAMES.iter().find(|(name, _)| rest.starts_with(name)).map(|(name, c)| (*c, name.len()))
+        }
+        _ => None,
+    }
 }
 
 fn fold(c: char) -> Fold {
@@ -126,7 +212,13 @@ fn fold(c: char) -> Fold {
 
 /// Whether a character may be folded to something else than itself.
 pub(crate) fn is_folded(c: char) -> bool {
-    fold(c) != Fold::Keep
+    fold(c) != Fold::Keep || looks_like(c).is_some()
+}
+
+/// Whether a letter that looks Latin stands beside ASCII letters or digits, others of its sort between.
+fn is_mixed(last: char, rest: &str) -> bool {
+    let next = rest.chars().take(16).find(|c| looks_like(*c).is_none());
+    last.is_ascii_alphanumeric() || next.is_some_and(|c| c.is_ascii_alphanumeric())
 }
 
 /// A folded text and the way back.
@@ -156,7 +248,18 @@ impl Folded {
         // The last character, folded, and whether it was written as a note.
         let (mut last, mut noted) = ('\n', false);
         for (original, c) in text.char_indices() {
-            let folded_to = fold(c);
+            if original < copied {
+                continue;
+            }
+            let (mut folded_to, mut len) = (fold(c), c.len_utf8());
+            let rest = text.get(original..).unwrap_or_default();
+            if folded_to == Fold::Keep {
+                if let Some(latin) = looks_like(c).filter(|_| is_mixed(last, rest)) {
+                    folded_to = Fold::To(latin);
+                } else if let Some((decoded, written)) = decode(rest) {
+                    (folded_to, len) = (Fold::To(decoded), written);
+                }
+            }
             let to = match folded_to {
                 Fold::Note(_) if last.is_ascii_digit() && !noted => Fold::Keep,
                 Fold::Note(digit) => Fold::To(digit),
@@ -172,7 +275,7 @@ impl Folded {
                 continue;
             }
             folded.text.push_str(text.get(copied..original).unwrap_or_default());
-            copied = original + c.len_utf8();
+            copied = original + len;
             let at = folded.text.len();
             if let Fold::To(c) = to {
                 folded.text.push(c);
@@ -181,7 +284,7 @@ impl Folded {
                 folded: at,
                 folded_len: folded.text.len() - at,
                 original,
-                original_len: c.len_utf8(),
+                original_len: len,
             });
         }
         if copied == 0 {
@@ -216,10 +319,20 @@ impl Folded {
 /// Whether a text may hold something to fold. What is folded begins with one of some bytes; most text has none of them.
 fn may_fold(bytes: &[u8]) -> bool {
     // No early exit within a piece: that is what lets it compile to vector instructions.
-    let of_interest = |byte: u8| {
-        is_hidden(byte) || (byte >= 0xc0 && !matches!(byte, 0xc3..=0xca | 0xce..=0xd1 | 0xd3..=0xd5))
-    };
+    let of_interest =
+        |byte: u8| is_hidden(byte) || (byte >= 0xc0 && !matches!(byte, 0xc3..=0xca | 0xd3 | 0xd5));
     bytes.chunks(256).any(|piece| piece.iter().fold(false, |any, byte| any | of_interest(*byte)))
+        || may_decode(bytes)
+}
+
+/// Whether something in a text of ASCII may be encoded.
+fn may_decode(bytes: &[u8]) -> bool {
+    memchr::memchr2_iter(b'%', b'&', bytes).any(|at| {
+        let rest = bytes.get(at..bytes.len().min(at + ENCODED_MAX)).unwrap_or_default();
+        std::str::from_utf8(rest)
+            .or_else(|error| std::str::from_utf8(rest.get(..error.valid_up_to()).unwrap_or_default()))
+            .is_ok_and(|rest| decode(rest).is_some())
+    })
 }
 
 #[cfg(test)]
@@ -280,6 +393,39 @@ mod tests {
             let kept = Folded::new(text).map(|folded| folded.text.replace('-', "–"));
             assert!(kept.is_none_or(|kept| kept == text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_looks_latin_in_a_latin_word_is_latin() {
+        for (text, folded) in [
+            ("аnnа@exаmple.com", "anna@example.com"),
+            ("ѕοs1", "sos1"),
+            ("ΑΦΜ и Москва", "ΑΦΜ и Москва"),
+            ("pаssword", "password"),
+        ] {
+            let got = Folded::new(text).map_or_else(|| text.to_owned(), |folded| folded.text);
+            assert_eq!(got, folded, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_once() {
+        for (text, folded) in [
+            ("anna&#64;example.com", "anna@example.com"),
+            ("anna&#x40;example&period;com", "anna@example.com"),
+            ("anna%40example%2Ecom", "anna@example.com"),
+            ("&#52;111&nbsp;1111", "4111 1111"),
+            ("%34%31", "41"),
+            ("100% &c; &amp; %20 %zz &#9999999; %", "100% &c; &amp; %20 %zz &#9999999; %"),
+            ("%2540", "%2540"),
+        ] {
+            let got = Folded::new(text).map_or_else(|| text.to_owned(), |folded| folded.text);
+            assert_eq!(got, folded, "{text:?}");
+        }
+        let text = "to anna%40b.de now";
+        let folded = Folded::new(text).unwrap();
+        let at = folded.text.find("anna@b.de").unwrap();
+        assert_eq!(text.get(folded.start(at)..folded.end(at + 9)), Some("anna%40b.de"));
     }
 
     #[test]

@@ -250,7 +250,6 @@ impl App {
             audit,
             budgets,
             client: client(&config.upstream)?,
-            detector: Arc::clone(&sources.detector),
             clock,
             limits: config.limits.body(),
             trusted_proxies: config.trusted_proxies.clone(),

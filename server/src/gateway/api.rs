@@ -145,7 +145,7 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let operation = if embeddings { Operation::Embeddings } else { Operation::ChatCompletions };
     let read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
-    let classified = on_body(size, || super::classify::classify(read, hints, &gateway.detector))?;
+    let classified = on_body(size, || super::classify::classify(read, hints))?;
     let decided = super::decide::decide(classified, String::from("explained"));
     let redacted = on_body(size, || super::redaction::redact_body(&decided, &gateway.token_key));
     let refusal = decided.refusal();

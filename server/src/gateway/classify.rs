@@ -1,5 +1,7 @@
 //! What the request holds: findings in its text, what is declared about it, and what nobody knows.
 
+use std::sync::Arc;
+
 use bailiwick_compliance_db::{CountrySet, expand};
 use bailiwick_pii::{ClassSet, DataClass, Detector, EntityCounts, Finding, Sensitivity};
 use bailiwick_policy::ClassKnowledge;
@@ -70,8 +72,9 @@ pub struct Classified {
 ///
 /// # Errors
 /// `invalid_request` where a purpose is declared that the key may not declare.
-pub fn classify(mut read: Read, hints: Hints, detector: &Detector) -> Result<Classified, Refusal> {
+pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
     let mut found = Vec::new();
+    let detector = &Arc::clone(&read.auth.snapshot.detector);
     detector.scan(&read.text.buffer, &mut found);
     let (findings, entities) = distribute(&read, &found);
     withhold(&mut read, detector);

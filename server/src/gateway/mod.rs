@@ -36,7 +36,7 @@ mod unread;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bailiwick_pii::{Detector, TokenKey};
+use bailiwick_pii::TokenKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,8 +67,6 @@ pub struct Gateway {
     pub budgets: Budgets,
     /// Connections to providers.
     pub client: UpstreamClient,
-    /// The recognizers.
-    pub detector: Arc<Detector>,
     /// Time.
     pub clock: Clock,
     /// Limits on what clients send.

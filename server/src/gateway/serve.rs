@@ -75,7 +75,7 @@ where
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
     }
     timeline.end(Stage::Read);
-    let classified = on_body(size, || classify(read, hints, &gateway.detector)).inspect_err(unread)?;
+    let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
@@ -230,7 +230,7 @@ async fn attempts(
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
-                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
+                let mut rewriter = rewriter(decided, &candidate, &redacted);
                 let operation = decided.classified.read.operation;
                 let whole = on_body(body.len(), || {
                     respond::whole(wire_of(&candidate), operation, body, &mut rewriter)
@@ -245,7 +245,7 @@ async fn attempts(
                 }
             }
             Ok(Answer::Stream { first, events }) => {
-                let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
+                let mut rewriter = rewriter(decided, &candidate, &redacted);
                 let attempt = Attempt { gateway, attempted, funded };
                 attempt.stream(*first, *events, &mut rewriter, timeline, reply).await;
                 return;
@@ -253,7 +253,7 @@ async fn attempts(
             Err(failure) => Err(failure),
         };
         let Err(failure): Result<(), UpstreamFailure> = answer else { continue };
-        let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
+        let mut rewriter = rewriter(decided, &candidate, &redacted);
         let failure = told(failure, &mut rewriter);
         let refusal = upstream(decided, &candidate, &failure);
         let more = failure.may_fall_back(false) && candidates.peek().is_some();
@@ -300,14 +300,9 @@ async fn attempts(
     }
 }
 
-fn rewriter(
-    gateway: &Gateway,
-    decided: &Decided,
-    candidate: &Candidate<'_>,
-    redacted: &Redacted,
-) -> Rewriter {
+fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -> Rewriter {
     Rewriter::new(
-        Arc::clone(&gateway.detector),
+        Arc::clone(&decided.classified.read.auth.snapshot.detector),
         decided.decision.response_redactions,
         redacted.key.clone(),
         Arc::clone(&redacted.vault),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, EndpointProfile, FeatureSet, ModelInfo, Value};
-use bailiwick_pii::Detector;
+use bailiwick_pii::{Detector, EntitySet};
 use bailiwick_policy::{Compiled, KillSwitch, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
 
@@ -173,19 +173,23 @@ impl Read {
             entry.budgets = self.budgets.chains(holder, &entry.models);
             keys.insert(entry.id.clone(), Arc::new(entry));
         }
+        // The usual kinds, and those of poor precision that a rule asks for.
+        let kinds = EntitySet::usual().union(policy.entities());
+        let detector = Arc::new(sources.detector.looking_for(kinds));
         let made_from = policy.digests();
         let mut digests = vec![
             ("bundle", made_from.bundle.clone()),
             ("catalog", made_from.database.clone()),
             ("endpoints", made_from.endpoints.clone()),
             ("engine", made_from.engine.clone()),
-            ("detectors", sources.detector.digest().to_owned()),
+            ("detectors", detector.digest().to_owned()),
         ];
         // The commit's id is a digest too, of the files and of all that led to them.
         digests.extend(self.version.as_ref().map(|version| ("commit", format!("git:{}", version.commit_id))));
         digests.extend(made_from.kill_switches.clone().map(|digest| ("kill_switches", digest)));
         Ok(Snapshot {
             policy,
+            detector,
             places,
             digests,
             bundle_digest: loaded.bundle.digest.clone(),

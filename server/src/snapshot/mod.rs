@@ -17,6 +17,7 @@ mod place;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bailiwick_pii::Detector;
 use bailiwick_policy::Compiled;
 
 use crate::store::policy_versions::PolicyVersion;
@@ -37,6 +38,8 @@ pub use place::{Place, Route};
 pub struct Snapshot {
     /// The compiled bundle over the endpoints.
     pub policy: Compiled,
+    /// The recognizers, of the kinds that the policy needs.
+    pub detector: Arc<Detector>,
     /// The endpoints, in the order of the compiled policy's indexes.
     pub places: Vec<Place>,
     /// What each part of a decision was made from, for the records: `bundle`, `catalog`, `engine`, `detectors`, …

@@ -26,7 +26,7 @@ use crate::require::Requirement;
 use crate::rule::{Direction, Mode, Rule, RuleObligations};
 use crate::scope;
 use bailiwick_compliance_db::{Attestation, Database};
-use bailiwick_pii::{Redaction, RedactionPlan};
+use bailiwick_pii::{EntitySet, Redaction, RedactionPlan};
 use conditions::{Condition, Interner};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
@@ -265,6 +265,16 @@ impl Compiled {
     /// The names of the endpoints in a set, in the catalog's order.
     pub fn names<'a>(&'a self, set: &'a EndpointSet) -> impl Iterator<Item = &'a str> {
         set.iter().filter_map(|i| self.endpoints.get(i)).map(|e| e.name.as_str())
+    }
+
+    /// The kinds of findings that some rule in force or in shadow asks about or redacts.
+    #[must_use]
+    pub fn entities(&self) -> EntitySet {
+        let rules = self.bundle.rules.iter().filter(|rule| rule.mode != Mode::Off);
+        rules.fold(EntitySet::EMPTY, |all, rule| {
+            let asked = rule.when.entities.unwrap_or_default();
+            all.union(asked).union(rule.redact.as_ref().map(|redact| redact.entities).unwrap_or_default())
+        })
     }
 
     /// The rule at an index.

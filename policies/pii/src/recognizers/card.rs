@@ -116,7 +116,7 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
         if !is_bordered(input, numbers, groups, end, after) {
             continue;
         }
-        let says = input.context.says(input, numbers.start(), EntityType::Card);
+        let says = input.says(numbers.start(), EntityType::Card);
         let Some(base) = base(input, numbers, groups, says.yes) else { continue };
         let confidence = base
             + if says.yes {

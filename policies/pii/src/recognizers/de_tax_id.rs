@@ -5,19 +5,10 @@
 //! occurs twice or three times (three times not in a row), the others at most once. Not found: the older
 //! Steuernummer, and the VAT number.
 
+use super::numbered::mod_11_10;
 use super::numbers::{ASIDE_MAX, After, Before, Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
-
-/// The check of ISO/IEC 7064 MOD 11,10.
-fn check(digits: &[u8]) -> bool {
-    let Some((last, body)) = digits.split_last() else { return false };
-    let product = body.iter().fold(10, |product, digit| {
-        let sum = (u32::from(digit - b'0') + product) % 10;
-        (if sum == 0 { 10 } else { sum }) * 2 % 11
-    });
-    (11 - product) % 10 == u32::from(last - b'0')
-}
 
 fn repeats(digits: &[u8]) -> bool {
     let body = digits.get(..10).unwrap_or_default();
@@ -36,7 +27,7 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
     let grouped = numbers.shape(4).as_slice() == [2, 3, 3, 3];
     let groups = if compact { 1 } else { 4 };
     let digits = numbers.digits_of(groups);
-    if !(compact || grouped) || digits.first() == Some(&b'0') || !repeats(digits) || !check(digits) {
+    if !(compact || grouped) || digits.first() == Some(&b'0') || !repeats(digits) || !mod_11_10(digits) {
         return;
     }
     let uniform = numbers.uniform(groups);
@@ -47,7 +38,7 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
         return;
     }
     let Some((end, after)) = numbers.end_and_after(input, groups) else { return };
-    let says = input.context.says(input, numbers.start(), EntityType::DeTaxId);
+    let says = input.says(numbers.start(), EntityType::DeTaxId);
     let begins = match numbers.before {
         Before::Clear => true,
         Before::Sign(_) => compact,

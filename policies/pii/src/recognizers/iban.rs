@@ -46,7 +46,7 @@ pub(crate) fn at(input: &Input<'_>, at: usize, found: &mut Candidates) -> Option
     for (len, end) in ends.into_iter().rev().take_while(|(len, _)| *len >= LEN_MIN) {
         let text = compact.get(..len).and_then(|b| std::str::from_utf8(b).ok())?;
         if text.parse::<Iban>().is_ok() {
-            let says = input.context.says(input, start, EntityType::Iban);
+            let says = input.says(start, EntityType::Iban);
             found.add(EntityType::Iban, start, end, if says.yes { 99 } else { 95 });
             return Some(end);
         }

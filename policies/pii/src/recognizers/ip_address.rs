@@ -29,7 +29,7 @@ pub(crate) fn v4(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
     if address.is_unspecified() || address.is_loopback() || address.is_broadcast() {
         return;
     }
-    let says = input.context.says(input, start, EntityType::IpAddress);
+    let says = input.says(start, EntityType::IpAddress);
     let small = address.octets().iter().all(|octet| *octet < 20);
     let confidence = match (says.yes, says.no || input.before(start) == Some(b'v')) {
         (_, true) => 40,

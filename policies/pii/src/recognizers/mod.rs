@@ -3,24 +3,38 @@
 //! A recognizer is asked about one place where the pre-filter saw something of its kind (a digit, an `@`, a
 //! `:`, a known prefix). It looks at a bounded stretch around that place, so that a scan is linear in the text.
 
+pub(crate) mod base64;
+pub(crate) mod bic;
 pub(crate) mod card;
 pub(crate) mod context;
+pub(crate) mod coordinates;
 pub(crate) mod credential;
+pub(crate) mod crypto_address;
+pub(crate) mod date;
 pub(crate) mod de_tax_id;
+pub(crate) mod diagnosis_code;
 pub(crate) mod email;
 pub(crate) mod iban;
 pub(crate) mod ip_address;
 pub(crate) mod jwt;
+pub(crate) mod labelled;
+pub(crate) mod lexicon;
+pub(crate) mod mac_address;
+pub(crate) mod numbered;
 pub(crate) mod numbers;
 pub(crate) mod phone;
+pub(crate) mod place;
 pub(crate) mod url;
 pub(crate) mod us_ssn;
+pub(crate) mod vin;
 
 #[cfg(test)]
 pub(crate) mod table;
 
+use std::cell::RefCell;
+
 use crate::{Confidence, EntityType, Finding};
-use context::Context;
+use context::{Context, Heard, Listener, Says};
 
 /// What is less certain than this is not reported.
 pub(crate) const FLOOR: i32 = 50;
@@ -29,10 +43,26 @@ pub(crate) const FLOOR: i32 = 50;
 pub(crate) struct Input<'t> {
     pub(crate) text: &'t str,
     pub(crate) bytes: &'t [u8],
-    pub(crate) context: &'t Context,
+    context: &'t Context,
+    /// How far the words were listened to.
+    listener: RefCell<Listener>,
 }
 
 impl<'t> Input<'t> {
+    pub(crate) fn new(text: &'t str, context: &'t Context) -> Self {
+        Self { text, bytes: text.as_bytes(), context, listener: RefCell::default() }
+    }
+
+    /// What the words before `start` say about `entity`.
+    pub(crate) fn says(&self, start: usize, entity: EntityType) -> Says {
+        self.hear(start).says(entity)
+    }
+
+    /// What the words before `start` say.
+    pub(crate) fn hear(&self, start: usize) -> Heard {
+        self.context.hear(self, start, &mut self.listener.borrow_mut())
+    }
+
     /// The byte at `at`.
     pub(crate) fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
@@ -90,16 +120,35 @@ impl<'t> Input<'t> {
 
 /// Candidates, before overlaps are resolved.
 #[derive(Default)]
-pub(crate) struct Candidates(pub(crate) Vec<Finding>);
+pub(crate) struct Candidates {
+    pub(crate) found: Vec<Finding>,
+    /// Words that hold another text.
+    pub(crate) encoded: Vec<Encoded>,
+}
+
+/// A word that holds a text in an encoding.
+pub(crate) struct Encoded {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: String,
+}
 
 impl Candidates {
     /// Adds a candidate unless it is too doubtful.
     pub(crate) fn add(&mut self, entity: EntityType, start: usize, end: usize, confidence: i32) {
         if confidence >= FLOOR && start < end {
             let percent = u8::try_from(confidence.min(100)).unwrap_or(100);
-            self.0.push(Finding { entity, start, end, confidence: Confidence::new(percent) });
+            self.found.push(Finding { entity, start, end, confidence: Confidence::new(percent) });
         }
     }
+}
+
+/// The word of letters and digits around `at`, if the digit there is its first.
+pub(crate) fn word_of_first_digit(input: &Input<'_>, at: usize) -> Option<(usize, usize)> {
+    const LONG: usize = 128;
+    let start = input.skip_escape(at - input.run_back(at, LONG, |b| b.is_ascii_alphabetic())).min(at);
+    let end = at + input.run(at, LONG, |b| b.is_ascii_alphanumeric());
+    input.begins(start).then_some((start, end))
 }
 
 /// The Luhn check of ISO/IEC 7812-1, annex B, over ASCII digits.

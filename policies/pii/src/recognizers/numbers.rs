@@ -10,6 +10,9 @@ const GROUPS_MAX: usize = 10;
 /// More digits than any number has.
 const DIGITS_MAX: usize = 24;
 
+/// Fewer digits that are written one by one are a list.
+const SPACED_MIN: usize = 9;
+
 /// The longest separator: white space, a line break among it perhaps, and one dash.
 const SEPARATOR_MAX: usize = 8;
 
@@ -162,6 +165,32 @@ impl Numbers {
         digits.resize(len, b'0');
         let groups = SmallVec::from_iter([Group { start, end, separator: Separator::None, len }]);
         Some(Self { groups, digits, begins: before == Before::Clear, before, fresh: true })
+    }
+
+    /// The digit at `at` and those after it, if they are written one by one with the same blank, dash or full stop between:
+    /// `4 1 1 1 …`. As one group.
+    pub(crate) fn spaced(input: &Input<'_>, at: usize) -> Option<Self> {
+        let sign = input.byte(at + 1).filter(|b| matches!(b, b' ' | b'-' | b'.'))?;
+        let digit = |at: usize| input.byte(at).is_some_and(|b| b.is_ascii_digit());
+        let mut digits: SmallVec<[u8; 48]> = SmallVec::from_slice(input.span(at, at + 1));
+        let mut end = at + 1;
+        while input.byte(end) == Some(sign) && digit(end + 1) && !digit(end + 2) && digits.len() < DIGITS_MAX
+        {
+            digits.extend_from_slice(input.span(end + 1, end + 2));
+            end += 2;
+        }
+        if digits.len() < SPACED_MIN {
+            return None;
+        }
+        let before = Self::before(input, at);
+        let len = digits.len();
+        let groups = SmallVec::from_iter([Group { start: at, end, separator: Separator::None, len }]);
+        Some(Self { groups, digits, begins: before == Before::Clear, before, fresh: true })
+    }
+
+    /// Where the last group ends.
+    pub(crate) fn end(&self) -> usize {
+        self.groups.last().map_or(0, |group| group.end)
     }
 
     /// The exponent at `at` and where it ends. One of more digits than any number of interest has is taken for a large one.

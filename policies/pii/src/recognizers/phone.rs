@@ -118,7 +118,7 @@ fn international(
     skip: usize,
     found: &mut Candidates,
 ) {
-    let says = input.context.says(input, start, EntityType::Phone);
+    let says = input.says(start, EntityType::Phone);
     let mut shape_only = None;
     for groups in (1..=numbers.groups.len().min(8)).rev() {
         let Some(end) = numbers.end_of(input, groups) else { continue };
@@ -158,7 +158,7 @@ fn international_digits(numbers: &Numbers, groups: usize, skip: usize) -> String
 
 /// A number without calling code.
 fn national(input: &Input<'_>, plans: &Plans, numbers: &Numbers, start: usize, found: &mut Candidates) {
-    let says = input.context.says(input, start, EntityType::Phone);
+    let says = input.says(start, EntityType::Phone);
     let parenthesis = start != numbers.start();
     if numbers.digits.first() == Some(&b'0') {
         trunk(input, plans, numbers, start, says, found);

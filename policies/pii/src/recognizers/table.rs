@@ -6,7 +6,7 @@ use crate::{Detector, EntityType, Finding};
 
 fn detector() -> &'static Detector {
     static DETECTOR: OnceLock<Detector> = OnceLock::new();
-    DETECTOR.get_or_init(Detector::new)
+    DETECTOR.get_or_init(|| Detector::new().looking_for(crate::EntitySet::all()))
 }
 
 fn scan(text: &str, entity: EntityType) -> Vec<Finding> {
@@ -14,6 +14,23 @@ fn scan(text: &str, entity: EntityType) -> Vec<Finding> {
     detector().scan(text, &mut out);
     out.retain(|f| f.entity == entity);
     out
+}
+
+/// The text of a marked example and what is marked.
+pub(crate) fn marked(example: &str) -> (String, Vec<String>) {
+    let mut spans = Vec::new();
+    let mut rest = example;
+    while let Some((_, after)) = rest.split_once('[') {
+        let (value, tail) = after.split_once(']').unwrap();
+        spans.push(value.to_owned());
+        rest = tail;
+    }
+    (example.replace(['[', ']'], ""), spans)
+}
+
+/// What of the kind is found in `text`.
+pub(crate) fn spans(text: &str, entity: EntityType) -> Vec<String> {
+    scan(text, entity).iter().map(|f| f.value(text).unwrap().to_owned()).collect()
 }
 
 /// Each example holds exactly the spans between brackets, with that confidence, and no other of the kind.

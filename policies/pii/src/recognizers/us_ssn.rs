@@ -31,7 +31,7 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
         return;
     }
     let Some((end, after)) = numbers.end_and_after(input, groups) else { return };
-    let says = input.context.says(input, numbers.start(), EntityType::UsSsn);
+    let says = input.says(numbers.start(), EntityType::UsSsn);
     let begins = match numbers.before {
         Before::Clear => true,
         Before::Sign(sign) => grouped && sign != b'-',

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -96,8 +97,20 @@ impl Redaction {
 }
 
 /// A redaction for each kind of entity that has one. In JSON and YAML it is a map from kind to redaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RedactionPlan([Option<Redaction>; EntityType::COUNT]);
+
+impl Default for RedactionPlan {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for RedactionPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
 
 impl RedactionPlan {
     /// The plan that leaves everything alone.

@@ -4,6 +4,7 @@
 //! *Window.* If the plan redacts anything, the last word is held back, and with it the words before it that may
 //! be groups of one number (`4111 1111 …`, at most about 100 bytes), and a private key until it ends. A word
 //! ends at white space, a control character, or a character that no finding holds (scripts other than Latin).
+//! If the plan redacts a kind that is made of words (names, streets, vocabularies), the last eight words are held back too.
 //! If the plan is empty nothing is held back but what may become a placeholder, and the scan only counts.
 //!
 //! *Cutting.* A text cut into any chunks gives the same output as the same text in one, as long as no single
@@ -22,11 +23,14 @@ use std::sync::Arc;
 use super::{Restorer, window};
 use crate::json::{Follower, View, is_number_value, number_around, quote};
 use crate::redact::{Around, replacement};
-use crate::{Detector, EntityCounts, Finding, Mode, RedactionPlan, TokenKey, Vault};
+use crate::{Detector, EntityCounts, EntityType, Finding, Mode, RedactionPlan, TokenKey, Vault};
 
 /// How much decided text is kept as context for what follows: more than a context word reaches, and enough for
 /// the longest word for a secret with its assignment.
 const CONTEXT: usize = 192;
+
+/// More words than a finding made of words has: a street with its number, a company's name.
+const WORDS_MAX: usize = 8;
 
 /// Longer than words are; what is longer may be a secret of letters.
 const PLAIN_MAX: usize = 48;
@@ -47,6 +51,8 @@ pub struct Guard {
     view: View,
     /// Where the undecided text begins in the buffer.
     decided: usize,
+    /// How many words a finding that is redacted may have.
+    words: usize,
     /// Whether the rest of a redacted word is being dropped.
     swallowing: bool,
     /// Follows what is decided.
@@ -71,7 +77,9 @@ impl Guard {
     ) -> Self {
         let mut known: Vec<String> = vault.placeholders().map(str::to_owned).collect();
         known.sort_unstable();
+        let words = if plan.entities().iter().any(EntityType::spans_words) { WORDS_MAX } else { 0 };
         Self {
+            words,
             detector,
             plan,
             key,
@@ -100,7 +108,7 @@ impl Guard {
             return;
         }
         let undecided = self.view.text().get(self.decided..).unwrap_or_default();
-        let mut until = self.decided + window::decided(undecided);
+        let mut until = self.decided + window::decided(undecided, self.words);
         // What a whole-number chain begins before, or a key, stays as it is; only the window forces a cut.
         let forced = until == self.decided && undecided.len() > Self::WINDOW;
         if forced {
@@ -127,6 +135,12 @@ impl Guard {
     /// Like [`finish`](Self::finish), for a text that broke off: the beginning of a value that the rest would have shown
     /// to be one is left out. What is still undecided goes out only if it is plain words.
     pub fn abandon(&mut self, out: &mut String) {
+        // Whole words that wait only for more of them.
+        let undecided = self.view.text().get(self.decided..).unwrap_or_default();
+        let until = self.decided + window::decided(undecided, 0);
+        if !self.swallowing && until > self.decided {
+            self.decide(until, false, out);
+        }
         let undecided = self.view.text().get(self.decided..).unwrap_or_default();
         let plain = |c: char| {
             c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | ',' | ';' | '!' | '?' | '\'' | '"')

@@ -24,8 +24,24 @@ fn continues_number(word: &str) -> bool {
             && word.chars().all(|c| c.is_ascii_alphanumeric() || is_folded(c) || c.is_ascii_punctuation()))
 }
 
-/// The place in `text` up to which findings are certain, whatever follows. It is a character boundary.
-pub(super) fn decided(text: &str) -> usize {
+/// The place in `text` up to which findings are certain, whatever follows. It is a character boundary. The last `words`
+/// words before it are uncertain too: as many as a finding made of words has.
+pub(super) fn decided(text: &str, words: usize) -> usize {
+    let decided = decided_by_form(text);
+    let mut start = decided;
+    for _ in 0..words {
+        let head = text.get(..start).unwrap_or_default().trim_end();
+        start =
+            head.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(i, c)| i + c.len_utf8());
+        if start == 0 {
+            break;
+        }
+    }
+    start
+}
+
+/// The same for findings that have a form.
+fn decided_by_form(text: &str) -> usize {
     let mut start = word_start(text, text.len());
     let last = start;
     // Back over words that may be groups of one number.
@@ -92,7 +108,10 @@ mod tests {
             ("card ", "4111\n1111\r\n"),
             ("card ", "4111  1111 - 11"),
         ] {
-            assert_eq!(decided(&format!("{certain}{held}")), certain.len(), "{certain:?} {held:?}");
+            assert_eq!(decided(&format!("{certain}{held}"), 0), certain.len(), "{certain:?} {held:?}");
         }
+        assert_eq!(decided("one two three four fiv", 0), "one two three four ".len());
+        assert_eq!(decided("one two three four fiv", 2), "one two ".len());
+        assert_eq!(decided("one two", 9), 0);
     }
 }

@@ -28,6 +28,11 @@ proptest! {
     }
 
     #[test]
+    fn escapes_give_ordered_spans(text in "(\\\\[unt\"]|[0-9a-fA-F ]|key-|12 March|4111 1111 1111 1111|0x){0,40}") {
+        is_well_formed(&text, &scan(&text));
+    }
+
+    #[test]
     fn structured_noise_gives_ordered_spans(text in "[0-9a-fA-F:.@/ +()=_-]{0,150}") {
         is_well_formed(&text, &scan(&text));
     }

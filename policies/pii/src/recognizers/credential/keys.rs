@@ -55,7 +55,13 @@ pub(crate) struct Key {
     pub(crate) confidence: i32,
 }
 
-const fn key(prefix: &'static str, alphabet: Alphabet, min: usize, max: usize, check: Check) -> Key {
+pub(super) const fn key(
+    prefix: &'static str,
+    alphabet: Alphabet,
+    min: usize,
+    max: usize,
+    check: Check,
+) -> Key {
     Key { prefix, alphabet, len: (min, max), check, confidence: 99 }
 }
 

@@ -8,12 +8,14 @@
 
 mod assignment;
 mod keys;
+mod more_keys;
 
 use super::{Candidates, Input};
 use crate::EntityType;
 
 pub(crate) use assignment::WORDS;
 pub(crate) use keys::KEYS;
+pub(crate) use more_keys::KEYS as MORE_KEYS;
 
 /// What a PEM private key begins with.
 pub(crate) const PEM: &str = "-----BEGIN ";
@@ -29,6 +31,25 @@ pub(crate) fn key(input: &Input<'_>, n: usize, at: usize, found: &mut Candidates
             end
         }
         None => at + 1,
+    }
+}
+
+/// Looks at the word around the digit at `at`, if it is the word's first, for one of [`MORE_KEYS`].
+pub(crate) fn by_digit(input: &Input<'_>, at: usize, found: &mut Candidates) {
+    let of_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b':');
+    let mut start = input.skip_escape(at - input.run_back(at, more_keys::REACH, of_word)).min(at);
+    start += input.run(start, at - start, |b| !b.is_ascii_alphanumeric());
+    more_keys::telegram(input, at, found);
+    more_keys::azure(input, at, found);
+    if start == at || input.span(start, at).iter().any(u8::is_ascii_digit) {
+        return;
+    }
+    let head = input.span(start, start + 2);
+    for key in MORE_KEYS.iter().filter(|key| key.prefix.as_bytes().get(..2) == Some(head)) {
+        let prefixed = input.span(start, start + key.prefix.len()) == key.prefix.as_bytes();
+        if let Some(end) = prefixed.then(|| keys::end(input, key, start)).flatten() {
+            found.add(EntityType::Credential, start, end, key.confidence);
+        }
     }
 }
 

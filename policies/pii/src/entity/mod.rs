@@ -5,119 +5,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
-use crate::{ClassSet, DataClass, UnknownName};
+use crate::{ClassSet, DataClass};
 
-/// A kind of entity. The order of the variants is that of their bits in [`EntitySet`]: append only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum EntityType {
-    /// An e-mail address.
-    Email,
-    /// A telephone number.
-    Phone,
-    /// A payment card number (PAN).
-    Card,
-    /// An International Bank Account Number.
-    Iban,
-    /// An IPv4 or IPv6 address.
-    IpAddress,
-    /// A URL.
-    Url,
-    /// A United States social security number.
-    UsSsn,
-    /// A German tax identification number (steuerliche Identifikationsnummer).
-    DeTaxId,
-    /// A secret: provider or cloud key, password, private key, connection string.
-    Credential,
-    /// A JSON Web Token.
-    Jwt,
-}
+mod kinds;
 
-impl EntityType {
-    /// How many kinds there are.
-    pub const COUNT: usize = 10;
-
-    /// Every kind, in declaration order.
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Email,
-        Self::Phone,
-        Self::Card,
-        Self::Iban,
-        Self::IpAddress,
-        Self::Url,
-        Self::UsSsn,
-        Self::DeTaxId,
-        Self::Credential,
-        Self::Jwt,
-    ];
-
-    /// The name used in rules, placeholders, headers and records.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "EMAIL",
-            Self::Phone => "PHONE",
-            Self::Card => "CARD",
-            Self::Iban => "IBAN",
-            Self::IpAddress => "IP_ADDRESS",
-            Self::Url => "URL",
-            Self::UsSsn => "US_SSN",
-            Self::DeTaxId => "DE_TAX_ID",
-            Self::Credential => "CREDENTIAL",
-            Self::Jwt => "JWT",
-        }
-    }
-
-    /// The data class that a finding of this kind puts a request in.
-    pub const fn data_class(self) -> DataClass {
-        match self {
-            Self::Email
-            | Self::Phone
-            | Self::Iban
-            | Self::IpAddress
-            | Self::Url
-            | Self::UsSsn
-            | Self::DeTaxId => DataClass::Personal,
-            Self::Card => DataClass::Pci,
-            Self::Credential | Self::Jwt => DataClass::Credentials,
-        }
-    }
-
-    /// Whether a redacted value of this kind may ever be put back. Secrets may not.
-    pub const fn is_restorable(self) -> bool {
-        !matches!(self, Self::Credential | Self::Jwt)
-    }
-
-    pub(crate) const fn index(self) -> usize {
-        self as usize
-    }
-
-    const fn bit(self) -> u64 {
-        1 << (self as u64)
-    }
-}
-
-impl fmt::Display for EntityType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for EntityType {
-    type Err = UnknownName;
-
-    fn from_str(s: &str) -> Result<Self, UnknownName> {
-        Self::ALL
-            .into_iter()
-            .find(|entity| entity.as_str() == s)
-            .ok_or_else(|| UnknownName::new("entity type", Self::ALL.map(Self::as_str)))
-    }
-}
+pub use kinds::EntityType;
 
 /// A set of kinds of entity. In JSON and YAML it is a list of their names.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct EntitySet(u64);
+pub struct EntitySet(u128);
 
 impl EntitySet {
     /// The set that holds nothing.
@@ -131,6 +28,11 @@ impl EntitySet {
     /// Whether the set holds nothing.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The kinds that a detector looks for unless told otherwise.
+    pub fn usual() -> Self {
+        EntityType::ALL.into_iter().filter(|entity| entity.is_on()).collect()
     }
 
     /// How many kinds the set holds.
@@ -181,9 +83,15 @@ impl EntitySet {
         EntityType::ALL.into_iter().filter(move |entity| self.contains(*entity))
     }
 
-    /// The data classes of the kinds in the set.
+    /// The data classes of the kinds in the set, alone and together: a word about health beside something that
+    /// identifies somebody is health information of that person (45 CFR 160.103, GDPR Art. 4(15)).
     pub fn data_classes(self) -> ClassSet {
-        self.iter().map(EntityType::data_class).collect()
+        let mut classes = self.iter().fold(ClassSet::EMPTY, |all, entity| all.union(entity.data_classes()));
+        if self.iter().any(EntityType::is_health) && self.iter().any(EntityType::identifies) {
+            classes.insert(DataClass::Phi);
+            classes.insert(DataClass::SpecialCategory);
+        }
+        classes
     }
 }
 
@@ -224,8 +132,14 @@ impl JsonSchema for EntitySet {
 
 /// How many findings of each kind. In JSON it is a map from name to count, without zeros; as text it is
 /// `EMAIL=2,IBAN=1`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EntityCounts([u32; EntityType::COUNT]);
+
+impl Default for EntityCounts {
+    fn default() -> Self {
+        Self([0; EntityType::COUNT])
+    }
+}
 
 impl EntityCounts {
     /// Counts one more of `entity`.
@@ -320,5 +234,46 @@ impl JsonSchema for EntityCounts {
             "propertyNames": names,
             "additionalProperties": { "type": "integer", "minimum": 0 }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DataClass::{Credentials, Pci, Personal, Phi, SpecialCategory};
+    use EntityType as E;
+
+    #[test]
+    fn data_classes_follow_from_kinds_alone_and_together() {
+        for (kinds, classes) in [
+            (&[E::Email][..], &[Personal][..]),
+            (&[E::Card], &[Pci]),
+            (&[E::Credential, E::Jwt], &[Credentials]),
+            (&[E::HealthTerm], &[]),
+            (&[E::HealthCondition], &[SpecialCategory]),
+            (&[E::HealthTerm, E::UsSsn], &[Personal, SpecialCategory, Phi]),
+            (&[E::DiagnosisCode, E::DateOfBirth], &[Personal, SpecialCategory, Phi]),
+            (&[E::HealthTerm, E::Card], &[SpecialCategory, Phi, Pci]),
+            (&[E::HealthTerm, E::Url], &[Personal]),
+            (&[E::HealthTerm, E::Organisation, E::City], &[]),
+            (&[E::MedicalRecordNumber], &[Personal, Phi]),
+            (&[E::Religion], &[SpecialCategory]),
+            (&[E::TradeUnion, E::Person], &[Personal, SpecialCategory]),
+        ] {
+            let got = kinds.iter().copied().collect::<EntitySet>().data_classes();
+            assert_eq!(got, classes.iter().copied().collect(), "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_every_kind() {
+        assert_eq!(EntitySet::all().len(), EntityType::COUNT);
+        assert!(E::ALL.into_iter().all(|entity| EntitySet::all().contains(entity)));
+        assert!(!EntitySet::usual().contains(E::Person) && EntitySet::usual().contains(E::HealthTerm));
+        for entity in E::ALL {
+            let name = serde_json::to_value(entity).unwrap();
+            assert_eq!(name, entity.as_str());
+            assert_eq!(entity.as_str().parse::<EntityType>(), Ok(entity));
+        }
     }
 }

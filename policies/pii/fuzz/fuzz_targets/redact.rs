@@ -1,0 +1,9 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../tests/it/bodies.rs"]
+mod bodies;
+
+fuzz_target!(|text: &str| bodies::redact_and_restore(text));

@@ -1,0 +1,9 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../tests/it/bodies.rs"]
+mod bodies;
+
+fuzz_target!(|(text, cut): (&str, u16)| bodies::stream(text, usize::from(cut)));

@@ -1,0 +1,66 @@
+//! Words that are base64 of a text.
+//!
+//! Source: RFC 4648, sections 4 and 5 (<https://www.rfc-editor.org/rfc/rfc4648>). Validator: the word decodes to printable UTF-8;
+//! it is then scanned like any text, and a finding in it is one of the whole word. Not found: words of fewer than
+//! [`LEN_MIN`] characters, words without a digit, base64 broken over lines, and what stands after the first
+//! [`LEN_MAX`] characters.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use super::{Candidates, Encoded, Input};
+
+/// Shorter words are everything.
+const LEN_MIN: usize = 16;
+
+/// As many characters of a word are decoded.
+const LEN_MAX: usize = 4096;
+
+const fn engine(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, config)
+}
+
+const STANDARD: GeneralPurpose = engine(&alphabet::STANDARD);
+const URL_SAFE: GeneralPurpose = engine(&alphabet::URL_SAFE);
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Looks at the word around the digit at `at`, if it is the word's first.
+pub(crate) fn at(input: &Input<'_>, at: usize, found: &mut Candidates) {
+    let back = input.run_back(at, 64, is_base64);
+    let start = input.skip_escape(at - back).min(at);
+    if input.span(start, at).iter().any(u8::is_ascii_digit) || !input.begins(start) {
+        return;
+    }
+    let len = input.run(start, LEN_MAX * 4, is_base64);
+    if len < LEN_MIN || input.span(start, start + 3) == b"eyJ" {
+        return;
+    }
+    let word = input.span(start, start + len);
+    // Whole groups of four where the word is cut.
+    let head = word.get(..len.min(LEN_MAX)).unwrap_or_default();
+    let engine = if head.iter().any(|b| matches!(b, b'-' | b'_')) { &URL_SAFE } else { &STANDARD };
+    // The first characters tell almost always.
+    let plain =
+        |bytes: &[u8]| bytes.iter().all(|b| !b.is_ascii_control() || matches!(b, b'\n' | b'\t' | b'\r'));
+    let begins = head.get(..LEN_MIN).and_then(|first| engine.decode(first).ok());
+    if !begins.is_some_and(|bytes| {
+        plain(&bytes) && bytes.iter().filter(|b| b.is_ascii()).count() * 4 >= bytes.len() * 3
+    }) {
+        return;
+    }
+    let Some(text) =
+        engine.decode(head).ok().filter(|bytes| plain(bytes)).and_then(|bytes| String::from_utf8(bytes).ok())
+    else {
+        return;
+    };
+    let end = start + len + input.run(start + len, 2, |b| b == b'=');
+    found.encoded.push(Encoded { start, end, text });
+}

@@ -1,0 +1,322 @@
+//! Numbers that authorities issue: a row each, with the ways to write it, its check and its words.
+//!
+//! A run of digits is classified once, by its length and by the letters before it: that gives the few forms that can
+//! begin there. A form is compared with the text as it stands, then the row's check is asked. A number whose check few
+//! others pass, or whose form nothing else has, is reported alone; the others only where one of the row's words stands
+//! before. *Blind spots.* Numbers written in another form than the rows list; numbers split over lines; a word that
+//! follows the number.
+
+mod americas;
+mod asia_pacific;
+mod baltic;
+mod central;
+mod checks;
+mod dach;
+mod health;
+mod islands;
+mod nordic;
+mod south;
+mod things;
+mod vat;
+mod west;
+
+use smallvec::SmallVec;
+
+use super::numbers::Numbers;
+use super::{Candidates, Input};
+use crate::EntityType;
+use checks::Check;
+pub(crate) use checks::{days_of, mod_11_10};
+
+/// One kind of number.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) entity: EntityType,
+    /// Each way to write it, and the confidence in it where no word speaks for it; 0 where a word has to.
+    ///
+    /// `#` stands for a digit, `@` for a letter, `*` for either, a blank for one blank, dash, full stop or slash, the
+    /// same all over; anything else for itself.
+    pub(crate) forms: &'static [(&'static str, u8)],
+    pub(crate) check: Check,
+    /// The confidence where a word speaks for it.
+    pub(crate) worded: u8,
+    /// Words before it that speak for it, lower case, in the languages where it is used.
+    pub(crate) words: &'static [&'static str],
+    /// Who says so.
+    pub(crate) source: &'static str,
+    /// Texts in which what stands between brackets is found, and nothing else of the kind.
+    pub(crate) examples: &'static [&'static str],
+    /// Texts in which nothing of the kind is found.
+    pub(crate) others: &'static [&'static str],
+}
+
+/// The tables.
+pub(crate) const TABLES: &[&[Row]] = &[
+    things::ROWS,
+    health::ROWS,
+    americas::ROWS,
+    islands::ROWS,
+    dach::ROWS,
+    west::ROWS,
+    south::ROWS,
+    nordic::ROWS,
+    baltic::ROWS,
+    central::ROWS,
+    asia_pacific::ROWS,
+    vat::ROWS,
+];
+
+/// What the tables of numbers say of one kind of number: for documentation, and for whoever wants to check it.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberKind {
+    /// The kind.
+    pub entity: EntityType,
+    /// The ways to write it: `#` a digit, `@` a letter, `*` either, a blank one blank, dash, full stop or slash.
+    pub forms: &'static [(&'static str, u8)],
+    /// Words before it that speak for it.
+    pub words: &'static [&'static str],
+    /// Who says so.
+    pub source: &'static str,
+    /// Texts in which what stands between brackets is found.
+    pub examples: &'static [&'static str],
+    /// Texts in which nothing of the kind is found.
+    pub others: &'static [&'static str],
+}
+
+impl NumberKind {
+    /// Every kind of number in the tables. A kind may have several entries.
+    pub fn all() -> impl Iterator<Item = Self> {
+        rows().map(|row| Self {
+            entity: row.entity,
+            forms: row.forms,
+            words: row.words,
+            source: row.source,
+            examples: row.examples,
+            others: row.others,
+        })
+    }
+
+    /// Whether the number is found only where one of its words stands before.
+    pub fn needs_words(&self) -> bool {
+        self.forms.iter().all(|(_, alone)| *alone == 0)
+    }
+}
+
+/// Every row.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLES.iter().copied().flatten()
+}
+
+/// Letters before the first digit, at most.
+const LETTERS_MAX: usize = 6;
+
+/// Digits in the first run, at most.
+const RUN_MAX: usize = 16;
+
+/// More letters and digits than any number has.
+const LEN_MAX: usize = 24;
+
+/// The letters and digits of a number.
+type Compact = SmallVec<[u8; LEN_MAX]>;
+
+/// The forms by the letters before their first digit, whether something stands between, and the length of the first
+/// run of digits.
+#[derive(Debug)]
+pub(crate) struct Forms(Vec<Vec<(&'static Row, &'static str, u8)>>);
+
+fn bucket(letters: usize, apart: bool, run: usize) -> Option<usize> {
+    (letters <= LETTERS_MAX && run <= RUN_MAX)
+        .then_some((letters * 2 + usize::from(apart)) * (RUN_MAX + 1) + run)
+}
+
+impl Forms {
+    pub(crate) fn new() -> Self {
+        let mut forms = vec![Vec::new(); (LETTERS_MAX + 1) * 2 * (RUN_MAX + 1)];
+        for row in rows() {
+            for (form, alone) in row.forms {
+                for place in places(form) {
+                    if let Some(forms) = forms.get_mut(place) {
+                        forms.push((row, *form, *alone));
+                    }
+                }
+            }
+        }
+        Self(forms)
+    }
+
+    fn of(&self, letters: usize, apart: bool, run: usize) -> &[(&'static Row, &'static str, u8)] {
+        bucket(letters, apart, run).and_then(|at| self.0.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Looks at the run of `len` digits at `at`.
+    pub(crate) fn at(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
+        if len > RUN_MAX {
+            return;
+        }
+        let letter = |b: u8| b.is_ascii_alphabetic();
+        if input.begins(at) {
+            self.try_each(input, self.of(0, false, len), at, found);
+            if matches!(input.before(at), Some(b' ' | b'-' | b'.')) {
+                let letters = input.run_back(at - 1, LETTERS_MAX + 1, letter);
+                let start = input.skip_escape(at - 1 - letters).min(at - 1);
+                if (1..=LETTERS_MAX).contains(&letters) && input.begins(start) {
+                    self.try_each(input, self.of(at - 1 - start, true, len), start, found);
+                }
+            }
+            return;
+        }
+        let start = input.skip_escape(at - input.run_back(at, LETTERS_MAX + 2, letter)).min(at);
+        let letters = at - start;
+        if letters <= LETTERS_MAX && input.begins(start) {
+            self.try_each(input, self.of(letters, false, len), start, found);
+        }
+        // Glued to the word for it: `IdNr86095742719`.
+        if letters > 1 && len > 5 {
+            self.try_each(input, self.of(0, false, len), at, found);
+        }
+    }
+
+    fn try_each(
+        &self,
+        input: &Input<'_>,
+        forms: &[(&'static Row, &'static str, u8)],
+        start: usize,
+        found: &mut Candidates,
+    ) {
+        for (row, form, alone) in forms {
+            let Some(reading) = read(input, form, start) else { continue };
+            if !row.check.holds(&reading.compact) {
+                continue;
+            }
+            let glued = !input.begins(start);
+            let says = input.says(start, row.entity);
+            let bordered = is_bordered(input, start, reading.end, form, says.yes);
+            if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
+                continue;
+            }
+            let confidence = match (says.yes, says.no) {
+                (true, _) => i32::from(row.worded),
+                // Lower case is what hashes and names in code are written in.
+                _ if reading.lower => 0,
+                (_, true) => i32::from(*alone) - 25,
+                _ => i32::from(*alone),
+            };
+            found.add(row.entity, start, reading.end, confidence);
+        }
+    }
+}
+
+/// What a form read.
+struct Reading {
+    end: usize,
+    /// In upper case.
+    compact: Compact,
+    /// Whether a letter was in lower case.
+    lower: bool,
+}
+
+/// Compares `form` with the text at `start`.
+fn read(input: &Input<'_>, form: &str, start: usize) -> Option<Reading> {
+    let (mut compact, mut lower, mut sign) = (Compact::new(), false, None);
+    for (place, of) in form.bytes().enumerate() {
+        let byte = input.byte(start + place)?;
+        let fits = match of {
+            b'#' => byte.is_ascii_digit(),
+            b'@' => byte.is_ascii_alphabetic(),
+            b'*' => byte.is_ascii_alphanumeric(),
+            b' ' => matches!(byte, b' ' | b'-' | b'.' | b'/') && *sign.get_or_insert(byte) == byte,
+            of => byte.eq_ignore_ascii_case(&of),
+        };
+        if !fits {
+            return None;
+        }
+        lower |= byte.is_ascii_lowercase();
+        if byte.is_ascii_alphanumeric() {
+            compact.push(byte.to_ascii_uppercase());
+        }
+    }
+    Some(Reading { end: start + form.len(), compact, lower })
+}
+
+/// Whether a number may begin and end where it does.
+fn is_bordered(input: &Input<'_>, start: usize, end: usize, form: &str, worded: bool) -> bool {
+    let word =
+        |at: Option<usize>| at.and_then(|at| input.byte(at)).is_some_and(|b| b.is_ascii_alphanumeric());
+    let digit = |at: Option<usize>| at.and_then(|at| input.byte(at)).is_some_and(|b| b.is_ascii_digit());
+    let lone = worded && !form.contains([' ', '-', '.', '/']);
+    // A group of a longer row of groups, unless a word says otherwise.
+    let row = !worded
+        && form.contains(' ')
+        && (input.byte(end) == Some(b' ') && digit(Some(end + 1))
+            || input.before(start) == Some(b' ') && digit(start.checked_sub(2)));
+    let begins = match input.before(start) {
+        Some(b'.' | b'+') => !digit(start.checked_sub(2)) && input.before(start) != Some(b'+'),
+        Some(b'-' | b'/' | b':') => lone || !word(start.checked_sub(2)),
+        _ => true,
+    };
+    let ends = match input.byte(end) {
+        Some(b'.') => !digit(Some(end + 1)),
+        Some(b'-' | b'/' | b':') => lone || !word(Some(end + 1)),
+        Some(b'%') => false,
+        _ => input.ends(end),
+    };
+    begins && ends && !row
+}
+
+/// The buckets of a form.
+fn places(form: &str) -> impl Iterator<Item = usize> {
+    let first = form.find(|c: char| c == '#' || c.is_ascii_digit()).unwrap_or(0);
+    let (head, rest) = form.split_at(first);
+    let apart = head.ends_with([' ', '-', '.']);
+    let letters = head.len() - usize::from(apart);
+    let run = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'#').count();
+    let more = rest.bytes().skip(run).take_while(|b| *b == b'*').count();
+    (run..=run + more).filter_map(move |run| bucket(letters, apart, run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::table::{marked, spans};
+
+    #[test]
+    fn every_row_finds_its_examples_and_nothing_else() {
+        let mut wrong = Vec::new();
+        for row in rows() {
+            assert!(row.source.starts_with("https://"), "{:?} has no source", row.entity);
+            assert!(!row.examples.is_empty() && !row.others.is_empty(), "{:?} has no examples", row.entity);
+            for (form, _) in row.forms {
+                assert!(places(form).next().is_some(), "{form:?} has no bucket");
+            }
+            for example in row.examples {
+                let (text, expected) = marked(example);
+                let got = spans(&text, row.entity);
+                if got != expected {
+                    wrong.push(format!("{:?} {example:?}: {got:?}", row.entity));
+                }
+            }
+            for text in row.others {
+                let got = spans(text, row.entity);
+                if !got.is_empty() {
+                    wrong.push(format!("{:?} {text:?}: {got:?}", row.entity));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn form_of_a_text() {
+        let mut seen = [0; 4];
+        for row in rows() {
+            for (form, alone) in row.forms {
+                seen[usize::from(form.contains('@'))] += 1;
+                seen[2 + usize::from(*alone == 0)] += 1;
+                let compact = form.bytes().filter(u8::is_ascii_alphanumeric).count();
+                assert!(form.len() < 40 && compact <= LEN_MAX, "{form:?}");
+                assert!(row.worded >= 50 && *alone < row.worded, "{form:?}");
+            }
+        }
+        assert!(seen.iter().all(|n| *n > 0), "{seen:?}");
+    }
+}
