@@ -22,6 +22,7 @@ mod m0005_virtual_keys;
 mod m0006_limits;
 mod m0007_spools;
 mod m0008_policy;
+mod m0009_identity;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_limits::Migration),
             Box::new(m0007_spools::Migration),
             Box::new(m0008_policy::Migration),
+            Box::new(m0009_identity::Migration),
         ]
     }
 }

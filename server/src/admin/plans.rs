@@ -9,13 +9,13 @@ use axum::extract::rejection::JsonRejection;
 use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::Problem;
 use crate::app::App;
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::plan::{Plan, PlanError, PlanReport, plan};
 
 /// The largest bundle that is taken, in bytes of JSON.
@@ -39,19 +39,15 @@ pub(super) struct PlanBody {
 /// `POST /api/v1/policy:plan`.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<PlanBody>, JsonRejection>,
 ) -> Result<Json<PlanReport>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, "console:policy", "read").await?;
-    require(&app, &method, &headers, &scope, super::decisions::OBJECT, "read").await?;
+    // It tells of decisions as well.
+    let decisions = permit.and(super::decisions::OBJECT, "read");
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    let scope = body.scope.unwrap_or_else(|| actor.scope.clone());
-    if bailiwick_policy::scope::validate(&scope).is_err()
-        || !bailiwick_policy::scope::covers(&actor.scope, &scope)
-    {
-        return Err(Problem::not_found("scope"));
+    let scope = permit.scope(body.scope)?;
+    if !decisions.covers(&scope) {
+        return Err(decisions.forbidden(Some(&scope)));
     }
     let loaded = Bundle::load(&BundleSource { files: body.bundle }).and_then(|bundle| {
         // Its own facts, too, are named here and not told as decisions that cannot be made.
