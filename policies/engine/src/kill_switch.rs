@@ -50,7 +50,7 @@ impl Compiled {
     /// The policy with these switches in force.
     #[must_use]
     pub fn with_kill_switches(mut self, switches: Vec<KillSwitch>) -> Self {
-        self.digests.kill_switches = (!switches.is_empty()).then(|| digest(&switches));
+        self.digests.kill_switches = kill_switches_digest(&switches);
         self.kill_switches = switches;
         self
     }
@@ -141,8 +141,13 @@ impl Compiled {
     }
 }
 
-fn digest(switches: &[KillSwitch]) -> String {
+/// The digest of the kill switches in force; `None` where there are none.
+#[must_use]
+pub fn kill_switches_digest(switches: &[KillSwitch]) -> Option<String> {
     use sha2::{Digest as _, Sha256};
+    if switches.is_empty() {
+        return None;
+    }
     let mut hash = Sha256::new();
     for switch in switches {
         // As with endpoints: serialising these types cannot fail.
@@ -150,5 +155,5 @@ fn digest(switches: &[KillSwitch]) -> String {
         hash.update(line.as_bytes());
         hash.update(b"\n");
     }
-    format!("sha256:{}", hex::encode(hash.finalize()))
+    Some(format!("sha256:{}", hex::encode(hash.finalize())))
 }

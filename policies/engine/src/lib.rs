@@ -36,6 +36,7 @@ mod validate;
 pub use bundle::{Bundle, Manifest, Settings};
 pub use compiled::{
     Compiled, Digests, EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation,
+    catalog_digest,
 };
 pub use condition::{AtLeast, SensitivityCondition, When};
 pub use decision::{Decision, DenyCode, Obligations, Outcome, RuleIndex, Shadow, Waiver};
@@ -43,7 +44,7 @@ pub use endpoint::{Endpoint, ModelAlias};
 pub use endpoint_set::EndpointSet;
 pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
-pub use kill_switch::{KillSwitch, KillTarget};
+pub use kill_switch::{KillSwitch, KillTarget, kill_switches_digest};
 pub use limits::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 pub use lint::{lint, unknown_scopes};
 pub use pack::{

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::Problem;
-use crate::app::App;
+use crate::app::{App, ComplianceStatus};
 use crate::identity::Permit;
 use crate::organisation::describe;
 
@@ -82,6 +82,15 @@ pub(super) async fn matrix(
     let scope = permit.scope(query.scope)?;
     let endpoints = snapshot.policy.endpoints().iter().filter(|endpoint| overlap(&scopes, &endpoint.scope));
     Ok(Json(describe::matrix(&snapshot.policy, endpoints, &scope, now_ms)))
+}
+
+/// `GET /api/v1/compliance`: the compliance database in force, what it changed, and attestations that end.
+pub(super) async fn compliance(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+) -> Result<Json<ComplianceStatus>, Problem> {
+    let scope = permit.scope(None)?;
+    Ok(Json(app.compliance_status(&scope).await?))
 }
 
 /// An endpoint of a scope above serves the actor's scope too.

@@ -50,14 +50,14 @@ pub(super) async fn explanation(
     let facts = first.section("facts").and_then(|section| read_facts(&section.bytes).ok());
     let facts = facts.ok_or_else(|| gone("Its facts are no longer kept, so it cannot be derived again"))?;
     let made_from = Archive::made_from(&app.store, &header.digests).await?;
-    let made_from = made_from.ok_or_else(|| gone("What it was decided with is no longer kept"))?;
-    let policy = made_from.compile(&made_from.bundle, facts.time_ms);
+    let made_from = made_from.map_err(|_| gone("What it was decided with is no longer kept"))?;
+    let mut endpoints = made_from.endpoints.clone();
+    let policy = made_from.compiled(facts.time_ms).await?;
     let policy = policy.ok_or_else(|| gone("What it was decided with does not load any more"))?;
     let decided: Decision = policy.decide(&facts);
     let explanation = policy.explain(&facts, &decided);
     let free = policy.with_kill_switches(Vec::new());
     let test = PolicyTest::recorded(&id, &facts, &free);
-    let mut endpoints = made_from.endpoints;
     endpoints
         .retain(|endpoint| explanation.endpoints.iter().any(|candidate| candidate.name == endpoint.name));
     Ok(Json(Explained {

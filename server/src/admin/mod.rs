@@ -62,6 +62,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
         .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
+        .route("/api/v1/compliance", get(endpoints::compliance))
         .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
@@ -69,6 +70,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
             "/api/v1/policy:plan",
             post(plans::create).layer(axum::extract::DefaultBodyLimit::max(plans::LARGEST)),
         )
+        .route("/api/v1/policy/kept/{kind}/{digest}", get(plans::kept))
         .route("/api/v1/decisions", get(decisions::list))
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/decisions/{id}/explanation", get(explanations::explanation))

@@ -13,6 +13,7 @@ use crate::identity::Permit;
 use crate::organisation::{
     Applied, ApplyError, EndpointDefinition, Organisation, apply as apply_to, problems,
 };
+use crate::store::StoreError;
 use bailiwick_ledger::Kind;
 
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
@@ -84,10 +85,13 @@ async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem>
     }
     endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(database)));
     let (bundle, database) = (Arc::clone(bundle), Arc::clone(database));
-    bailiwick_policy::Compiled::new(bundle, database, endpoints, app.gateway.clock.now_ms())
-        .map(drop)
-        .map_err(|problems| {
-            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Problem::invalid(format!("nothing was changed: {}", problems.join("; ")))
-        })
+    let now_ms = app.gateway.clock.now_ms();
+    let compiling = tokio::task::spawn_blocking(move || {
+        bailiwick_policy::Compiled::new(bundle, database, endpoints, now_ms).map(drop)
+    });
+    let compiled = compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    compiled.map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Problem::invalid(format!("nothing was changed: {}", problems.join("; ")))
+    })
 }

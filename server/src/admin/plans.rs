@@ -1,22 +1,24 @@
-//! `POST /api/v1/policy:plan`: what another bundle would have changed.
+//! `POST /api/v1/policy:plan`: what another bundle or changed facts would have changed. And what records name by digest,
+//! for who plans with an export somewhere else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
-use bailiwick_compliance_db::Database;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Problem;
 use crate::app::App;
 use crate::identity::Permit;
-use crate::plan::{Plan, PlanError, PlanReport, plan};
+use crate::plan::{FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
+use crate::snapshot::{KINDS, Kept as _};
 
 /// The largest bundle that is taken, in bytes of JSON.
 pub(super) const LARGEST: usize = 8 * 1024 * 1024;
@@ -27,8 +29,12 @@ static UNDER_WAY: Semaphore = Semaphore::const_new(1);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanBody {
-    /// Its files, by path.
-    bundle: BTreeMap<String, String>,
+    /// Its files, by path; each decision's own bundle where absent.
+    #[serde(default)]
+    bundle: Option<BTreeMap<String, String>>,
+    /// Changed facts: see [`FactChanges`].
+    #[serde(default)]
+    facts: Vec<String>,
     from: DateTime<Utc>,
     #[serde(default)]
     until: Option<DateTime<Utc>>,
@@ -49,15 +55,24 @@ pub(super) async fn create(
     if !decisions.covers(&scope) {
         return Err(decisions.forbidden(Some(&scope)));
     }
-    let loaded = Bundle::load(&BundleSource { files: body.bundle }).and_then(|bundle| {
-        // Its own facts, too, are named here and not told as decisions that cannot be made.
-        bundle.database(Database::embedded_files())?;
-        Ok(bundle)
-    });
-    let bundle = loaded.map_err(|problems| {
+    if body.bundle.is_none() && body.facts.is_empty() {
+        return Err(Problem::invalid("there is nothing to plan: neither `bundle` nor `facts`"));
+    }
+    let snapshot = app.gateway.snapshot.load_full();
+    let faults = |problems: Vec<bailiwick_policy::Problem>| {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Problem::invalid(all.join("; ")).fix("`bailiwick policy check` names every fault of a bundle")
-    })?;
+    };
+    let shipped = || app.sources.shipped.iter().map(|(path, text)| (path.clone(), text.clone()));
+    let bundle = match body.bundle {
+        None => None,
+        Some(files) => {
+            let bundle = Bundle::load(&BundleSource { files }).map_err(faults)?;
+            // Its own facts, too, are named here and not told as decisions that cannot be made.
+            bundle.database(shipped()).map_err(faults)?;
+            Some(Arc::new(bundle))
+        }
+    };
     let now_ms = app.gateway.clock.now_ms();
     let (from_ms, until_ms) = (
         body.from.timestamp_millis(),
@@ -70,13 +85,37 @@ pub(super) async fn create(
         Problem::new(StatusCode::CONFLICT, "conflict", "Another plan is under way")
             .fix("try again when it is done")
     })?;
-    let asked = Plan { bundle: Arc::new(bundle), from_ms, until_ms, scope };
-    let snapshot = app.gateway.snapshot.load_full();
-    match plan(&app.store, snapshot, now_ms, asked, &app.gateway.stopping).await {
+    let names = (0..).map(|at| format!("facts[{at}]"));
+    let changes: Vec<(String, String)> = names.zip(body.facts).collect();
+    let facts = FactChanges::read(
+        &changes,
+        bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog(shipped()),
+        DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive(),
+    );
+    let facts = facts.map_err(|wrong| Problem::invalid(wrong.to_string()))?;
+    let asked = Plan { bundle, facts, scope };
+    let traffic = Traffic::log(app.store.clone(), from_ms, until_ms);
+    match plan(traffic, &app.store, Prices::of(snapshot, now_ms), asked, &app.gateway.stopping).await {
         Ok(report) => Ok(Json(report)),
         Err(PlanError::Stopping) => {
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The server is stopping"))
         }
-        Err(PlanError::Store(error)) => Err(error.into()),
+        Err(PlanError::Store(error) | PlanError::Kept(error)) => Err(error.into()),
+        Err(PlanError::Exported(error)) => Err(Problem::invalid(error.to_string())),
     }
+}
+
+/// `GET /api/v1/policy/kept/{kind}/{digest}`: what records name by digest.
+pub(super) async fn kept(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    permit.and("console:endpoints", "read").at("/", "digest")?;
+    let unknown = || Problem::not_found("digest");
+    let Path((kind, digest)) = path.map_err(|_| unknown())?;
+    if !KINDS.contains(&kind.as_str()) {
+        return Err(unknown());
+    }
+    app.store.value(&kind, &digest).await?.map(Json).ok_or_else(unknown)
 }

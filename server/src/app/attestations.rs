@@ -78,6 +78,26 @@ fn due(attestation: &Attestation, now_ms: i64) -> Option<i64> {
     DAYS.into_iter().find(|days| left_ms <= days.saturating_mul(DAY_MS))
 }
 
+/// Those that concern `scope` and end within the first of the days at which it is told, or have ended.
+pub(super) fn ending(attestations: &[Attestation], scope: &str, now_ms: i64) -> Vec<Value> {
+    let concerns =
+        |of: &Attestation| of.scope.as_deref().is_none_or(|of| bailiwick_policy::scope::overlap(scope, of));
+    attestations
+        .iter()
+        .filter(|attestation| concerns(attestation) && due(attestation, now_ms).is_some())
+        .map(|attestation| {
+            json!({
+                "attestation": attestation.id,
+                "kind": attestation.kind,
+                "operator": attestation.operator,
+                "document": attestation.document,
+                "ends": attestation.valid_to.map(|ends| ends.to_rfc3339()),
+                "ended": due(attestation, now_ms) == Some(0),
+            })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,21 +1,233 @@
-//! The compliance database that a server starts with: the one in the binary, or a signed release.
+//! The compliance database that a server starts with: the one in the binary, or a signed release; what it says otherwise
+//! than the one before, and who is told.
 
 use std::collections::BTreeMap;
 
-use bailiwick_compliance_db::{Context, Database, EndpointProfile, FeatureSet};
+use bailiwick_compliance_db::{Changes, Context, Database, EndpointProfile, FeatureSet, SubprocessorChange};
+use bailiwick_ledger::Kind;
 use bailiwick_policy::Compiled;
 use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::StartError;
 use super::config::ComplianceConfig;
+use super::{Act, App, StartError};
+use crate::gateway::record::RecordError;
 use crate::release::{Release, public_key};
+use crate::snapshot::{keep_catalog, recall_catalog};
+use crate::store::{self, Store, StoreError};
+
+/// The setting that tells which database was in force last, and what it changed.
+const IN_FORCE: &str = "compliance_in_force";
+
+/// A database that was in force, and what it said otherwise than the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// Its version.
+    pub version: String,
+    /// Its digest, without what a bundle adds.
+    pub digest: String,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+    /// What it said otherwise; of the first one nothing is known.
+    #[serde(default)]
+    pub changes: Option<Changed>,
+}
+
+/// What a database said otherwise than the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The version of the one before.
+    pub from: String,
+    /// Facts that are new.
+    pub added: usize,
+    /// Facts that are gone.
+    pub removed: usize,
+    /// Facts that say something else.
+    pub changed: usize,
+    /// Models that are new, gone or have another price or ability.
+    pub models: usize,
+    /// Each subprocessor that is new, gone or elsewhere, in words, by service.
+    pub subprocessors: BTreeMap<String, Vec<String>>,
+}
+
+impl Changed {
+    fn of(changes: &Changes) -> Self {
+        let mut subprocessors: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for change in &changes.subprocessors {
+            let SubprocessorChange { service, .. } = change;
+            subprocessors.entry(service.clone()).or_default().push(change.to_string());
+        }
+        Self {
+            from: changes.from.clone(),
+            added: changes.added.len(),
+            removed: changes.removed.len(),
+            changed: changes.changed.len(),
+            models: changes.models.len(),
+            subprocessors,
+        }
+    }
+}
+
+/// The compliance database in force, for who asks.
+#[derive(Debug, Serialize)]
+pub struct ComplianceStatus {
+    /// `binary` or `release`.
+    source: &'static str,
+    /// Facts, a bundle's own among them.
+    facts: usize,
+    /// Which it is, and what it changed.
+    #[serde(flatten)]
+    in_force: Option<InForce>,
+    /// Attestations that end within 60 days or have ended.
+    attestations: Vec<Value>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum NoteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("the database of the server does not load: {0}")]
+    Load(#[from] bailiwick_compliance_db::LoadError),
+}
 
 /// The files, before the bundle adds its own.
 pub(super) fn shipped(config: Option<&ComplianceConfig>) -> Result<BTreeMap<String, String>, StartError> {
     let Some(config) = config else { return Ok(Database::embedded_files().collect()) };
-    let refused = |error: crate::release::ReleaseError| StartError::Compliance(error.to_string());
+    let refused = |error: crate::release::ReleaseError| {
+        StartError::Compliance(format!("{}: {error}", config.release.display()))
+    };
     let key = public_key(&config.public_key).map_err(refused)?;
     Ok(Release::open(&config.release, &key).map_err(refused)?.files)
+}
+
+/// Refuses a release that is older than what was in force: who can put a file in a server's place, and sign none, could
+/// bring back what was believed of a provider last year. A server without a release takes what its binary has.
+pub(super) async fn refuse_older(
+    store: &Store,
+    config: Option<&ComplianceConfig>,
+    shipped: &BTreeMap<String, String>,
+) -> Result<(), StartError> {
+    let Some(config) = config.filter(|config| !config.allow_older) else { return Ok(()) };
+    let (Some(last), Ok(now)) = (in_force(store).await?, Database::load(shipped.clone())) else {
+        return Ok(());
+    };
+    if is_older(now.version(), &last.version) {
+        return Err(StartError::Compliance(format!(
+            "{} is {}, older than {}, which was in force: take a newer release, or set `compliance.allow_older = true` to go \
+             back",
+            config.release.display(),
+            now.version(),
+            last.version
+        )));
+    }
+    Ok(())
+}
+
+/// Versions are a year, a month and a day.
+fn is_older(one: &str, other: &str) -> bool {
+    let parts =
+        |version: &str| -> Vec<u64> { version.split('.').map_while(|part| part.parse().ok()).collect() };
+    parts(one) < parts(other)
+}
+
+async fn in_force(store: &Store) -> Result<Option<InForce>, StoreError> {
+    let kept = store::settings::get(store, IN_FORCE).await?;
+    Ok(kept.and_then(|value| serde_json::from_value(value).ok()))
+}
+
+impl App {
+    /// Records, once, that another compliance database is in force than before, and which services have other
+    /// subprocessors by it. `false` where that could not be; it is tried again.
+    pub(super) async fn note_compliance(&self) -> bool {
+        let noted = self.try_note_compliance().await;
+        if let Err(error) = &noted {
+            tracing::warn!(%error, "the compliance database in force could not be told; it is tried again");
+        }
+        noted.is_ok()
+    }
+
+    async fn try_note_compliance(&self) -> Result<(), NoteError> {
+        let digest = Database::digest_of(&self.sources.shipped);
+        let before = in_force(&self.store).await?;
+        if before.as_ref().is_some_and(|before| before.digest == digest) {
+            return Ok(());
+        }
+        let now_ms = self.gateway.clock.now_ms();
+        let database = Database::load(self.sources.shipped.as_ref().clone())?;
+        keep_catalog(&self.store, &digest, &self.sources.shipped, now_ms).await?;
+        let changes = match &before {
+            None => None,
+            // One that is no longer kept has to be believed to have been anything.
+            Some(before) => recall_catalog(&self.store, &before.digest)
+                .await?
+                .and_then(|files| Database::load(files).ok())
+                .map(|before| Changed::of(&before.changes(&database))),
+        };
+        let version = database.version().to_owned();
+        for (service, told) in changes.iter().flat_map(|changes| &changes.subprocessors) {
+            self.note_subprocessors(service, told, &version, &digest).await?;
+        }
+        let now = InForce { version, digest, since_ms: now_ms, changes };
+        let act = Act {
+            kind: Kind::Admin,
+            principal: "system",
+            scope: Some("/"),
+            name: "compliance_database_in_force",
+            what: json!({ "from": before.map(|before| before.digest), "to": now }),
+        };
+        let value = json!(now);
+        let put =
+            async { Ok::<_, NoteError>(store::settings::put(&self.store, IN_FORCE, value, now_ms).await?) };
+        self.act_aside(act, |()| Value::Null, put).await
+    }
+
+    /// What a service's customers may object to (GDPR Art. 28(2)).
+    async fn note_subprocessors(
+        &self,
+        service: &str,
+        told: &[String],
+        version: &str,
+        digest: &str,
+    ) -> Result<(), NoteError> {
+        let name = format!("subprocessors/{service}/{digest}");
+        if store::settings::get(&self.store, &name).await?.is_some() {
+            return Ok(());
+        }
+        let act = Act {
+            kind: Kind::Admin,
+            principal: "system",
+            scope: Some("/"),
+            name: "subprocessors_changed",
+            what: json!({ "service": service, "changes": told, "database": version }),
+        };
+        let now_ms = self.gateway.clock.now_ms();
+        let note = async {
+            Ok::<_, NoteError>(store::settings::put(&self.store, &name, json!(now_ms), now_ms).await?)
+        };
+        self.act_aside(act, |()| Value::Null, note).await?;
+        for change in told {
+            tracing::warn!(change, "a provider has changed its subprocessors");
+        }
+        Ok(())
+    }
+
+    /// Which compliance database is in force, what it changed, and which attestations end that concern `scope`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn compliance_status(&self, scope: &str) -> Result<ComplianceStatus, StoreError> {
+        let snapshot = self.gateway.snapshot.load_full();
+        let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| self.gateway.clock.now_ms());
+        Ok(ComplianceStatus {
+            source: if self.config.compliance.is_some() { "release" } else { "binary" },
+            facts: snapshot.policy.database().facts().count(),
+            in_force: in_force(&self.store).await?,
+            attestations: super::attestations::ending(&snapshot.policy.bundle().attestations, scope, now_ms),
+        })
+    }
 }
 
 /// Tells in the log what a release says otherwise than the database in the binary, and which endpoints' answers that
@@ -33,9 +245,6 @@ pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_m
         models = changes.models.len(),
         "a release of the compliance database is in force"
     );
-    for change in &changes.subprocessors {
-        tracing::warn!(%change, "a provider has changed its subprocessors");
-    }
     let profiles: Vec<EndpointProfile> = policy
         .endpoints()
         .iter()
@@ -55,5 +264,23 @@ pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_m
     };
     for change in before.impact(policy.database(), &profiles, &context) {
         tracing::warn!(%change, "the release changes what is known of an endpoint");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_older;
+
+    #[test]
+    fn versions_are_compared_as_days_and_not_as_text() {
+        for (one, other, older) in [
+            ("2026.11.22", "2026.11.23", true),
+            ("2026.9.30", "2026.11.1", true),
+            ("2027.1.1", "2026.12.31", false),
+            ("2026.11.22", "2026.11.22", false),
+            ("2026.11.22", "2026.11.22.1", true),
+        ] {
+            assert_eq!(is_older(one, other), older, "{one} {other}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ const MOST_SPOOL_BYTES: u64 = 1 << 32;
 const MOST_SECONDS: u64 = 86_400;
 /// What reads a body goes one call deeper with each level, on a stack of two megabytes.
 const MOST_NESTING: u64 = 256;
+/// More threads than any machine has cores only get in each other's way.
+const MOST_WORKERS: u64 = 1024;
 /// Characters of the replica's name, which each of its records carries.
 const MOST_NAME: usize = 64;
 
@@ -52,6 +54,9 @@ pub struct Config {
     /// This server's name among those that write to the log.
     #[serde(default = "replica")]
     pub replica: String,
+    /// Threads that serve requests. As many as the machine has cores where absent; with SQLite, which is written to by
+    /// a thread of its own, one fewer.
+    pub workers: Option<NonZeroUsize>,
     /// TLS; plain HTTP where absent.
     pub tls: Option<TlsConfig>,
     /// Who may read `/metrics`.
@@ -135,6 +140,9 @@ pub struct ComplianceConfig {
     pub release: PathBuf,
     /// A file with the public key that has to have signed it.
     pub public_key: PathBuf,
+    /// Whether one is taken that is older than what was in force.
+    #[serde(default)]
+    pub allow_older: bool,
 }
 
 /// The server's certificate.
@@ -271,6 +279,7 @@ impl Config {
             false => Err(ConfigError::Value(format!("`{name}` is {value}: it must be {least} to {most}"))),
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        within("workers", count(self.workers.map_or(1, NonZeroUsize::get)), 1, MOST_WORKERS)?;
         within("limits.body_bytes", count(body_bytes), 1, MOST_BODY_BYTES)?;
         within("limits.body_seconds", body_seconds, 1, MOST_SECONDS)?;
         within("limits.nesting", count(nesting), 1, MOST_NESTING)?;
@@ -304,6 +313,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether the database is an SQLite file, which no other server shares.
+    #[must_use]
+    pub fn on_sqlite(&self) -> bool {
+        self.database_url.as_ref().is_none_or(|url| url.as_str().starts_with("sqlite:"))
+    }
+
     /// All defaults but these two.
     #[must_use]
     pub fn at(listen: SocketAddr, data_dir: PathBuf) -> Self {
@@ -316,6 +331,7 @@ impl Config {
             compliance: None,
             public_url: None,
             replica: replica(),
+            workers: None,
             tls: None,
             metrics: MetricsAccess::default(),
             trusted_proxies: Networks::default(),

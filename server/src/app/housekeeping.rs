@@ -52,6 +52,8 @@ fn notes(app: &Arc<App>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut flush = tokio::time::interval(FLUSH);
+        // Each server tells of the database that it started with itself.
+        let mut told = false;
         // When it was last looked which attestations end.
         let mut looked: Option<Instant> = None;
         loop {
@@ -60,6 +62,7 @@ fn notes(app: &Arc<App>) {
                 _ = tick.tick() => {
                     let Some(app) = weak.upgrade() else { return };
                     app.end_acts().await;
+                    told = told || app.note_compliance().await;
                     if app.is_on_duty() {
                         app.note_thresholds().await;
                         app.ask_about_kill_switches().await;

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
+pub use compliance::{Changed, ComplianceStatus, InForce};
 pub use config::{
     ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
     UpstreamConfig,
@@ -52,7 +53,7 @@ use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::identity;
 use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, BuildError, LoadedBundle, Sources};
+use crate::snapshot::{self, BuildError, LoadedBundle, Snapshot, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long the database may take to let go of its connections.
@@ -60,6 +61,10 @@ const LET_GO: Duration = Duration::from_secs(5);
 
 /// How long a snapshot may take to be read, and the log to be closed.
 const BUILD: Duration = Duration::from_secs(20);
+/// How often and how many times it is looked whether requests still hold a replaced snapshot; then the last of them
+/// frees it.
+const HELD_LOOK: Duration = Duration::from_millis(100);
+const HELD_LOOKS: u32 = 600;
 
 /// How long a request waits for others' reservations before a budget refuses it, how many may wait so, and how often
 /// it is looked whether another replica is short, where there can be one.
@@ -109,6 +114,16 @@ pub enum StartError {
 pub struct DemoMode {
     /// Decide as of this instant, Unix milliseconds.
     pub decide_at_ms: i64,
+}
+
+/// Lets go of what was in force, after the requests that hold it: freeing thousands of rules would hold up the last.
+async fn let_go(replaced: Arc<Snapshot>) {
+    let mut waits = HELD_LOOKS;
+    while Arc::strong_count(&replaced) > 1 && waits > 0 {
+        tokio::time::sleep(HELD_LOOK).await;
+        waits -= 1;
+    }
+    let _ = tokio::task::spawn_blocking(|| drop(replaced)).await;
 }
 
 /// A running server without its sockets.
@@ -182,6 +197,7 @@ impl App {
         let log = log_id(&store, &clock).await?;
         // After its first rows: a database in which these stand already is not filled any more.
         store::standing::check(&store).await?;
+        compliance::refuse_older(&store, config.compliance.as_ref(), &sources.shipped).await?;
         let place = predecessor::Place::new(&config.data_dir, &lock, &log);
         let before = if shared { place.stop(&store).await? } else { None };
         if shared {
@@ -308,7 +324,9 @@ impl App {
         let silent = |_| StoreError::Unavailable("the database is silent".into());
         let (revision, snapshot) = tokio::time::timeout(BUILD, built).await.map_err(silent)??;
         report_unusable(&snapshot);
-        self.gateway.snapshot.store(Arc::new(snapshot));
+        let replaced = self.gateway.snapshot.swap(Arc::new(snapshot));
+        drop(previous);
+        tokio::spawn(let_go(replaced));
         self.revision.store(revision, Ordering::Relaxed);
         self.stale.store(false, Ordering::Relaxed);
         Ok(())
@@ -507,7 +525,7 @@ fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
     })
 }
 
-fn report_unusable(snapshot: &snapshot::Snapshot) {
+fn report_unusable(snapshot: &Snapshot) {
     for problem in &snapshot.unusable {
         tracing::warn!(problem, "an endpoint is declared but cannot be used");
     }

@@ -5,7 +5,7 @@ use bailiwick_ledger::{Draft, Kind};
 use serde::Deserialize;
 
 use super::{App, StartError, acts};
-use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, StoredRecord};
+use crate::audit::{Audit, AuditError, Booking, BudgetId, Entry, IndexUpdate, RETAIN_DAYS, StoredRecord};
 use crate::clock::Clock;
 use crate::gateway::record::{Hold, LimitHold, Salts, section};
 use crate::gateway::settle::{self, OutcomeSection, UsageSection};
@@ -160,7 +160,7 @@ fn outcome(record: &StoredRecord, now_ms: i64) -> Result<Entry, String> {
     if let Some(scope) = header.scope {
         draft = draft.scope(scope);
     }
-    for name in ["decision", "attempt", "key"] {
+    for name in ["decision", "attempt", "key", RETAIN_DAYS] {
         if let Some(value) = header.ids.get(name) {
             draft = draft.id(name, value.clone());
         }

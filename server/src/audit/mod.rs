@@ -45,9 +45,10 @@ pub use self::entry::{Appended, AuditUnavailable, Booking, BudgetId, Entry, Inde
 pub use self::error::{AuditError, AuditOpenError};
 pub use self::export::ExportRequest;
 pub use self::key::load_or_create as load_or_create_key;
-pub use self::prune::PruneRequest;
+pub use self::prune::{PruneRequest, Pruned};
 pub use self::spool::{SpoolConfig, SpoolError};
 pub use crate::store::decisions::DecisionFilter;
+pub(crate) use crate::store::records::RETAIN_DAYS;
 pub use crate::store::records::StoredRecord;
 
 /// Entries that wait for the commit under way; more wait to be let in.

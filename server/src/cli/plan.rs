@@ -1,48 +1,143 @@
-//! `bailiwick policy plan`: what a bundle would have changed.
+//! `bailiwick policy plan`: what a bundle, or a fact, would have changed.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use bailiwick_compliance_db::Database;
+use bailiwick_policy::Bundle;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::Args;
 use reqwest::Method;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::output::table;
+use super::kept::KeptElsewhere;
+use super::plan_text::told;
 use super::remote::Api;
-use super::{Failed, Output, Remote};
+use super::{Failed, Output, Remote, Server};
 use crate::app::read_bundle;
-use crate::budgets::format_usd;
 use crate::clock::Clock;
-use crate::plan::{Counts, PlanReport};
+use crate::plan::{Exported, FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// The new bundle's folder
-    dir: PathBuf,
-    /// Against which recorded decisions: those of the last days, hours or weeks (30d, 12h, 4w), or since a day or an instant
-    #[arg(long, value_name = "TIME", default_value = "30d")]
+    /// The new bundle's folder; each decision's own bundle where absent, so that the facts alone differ
+    #[arg(required_unless_present = "fact")]
+    dir: Option<PathBuf>,
+    /// A changed fact: FACT=VALUE, ATTRIBUTE=VALUE@OPERATOR/SERVICE, or a file of facts
+    #[arg(long, value_name = "CHANGE")]
+    fact: Vec<String>,
+    /// Against which recorded decisions: those of the last days, hours or weeks (30d, 12h, 4w), since a day or an instant, or
+    /// those of an export of the audit log
+    #[arg(long, value_name = "TIME|FILE", default_value = "30d")]
     against: String,
     /// Only decisions of this scope and below
     #[arg(long)]
     scope: Option<String>,
-    #[command(flatten)]
-    remote: Remote,
+    /// The public key that has to have signed the export
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// A folder for what the records of an export name by digest: looked for there first, and put there once a server told it
+    #[arg(long, value_name = "DIR")]
+    kept: Option<PathBuf>,
+    /// The server's address; not needed with an export whose names are all kept
+    #[arg(long, env = "BAILIWICK_SERVER", value_name = "URL", requires = "token")]
+    server: Option<String>,
+    /// A service token: bwt_…
+    #[arg(long, env = "BAILIWICK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 pub(super) async fn run(args: PlanArgs, output: Output) -> Result<(), Failed> {
     let now = DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
-    let from = since(&args.against, now).ok_or_else(|| {
-        Failed::Said(format!(
-            "`{}` is no time: write 30d, 12h, 4w, 2026-11-01 or 2026-11-01T12:00:00Z",
-            args.against
-        ))
-    })?;
-    let bundle = read_bundle(&args.dir)?;
-    let body = json!({ "bundle": bundle.files, "from": from.to_rfc3339(), "scope": args.scope });
-    let report: PlanReport =
-        Api::new(&args.remote).json(Method::POST, "/api/v1/policy:plan", &[], Some(&body)).await?;
+    let remote = match (&args.server, &args.token) {
+        (Some(server), Some(token)) => {
+            Some(Remote { server: Server { server: server.clone() }, token: token.clone() })
+        }
+        _ => None,
+    };
+    let report = match (since(&args.against, now), remote) {
+        (Some(from), Some(remote)) => ask(&args, from, &remote).await?,
+        (Some(_), None) => {
+            return Err(Failed::Said(String::from(
+                "recorded decisions are a server's: name it with --server and --token, or plan --against an export",
+            )));
+        }
+        (None, remote) if Path::new(&args.against).is_file() => {
+            let report = here(&args, now.date_naive(), remote.as_ref()).await?;
+            if report.undecidable_because.keys().any(|why| why.ends_with("not kept")) && remote.is_none() {
+                output.note("an export names bundles, facts and endpoints by digest alone: --server tells what they are, and --kept DIR keeps it");
+            }
+            report
+        }
+        (None, _) => {
+            return Err(Failed::Said(format!(
+                "`{}` is no time and no file: write 30d, 12h, 4w, 2026-11-01, 2026-11-01T12:00:00Z, or name an export",
+                args.against
+            )));
+        }
+    };
     output.result(&report, || told(&report));
     Ok(())
+}
+
+/// The changes with the names that they have on the command line.
+fn changes(args: &PlanArgs) -> Result<Vec<(String, String)>, Failed> {
+    let read = |change: &String| {
+        let path = Path::new(change);
+        let text = if path.is_file() {
+            std::fs::read_to_string(path).map_err(Failed::file(path))? + "\n"
+        } else {
+            change.clone()
+        };
+        Ok((change.clone(), text))
+    };
+    args.fact.iter().map(read).collect()
+}
+
+/// Asks a server, whose log it is.
+async fn ask(args: &PlanArgs, from: DateTime<Utc>, remote: &Remote) -> Result<PlanReport, Failed> {
+    let bundle = args.dir.as_deref().map(read_bundle).transpose()?.map(|source| source.files);
+    let facts: Vec<String> = changes(args)?.into_iter().map(|(_, text)| text).collect();
+    let body = json!({ "bundle": bundle, "facts": facts, "from": from.to_rfc3339(), "scope": args.scope });
+    Ok(Api::new(remote).json(Method::POST, "/api/v1/policy:plan", &[], Some(&body)).await?)
+}
+
+/// Plans here, with an export.
+async fn here(args: &PlanArgs, today: NaiveDate, remote: Option<&Remote>) -> Result<PlanReport, Failed> {
+    let path = Path::new(&args.against);
+    let key = args.public_key.as_deref().map(crate::release::public_key).transpose();
+    let key = key.map_err(|error| Failed::Said(error.to_string()))?;
+    let exported = Exported::open(path, key.as_ref())
+        .map_err(|error| Failed::Said(format!("{}: {error}", path.display())))?;
+    let mut kept = KeptElsewhere::new(args.kept.clone(), remote.map(Api::new));
+    let shipped = Database::embedded_files;
+    let embedded: BTreeMap<String, String> = shipped().collect();
+    kept.at_hand("catalog", &Database::digest_of(&embedded), json!(embedded));
+    let (bundle, files) = match &args.dir {
+        None => (None, embedded),
+        Some(dir) => {
+            let source = read_bundle(dir)?;
+            let loaded = Bundle::load(&source).and_then(|bundle| Ok((bundle.database(shipped())?, bundle)));
+            let (database, bundle) = loaded.map_err(|problems| {
+                Failed::Said(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            })?;
+            let files = bundle.catalog(shipped());
+            kept.at_hand("bundle", &bundle.digest, json!(source.files));
+            kept.at_hand("catalog", database.digest(), json!(files));
+            (Some(Arc::new(bundle)), files)
+        }
+    };
+    let facts = FactChanges::read(&changes(args)?, files, today);
+    let facts = facts.map_err(|wrong| Failed::Said(wrong.to_string()))?;
+    let asked = Plan { bundle, facts, scope: args.scope.clone().unwrap_or_else(|| String::from("/")) };
+    let stop = CancellationToken::new();
+    let report = plan(Traffic::export(exported), &kept, Prices::default(), asked, &stop).await;
+    report.map_err(|error| match error {
+        PlanError::Kept(error) => error,
+        error => Failed::Said(error.to_string()),
+    })
 }
 
 /// When a time as written began.
@@ -62,83 +157,6 @@ fn since(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         _ => None,
     };
     now.checked_sub_signed(span?)
-}
-
-fn told(report: &PlanReport) -> String {
-    let day = |ms| {
-        DateTime::from_timestamp_millis(ms)
-            .map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string())
-            .unwrap_or_default()
-    };
-    let mut out = format!(
-        "{} ({})\nagainst {} decisions from {} to {}; {} of them decided again exactly as recorded\n\n",
-        report.bundle,
-        report.digest,
-        report.decisions,
-        day(report.from_ms),
-        day(report.until_ms),
-        report.reproduced
-    );
-    let counts = &report.counts;
-    for (number, what) in [
-        (report.same, "the same"),
-        (counts.newly_refused, "newly refused"),
-        (counts.newly_allowed, "newly allowed"),
-        (counts.rerouted, "re-routed: where they went is no longer eligible"),
-        (counts.handled, "handled otherwise: other endpoints, redactions or obligations"),
-        (counts.undecidable, "undecidable"),
-    ] {
-        out.push_str(&format!("{number:>10}  {what}\n"));
-    }
-    for (why, number) in &report.undecidable_because {
-        out.push_str(&format!("{number:>16}  {why}\n"));
-    }
-    if report.counts != Counts::default() {
-        let cost = &report.cost;
-        let sign = if cost.difference_nano < 0 { "less" } else { "more" };
-        let unknown = if cost.unknown == 0 {
-            String::new()
-        } else {
-            format!("; of {} changed decisions nobody knows what they would cost", cost.unknown)
-        };
-        out.push_str(&format!(
-            "\nAt today's prices that is {} US dollars {sign}{unknown}.\n",
-            format_usd(cost.difference_nano.saturating_abs())
-        ));
-    }
-    let row = |name: &str, counts: &Counts, last: String| {
-        vec![
-            name.to_owned(),
-            counts.newly_refused.to_string(),
-            counts.newly_allowed.to_string(),
-            counts.rerouted.to_string(),
-            counts.handled.to_string(),
-            last,
-        ]
-    };
-    if !report.by_rule.is_empty() {
-        let rows: Vec<Vec<String>> = report
-            .by_rule
-            .iter()
-            .map(|by| row(&by.rule, &by.counts, by.examples.first().cloned().unwrap_or_default()))
-            .collect();
-        out.push('\n');
-        out.push_str(&table(&["rule", "refused", "allowed", "re-routed", "otherwise", "for example"], &rows));
-        let changed = |counts: &Counts| Counts { undecidable: 0, ..*counts } != Counts::default();
-        let rows: Vec<Vec<String>> = report
-            .by_scope
-            .iter()
-            .filter(|by| changed(&by.counts))
-            .map(|by| row(&by.scope, &by.counts, by.decisions.to_string()))
-            .collect();
-        out.push('\n');
-        out.push_str(&table(&["scope", "refused", "allowed", "re-routed", "otherwise", "of"], &rows));
-    }
-    for example in &report.examples {
-        let went = example.went_to.as_ref().map(|name| format!(", went to {name}")).unwrap_or_default();
-        out.push_str(&format!("\n{}  {}{went}\n    {}\n", example.decision, example.request, example.why));
-    }
-    out
 }
 
 #[cfg(test)]

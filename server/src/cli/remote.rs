@@ -12,7 +12,7 @@ pub(super) enum RemoteError {
     Unreachable { server: String, why: String },
     /// A problem (RFC 9457).
     #[error("{title}{}{}", more(": ", detail), more("; ", fix))]
-    Problem { title: String, detail: Option<String>, fix: Option<String> },
+    Problem { status: u16, title: String, detail: Option<String>, fix: Option<String> },
     /// Not one of our servers.
     #[error("the answer of {server} is not understood: {why}")]
     NotUnderstood { server: String, why: String },
@@ -79,6 +79,7 @@ impl Api {
             |pointer: &str| problem.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
         let field = |name: &str| text(&format!("/{name}"));
         Err(RemoteError::Problem {
+            status: status.as_u16(),
             // On `/v1` errors have the shape of the API that was called.
             title: field("title")
                 .or_else(|| text("/error/message"))

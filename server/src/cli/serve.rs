@@ -1,12 +1,13 @@
 //! `bailiwick serve`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failed, Output, asked_to_end};
+use super::{Failed, Output, asked_to_end, on_workers, workers};
 use crate::app::{
     Act, App, Config, DatabaseUrl, StartError, metrics_recorder, router, serve_on, write_private,
 };
@@ -32,8 +33,7 @@ pub(super) struct ServeArgs {
     checkpoint: Vec<PathBuf>,
 }
 
-pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
-    let end = asked_to_end()?;
+pub(super) fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     let mut config = match &args.config {
         Some(path) => Config::read(path).map_err(StartError::from)?,
         None => Config::default(),
@@ -42,6 +42,13 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), Failed> {
     for path in &args.checkpoint {
         config.checkpoints.push((format!("the checkpoint in {}", path.display()), checkpoints_in(path)?));
     }
+    config.check().map_err(StartError::from)?;
+    let workers = config.workers.map_or_else(|| workers(config.on_sqlite()), NonZeroUsize::get);
+    on_workers(workers, serve(config, output))
+}
+
+async fn serve(config: Config, output: Output) -> Result<(), Failed> {
+    let end = asked_to_end()?;
     let grace = Duration::from_secs(config.limits.shutdown_seconds);
     let tls = config.tls.clone();
     let socket = std::net::TcpListener::bind(config.listen)

@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::classify::Hints;
 use super::decide::Decided;
+use super::large::on_body;
 use super::refusal::{Code, Refusal};
 use super::serve::{Incoming, serve};
 use super::{Gateway, dry_run, metrics, read};
@@ -138,14 +139,15 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let hints = Hints::read(&parts.headers)?;
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
     // An embeddings request is told by its `input`; everything else has to be a chat.
-    let embeddings = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
+    let size = bytes.len();
+    let parsed = on_body(size, || serde_json::from_slice::<serde_json::Value>(&bytes));
+    let embeddings = parsed.is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
     let operation = if embeddings { Operation::Embeddings } else { Operation::ChatCompletions };
-    let read = read::read(auth, operation, bytes, gateway.limits)?;
+    let read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
-    let classified = super::classify::classify(read, hints, &gateway.detector)?;
+    let classified = on_body(size, || super::classify::classify(read, hints, &gateway.detector))?;
     let decided = super::decide::decide(classified, String::from("explained"));
-    let redacted = super::redaction::redact_body(&decided, &gateway.token_key);
+    let redacted = on_body(size, || super::redaction::redact_body(&decided, &gateway.token_key));
     let refusal = decided.refusal();
     let allowed = refusal.is_none();
     let routed = super::route::route(decided);
@@ -183,6 +185,10 @@ pub fn head(
         put("x-bailiwick-redactions", &redactions.to_string());
     }
     put("content-type", "application/json");
+    // There is no cache here; those on the way to the client are told.
+    if decided.decision.obligations.cache_denied {
+        put("cache-control", "no-store");
+    }
 }
 
 /// How the limits stand, under the names that OpenAI's API has for it and its SDKs' users read.

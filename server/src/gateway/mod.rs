@@ -14,6 +14,7 @@ mod dry_run;
 pub mod forward;
 mod freshness;
 pub mod fund;
+mod large;
 pub mod media;
 pub mod metrics;
 pub mod pseudonym;

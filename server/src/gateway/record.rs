@@ -19,7 +19,7 @@ use super::fund::Funded;
 use super::refusal::Refusal;
 use super::timeline::{Mark, Stage};
 use super::{Gateway, Named};
-use crate::audit::{AuditUnavailable, Entry, IndexUpdate};
+use crate::audit::{AuditUnavailable, Entry, IndexUpdate, RETAIN_DAYS};
 use crate::organisation::Ceiling;
 use crate::router::Candidate;
 use crate::snapshot::Snapshot;
@@ -356,6 +356,10 @@ pub(super) fn head(kind: Kind, decided: &Decided, now_ms: i64) -> Draft {
         .scope(auth.key.scope.clone())
         .id("decision", decided.id.clone())
         .id("key", auth.key.id.clone());
+    // In the open and in every record of the request: whoever prunes must know it even where sections are gone.
+    if let Some(days) = decided.decision.obligations.retain_days {
+        draft = draft.id(RETAIN_DAYS, days.to_string());
+    }
     if kind != Kind::Outcome {
         for (name, digest) in &auth.snapshot.digests {
             draft = draft.digest(*name, digest.clone());

@@ -15,6 +15,7 @@ use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
 use super::forward::{Answer, forward, wire_of};
 use super::fund::{self, Funded};
+use super::large::on_body;
 use super::record::{self, Attempted, Network};
 use super::redaction::{Redacted, redact_body};
 use super::refusal::{Code, Refusal};
@@ -66,13 +67,15 @@ where
     timeline.skip();
     let auth = gateway.authenticate(&incoming.headers, incoming.client)?;
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
-    let read = read::read(auth, incoming.operation, bytes, gateway.limits).inspect_err(unread)?;
+    let size = bytes.len();
+    let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
+    let read = read.inspect_err(unread)?;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
     }
     timeline.end(Stage::Read);
-    let classified = classify(read, hints, &gateway.detector).inspect_err(unread)?;
+    let classified = on_body(size, || classify(read, hints, &gateway.detector)).inspect_err(unread)?;
     timeline.end(Stage::Classify);
     let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
@@ -93,7 +96,7 @@ where
         return Err(refusal);
     }
     timeline.end(Stage::Decide);
-    let redacted = redact_body(&decided, &gateway.token_key);
+    let redacted = on_body(size, || redact_body(&decided, &gateway.token_key));
     let routed = route(decided);
     timeline.end(Stage::Route);
     if dry_run {
@@ -228,12 +231,11 @@ async fn attempts(
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
                 let mut rewriter = rewriter(gateway, decided, &candidate, &redacted);
-                match respond::whole(
-                    wire_of(&candidate),
-                    decided.classified.read.operation,
-                    body,
-                    &mut rewriter,
-                ) {
+                let operation = decided.classified.read.operation;
+                let whole = on_body(body.len(), || {
+                    respond::whole(wire_of(&candidate), operation, body, &mut rewriter)
+                });
+                match whole {
                     Ok(whole) => {
                         let attempt = Attempt { gateway, attempted, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
@@ -371,7 +373,8 @@ impl Attempt<'_> {
         let headers = response.headers_mut();
         self.tell_limit(headers);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
-        headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        let no_cache = http::HeaderValue::from_static("no-cache");
+        headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
         let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;

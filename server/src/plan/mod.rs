@@ -1,99 +1,95 @@
-//! `policy plan`: recorded decisions, decided again with another bundle.
+//! `policy plan`: recorded decisions, decided again with another bundle or with changed facts.
 //!
 //! Every recorded request is decided twice: by the policy that its record names by digest, and by the same catalog,
-//! endpoints and kill switches with the new bundle, at the time of the record. What differs is the bundle's doing and
-//! nothing else's. The first of the two must give what was recorded; where it does not, or where something that a rule
-//! asks about was not recorded or is no longer kept, the decision is *undecidable* and counted as such, never guessed.
+//! endpoints and kill switches with the new bundle and facts, at the time of the record. What differs is the bundle's and
+//! the facts' doing and nothing else's. The first of the two must give what was recorded; where it does not, or where
+//! something that a rule asks about was not recorded or is no longer kept, the decision is *undecidable* and counted as
+//! such, never guessed.
+//!
+//! The records come out of the log's database or out of an export of it, and what they name by digest out of wherever it is
+//! kept: a server's archive, or a folder.
 
+mod exported;
+mod fact_change;
 mod policies;
 mod price;
 mod recorded;
 mod report;
+mod traffic;
 
 use std::sync::Arc;
 
 use bailiwick_policy::{Asked, Bundle, Change, Decision, compare};
 use tokio_util::sync::CancellationToken;
 
-use crate::snapshot::Snapshot;
-use crate::store::{Store, StoreError, replay};
+pub use exported::{Exported, ExportedError};
+pub use fact_change::{FactChanges, Wrong};
 use policies::{Pair, Policies};
+pub use price::Prices;
 use recorded::{Recorded, Unreadable};
 pub use report::{ByRule, ByScope, Cost, Counts, Example, PlanReport};
+pub use traffic::Traffic;
 
-/// Records read at a time: about 10 MB.
-const PAGE: u64 = 4_000;
-/// The kinds of records that tell of a request that was to be served, and of what came of it.
-const KINDS: [&str; 3] = ["decision", "refusal", "outcome"];
+use crate::snapshot::Kept;
+use crate::store::{StoreError, replay};
 
-/// Which decisions, and with what.
+/// With what recorded requests are decided again.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The new bundle.
-    pub bundle: Arc<Bundle>,
-    /// Decisions made at or after this time, Unix milliseconds.
-    pub from_ms: i64,
-    /// Decisions made before this time.
-    pub until_ms: i64,
+    /// The new bundle; where absent each decision's own, so that the facts alone differ.
+    pub bundle: Option<Arc<Bundle>>,
+    /// Changed facts.
+    pub facts: FactChanges,
     /// Decisions of this scope and below.
     pub scope: String,
 }
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub enum PlanError<E: std::error::Error> {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The export.
+    #[error(transparent)]
+    Exported(#[from] ExportedError),
+    /// What keeps what records name.
+    #[error(transparent)]
+    Kept(E),
     /// The server stops.
     #[error("the server is stopping")]
     Stopping,
 }
 
-/// Decides recorded requests again. `now` gives today's prices. It takes some tens of microseconds a decision, on a thread
-/// of its own.
+/// Decides recorded requests again. It takes some tens of microseconds a decision, on a thread of its own.
 ///
 /// # Errors
 /// [`PlanError`].
-pub async fn plan(
-    store: &Store,
-    now: Arc<Snapshot>,
-    now_ms: i64,
+pub async fn plan<K: Kept<Error: std::error::Error>>(
+    mut traffic: Traffic,
+    kept: &K,
+    prices: Prices,
     plan: Plan,
     stop: &CancellationToken,
-) -> Result<PlanReport, PlanError> {
-    let mut after = replay::first_decision_of(plan.from_ms);
-    let before = replay::first_decision_of(plan.until_ms);
+) -> Result<PlanReport, PlanError<K::Error>> {
     let mut planner = Planner {
-        report: PlanReport::new(&plan),
-        policies: Policies::new(Arc::clone(&plan.bundle)),
-        prices: price::Prices { snapshot: now, now_ms },
-        plan,
+        report: PlanReport::new(&plan, &traffic),
+        policies: Policies::new(plan.bundle.clone(), plan.facts.files.clone()),
+        prices,
+        scope: plan.scope,
     };
-    let mut limit = PAGE;
     loop {
         if stop.is_cancelled() {
             return Err(PlanError::Stopping);
         }
-        let mut page = replay::page(store, &KINDS, &after, &before, limit).await?;
-        let full = u64::try_from(page.len()).unwrap_or(u64::MAX) >= limit;
-        if full {
-            // The last decision may have records beyond the page.
-            let last = page.last().map(|record| record.decision.clone()).unwrap_or_default();
-            let whole = page.partition_point(|record| record.decision < last);
-            if whole == 0 {
-                limit = limit.saturating_mul(2);
-                continue;
-            }
-            page.truncate(whole);
+        let page = traffic.next(stop).await?;
+        if page.is_empty() {
+            return Ok(planner.report.finish());
         }
-        limit = PAGE;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.decision);
         for record in &page {
             // A broken record is told of when it is its turn.
             if let Ok(header) = record.header() {
-                planner.policies.learn(store, &header.digests).await?;
+                planner.policies.learn(kept, &header.digests).await.map_err(PlanError::Kept)?;
             }
         }
         let worked = tokio::task::spawn_blocking(move || {
@@ -103,15 +99,11 @@ pub async fn plan(
             planner
         });
         planner = worked.await.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        if !full {
-            break;
-        }
     }
-    Ok(planner.report.finish())
 }
 
 struct Planner {
-    plan: Plan,
+    scope: String,
     policies: Policies,
     prices: price::Prices,
     report: PlanReport,
@@ -123,22 +115,22 @@ impl Planner {
             Ok(recorded) => recorded,
             Err(Unreadable::NoDecision) => return,
             Err(Unreadable::Because(scope, why)) => {
-                if bailiwick_policy::scope::covers(&self.plan.scope, &scope) {
+                if bailiwick_policy::scope::covers(&self.scope, &scope) {
                     self.report.undecidable(&scope, why);
                 }
                 return;
             }
         };
         let facts = &recorded.facts;
-        if !bailiwick_policy::scope::covers(&self.plan.scope, &facts.scope) {
+        if !bailiwick_policy::scope::covers(&self.scope, &facts.scope) {
             return;
         }
-        let Some(pair) = self.policies.at(&recorded.digests, facts.time_ms) else {
-            self.report.undecidable(
-                &facts.scope,
-                "what it was decided with is no longer kept, or the new bundle does not go with it",
-            );
-            return;
+        let pair = match self.policies.at(&recorded.digests, facts.time_ms) {
+            Ok(pair) => pair,
+            Err(why) => {
+                self.report.undecidable(&facts.scope, why);
+                return;
+            }
         };
         let before = pair.old.decide(facts);
         if !recorded.is_reproduced_by(&pair.old, &before) {

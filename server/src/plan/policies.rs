@@ -5,42 +5,54 @@ use std::sync::Arc;
 
 use bailiwick_policy::{Bundle, Change, Compiled, Decision, RequestFacts};
 
-use crate::snapshot::{Archive, MadeFrom};
-use crate::store::{Store, StoreError};
+use crate::snapshot::{Archive, Kept, MadeFrom, NotKept};
 
 type Digests = BTreeMap<String, String>;
 
 /// Pairs by what the record was decided with, compiled for a span of time: a policy compiled for a time decides other times
 /// rightly, only much more slowly.
 pub(super) struct Policies {
-    bundle: Arc<Bundle>,
-    made_from: HashMap<Digests, Option<MadeFrom>>,
+    /// Each decision's own where absent.
+    bundle: Option<Arc<Bundle>>,
+    facts: Vec<(String, String)>,
+    made_from: HashMap<Digests, Result<MadeFrom, NotKept>>,
     pairs: HashMap<Digests, Pair>,
 }
 
 impl Policies {
-    pub(super) fn new(bundle: Arc<Bundle>) -> Self {
-        Self { bundle, made_from: HashMap::new(), pairs: HashMap::new() }
+    pub(super) fn new(bundle: Option<Arc<Bundle>>, facts: Vec<(String, String)>) -> Self {
+        Self { bundle, facts, made_from: HashMap::new(), pairs: HashMap::new() }
     }
 
-    /// Reads from the archive what records with these digests were decided with, once.
-    pub(super) async fn learn(&mut self, store: &Store, digests: &Digests) -> Result<(), StoreError> {
+    /// Looks for what records with these digests were decided with, once.
+    pub(super) async fn learn<K: Kept>(&mut self, kept: &K, digests: &Digests) -> Result<(), K::Error> {
         if !digests.is_empty() && !self.made_from.contains_key(digests) {
-            let made_from = Archive::made_from(store, digests).await?;
+            let made_from = Archive::made_from(kept, digests).await?;
             self.made_from.insert(digests.clone(), made_from);
         }
         Ok(())
     }
 
-    /// The pair for a record with these digests, decided at that time. `None` where something is no longer kept, or the
-    /// bundle does not go with the catalog of then.
-    pub(super) fn at(&mut self, digests: &Digests, time_ms: i64) -> Option<&mut Pair> {
+    /// The pair for a record with these digests, decided at that time.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn at(&mut self, digests: &Digests, time_ms: i64) -> Result<&mut Pair, String> {
+        let unnamed = || String::from("it does not say what it was decided with");
         if !self.pairs.get(digests).is_some_and(|pair| pair.holds_at(time_ms)) {
-            let made_from = self.made_from.get(digests)?.as_ref()?;
-            let pair = Pair::new(made_from, &self.bundle, time_ms)?;
+            let made_from = self.made_from.get(digests).ok_or_else(unnamed)?;
+            let made_from = made_from
+                .as_ref()
+                .map_err(|missing| format!("{} that it was decided with: not kept", missing.what()))?;
+            let bundle = self.bundle.as_ref().unwrap_or(&made_from.bundle);
+            let pair = Pair::new(made_from, bundle, &self.facts, time_ms).ok_or_else(|| {
+                String::from(
+                    "what is planned does not go with the facts and endpoints that it was decided with",
+                )
+            })?;
             self.pairs.insert(digests.clone(), pair);
         }
-        self.pairs.get_mut(digests)
+        self.pairs.get_mut(digests).ok_or_else(unnamed)
     }
 }
 
@@ -54,9 +66,14 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    fn new(made_from: &MadeFrom, bundle: &Arc<Bundle>, time_ms: i64) -> Option<Self> {
-        let old = made_from.compile(&made_from.bundle, time_ms)?;
-        let new = made_from.compile(bundle, time_ms)?;
+    fn new(
+        made_from: &MadeFrom,
+        bundle: &Arc<Bundle>,
+        facts: &[(String, String)],
+        time_ms: i64,
+    ) -> Option<Self> {
+        let old = made_from.compile(&made_from.bundle, &[], time_ms)?;
+        let new = made_from.compile(bundle, facts, time_ms)?;
         let until_ms = [&old, &new].into_iter().filter_map(|policy| policy.valid_until_ms()).min();
         Some(Self {
             old,

@@ -9,13 +9,17 @@ use crate::gateway::settle::UsageSection;
 use crate::providers::Usage;
 use crate::snapshot::{Place, Snapshot};
 
-/// Today's prices.
-pub(super) struct Prices {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) now_ms: i64,
-}
+/// Today's prices, where a server is there to tell them.
+#[derive(Debug, Clone, Default)]
+pub struct Prices(Option<(Arc<Snapshot>, i64)>);
 
 impl Prices {
+    /// Those of a server at this instant.
+    #[must_use]
+    pub fn of(snapshot: Arc<Snapshot>, now_ms: i64) -> Self {
+        Self(Some((snapshot, now_ms)))
+    }
+
     /// What the change adds, nano-dollars, below zero where it saves. `None` where nobody knows: of a request that was
     /// refused nobody knows what it would have used.
     pub(super) fn difference(
@@ -30,23 +34,19 @@ impl Prices {
             Change::NewlyRefused => Some(0_i64.saturating_sub(recorded.cost_nano?)),
             Change::Handled => Some(0),
             Change::Rerouted => {
-                let usage = used(recorded.usage.as_ref()?)?;
                 let model = recorded.facts.model.as_str();
-                let was = self.cost(self.place(recorded.went_to()?)?, model, &usage)?;
+                let (snapshot, now_ms) = self.0.as_ref()?;
+                let usage = used(recorded.usage.as_ref()?)?;
+                let cost =
+                    |place: &Place| Some(place.routes.get(model)?.prices.at(*now_ms)?.cost_nano(&usage));
+                let went_to = recorded.went_to()?;
+                let was = snapshot.places.iter().find(|place| place.name == went_to).and_then(cost)?;
                 let names: Vec<&str> = new.names(&after.eligible).collect();
-                let places = self.snapshot.places.iter().filter(|place| names.contains(&place.name.as_str()));
-                let would = places.filter_map(|place| self.cost(place, model, &usage)).min()?;
+                let places = snapshot.places.iter().filter(|place| names.contains(&place.name.as_str()));
+                let would = places.filter_map(cost).min()?;
                 Some(would.saturating_sub(was))
             }
         }
-    }
-
-    fn place(&self, name: &str) -> Option<&Place> {
-        self.snapshot.places.iter().find(|place| place.name == name)
-    }
-
-    fn cost(&self, place: &Place, model: &str, usage: &Usage) -> Option<i64> {
-        Some(place.routes.get(model)?.prices.at(self.now_ms)?.cost_nano(usage))
     }
 }
 

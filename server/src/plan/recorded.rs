@@ -74,7 +74,7 @@ impl Recorded {
         let scope = header.scope.clone().unwrap_or_else(|| String::from("/"));
         let sections = first.sections().map_err(|_| damaged(&scope))?;
         let (Some(facts), Some(decision)) = (find(&sections, "facts"), find(&sections, "decision")) else {
-            return Err(Unreadable::Because(scope, "its facts are no longer kept"));
+            return Err(Unreadable::Because(scope, "its facts are not disclosed, or no longer kept"));
         };
         let missing = Asked::missing_from(facts).map_err(|_| damaged(&scope))?;
         let facts = read_facts(facts).map_err(|_| damaged(&scope))?;

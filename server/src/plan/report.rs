@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bailiwick_policy::Change;
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
 use super::recorded::Recorded;
+use super::{Plan, Traffic};
 
 /// Examples told for each kind of change of each rule.
 const EXAMPLES: usize = 3;
@@ -91,17 +91,25 @@ pub struct Example {
     pub why: String,
 }
 
-/// What a bundle would have changed.
+/// What a bundle, or a fact, would have changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanReport {
-    /// The new bundle's name and version.
-    pub bundle: String,
+    /// The new bundle's name and version; absent where each decision is decided again by its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// Its digest.
-    pub digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The facts that are changed for the plan, each in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
     /// From when on, Unix milliseconds.
     pub from_ms: i64,
     /// Until when.
     pub until_ms: i64,
+    /// Records of the file that it shows nothing of but their hashes: nobody knows what they tell of.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub only_hashes: u64,
     /// Decisions that were looked at.
     pub decisions: u64,
     /// Of them, decided again by their own policy exactly as recorded.
@@ -127,13 +135,22 @@ pub struct PlanReport {
     rules: BTreeMap<String, (Counts, Vec<String>)>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 impl PlanReport {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, traffic: &Traffic) -> Self {
+        let (from_ms, until_ms) = traffic.span_ms();
+        let bundle = plan.bundle.as_ref();
         Self {
-            bundle: format!("{} {}", plan.bundle.name, plan.bundle.version),
-            digest: plan.bundle.digest.clone(),
-            from_ms: plan.from_ms,
-            until_ms: plan.until_ms,
+            bundle: bundle.map(|bundle| format!("{} {}", bundle.name, bundle.version)),
+            digest: bundle.map(|bundle| bundle.digest.clone()),
+            facts: plan.facts.told.clone(),
+            from_ms,
+            until_ms,
+            only_hashes: traffic.only_hashes(),
             decisions: 0,
             reproduced: 0,
             same: 0,

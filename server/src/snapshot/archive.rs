@@ -11,7 +11,9 @@ use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint, KillSwitch};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use super::kept::{BUNDLE, CATALOG, ENDPOINTS, KILL_SWITCHES, KINDS, Kept, NotKept, name};
 use crate::store::{self, Store, StoreError};
 
 /// The files of a bundle and of the compliance database with it, by path.
@@ -35,10 +37,10 @@ impl Archive {
     pub async fn keep(&self, store: &Store, policy: &Compiled, now_ms: i64) -> Result<(), StoreError> {
         let digests = policy.digests();
         keep_bundle(store, &digests.bundle, &self.bundle, now_ms).await?;
-        keep(store, "catalog", &digests.database, &self.catalog, now_ms).await?;
-        keep(store, "endpoints", &digests.endpoints, &policy.endpoints(), now_ms).await?;
+        keep(store, CATALOG, &digests.database, &self.catalog, now_ms).await?;
+        keep(store, ENDPOINTS, &digests.endpoints, &policy.endpoints(), now_ms).await?;
         match &digests.kill_switches {
-            Some(digest) => keep(store, "kill_switches", digest, &policy.kill_switches(), now_ms).await,
+            Some(digest) => keep(store, KILL_SWITCHES, digest, &policy.kill_switches(), now_ms).await,
             None => Ok(()),
         }
     }
@@ -53,47 +55,30 @@ impl Archive {
         digests: &BTreeMap<String, String>,
         at_ms: i64,
     ) -> Result<Option<Compiled>, StoreError> {
-        let made_from = Self::made_from(store, digests).await?;
-        Ok(made_from.and_then(|made_from| made_from.compile(&made_from.bundle, at_ms)))
+        match Self::made_from(store, digests).await? {
+            Ok(made_from) => made_from.compiled(at_ms).await,
+            Err(_) => Ok(None),
+        }
     }
 
-    /// What the policy was compiled from that records with these digests were decided by; `None` as for
-    /// [`recall`](Self::recall).
+    /// What the policy was compiled from that records with these digests were decided by.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn made_from(
-        store: &Store,
+    /// What [`Kept`] says outside; inside what is not kept, or is not what its digest names.
+    pub async fn made_from<K: Kept>(
+        kept: &K,
         digests: &BTreeMap<String, String>,
-    ) -> Result<Option<MadeFrom>, StoreError> {
-        let (Some(bundle), Some(catalog), Some(endpoints)) =
-            (digests.get("bundle"), digests.get("catalog"), digests.get("endpoints"))
-        else {
-            return Ok(None);
-        };
-        let files = recall_bundle(store, bundle).await?;
-        let shipped: Option<BTreeMap<String, String>> = recall(store, "catalog", catalog).await?;
-        let endpoints: Option<Vec<Endpoint>> = recall(store, "endpoints", endpoints).await?;
-        let kill_switches: Option<Vec<KillSwitch>> = match digests.get("kill_switches") {
-            Some(digest) => recall(store, "kill_switches", digest).await?,
-            None => Some(Vec::new()),
-        };
-        let (Some(files), Some(mut shipped), Some(endpoints), Some(kill_switches)) =
-            (files, shipped, endpoints, kill_switches)
-        else {
-            return Ok(None);
-        };
-        let (Ok(bundle), Ok(database)) = (Bundle::load(&files), Database::load(shipped.clone())) else {
-            return Ok(None);
-        };
-        shipped.retain(|path, _| !path.starts_with(Database::OWN));
-        Ok(Some(MadeFrom {
-            bundle: Arc::new(bundle),
-            database: Arc::new(database),
-            shipped,
-            endpoints,
-            kill_switches,
-        }))
+    ) -> Result<Result<MadeFrom, NotKept>, K::Error> {
+        let mut values = BTreeMap::new();
+        for kind in KINDS {
+            let Some(digest) = digests.get(kind) else { continue };
+            let Some(value) = kept.value(kind, digest).await? else { return Ok(Err(NotKept(kind))) };
+            values.insert(kind, value);
+        }
+        let digests = digests.clone();
+        // Reading it takes longer than a request may wait for a thread; nothing comes of it where the server stops.
+        let reading = tokio::task::spawn_blocking(move || MadeFrom::of(values, &digests));
+        Ok(reading.await.unwrap_or(Err(NotKept(BUNDLE))))
     }
 }
 
@@ -113,17 +98,63 @@ pub struct MadeFrom {
 }
 
 impl MadeFrom {
-    /// Compiles it for `at_ms` with `bundle`, its own or another. `None` where they do not go together.
+    fn of(
+        mut values: BTreeMap<&'static str, Value>,
+        digests: &BTreeMap<String, String>,
+    ) -> Result<Self, NotKept> {
+        let named = |kind: &str| digests.get(kind).map(String::as_str);
+        let source = BundleSource { files: read(&mut values, BUNDLE)? };
+        let bundle = Bundle::load(&source).map_err(|_| NotKept(BUNDLE))?;
+        let mut shipped: BTreeMap<String, String> = read(&mut values, CATALOG)?;
+        let database = Database::load(shipped.clone()).map_err(|_| NotKept(CATALOG))?;
+        // Under these digests or not at all: what is held elsewhere may be anything.
+        for (kind, digest) in [(BUNDLE, bundle.digest.as_str()), (CATALOG, database.digest())] {
+            if named(kind) != Some(digest) {
+                return Err(NotKept(kind));
+            }
+        }
+        let endpoints: Vec<Endpoint> = read(&mut values, ENDPOINTS)?;
+        if named(ENDPOINTS) != Some(bailiwick_policy::catalog_digest(&endpoints).as_str()) {
+            return Err(NotKept(ENDPOINTS));
+        }
+        let kill_switches: Vec<KillSwitch> =
+            if digests.contains_key(KILL_SWITCHES) { read(&mut values, KILL_SWITCHES)? } else { Vec::new() };
+        if named(KILL_SWITCHES) != bailiwick_policy::kill_switches_digest(&kill_switches).as_deref() {
+            return Err(NotKept(KILL_SWITCHES));
+        }
+        shipped.retain(|path, _| !path.starts_with(Database::OWN));
+        Ok(Self { bundle: Arc::new(bundle), database: Arc::new(database), shipped, endpoints, kill_switches })
+    }
+
+    /// Compiles it for `at_ms` with its own bundle, on a thread that no request waits for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the server stops.
+    pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
+        let compiling = tokio::task::spawn_blocking(move || self.compile(&self.bundle, &[], at_ms));
+        compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    /// Compiles it for `at_ms` with `bundle`, its own or another, and with these files of facts beside the bundle's. `None`
+    /// where they do not go together.
     #[must_use]
-    pub fn compile(&self, bundle: &Arc<Bundle>, at_ms: i64) -> Option<Compiled> {
-        let database = if bundle.compliance == self.bundle.compliance {
+    pub fn compile(&self, bundle: &Arc<Bundle>, facts: &[(String, String)], at_ms: i64) -> Option<Compiled> {
+        let database = if facts.is_empty() && bundle.compliance == self.bundle.compliance {
             Arc::clone(&self.database)
         } else {
-            Arc::new(bundle.database(self.shipped.clone()).ok()?)
+            let files = bundle.catalog(self.shipped.clone()).into_iter().chain(facts.iter().cloned());
+            Arc::new(Database::load(files).ok()?)
         };
         let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
+}
+
+fn read<T: DeserializeOwned>(
+    values: &mut BTreeMap<&'static str, Value>,
+    kind: &'static str,
+) -> Result<T, NotKept> {
+    values.remove(kind).and_then(|value| serde_json::from_value(value).ok()).ok_or(NotKept(kind))
 }
 
 /// Keeps the files of a bundle.
@@ -144,15 +175,33 @@ pub(crate) async fn keep_bundle(
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn recall_bundle(store: &Store, digest: &str) -> Result<Option<BundleSource>, StoreError> {
-    let files: Option<BTreeMap<String, String>> = recall(store, BUNDLE, digest).await?;
+    let files = store.value(BUNDLE, digest).await?.and_then(|value| serde_json::from_value(value).ok());
     // Under this digest or not at all: it is what was checked before it came into force.
     Ok(files.map(|files| BundleSource { files }).filter(|source| source.digest() == digest))
 }
 
-const BUNDLE: &str = "bundle";
+/// Keeps the files of a compliance database.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn keep_catalog(
+    store: &Store,
+    digest: &str,
+    files: &BTreeMap<String, String>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    keep(store, CATALOG, digest, files, now_ms).await
+}
 
-fn name(kind: &str, digest: &str) -> String {
-    format!("archive/{kind}/{digest}")
+/// The files of a compliance database that was kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn recall_catalog(
+    store: &Store,
+    digest: &str,
+) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+    Ok(store.value(CATALOG, digest).await?.and_then(|value| serde_json::from_value(value).ok()))
 }
 
 async fn keep(
@@ -168,15 +217,6 @@ async fn keep(
     }
     let value = serde_json::to_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     store::settings::put(store, &name, value, now_ms).await
-}
-
-async fn recall<T: DeserializeOwned>(
-    store: &Store,
-    kind: &str,
-    digest: &str,
-) -> Result<Option<T>, StoreError> {
-    let kept = store::settings::get(store, &name(kind, digest)).await?;
-    Ok(kept.and_then(|value| serde_json::from_value(value).ok()))
 }
 
 #[cfg(test)]

@@ -44,6 +44,10 @@ impl Chains {
 pub(super) struct Declared {
     rows: Vec<(store::budgets::Budget, Unit)>,
     groups: HashMap<String, Vec<String>>,
+    /// Indexes of `rows` by what they hold for: there may be a budget for each of very many keys.
+    of_key: HashMap<String, Vec<usize>>,
+    of_user: HashMap<String, Vec<usize>>,
+    of_scope: HashMap<String, Vec<usize>>,
 }
 
 /// Whom a key's budgets hold for.
@@ -94,20 +98,34 @@ impl Declared {
                 .map_err(|error| BuildError::Row(format!("model group `{}`: {error}", group.name)))?;
             groups.insert(group.name, models);
         }
-        let rows = rows.into_iter().filter_map(|row| units.get(&row.id).map(|unit| (row, *unit))).collect();
-        Ok(Self { rows, groups })
+        let rows = rows.into_iter().filter_map(|row| units.get(&row.id).map(|unit| (row, *unit)));
+        Ok(Self::indexed(rows.collect(), groups))
+    }
+
+    fn indexed(rows: Vec<(store::budgets::Budget, Unit)>, groups: HashMap<String, Vec<String>>) -> Self {
+        let by = |holder: fn(&store::budgets::Budget) -> Option<&String>| {
+            let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, (row, _)) in rows.iter().enumerate() {
+                if let Some(name) = holder(row) {
+                    index.entry(name.clone()).or_default().push(at);
+                }
+            }
+            index
+        };
+        let of_key = by(|row| row.key_id.as_ref());
+        let of_user = by(|row| row.owner.as_ref());
+        let of_scope = by(|row| row.scope.as_ref());
+        Self { rows, groups, of_key, of_user, of_scope }
     }
 
     /// The chains of a key that may use `models`.
     pub(super) fn chains(&self, holder: Holder<'_>, models: &BTreeSet<String>) -> Chains {
-        let own = self.rows.iter().filter(|(row, _)| row.key_id.as_deref() == Some(holder.line));
-        let of_user =
-            self.rows.iter().filter(|(row, _)| row.owner.is_some() && row.owner.as_deref() == holder.owner);
-        let above = holder
-            .scopes
-            .iter()
-            .flat_map(|path| self.rows.iter().filter(move |(row, _)| row.scope.as_deref() == Some(*path)));
-        let all: Vec<&(store::budgets::Budget, Unit)> = own.chain(of_user).chain(above).collect();
+        let own = self.of_key.get(holder.line);
+        let of_user = holder.owner.and_then(|owner| self.of_user.get(owner));
+        let above = holder.scopes.iter().filter_map(|path| self.of_scope.get(*path));
+        let indexes = own.into_iter().chain(of_user).chain(above).flatten();
+        let all: Vec<&(store::budgets::Budget, Unit)> =
+            indexes.filter_map(|index| self.rows.get(*index)).collect();
         let chain = |counts: &dyn Fn(&str) -> bool| -> Chain {
             let mut chain = Chain::default();
             for (row, unit) in &all {

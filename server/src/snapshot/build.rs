@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, EndpointProfile, FeatureSet, ModelInfo, Value};
 use bailiwick_pii::Detector;
-use bailiwick_policy::{Compiled, Problem, pattern, scope};
+use bailiwick_policy::{Compiled, KillSwitch, Problem, pattern, scope};
 use chrono::{DateTime, Utc};
 
 use super::budgets::{self, Chains};
@@ -15,6 +15,7 @@ use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
 use crate::router::Health;
+use crate::store::policy_versions::PolicyVersion;
 use crate::store::{self, Store, StoreError};
 
 /// What snapshots are built from.
@@ -67,10 +68,10 @@ pub async fn build_whole(
     store: &Store,
     sources: &Sources,
     budgets: &Budgets,
-    previous: Option<&Snapshot>,
+    previous: Option<&Arc<Snapshot>>,
     now_ms: i64,
 ) -> Result<(i64, Snapshot), BuildError> {
-    of_one_state(store, || build(store, sources, budgets, previous, now_ms)).await
+    of_one_state(store, || Box::pin(build(store, sources, budgets, previous, now_ms))).await
 }
 
 /// What `read` makes of one state of the configuration, with its revision.
@@ -99,94 +100,148 @@ async fn build(
     store: &Store,
     sources: &Sources,
     budgets: &Budgets,
-    previous: Option<&Snapshot>,
+    previous: Option<&Arc<Snapshot>>,
     now_ms: i64,
 ) -> Result<Snapshot, BuildError> {
-    let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
     let (kill_switches, kill_switches_until_ms) = kill_switches::load(store, now_ms).await?;
-    let (loaded, version) = super::bundle::in_force(store, sources, previous).await?;
-    let bundle = &loaded.bundle;
-    let scopes = scopes(store).await?;
-    let declared_budgets = budgets::Declared::load(store, budgets, now_ms).await?;
-    let mut unusable = Vec::new();
-    let mut places = Vec::new();
-    let mut endpoints = Vec::new();
-    for row in store::endpoints::list(store).await? {
-        let definition: EndpointDefinition = serde_json::from_value(row.definition)
-            .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-        match place(&definition, sources, &loaded, previous, decide_at_ms) {
-            Ok(place) => {
-                endpoints.push(definition.for_policy(&loaded.database));
-                places.push(place);
+    let (loaded, version) = super::bundle::in_force(store, sources, previous.map(Arc::as_ref)).await?;
+    let read = Read {
+        kill_switches,
+        kill_switches_until_ms,
+        loaded,
+        version,
+        scopes: scopes(store).await?,
+        budgets: budgets::Declared::load(store, budgets, now_ms).await?,
+        endpoints: store::endpoints::list(store).await?,
+        keys: store::keys::list(store).await?,
+    };
+    let (sources, previous) = (sources.clone(), previous.cloned());
+    // Thousands of rules or keys take longer than a request may wait for a thread.
+    let made = tokio::task::spawn_blocking(move || read.snapshot(&sources, previous.as_deref(), now_ms));
+    let snapshot = made.await.map_err(|error| BuildError::Row(error.to_string()))??;
+    snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
+    Ok(snapshot)
+}
+
+/// One state of the configuration, as it was read.
+struct Read {
+    kill_switches: Vec<KillSwitch>,
+    kill_switches_until_ms: Option<i64>,
+    loaded: Arc<LoadedBundle>,
+    version: Option<PolicyVersion>,
+    scopes: BTreeMap<String, Declarations>,
+    budgets: budgets::Declared,
+    endpoints: Vec<store::endpoints::Endpoint>,
+    keys: Vec<store::keys::VirtualKey>,
+}
+
+impl Read {
+    fn snapshot(
+        self,
+        sources: &Sources,
+        previous: Option<&Snapshot>,
+        now_ms: i64,
+    ) -> Result<Snapshot, BuildError> {
+        let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
+        let loaded = self.loaded;
+        let mut unusable = Vec::new();
+        let mut places = Vec::new();
+        let mut endpoints = Vec::new();
+        for row in self.endpoints {
+            let definition: EndpointDefinition = serde_json::from_value(row.definition)
+                .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
+            match place(&definition, sources, &loaded, previous, decide_at_ms) {
+                Ok(place) => {
+                    endpoints.push(definition.for_policy(&loaded.database));
+                    places.push(place);
+                }
+                Err(problem) => unusable.push(problem),
             }
-            Err(problem) => unusable.push(problem),
         }
+        let (bundle, database) = (Arc::clone(&loaded.bundle), Arc::clone(&loaded.database));
+        let policy = Compiled::new(bundle, database, endpoints, decide_at_ms)
+            .map_err(BuildError::Policy)?
+            .with_kill_switches(self.kill_switches);
+        let mut usable = Usable::default();
+        let mut keys = HashMap::with_capacity(self.keys.len());
+        for row in &self.keys {
+            let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
+            let (mut entry, models, paid) = key(row, &self.scopes, previous)?;
+            usable.restrict(&mut entry, models.as_deref(), &places, &policy);
+            let path: Vec<&str> = scope::ancestors(&row.scope).collect();
+            let holder = budgets::Holder { line: &paid.line, owner: paid.owner.as_deref(), scopes: &path };
+            entry.budgets = self.budgets.chains(holder, &entry.models);
+            keys.insert(entry.id.clone(), Arc::new(entry));
+        }
+        let made_from = policy.digests();
+        let mut digests = vec![
+            ("bundle", made_from.bundle.clone()),
+            ("catalog", made_from.database.clone()),
+            ("endpoints", made_from.endpoints.clone()),
+            ("engine", made_from.engine.clone()),
+            ("detectors", sources.detector.digest().to_owned()),
+        ];
+        // The commit's id is a digest too, of the files and of all that led to them.
+        digests.extend(self.version.as_ref().map(|version| ("commit", format!("git:{}", version.commit_id))));
+        digests.extend(made_from.kill_switches.clone().map(|digest| ("kill_switches", digest)));
+        Ok(Snapshot {
+            policy,
+            places,
+            digests,
+            bundle_digest: loaded.bundle.digest.clone(),
+            version: self.version,
+            loaded,
+            unusable,
+            decide_at_ms: sources.decide_at_ms,
+            kill_switches_until_ms: self.kill_switches_until_ms,
+            keys,
+        })
     }
-    let policy = Compiled::new(Arc::clone(bundle), Arc::clone(&loaded.database), endpoints, decide_at_ms)
-        .map_err(BuildError::Policy)?
-        .with_kill_switches(kill_switches);
-    loaded.archive.keep(store, &policy, now_ms).await?;
-    let mut usable: HashMap<(Vec<String>, String, String), bool> = HashMap::new();
-    let mut keys = HashMap::new();
-    for row in store::keys::list(store).await? {
-        let previous = previous.and_then(|snapshot| snapshot.key(&row.id));
-        let mut entry = key(&row, &scopes, previous)?;
+}
+
+/// What RBAC says of (roles, scope, model): many keys ask the same.
+#[derive(Default)]
+struct Usable(HashMap<(Vec<String>, String, String), bool>);
+
+impl Usable {
+    /// Leaves a key the models that some endpoint of its own serves, that its list names if it has one, and that its
+    /// roles may use.
+    fn restrict(
+        &mut self,
+        entry: &mut KeyEntry,
+        models: Option<&[String]>,
+        places: &[Place],
+        policy: &Compiled,
+    ) {
         let named = |name: &str| {
-            let only = entry.0.endpoints.as_ref();
+            let only = entry.endpoints.as_ref();
             only.is_none_or(|only| only.iter().any(|pattern| pattern::matches(pattern, name)))
         };
         let served: Vec<&Place> = places
             .iter()
             .zip(policy.endpoints())
-            .filter(|(_, endpoint)| scope::covers(&endpoint.scope, &entry.0.scope) && named(&endpoint.name))
+            .filter(|(_, endpoint)| scope::covers(&endpoint.scope, &entry.scope) && named(&endpoint.name))
             .map(|(place, _)| place)
             .collect();
         // As names from here on: what decides is recorded, and a pattern's meaning changes with the endpoints.
-        if let Some(only) = &mut entry.0.endpoints {
+        if let Some(only) = &mut entry.endpoints {
             *only = served.iter().map(|place| place.name.clone()).collect();
         }
+        let rbac = &policy.bundle().rbac;
         for model in served.iter().flat_map(|place| place.routes.keys()) {
-            if entry.1.as_ref().is_some_and(|only| !only.contains(model)) {
+            if models.is_some_and(|only| !only.contains(model)) {
                 continue;
             }
-            let allowed = *usable
-                .entry((entry.0.roles.clone(), entry.0.scope.clone(), model.clone()))
-                .or_insert_with(|| {
-                    let object = format!("model:{model}");
-                    entry.0.roles.iter().any(|role| bundle.rbac.allowed(role, &entry.0.scope, &object, "use"))
-                });
+            let question = (entry.roles.clone(), entry.scope.clone(), model.clone());
+            let allowed = *self.0.entry(question).or_insert_with_key(|(roles, scope, model)| {
+                let object = format!("model:{model}");
+                roles.iter().any(|role| rbac.allowed(role, scope, &object, "use"))
+            });
             if allowed {
-                entry.0.models.insert(model.clone());
+                entry.models.insert(model.clone());
             }
         }
-        let path: Vec<&str> = scope::ancestors(&row.scope).collect();
-        let holder = budgets::Holder { line: &entry.2.line, owner: entry.2.owner.as_deref(), scopes: &path };
-        entry.0.budgets = declared_budgets.chains(holder, &entry.0.models);
-        keys.insert(entry.0.id.clone(), Arc::new(entry.0));
     }
-    let made_from = policy.digests();
-    let mut digests = vec![
-        ("bundle", made_from.bundle.clone()),
-        ("catalog", made_from.database.clone()),
-        ("endpoints", made_from.endpoints.clone()),
-        ("engine", made_from.engine.clone()),
-        ("detectors", sources.detector.digest().to_owned()),
-    ];
-    // The commit's id is a digest too, of the files and of all that led to them.
-    digests.extend(version.as_ref().map(|version| ("commit", format!("git:{}", version.commit_id))));
-    digests.extend(made_from.kill_switches.clone().map(|digest| ("kill_switches", digest)));
-    Ok(Snapshot {
-        policy,
-        places,
-        digests,
-        bundle_digest: bundle.digest.clone(),
-        version,
-        loaded,
-        unusable,
-        decide_at_ms: sources.decide_at_ms,
-        kill_switches_until_ms,
-        keys,
-    })
 }
 
 async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildError> {

@@ -9,6 +9,7 @@ mod budgets;
 mod build;
 mod bundle;
 mod declared;
+mod kept;
 mod key;
 mod kill_switches;
 mod place;
@@ -20,12 +21,13 @@ use bailiwick_policy::Compiled;
 
 use crate::store::policy_versions::PolicyVersion;
 
-pub(crate) use archive::keep_bundle;
 pub use archive::{Archive, MadeFrom};
+pub(crate) use archive::{keep_bundle, keep_catalog, recall_catalog};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
 pub use bundle::LoadedBundle;
 pub use declared::Declared;
+pub use kept::{KINDS, Kept, NotKept};
 pub use key::{KeyEntry, KeyState};
 pub use kill_switches::target as kill_target;
 pub use place::{Place, Route};

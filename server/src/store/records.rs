@@ -11,6 +11,10 @@ use super::replicas::ReplicaNumber;
 use super::tree::to_u64;
 use super::{Store, StoreError, runs, sections, tree};
 
+/// The header's id that tells for how many days the rules want a request's records kept whole.
+pub(crate) const RETAIN_DAYS: &str = "retain_days";
+const DAY_MS: i64 = 86_400_000;
+
 /// A record as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
@@ -212,56 +216,90 @@ async fn within(
 /// Records whose sections one transaction destroys: the group commit waits meanwhile.
 const DESTROY_PAGE: u64 = 32;
 
-/// Destroys the sections called one of `names` of the leaves `from..to`, except in records of the kind `spare`.
-/// Returns how many there were. The database's own leftovers are wiped as far as [`Store::wipe_leftovers`] can.
+/// Which sections to destroy.
+#[derive(Clone, Debug)]
+pub(crate) struct Destroy {
+    /// Their names.
+    pub(crate) names: Vec<String>,
+    /// Except in records of this kind.
+    pub(crate) spare: &'static str,
+    /// Except in records that are to be kept longer than until this instant, Unix milliseconds.
+    pub(crate) now_ms: i64,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Destroyed {
+    /// Sections that are gone.
+    pub(crate) sections: u64,
+    /// Records that had such sections and keep them, because their time is not over.
+    pub(crate) retained: u64,
+}
+
+/// Destroys sections of the leaves `from..to`. The database's own leftovers are wiped as far as
+/// [`Store::wipe_leftovers`] can.
 pub(crate) async fn destroy_sections(
     store: &Store,
     from: u64,
     to: u64,
-    names: &[String],
-    spare: &str,
-) -> Result<u64, StoreError> {
-    let (mut next, mut destroyed) = (from, 0_u64);
+    what: &Destroy,
+) -> Result<Destroyed, StoreError> {
+    let (mut next, mut all) = (from, Destroyed::default());
     while next < to {
         let end = to.min(next.saturating_add(DESTROY_PAGE));
         let page = store.transaction(|transaction| {
-            let (names, spare) = (names.to_vec(), spare.to_owned());
-            Box::pin(async move { destroy_page(transaction, next, end, &names, &spare).await })
+            let what = what.clone();
+            Box::pin(async move { destroy_page(transaction, next, end, &what).await })
         });
-        destroyed = destroyed.saturating_add(page.await?);
+        let page = page.await?;
+        all.sections = all.sections.saturating_add(page.sections);
+        all.retained = all.retained.saturating_add(page.retained);
         next = end;
     }
     store.wipe_leftovers().await?;
-    Ok(destroyed)
+    Ok(all)
 }
 
-/// How many sections the records of the leaves `from..to` lost.
+/// What the records of the leaves `from..to` lost.
 async fn destroy_page(
     db: &impl ConnectionTrait,
     from: u64,
     to: u64,
-    names: &[String],
-    spare: &str,
-) -> Result<u64, StoreError> {
+    what: &Destroy,
+) -> Result<Destroyed, StoreError> {
     let spans = runs::spans(db, from, to).await?;
+    let mut all = Destroyed::default();
     if spans.is_empty() {
-        return Ok(0);
+        return Ok(all);
     }
     // Two that destroy at the same time must each see what the other has left.
     let page = Entity::find().filter(runs::within(&spans)).lock_exclusive().all(db).await?;
-    let mut destroyed = 0_u64;
-    for row in page.into_iter().filter(|row| row.kind != spare) {
+    for row in page.into_iter().filter(|row| row.kind != what.spare) {
         let mut kept = sections::unpack(&row.sections)?;
         let before = kept.len();
-        kept.retain(|section| !names.iter().any(|name| *name == section.name));
+        kept.retain(|section| !what.names.iter().any(|name| *name == section.name));
         if kept.len() == before {
             continue;
         }
+        if is_retained(&row, what.now_ms)? {
+            all.retained = all.retained.saturating_add(1);
+            continue;
+        }
         let count = u64::try_from(before.saturating_sub(kept.len())).unwrap_or(0);
-        destroyed = destroyed.saturating_add(count);
+        all.sections = all.sections.saturating_add(count);
         let change =
             ActiveModel { id: Set(row.id), sections: Set(sections::pack(&kept)?), ..Default::default() };
         Entity::update(change).exec_without_returning(db).await?;
     }
-    Ok(destroyed)
+    Ok(all)
+}
+
+/// Whether a record is to be kept whole at an instant. One that says so in a way that is not understood is.
+fn is_retained(row: &Model, now_ms: i64) -> Result<bool, StoreError> {
+    let header = Header::parse(&row.leaf_bytes)
+        .map_err(|err| StoreError::Corrupt(format!("the record {}: {err}", row.id)))?;
+    Ok(header.ids.get(RETAIN_DAYS).is_some_and(|days| {
+        let days = days.parse::<u32>().map_or(i64::MAX, i64::from);
+        now_ms < row.time_ms.saturating_add(days.saturating_mul(DAY_MS))
+    }))
 }

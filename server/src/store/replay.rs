@@ -18,6 +18,19 @@ pub struct DecisionRecord {
 }
 
 impl DecisionRecord {
+    /// A record that was read elsewhere, with those of its sections that are disclosed there.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where a section is too long to be kept.
+    pub fn new(
+        decision: String,
+        kind: String,
+        leaf_bytes: Vec<u8>,
+        disclosed: &[Section],
+    ) -> Result<Self, StoreError> {
+        Ok(Self { decision, kind, leaf_bytes, sections: sections::pack(disclosed)? })
+    }
+
     /// The header that the leaf bytes spell.
     ///
     /// # Errors

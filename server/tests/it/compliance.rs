@@ -1,12 +1,22 @@
 //! The compliance database in a running server: endpoints against regulations, an organisation's own facts, and what a
 //! request uses.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use bailiwick::app::{App, ComplianceConfig, Config, StartError};
+use bailiwick::release::Release;
+use bailiwick_compliance_db::Database;
+use bailiwick_ledger::{LogId, Signer};
+use ed25519_dalek::SigningKey;
+
 use crate::app::{TestApp, message};
 use crate::process::run;
+use crate::support::database;
 
 const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/starter");
 
@@ -189,4 +199,119 @@ fn a_database_in_a_folder_is_linted_and_reported() {
     std::fs::write(folder.path().join("vllm.yaml"), "about: x\nfacts: [").unwrap();
     let broken = run(&["compliance", "lint", "--data", dir], None, "").is(1);
     assert!(broken.err.contains("vllm.yaml"), "{broken:?}");
+}
+
+fn signer(seed: u8) -> Signer {
+    Signer::new(LogId::new("compliance.example").unwrap(), SigningKey::from_bytes(&[seed; 32]))
+}
+
+/// The files of the database with another version, and with another subprocessor of Mistral where one is named.
+fn files(version: &str, subprocessor: Option<&str>) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, String> = Database::embedded_files().collect();
+    files.insert(String::from("database.yaml"), format!("version: \"{version}\"\n"));
+    if let Some(name) = subprocessor {
+        let mistral = files.get_mut("mistral-api.yaml").unwrap();
+        assert!(mistral.contains("name: Brave\n"));
+        *mistral = mistral.replace("name: Brave\n", &format!("name: {name}\n"));
+    }
+    files
+}
+
+/// A release in a folder, and the configuration that takes it.
+fn release(folder: &Path, text: &str) -> ComplianceConfig {
+    let (release, public_key) = (folder.join("db.release"), folder.join("db.pub"));
+    std::fs::write(&release, text).unwrap();
+    std::fs::write(&public_key, signer(1).public().to_string()).unwrap();
+    ComplianceConfig { release, public_key, allow_older: false }
+}
+
+async fn opened(folder: &Path, compliance: Option<ComplianceConfig>) -> Result<Arc<App>, StartError> {
+    let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.join("data"));
+    config.database_url = database::postgres_in(folder).await.map(Into::into);
+    config.compliance = compliance;
+    App::open(config, None).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_taken_if_it_is_signed_whole_and_newer_and_what_it_changes_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let compliance = release(folder.path(), &Release::sign(&files("2098.1.1", None), &signer(1)).unwrap());
+    let config = compliance.clone();
+    let app = TestApp::with(|config_of_app| config_of_app.compliance = Some(config)).await;
+    let status = async |app: &TestApp| {
+        app.admin(reqwest::Method::GET, "/api/v1/compliance", None).await.is(200).json()
+    };
+    let began = Instant::now();
+    while status(&app).await["version"].is_null() {
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody says what is in force");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = status(&app).await;
+    assert_eq!((&told["source"], &told["version"]), (&json!("release"), &json!("2098.1.1")));
+    assert_eq!(told["changes"], Value::Null, "{told}");
+    app.ask("research", "assistant", "Hello").await.is(200);
+    app.get("/api/v1/compliance", "").await.is(401);
+    let data = app.finish().await;
+
+    // What is not signed by the key that is trusted, not whole, or older keeps the server from starting.
+    let newer = Release::sign(&files("2098.2.1", Some("Duck")), &signer(1)).unwrap();
+    for (text, said) in [
+        (Release::sign(&files("2098.2.1", None), &signer(2)).unwrap(), "not signed by the key"),
+        (newer.replacen("name: Duck", "name: Drake", 1), "do not have the digest"),
+        (newer[..newer.len() / 2].to_owned(), "not a JSON object"),
+        (String::from("2098.2.1"), "no signed head"),
+        (Release::sign(&files("2097.12.31", None), &signer(1)).unwrap(), "older than 2098.1.1"),
+    ] {
+        let refused = opened(data.path(), Some(release(folder.path(), &text))).await.unwrap_err();
+        assert!(
+            matches!(refused, StartError::Compliance(_)) && refused.to_string().contains(said),
+            "{said}: {refused}"
+        );
+    }
+    std::fs::remove_file(&compliance.release).unwrap();
+    assert!(opened(data.path(), Some(compliance.clone())).await.is_err(), "a release that is gone");
+
+    // A newer one is taken, and who does part of the work is told, once.
+    for _ in 0..2 {
+        let app = opened(data.path(), Some(release(folder.path(), &newer))).await.unwrap();
+        let began = Instant::now();
+        loop {
+            let told = json!(app.compliance_status("/").await.unwrap());
+            if told["version"] == "2098.2.1" {
+                let changes = &told["changes"];
+                assert_eq!(changes["from"], "2098.1.1");
+                let words = changes["subprocessors"]["mistral-api"].to_string();
+                assert!(words.contains("Duck is new") && words.contains("Brave is gone"), "{told}");
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{told}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        app.close(Duration::from_secs(5)).await;
+    }
+    let older = Release::sign(&files("2097.12.31", Some("Duck")), &signer(1)).unwrap();
+    let older = ComplianceConfig { allow_older: true, ..release(folder.path(), &older) };
+    let app = opened(data.path(), Some(older)).await.unwrap();
+    let mut acts: Vec<(String, Value)> = Vec::new();
+    let began = Instant::now();
+    while acts.iter().filter(|(name, _)| name == "compliance_database_in_force").count() < 3 {
+        assert!(began.elapsed() < Duration::from_secs(20), "{acts:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let (export, _) =
+            app.gateway.audit.export(bailiwick::audit::ExportRequest::default(), Vec::new()).await.unwrap();
+        let records = crate::books::read_export(&export, None).1;
+        let act = |record: &crate::books::Record| {
+            let act = record.sections.get("act")?;
+            Some((act["act"].as_str()?.to_owned(), act["what"].clone()))
+        };
+        acts = records.iter().filter_map(act).collect();
+    }
+    let changed: Vec<&Value> =
+        acts.iter().filter(|(name, _)| name == "subprocessors_changed").map(|(_, what)| what).collect();
+    assert_eq!(changed.len(), 1, "{acts:?}");
+    assert_eq!(
+        (&changed[0]["service"], &changed[0]["database"]),
+        (&json!("mistral-api"), &json!("2098.2.1"))
+    );
+    app.close(Duration::from_secs(5)).await;
 }

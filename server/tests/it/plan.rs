@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bailiwick::plan::{Plan, PlanReport, plan};
+use bailiwick::plan::{FactChanges, Plan, PlanReport, Prices, Traffic, plan};
 use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource, Change, run_tests};
 use reqwest::Method;
@@ -161,7 +161,7 @@ async fn what_cannot_be_decided_again_is_told_and_not_guessed() {
     assert_eq!((report.decisions, report.counts.undecidable, report.same), (1, 1, 0), "{report:?}");
     assert_eq!(
         report.undecidable_because.keys().collect::<Vec<_>>(),
-        ["what it was decided with is no longer kept, or the new bundle does not go with it"]
+        ["the endpoints that it was decided with: not kept"]
     );
     app.finish().await;
 }
@@ -178,6 +178,15 @@ async fn a_bad_plan_is_refused_with_the_way_out() {
         reply.text()
     );
     ask(json!({ "bundle": with(None), "from": "yesterday" })).await.is(400);
+    ask(json!({ "from": from })).await.is(400);
+    for (fact, said) in [
+        ("vllm/hosting", "FACT=VALUE"),
+        ("no/such=true", "no/such"),
+        ("about: x\nfacts: [{ id: nonsense }]\n", "missing field"),
+    ] {
+        let reply = ask(json!({ "facts": ["vllm/hosting=shared", fact], "from": from })).await.is(400);
+        assert!(reply.text().contains("facts[1]") && reply.text().contains(said), "{}", reply.text());
+    }
     // Facts of one's own are looked at before anything is decided with them.
     let mut files = with(None);
     files.insert(String::from("compliance/own.yaml"), String::from("about: x\nfacts: [{ id: nonsense }]\n"));
@@ -192,8 +201,116 @@ async fn a_bad_plan_is_refused_with_the_way_out() {
     let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
     let stop = CancellationToken::new();
     stop.cancel();
-    let asked = Plan { bundle, from_ms: 0, until_ms: i64::MAX, scope: String::from("/") };
-    let snapshot = app.app().gateway.snapshot.load_full();
-    assert!(plan(&app.app().store, snapshot, 0, asked, &stop).await.is_err());
+    let asked = Plan { bundle: Some(bundle), facts: FactChanges::default(), scope: String::from("/") };
+    let store = &app.app().store;
+    let traffic = Traffic::log(store.clone(), 0, i64::MAX);
+    assert!(plan(traffic, store, Prices::default(), asked, &stop).await.is_err());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fact_that_changes_is_planned_with_each_decisions_own_bundle() {
+    let app = TestApp::start().await;
+    let asked = traffic(&app).await;
+    let planned = async |facts: &[&str]| -> PlanReport {
+        let body = json!({ "facts": facts, "from": "2020-01-01T00:00:00Z" });
+        let reply = app.admin(Method::POST, "/api/v1/policy:plan", Some(&body)).await.is(200);
+        serde_json::from_value(reply.json()).unwrap()
+    };
+    // What goes on in Germany today goes on in the United States, too: nothing else differs.
+    let report = planned(&["processing_countries={countries: [US]}@self/vllm"]).await;
+    assert_eq!((report.decisions, report.reproduced), (asked, asked), "{report:?}");
+    assert_eq!((&report.bundle, report.facts.len()), (&None, 1));
+    assert!(report.counts.rerouted > 0, "{report:?}");
+    let example = report.examples.iter().find(|one| one.change == Change::Rerouted).unwrap();
+    assert_eq!(example.went_to.as_deref(), Some("vllm-germany"));
+    assert!(!example.eligible.contains(&String::from("vllm-germany")), "{example:?}");
+    assert_eq!(example.rules, ["eu-personal-data-stays-in-the-eu"]);
+    // In place of a fact it can be for the better, which one that only comes to the others never is.
+    let claim = "about: x\nfacts:\n- id: own/better\n  scope: { operator: [openai], service: [openai-api] }\n  \
+                 attribute: processing_countries\n  value: { countries: [DE] }\n  \
+                 evidence: [{ url: contract, says: Germany, observed_from: 2026-01-01, observed_to: 2026-11-01, kind: operator_declaration, confidence: sourced }]\n";
+    let report = planned(&[claim]).await;
+    assert_eq!(report.counts.newly_allowed, 0, "{report:?}");
+    assert!(report.facts[0].contains("openai/openai-api"), "{report:?}");
+    app.finish().await;
+}
+
+/// The command line in a thread of its own.
+async fn command(words: Vec<String>, server: Option<(String, String)>) -> crate::process::Ended {
+    let run = move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let server = server.as_ref().map(|(url, token)| (url.as_str(), token.as_str()));
+        crate::process::run(&words, server, "")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_planned_against_without_a_server_once_what_it_names_is_kept() {
+    let app = TestApp::start().await;
+    let asked = traffic(&app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("export.jsonl"), app.export().await).unwrap();
+    std::fs::write(path("log.pub"), app.public_key().to_string()).unwrap();
+    let rule = "id: no-shell\ntitle: No model runs a shell\nbecause: [house policy]\nscope: /acme/research\ndeny_tools: [shell]\n";
+    for (name, text) in with(Some(rule)) {
+        let file = folder.path().join("bundle").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let words = |more: &[&str]| -> Vec<String> {
+        let mut words: Vec<String> = ["policy", "plan", "--json", "--against"].map(String::from).to_vec();
+        words.push(path("export.jsonl"));
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        words
+    };
+    let read = |said: crate::process::Ended| -> PlanReport { serde_json::from_str(&said.is(0).out).unwrap() };
+    let (bundle, kept, key) = (path("bundle"), path("kept"), path("log.pub"));
+
+    // Nobody says what the digests stand for: told, and not guessed.
+    let alone = command(words(&[&bundle, "--public-key", &key]), None).await;
+    assert!(alone.err.contains("--kept"), "{alone:?}");
+    let report = read(alone);
+    assert_eq!((report.decisions, report.counts.undecidable), (asked, asked), "{report:?}");
+
+    // A server says it; then its word is kept, and is what the digests name or counts for nothing.
+    let server = Some((app.url().to_owned(), app.token().to_owned()));
+    let report = read(command(words(&[&bundle, "--kept", &kept]), server).await);
+    let there = planned(&app, &with(Some(rule)), "/").await;
+    assert_eq!(
+        (report.decisions, report.reproduced, report.counts),
+        (there.decisions, there.reproduced, there.counts)
+    );
+    assert_eq!(report.counts.newly_refused, 1);
+    assert_eq!(report.by_rule, there.by_rule);
+    let offline = read(command(words(&[&bundle, "--kept", &kept, "--public-key", &key]), None).await);
+    assert_eq!(offline, report);
+    let facts = ["--fact", "processing_countries={countries: [US]}@self/vllm", "--kept", &kept];
+    let report = read(command(words(&facts), None).await);
+    assert!(report.counts.rerouted > 0 && report.cost.unknown == report.counts.rerouted, "{report:?}");
+    let endpoints = folder.path().join("kept/endpoints");
+    let file = std::fs::read_dir(&endpoints).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"DE\"", "\"FR\"").replace("vllm", "wllm")).unwrap();
+    let report = read(command(words(&[&bundle, "--kept", &kept]), None).await);
+    assert_eq!(report.counts.undecidable, asked, "{report:?}");
+    std::fs::write(&file, text).unwrap();
+
+    // A part of the log: what is a hash alone is told; and what was changed is no export.
+    let part = app.admin(Method::GET, "/api/v1/audit/export?scope=/acme/research", None).await.is(200).body;
+    std::fs::write(path("export.jsonl"), &part).unwrap();
+    let report = read(command(words(&[&bundle, "--kept", &kept]), None).await);
+    assert!(
+        report.only_hashes > 0 && report.decisions < asked && report.counts.newly_refused == 1,
+        "{report:?}"
+    );
+    let forged = String::from_utf8(part.to_vec()).unwrap().replacen("shell", "shelf", 1);
+    std::fs::write(path("export.jsonl"), forged).unwrap();
+    let refused = command(words(&[&bundle, "--kept", &kept]), None).await.is(1);
+    assert!(refused.err.contains("does not verify"), "{refused:?}");
+    app.get(&format!("/api/v1/policy/kept/bundle/{}", there.digest.unwrap()), "").await.is(401);
+    app.admin(Method::GET, "/api/v1/policy/kept/settings/log_id", None).await.is(404);
     app.finish().await;
 }

@@ -78,3 +78,51 @@ async fn an_attestation_that_ends_soon_is_told_once() {
     assert_eq!((&told[0]["attestation"], &told[0]["days"]), (&json!("soon-over"), &json!(30)));
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn obligations_are_carried_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = "id: kept\ntitle: Kept\nbecause: [house policy]\nscope: /acme/research\n\
+                 when: { model: [assistant, gpt-4.1-mini] }\n\
+                 obligations: { cache: deny, log_content: deny, retain_days: 400 }\n---\n\
+                 id: kept-longer\ntitle: Kept longer\nbecause: [house policy]\nscope: /acme/research\n\
+                 when: { model: [gpt-4.1-mini] }\nobligations: { retain_days: 800 }\n---\n\
+                 id: short\ntitle: Short answers\nbecause: [house policy]\nscope: /acme/research\n\
+                 limit_output_tokens: 50\n";
+    bundle(folder.path(), &[("rules/obliged.yaml", rules.to_owned())]);
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    let said = "a sentence that nobody logs, 7741";
+    let plain = app.ask("research", "assistant", said).await.is(200);
+    let mut body = crate::app::message("gpt-4.1-mini", said);
+    body["stream"] = json!(true);
+    body["max_tokens"] = json!(500);
+    let streamed = app.chat("research", &body).await.is(200);
+    let other = app.ask("research", "gpt-oss-120b", "Public knowledge").await.is(200);
+    app.settled().await;
+
+    for (reply, days) in [(&plain, "400"), (&streamed, "800")] {
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        let records = app.records_of(&reply.decision()).await;
+        let kinds: Vec<&str> = records.iter().map(|record| record.header.kind.as_str()).collect();
+        assert_eq!(kinds, ["decision", "outcome"]);
+        for record in &records {
+            assert_eq!(record.id("retain_days"), Some(days), "{record:?}");
+        }
+        let held = &records[0].sections["decision"]["obligations"];
+        assert_eq!((&held["cache_denied"], &held["log_content_denied"]), (&json!(true), &json!(true)));
+    }
+    assert_ne!(other.header("cache-control"), Some("no-store"));
+    // Nothing asked for an output of any length, or for a longer one: the provider is asked for no more than the rule says.
+    for simulator in app.simulators() {
+        for received in simulator.received() {
+            let body: serde_json::Value = serde_json::from_slice(&received.body).unwrap();
+            if body.to_string().contains(said) {
+                let limits = ["max_tokens", "max_completion_tokens"].map(|name| body[name].as_u64());
+                assert_eq!(limits.into_iter().flatten().max(), Some(50), "{body}");
+            }
+        }
+    }
+    assert!(!crate::app::logs().contains(said));
+    let folder = app.finish().await;
+    assert_eq!(crate::app::stored(folder.path(), said).await, Vec::<String>::new());
+}

@@ -440,7 +440,9 @@ fn check_catalog(endpoints: &[Endpoint]) -> Vec<Problem> {
     problems
 }
 
-fn catalog_digest(endpoints: &[Endpoint]) -> String {
+/// The digest of a catalog of endpoints, in its order.
+#[must_use]
+pub fn catalog_digest(endpoints: &[Endpoint]) -> String {
     use sha2::{Digest as _, Sha256};
     let mut hash = Sha256::new();
     for endpoint in endpoints {

@@ -134,20 +134,50 @@ async fn a_destroyed_section_is_gone_from_the_file_and_the_log_still_verifies() 
         reason: "retention".into(),
         principal: None,
     };
-    let (_, destroyed) = log.audit.prune(request.clone()).await.unwrap();
-    assert_eq!(destroyed, 1);
+    let pruned = log.audit.prune(request.clone()).await.unwrap();
+    assert_eq!((pruned.sections, pruned.retained), (1, 0));
     assert!(!holds(&log, secret).await);
     let record = &log.audit.decision("d1").await.unwrap()[0];
     assert!(record.section("network").is_none());
     assert!(record.section("facts").is_some());
     assert!(record.header().unwrap().commitments.contains_key("network"));
-    assert_eq!(log.audit.prune(request).await.unwrap().1, 0, "a second time finds nothing");
+    assert_eq!(log.audit.prune(request).await.unwrap().sections, 0, "a second time finds nothing");
 
     let report = export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
     assert_eq!(report.sections_withheld, 1);
     let receipt = log.audit.receipt("d1").await.unwrap();
     receipt.verify(Some(log.audit.public_key())).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_to_be_kept_is_kept_until_its_time_is_over() {
+    const DAY_MS: i64 = 86_400_000;
+    let log = TestLog::new().await;
+    let now_ms = log.clock.now_ms();
+    for (decision, age_days, retain) in
+        [("over", 3, "2"), ("odd", 3, "two"), ("young", 1, "2"), ("free", 1, "")]
+    {
+        let mut entry = attempt(decision);
+        entry.draft.time_ms = now_ms - age_days * DAY_MS;
+        if !retain.is_empty() {
+            entry.draft = entry.draft.id("retain_days", retain);
+        }
+        log.audit.append(entry).await.unwrap();
+    }
+    let request = PruneRequest {
+        from: 0,
+        to: 4,
+        sections: vec!["facts".into()],
+        reason: "retention".into(),
+        principal: None,
+    };
+    let pruned = log.audit.prune(request).await.unwrap();
+    assert_eq!((pruned.sections, pruned.retained), (2, 2));
+    for (decision, kept) in [("young", true), ("over", false), ("odd", true), ("free", false)] {
+        let record = &log.audit.decision(decision).await.unwrap()[0];
+        assert_eq!(record.section("facts").is_some(), kept, "{decision}");
+    }
 }
 
 #[tokio::test]

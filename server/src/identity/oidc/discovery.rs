@@ -201,6 +201,8 @@ pub(super) enum HttpError {
     Request(#[from] reqwest::Error),
     #[error("{0}")]
     Response(#[from] http::Error),
+    #[error("it answered {0}")]
+    Fault(http::StatusCode),
     #[error("the answer has more than {MOST_BYTES} bytes")]
     TooLong,
 }
@@ -208,6 +210,9 @@ pub(super) enum HttpError {
 impl Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let mut answer = self.0.execute(reqwest::Request::try_from(request)?).await?;
+        if answer.status().is_server_error() {
+            return Err(HttpError::Fault(answer.status()));
+        }
         let mut response = http::Response::builder().status(answer.status());
         if let Some(headers) = response.headers_mut() {
             headers.clone_from(answer.headers());
