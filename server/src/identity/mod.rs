@@ -2,7 +2,7 @@
 //! set-up link for the first run and a break-glass account for emergencies.
 //!
 //! What somebody may do is Casbin's to say (`rbac/` of the bundle). Each route names its right in one [table](ROUTES),
-//! and one [gate] in front of all of them asks for it.
+//! and one [gate](gate()) in front of all of them asks for it.
 
 mod actor;
 mod break_glass;
