@@ -115,7 +115,7 @@ fn honest(idp: &Idp, begun: &Begun) -> Value {
     })
 }
 
-fn with(mut claims: Value, changes: Value) -> Value {
+fn with(mut claims: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         match value {
             Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
@@ -144,7 +144,7 @@ async fn come_back(app: &TestApp, idp: &Idp, begun: &Begun, token: String, sessi
 /// Signs in with changed claims.
 async fn sign_in(app: &TestApp, idp: &Idp, changes: Value) -> Reply {
     let begun = begin(app, "/auth/start?provider=corp", "").await;
-    let token = idp.sign(&signed("k1"), "JWT", &with(honest(idp, &begun), changes));
+    let token = idp.sign(&signed("k1"), "JWT", &with(honest(idp, &begun), &changes));
     come_back(app, idp, &begun, token, "").await
 }
 
@@ -425,16 +425,16 @@ async fn who_is_signed_in_shows_it_once_more_before_something_dangerous() {
         (json!({ "acr": "mfa", "sub": "eve" }), "somebody_else"),
     ] {
         let begun = step_up().await;
-        let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), changes.clone()));
+        let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), &changes));
         let reply = come_back(&app, &idp, &begun, token, &weak).await.is(403);
         assert!(reply.text().contains(code), "{changes}: {}", reply.text());
     }
     // Without the session that began it, it is no sign-in.
     let begun = step_up().await;
-    let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), json!({ "acr": "mfa" })));
+    let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), &json!({ "acr": "mfa" })));
     come_back(&app, &idp, &begun, token, "").await.is(403);
     let begun = step_up().await;
-    let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), json!({ "acr": "mfa" })));
+    let token = idp.sign(&signed("k1"), "JWT", &with(honest(&idp, &begun), &json!({ "acr": "mfa" })));
     let reply = come_back(&app, &idp, &begun, token, &weak).await.is(303);
     assert_eq!(reply.header("location"), Some("/decisions"));
     let strong = session_cookie(&reply).unwrap();
@@ -477,7 +477,7 @@ async fn signing_out_here_leads_to_the_provider_and_there_ends_sessions_here() {
                 "jti": format!("{changes}"), "sub": "ada",
                 "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
             }),
-            changes,
+            &changes,
         )
     };
     let post = |token: String| {
