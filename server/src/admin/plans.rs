@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::identity::Permit;
 use crate::plan::{FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
 use crate::snapshot::{KINDS, Kept as _};
+use crate::store::StoreError;
 
 /// The largest bundle that is taken, in bytes of JSON.
 pub(super) const LARGEST: usize = 8 * 1024 * 1024;
@@ -63,16 +64,17 @@ pub(super) async fn create(
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Problem::invalid(all.join("; ")).fix("`bailiwick policy check` names every fault of a bundle")
     };
-    let shipped = || app.sources.shipped.iter().map(|(path, text)| (path.clone(), text.clone()));
-    let bundle = match body.bundle {
-        None => None,
-        Some(files) => {
-            let bundle = Bundle::load(&BundleSource { files }).map_err(faults)?;
-            // Its own facts, too, are named here and not told as decisions that cannot be made.
-            bundle.database(shipped()).map_err(faults)?;
-            Some(Arc::new(bundle))
-        }
-    };
+    let shipped = Arc::clone(&app.sources.shipped);
+    let files = body.bundle;
+    // Reading a large bundle takes longer than a request may wait for a thread.
+    let reading = tokio::task::spawn_blocking(move || {
+        let files = files.map(|files| Bundle::load(&BundleSource { files })).transpose()?;
+        // Its own facts, too, are named here and not told as decisions that cannot be made.
+        files.as_ref().map(|bundle| bundle.database((*shipped).clone())).transpose()?;
+        Ok(files.map(Arc::new))
+    });
+    let read = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let bundle = read.map_err(faults)?;
     let now_ms = app.gateway.clock.now_ms();
     let (from_ms, until_ms) = (
         body.from.timestamp_millis(),
@@ -89,7 +91,7 @@ pub(super) async fn create(
     let changes: Vec<(String, String)> = names.zip(body.facts).collect();
     let facts = FactChanges::read(
         &changes,
-        bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog(shipped()),
+        bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone()),
         DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive(),
     );
     let facts = facts.map_err(|wrong| Problem::invalid(wrong.to_string()))?;

@@ -5,21 +5,13 @@ use bailiwick_compliance_db::Attestation;
 use bailiwick_ledger::Kind;
 use serde_json::{Value, json};
 
+use super::thresholds::NoteError;
 use super::{Act, App};
-use crate::gateway::record::RecordError;
-use crate::store::{self, StoreError};
+use crate::store;
 
 /// Days before the end at which it is told; 0 is the end.
 const DAYS: [i64; 4] = [0, 7, 30, 60];
 const DAY_MS: i64 = 86_400_000;
-
-#[derive(Debug, thiserror::Error)]
-enum NoteError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
 
 impl App {
     /// Records and logs what ends soon and was not told yet. What fails is tried again the next time.

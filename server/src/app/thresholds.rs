@@ -28,8 +28,9 @@ pub struct ThresholdReached {
     pub settled_nano: i64,
 }
 
+/// Why something could not be noted.
 #[derive(Debug, thiserror::Error)]
-enum NoteError {
+pub(super) enum NoteError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -25,18 +25,20 @@ mod limit;
 mod price;
 mod queue;
 mod reservation;
+mod room;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use claim::{Claim, Cost, Rate, Rates, Unit};
-pub use ledger::{Budgets, Exhausted, NotReserved, Patience, Standing};
+pub use ledger::{Budgets, Patience, Standing};
 pub(crate) use lessee::STATEMENTS;
 pub use lessee::{Bus, Lessee, NoBus, Note};
 pub use limit::{TopUp, reached, read_thresholds};
 pub use price::{LongContext, Price, Prices, WorstCase, day_of, format_usd, parse_markup, parse_usd};
 pub use reservation::{Reservation, Settled, Settlement};
+pub use room::{Exhausted, NotReserved};
 pub use window::{Bucket, Calendar, Period, Rolling, Window};
 
 /// What an attempt asks for, in nano-dollars.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::ledger::{Shared, State, assess, hold};
+use super::ledger::{Shared, State, hold};
 use super::reservation::Reservation;
+use super::room::assess;
 use super::slice::Demand;
 use super::{Assessed, Budget, Claim};
 

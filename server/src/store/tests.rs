@@ -461,17 +461,39 @@ async fn every_change_of_the_configuration_raises_the_revision() {
     };
     raises!(kill_switches::throw(&store, switch));
     raises!(kill_switches::lift(&store, "ks_1", "p", "r", 5));
+    let version = policy_versions::PolicyVersion {
+        id: 1,
+        source: "s".into(),
+        commit_id: "c".into(),
+        digest: "d".into(),
+        author: None,
+        approver: None,
+        since_ms: 1,
+    };
+    raises!(policy_versions::publish(&store, version));
     settings::put(&store, "s", json!(1), 1).await.unwrap();
     assert!(!moved().await, "what is no configuration does not");
 
     // No table of the configuration is forgotten: these are what `snapshot/` reads.
-    let read: std::collections::BTreeSet<&str> =
-        [include_str!("../snapshot/build.rs"), include_str!("../snapshot/budgets.rs")]
-            .iter()
-            .flat_map(|source| source.split("store::").skip(1))
-            .filter_map(|rest| rest.split_once("::").map(|(module, _)| module))
-            .filter(|module| module.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-            .collect();
-    let known = ["budgets", "endpoints", "keys", "kill_switches", "model_groups", "revision", "scopes"];
+    let read: std::collections::BTreeSet<&str> = [
+        include_str!("../snapshot/build.rs"),
+        include_str!("../snapshot/budgets.rs"),
+        include_str!("../snapshot/bundle.rs"),
+    ]
+    .iter()
+    .flat_map(|source| source.split("store::").skip(1))
+    .filter_map(|rest| rest.split_once("::").map(|(module, _)| module))
+    .filter(|module| module.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    .collect();
+    let known = [
+        "budgets",
+        "endpoints",
+        "keys",
+        "kill_switches",
+        "model_groups",
+        "policy_versions",
+        "revision",
+        "scopes",
+    ];
     assert!(read.iter().all(|module| known.contains(module)), "{read:?}");
 }
