@@ -23,6 +23,7 @@ mod m0006_limits;
 mod m0007_spools;
 mod m0008_policy;
 mod m0009_protocol;
+mod m0010_identity;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_spools::Migration),
             Box::new(m0008_policy::Migration),
             Box::new(m0009_protocol::Migration),
+            Box::new(m0010_identity::Migration),
         ]
     }
 }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::assets::Assets;
 use crate::console::{Console, ConsoleError};
 use crate::pages::errors::{self, PageError};
-use crate::pages::sign_in::{self, SignInNotice};
+use crate::pages::sign_in::{self, SignInNotice, SignInWays};
 use crate::pages::{decision, list};
 use crate::parts::shell::{Frame, document};
 use crate::preferences::{LANG_COOKIE, Preferences, THEME_COOKIE, Theme};
@@ -36,6 +36,7 @@ pub const SIGN_IN_PATH: &str = "/auth/sign-in";
 struct Pages {
     console: Arc<dyn Console>,
     assets: Arc<Assets>,
+    ways: Arc<SignInWays>,
 }
 
 /// The console's pages: `/`, `/decisions`, `/decisions/{id}`, `/auth/sign-in`, and `/preferences` for theme and language.
@@ -43,19 +44,24 @@ struct Pages {
 /// The server puts the signed-in [`Viewer`] into the request's extensions; without one, pages send the person to
 /// [`SIGN_IN_PATH`]. The server itself serves the assets, `/auth/setup`, `/auth/sign-out`, the receipts and
 /// [`STREAM_PATH`](crate::pages::list::STREAM_PATH).
-pub fn router(console: Arc<dyn Console>, assets: Assets) -> Router {
+pub fn router(console: Arc<dyn Console>, assets: Assets, ways: SignInWays) -> Router {
     Router::new()
         .route("/", get(decisions))
         .route("/decisions", get(decisions))
         .route("/decisions/{id}", get(one_decision))
         .route(SIGN_IN_PATH, get(sign_in))
         .route("/preferences", post(preferences))
-        .with_state(Pages { console, assets: Arc::new(assets) })
+        .with_state(Pages { console, assets: Arc::new(assets), ways: Arc::new(ways) })
 }
 
 /// The sign-in page, for a server that has something to say on it: a used set-up link, a session that ended.
 #[must_use]
-pub fn sign_in_page(headers: &HeaderMap, assets: &Assets, notice: Option<SignInNotice>) -> Response {
+pub fn sign_in_page(
+    headers: &HeaderMap,
+    assets: &Assets,
+    ways: &SignInWays,
+    notice: Option<SignInNotice>,
+) -> Response {
     let frame = Frame {
         preferences: Preferences::of(headers),
         assets: assets.clone(),
@@ -65,10 +71,17 @@ pub fn sign_in_page(headers: &HeaderMap, assets: &Assets, notice: Option<SignInN
     };
     let lang = frame.lang();
     let status = match notice {
-        Some(SignInNotice::Used | SignInNotice::Expired) => StatusCode::FORBIDDEN,
+        Some(
+            SignInNotice::Used
+            | SignInNotice::Expired
+            | SignInNotice::NoRole
+            | SignInNotice::StartAgain
+            | SignInNotice::Refused(_),
+        ) => StatusCode::FORBIDDEN,
+        Some(SignInNotice::ProviderDown) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    respond(status, &frame, lang.text().sign_in.title, move || sign_in::page(notice, lang))
+    respond(status, &frame, lang.text().sign_in.title, || sign_in::page(ways, notice, lang))
 }
 
 /// An error page, for the server's own handlers and its fallback.
@@ -289,7 +302,7 @@ async fn sign_in(
     if viewer.is_some() {
         return redirect("/");
     }
-    sign_in_page(&headers, &pages.assets, None)
+    sign_in_page(&headers, &pages.assets, &pages.ways, None)
 }
 
 #[derive(Debug, Deserialize)]
@@ -322,7 +335,8 @@ async fn preferences(
 }
 
 /// A path on this server: `//host` and `/\host` would lead elsewhere.
-fn is_local(path: &str) -> bool {
+#[must_use]
+pub fn is_local(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains('\\')

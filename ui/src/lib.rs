@@ -23,13 +23,13 @@ mod preferences;
 #[cfg(feature = "ssr")]
 pub use assets::{Assets, CSS, ICON, Script};
 #[cfg(feature = "ssr")]
-pub use http::{SIGN_IN_PATH, error_page, router, sign_in_page};
+pub use http::{SIGN_IN_PATH, error_page, is_local, router, sign_in_page};
 #[cfg(feature = "ssr")]
 pub use pages::errors::PageError;
 #[cfg(feature = "ssr")]
 pub use pages::list::STREAM_PATH;
 #[cfg(feature = "ssr")]
-pub use pages::sign_in::SignInNotice;
+pub use pages::sign_in::{SignInNotice, SignInWays};
 
 /// Readies the bundle: the page's loader calls it once, then each island's own function.
 #[cfg(feature = "hydrate")]

@@ -228,7 +228,12 @@ strings! {
 strings! {
     /// Sign-in.
     SignIn {
-        title, lead, step_one, step_two, token, token_hint, submit, used, expired, signed_out, lost,
+        title, lead, step_one, step_two, token, token_hint, submit, used, expired, signed_out, lost, provider_down, no_role,
+        start_again, refused, other_ways, email, go_on, break_glass, break_glass_hint,
+    }
+    functions {
+        /// The link to an identity provider, by its name.
+        with: fn(&str) -> String,
     }
 }
 

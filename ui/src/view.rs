@@ -20,8 +20,14 @@ pub struct Viewer {
     pub name: String,
     /// Role names, for example `auditor`.
     pub roles: Vec<String>,
-    /// The scope whose decisions this person may see; `/acme` is everything of `acme`.
+    /// The scope whose decisions this person sees first; `/acme` is everything of `acme`.
     pub scope: String,
+    /// The names that policy lines know this person by, each with the scope where it counts. Never leaves the server.
+    #[serde(skip)]
+    pub names: Vec<(String, String)>,
+    /// What forms of this session carry, so that no other site can send them. Never leaves for an island.
+    #[serde(skip)]
+    pub csrf: String,
 }
 
 /// What the shell shows on every page: where the viewer is and what is in force.

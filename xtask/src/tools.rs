@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 use crate::context::Context;
 use crate::{Result, cargo, postgres};
 
-/// The official SDKs that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
+/// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
 const PYTHON_SDK: &str = "openai==3.54.0";
-const NODE_SDK: &str = r#"{ "private": true, "dependencies": { "openai": "6.49.0" } }"#;
+const NODE_SDK: &str =
+    r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
 /// Something that could not be had.
 pub(crate) struct Missing {
@@ -37,7 +38,7 @@ pub(crate) struct Tool {
 pub(crate) const TOOLS: [Tool; 4] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
-    Tool { name: "OpenAI SDK for Node", provide: node },
+    Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
 

@@ -53,7 +53,7 @@ pub use pack::{
 pub use plan::{Asked, Change, Difference, FACT_NAMES, Handling, compare};
 pub use policy_test::{Expectation, ExpectedOutcome, PolicyTest, TestFacts};
 pub use problem::{Problem, Severity, did_you_mean};
-pub use rbac::{Grant, Membership, Rbac};
+pub use rbac::{Grant, Held, Membership, Rbac, Reasons};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
 pub use rule::{Direction, Forbid, Mode, Origin, Redact, Restore, Rule, RuleObligations};
 pub use run_tests::{TestResult, run_tests};

@@ -8,16 +8,14 @@ use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Extension, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::Problem;
 use crate::app::App;
 use crate::audit::ExportRequest;
 use crate::gateway::{Named, api, authenticate};
-use crate::identity::{Actor, require};
-
-const OBJECT: &str = "console:audit";
+use crate::identity::Permit;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ExportQuery {
@@ -30,14 +28,13 @@ pub(super) struct ExportQuery {
 /// `GET /api/v1/audit/export`: JSON Lines, streamed as it is made.
 pub(super) async fn export(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
     let scope = query.scope.clone().unwrap_or_else(|| String::from("/"));
     bailiwick_policy::scope::validate(&scope).map_err(Problem::invalid)?;
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "export").await?;
+    permit.at(&scope, "scope")?;
     if query.format.as_deref().is_some_and(|format| format != "jsonl") {
         return Err(Problem::invalid("`format` is `jsonl`: the form that can be verified"));
     }
@@ -45,7 +42,7 @@ pub(super) async fn export(
         from_ms: query.from.map(|at| at.timestamp_millis()),
         to_ms: query.to.map(|at| at.timestamp_millis()),
         scope: query.scope,
-        principal: Some(actor.subject),
+        principal: Some(permit.subject().to_owned()),
     };
     // Written to a temporary file first: an export that fails half-way must not look like one that is whole.
     let file = tokio::task::spawn_blocking(tempfile::tempfile)
@@ -83,12 +80,7 @@ fn fault(error: &dyn std::fmt::Display) -> Problem {
 }
 
 /// `GET /api/v1/audit/checkpoint`: the signed tree head, as a C2SP note.
-pub(super) async fn checkpoint(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    require(&app, &method, &headers, "/", OBJECT, "read").await?;
+pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     Ok(app.gateway.audit.checkpoint().await?.to_string().into_response())
 }
 
@@ -104,11 +96,8 @@ pub(super) struct PseudonymOf {
 /// on the way.
 pub(super) async fn pseudonym(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<PseudonymOf>, JsonRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    require(&app, &method, &headers, "/", OBJECT, "export").await?;
     // Without the parser's words: they may repeat the name.
     let Json(of) = body.map_err(|_| {
         Problem::invalid("the body is `{\"kind\": \"user\"|\"subject\"|\"session\", \"name\": \"…\"}`")
@@ -127,12 +116,12 @@ pub(super) async fn public_key(State(app): State<Arc<App>>) -> String {
 pub(super) async fn receipt(
     State(app): State<Arc<App>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
-    method: Method,
+    permit: Option<Permit>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let found = match id {
-        Ok(Path(id)) => found(&app, peer.map(|peer| peer.0.0.ip()), &method, &headers, &id).await,
+        Ok(Path(id)) => found(&app, peer.map(|peer| peer.0.0.ip()), permit.as_ref(), &headers, &id).await,
         Err(_) => Err(Problem::not_found("decision")),
     };
     found.unwrap_or_else(|problem| api::refused(&problem.into()).map(Body::new))
@@ -141,7 +130,7 @@ pub(super) async fn receipt(
 async fn found(
     app: &Arc<App>,
     peer: Option<IpAddr>,
-    method: &Method,
+    permit: Option<&Permit>,
     headers: &HeaderMap,
     id: &str,
 ) -> Result<Response, Problem> {
@@ -150,8 +139,7 @@ async fn found(
     let snapshot = app.gateway.in_force().ok();
     let key =
         snapshot.and_then(|snapshot| authenticate::authenticate(headers, client, snapshot, now_ms).ok());
-    let actor = Actor::of(app, headers).await?;
-    if key.is_none() && actor.is_none() {
+    if key.is_none() && permit.is_none() {
         // Whoever is nobody here does not learn which decisions there are.
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Nobody known asks").detail(
             "send `Authorization: Bearer bwk_…` with the key that made the request, or `Bearer bwt_…` with a service \
@@ -162,10 +150,7 @@ async fn found(
     let own = key.is_some_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
     if !own {
         // What is another key's, or outside the actor's scope, is not there.
-        if !actor.is_some_and(|actor| bailiwick_policy::scope::covers(&actor.scope, &row.scope)) {
-            return Err(Problem::not_found("decision"));
-        }
-        require(app, method, headers, &row.scope, super::decisions::OBJECT, "read").await?;
+        permit.ok_or_else(|| Problem::not_found("decision"))?.at(&row.scope, "decision")?;
     }
     let bytes = receipt_for(app, id).await?;
     let mut response = Response::new(Body::from(bytes));

@@ -8,16 +8,15 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::app::{Act, App};
 use crate::budgets::{Standing, Unit, Window, format_usd, parse_usd, reached};
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::store;
 
-const OBJECT: &str = "console:budgets";
 /// Longest reason of a top-up, in characters.
 const LONGEST_REASON: usize = 500;
 
@@ -81,11 +80,8 @@ impl From<store::budgets::TopUp> for TopUpView {
 /// `GET /api/v1/budgets`: those of the actor's scope.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "read").await?;
     let now_ms = app.gateway.clock.now_ms();
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -93,6 +89,7 @@ pub(super) async fn list(
     for row in store::budgets::top_ups(&app.store, now_ms).await? {
         top_ups.entry(row.budget_id).or_default().push(row.into());
     }
+    let mut covers = permit.covering();
     let budgets: Vec<BudgetView> = app
         .gateway
         .budgets
@@ -101,7 +98,7 @@ pub(super) async fn list(
         .filter(|standing| !standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
-            bailiwick_policy::scope::covers(&actor.scope, &scope_of(&app, row)?).then(|| {
+            covers(&scope_of(&app, row)?).then(|| {
                 let top_ups = top_ups.remove(&row.id).unwrap_or_default();
                 view(row, standing, top_ups, now_ms)
             })
@@ -189,28 +186,20 @@ impl From<String> for Until {
 /// `POST /api/v1/budgets/{id}/top-ups`: in force when this answers.
 pub(super) async fn top_up(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<i64>,
     body: Result<Json<NewTopUp>, JsonRejection>,
 ) -> Result<(StatusCode, Json<TopUpView>), Problem> {
-    let row = match store::budgets::get(&app.store, store::budgets::BudgetId(id)).await {
-        Ok(row) => row,
-        Err(store::StoreError::NotFound(_)) => {
-            require(&app, &method, &headers, "/", OBJECT, "top_up").await?;
-            return Err(Problem::not_found("budget"));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
     let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "top_up").await?;
+    permit.at(&scope, "budget")?;
     if row.unit != Unit::Usd.as_str() {
         return Err(Problem::invalid(format!("{id} is a limit of a rate, not a budget"))
             .fix("declare the limit anew with another number"));
     }
     let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let now_ms = app.gateway.clock.now_ms();
-    let top_up = read(&row, new, &actor, now_ms).map_err(Problem::invalid)?;
+    let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
     let what = serde_json::json!({
         "budget": id,
         "top_up": top_up.id,
@@ -221,7 +210,7 @@ pub(super) async fn top_up(
     });
     let act = Act {
         kind: Kind::Admin,
-        principal: &actor.subject,
+        principal: permit.subject(),
         scope: Some(&scope),
         name: "budget_topped_up",
         what,
@@ -235,7 +224,7 @@ pub(super) async fn top_up(
 fn read(
     row: &store::budgets::Budget,
     new: NewTopUp,
-    actor: &Actor,
+    principal: &str,
     now_ms: i64,
 ) -> Result<store::budgets::TopUp, String> {
     let amount_nano = parse_usd(&new.amount_usd)?;
@@ -273,7 +262,7 @@ fn read(
         from_ms,
         until_ms,
         reason: reason.to_owned(),
-        principal: actor.subject.clone(),
+        principal: principal.to_owned(),
         created_ms: now_ms,
     })
 }

@@ -9,7 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::StreamExt as _;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -17,7 +17,7 @@ use super::Problem;
 use crate::app::App;
 use crate::audit::DecisionFilter;
 use crate::console::rows;
-use crate::identity::{Actor, require};
+use crate::identity::{Actor, Permit};
 
 pub(crate) const OBJECT: &str = "console:decisions";
 const PAGE: u64 = 100;
@@ -40,11 +40,9 @@ pub(super) struct ListQuery {
 /// `GET /api/v1/decisions`: newest first.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let actor = actor(&app, &method, &headers).await?;
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MOST).contains(&limit) {
@@ -55,14 +53,14 @@ pub(super) async fn list(
             "`before` is the id of a decision: `dec_…`, the last of the page before",
         ));
     }
-    let scope = query.scope.unwrap_or_else(|| actor.scope.clone());
-    if !bailiwick_policy::scope::covers(&actor.scope, &scope) {
-        return Err(Problem::not_found("scope"));
-    }
+    let scope = permit.scope(query.scope)?;
     let filter = DecisionFilter { scope: Some(scope), ..DecisionFilter::default() };
     let found = app.gateway.audit.decisions(&filter, query.before.as_deref(), limit).await?;
     let snapshot = app.gateway.snapshot.load_full();
-    let found: Vec<_> = found.iter().map(|row| rows::view(row, &snapshot)).collect();
+    // Below a scope that may be seen can be one that may not.
+    let mut covers = permit.covering();
+    let found: Vec<_> =
+        found.iter().filter(|row| covers(&row.scope)).map(|row| rows::view(row, &snapshot)).collect();
     Ok(Json(serde_json::json!({ "decisions": found })))
 }
 
@@ -73,21 +71,22 @@ const STILL_MAY: Duration = Duration::from_secs(1);
 /// when the session or the token does.
 pub(super) async fn stream(
     State(app): State<Arc<App>>,
-    method: Method,
+    permit: Permit,
     headers: HeaderMap,
 ) -> Result<Sse<impl futures::Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let actor = actor(&app, &method, &headers).await?;
     let stopping = app.gateway.stopping_live.clone();
     let changes = BroadcastStream::new(app.gateway.audit.subscribe());
     let may = {
-        let app = Arc::clone(&app);
+        let (app, before) = (Arc::clone(&app), permit.actor().clone());
         async move {
             loop {
                 tokio::time::sleep(STILL_MAY).await;
-                let now = self::actor(&app, &method, &headers).await;
-                // A database that does not answer ends no session.
-                if now.is_err_and(|problem| problem.status().is_client_error()) {
-                    return;
+                match Actor::of(&app, &headers).await {
+                    // With other names there are other rights: who reads on asks anew.
+                    Ok(Some(actor)) if actor.subject == before.subject && actor.held == before.held => {}
+                    Ok(_) => return,
+                    // A database that does not answer ends no session.
+                    Err(_) => {}
                 }
             }
         }
@@ -100,7 +99,7 @@ pub(super) async fn stream(
     };
     let events = changes.take_until(over).filter_map(move |change| {
         let event = change.ok().and_then(|row| {
-            if !bailiwick_policy::scope::covers(&actor.scope, &row.scope) {
+            if !permit.covers(&row.scope) {
                 return None;
             }
             let view = rows::view(&row, &app.gateway.snapshot.load());
@@ -109,9 +108,4 @@ pub(super) async fn stream(
         std::future::ready(event.map(Ok))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
-}
-
-async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {
-    let scope = Actor::of(app, headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    require(app, method, headers, &scope, OBJECT, "read").await
 }

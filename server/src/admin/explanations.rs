@@ -5,15 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use bailiwick_policy::{Decision, Explanation, PolicyTest, RequestFacts, scope};
-use http::{HeaderMap, Method};
+use bailiwick_policy::{Decision, Explanation, PolicyTest, RequestFacts};
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::decisions::OBJECT;
 use crate::app::App;
 use crate::gateway::record::read_facts;
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::snapshot::Archive;
 
 /// A recorded decision, derived again from what its record names.
@@ -38,18 +36,15 @@ pub(crate) struct Explained {
 /// `GET /api/v1/decisions/{id}/explanation`.
 pub(super) async fn explanation(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Explained>, Problem> {
-    let own = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &own, OBJECT, "read").await?;
     let unknown = || Problem::not_found("decision");
     let Path(id) = id.map_err(|_| unknown())?;
     let records = app.gateway.audit.decision(&id).await?;
     let first = records.first().ok_or_else(unknown)?;
     let header = first.header()?;
-    if !header.scope.as_deref().is_some_and(|of| scope::covers(&actor.scope, of)) {
+    if !header.scope.as_deref().is_some_and(|of| permit.covers(of)) {
         return Err(unknown());
     }
     let facts = first.section("facts").and_then(|section| read_facts(&section.bytes).ok());

@@ -8,20 +8,19 @@ use axum::extract::{Path, State};
 use bailiwick_ledger::Kind;
 use bailiwick_policy::{KillTarget, did_you_mean, pattern};
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
 use crate::app::{Act, App};
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::keys::secret;
 use crate::organisation::EndpointDefinition;
 use crate::snapshot::kill_target;
 use crate::store;
 use crate::store::kill_switches::KillSwitch;
 
-const OBJECT: &str = "console:kill-switches";
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 /// The farthest that one may expire: who needs it for longer decides so again, or writes a rule.
@@ -79,21 +78,16 @@ fn view(row: KillSwitch, now_ms: i64) -> KillSwitchView {
 }
 
 /// `GET /api/v1/kill-switches`: those that hold for the actor's scope or below.
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "read").await?;
+pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Value>, Problem> {
+    let scopes = permit.scopes();
     let now_ms = app.gateway.clock.now_ms();
     let switches: Vec<KillSwitchView> = store::kill_switches::list(&app.store)
         .await?
         .into_iter()
         .filter(|row| {
             // One above stops the actor's requests too.
-            bailiwick_policy::scope::covers(&row.scope, &actor.scope)
-                || actor.may(&app, &row.scope, OBJECT, "read")
+            permit.covers(&row.scope)
+                || scopes.iter().any(|scope| bailiwick_policy::scope::covers(&row.scope, scope))
         })
         .map(|row| view(row, now_ms))
         .collect();
@@ -119,13 +113,12 @@ fn root() -> String {
 /// `POST /api/v1/kill-switches`: in force here when it answers, and on every other server within a second.
 pub(super) async fn throw(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<Throw>, JsonRejection>,
 ) -> Result<(StatusCode, Json<KillSwitchView>), Problem> {
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     bailiwick_policy::scope::validate(&body.scope).map_err(Problem::invalid)?;
-    let actor = require(&app, &method, &headers, &body.scope, OBJECT, "throw").await?;
+    permit.at(&body.scope, "scope")?;
     let reason = reason(&body.reason)?;
     let now_ms = app.gateway.clock.now_ms();
     let expires_ms = body.expires.timestamp_millis();
@@ -152,7 +145,7 @@ pub(super) async fn throw(
         target: body.target,
         scope: body.scope,
         reason,
-        principal: actor.subject.clone(),
+        principal: permit.subject().to_owned(),
         created_ms: now_ms,
         expires_ms,
         asked_ms: None,
@@ -168,7 +161,7 @@ pub(super) async fn throw(
         store::kill_switches::throw(&app.store, switch.clone()).await?;
         Ok::<_, Problem>(())
     };
-    app.act(act(&actor, &switch.scope, "kill_switch_thrown", what), nothing, change).await?;
+    app.act(act(&permit, &switch.scope, "kill_switch_thrown", what), nothing, change).await?;
     Ok((StatusCode::CREATED, Json(view(switch, now_ms))))
 }
 
@@ -182,22 +175,12 @@ pub(super) struct Lift {
 /// `DELETE /api/v1/kill-switches/{id}`: lifts it. It stays in the list, with who did so and why.
 pub(super) async fn lift(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<String>,
     body: Result<Json<Lift>, JsonRejection>,
 ) -> Result<Json<KillSwitchView>, Problem> {
-    let row = match store::kill_switches::get(&app.store, &id).await {
-        Ok(row) => row,
-        Err(store::StoreError::NotFound(_)) => {
-            let scope =
-                Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-            require(&app, &method, &headers, &scope, OBJECT, "read").await?;
-            return Err(Problem::not_found("kill switch"));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let actor = require(&app, &method, &headers, &row.scope, OBJECT, "lift").await?;
+    let row = store::kill_switches::get(&app.store, &id).await?;
+    permit.at(&row.scope, "kill switch")?;
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let reason = reason(&body.reason)?;
     let now_ms = app.gateway.clock.now_ms();
@@ -205,15 +188,15 @@ pub(super) async fn lift(
         "kill_switch": row.id, "kind": row.kind, "target": row.target, "reason": reason,
     });
     let change = async {
-        store::kill_switches::lift(&app.store, &id, &actor.subject, &reason, now_ms).await?;
+        store::kill_switches::lift(&app.store, &id, permit.subject(), &reason, now_ms).await?;
         Ok::<_, Problem>(())
     };
-    app.act(act(&actor, &row.scope, "kill_switch_lifted", what), nothing, change).await?;
+    app.act(act(&permit, &row.scope, "kill_switch_lifted", what), nothing, change).await?;
     Ok(Json(view(store::kill_switches::get(&app.store, &id).await?, now_ms)))
 }
 
-fn act<'a>(actor: &'a Actor, scope: &'a str, name: &'static str, what: Value) -> Act<'a> {
-    Act { kind: Kind::KillSwitch, principal: &actor.subject, scope: Some(scope), name, what }
+fn act<'a>(permit: &'a Permit, scope: &'a str, name: &'static str, what: Value) -> Act<'a> {
+    Act { kind: Kind::KillSwitch, principal: permit.subject(), scope: Some(scope), name, what }
 }
 
 /// The act names already what came of it.

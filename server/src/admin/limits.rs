@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Problem, budget_scope};
 use crate::app::App;
 use crate::budgets::{Standing, Unit, Window, format_usd};
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::store;
-
-const OBJECT: &str = "console:budgets";
 
 /// One limit. Counts are numbers, amounts of money US dollars as text.
 #[derive(Debug, Serialize)]
@@ -52,22 +49,17 @@ fn view(row: &store::budgets::Budget, standing: &Standing) -> LimitView {
 }
 
 /// `GET /api/v1/limits`: those of the actor's scope.
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "read").await?;
+pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Value>, Problem> {
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
     let standings = app.gateway.budgets.standings(app.gateway.clock.now_ms());
+    let mut covers = permit.covering();
     let limits: Vec<LimitView> = standings
         .iter()
         .filter(|standing| standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
-            let within = bailiwick_policy::scope::covers(&actor.scope, &budget_scope(&app, row)?);
+            let within = covers(&budget_scope(&app, row)?);
             within.then(|| view(row, standing))
         })
         .collect();

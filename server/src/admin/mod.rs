@@ -6,6 +6,7 @@ mod budgets;
 mod decisions;
 mod endpoints;
 mod explanations;
+mod identity;
 mod keys;
 mod kill_switches;
 mod limits;
@@ -34,6 +35,16 @@ use crate::app::App;
 /// The routes.
 pub fn router(app: Arc<App>) -> axum::Router {
     axum::Router::new()
+        .route("/api/v1/me", get(identity::me))
+        .route("/api/v1/people", get(identity::people::list))
+        .route("/api/v1/people/{id}/disable", post(identity::people::disable))
+        .route("/api/v1/people/{id}/enable", post(identity::people::enable))
+        .route("/api/v1/sessions", get(identity::sessions::list))
+        .route("/api/v1/sessions/{id}", delete(identity::sessions::end))
+        .route("/api/v1/service-tokens", get(identity::tokens::list).post(identity::tokens::create))
+        .route("/api/v1/service-tokens/{id}/rotate", post(identity::tokens::rotate))
+        .route("/api/v1/service-tokens/{id}/revoke", post(identity::tokens::revoke))
+        .route("/api/v1/roles/explain", get(identity::roles::explain))
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys:bulk", post(keys::bulk))
         .route("/api/v1/keys:revoke-presented", post(keys::revoke_presented))

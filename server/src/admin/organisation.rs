@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use http::{HeaderMap, Method};
 
 use super::Problem;
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
-use crate::identity::require;
+use crate::identity::Permit;
 use crate::organisation::{
     Applied, ApplyError, EndpointDefinition, Organisation, apply as apply_to, problems,
 };
@@ -20,11 +19,9 @@ use bailiwick_ledger::Kind;
 /// `POST /api/v1/apply`. Needs a role at the root: a declaration may touch every scope.
 pub(super) async fn apply(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<Organisation>, JsonRejection>,
 ) -> Result<Json<Applied>, Problem> {
-    let actor = require(&app, &method, &headers, "/", "console:organisation", "apply").await?;
     let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     // What makes no sense is not recorded: not every number that can be written can be.
     let wrong = problems(&organisation);
@@ -34,7 +31,7 @@ pub(super) async fn apply(
     compiles(&app, &organisation).await?;
     let act = Act {
         kind: Kind::Admin,
-        principal: &actor.subject,
+        principal: permit.subject(),
         scope: Some("/"),
         name: "applied",
         what: named(&organisation, &app.gateway.pseudonyms),

@@ -9,14 +9,14 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Problem;
 use crate::app::App;
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::plan::{FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
 use crate::snapshot::{KINDS, Kept as _};
 use crate::store::StoreError;
@@ -46,19 +46,15 @@ pub(super) struct PlanBody {
 /// `POST /api/v1/policy:plan`.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<PlanBody>, JsonRejection>,
 ) -> Result<Json<PlanReport>, Problem> {
-    let scope = Actor::of(&app, &headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    let actor = require(&app, &method, &headers, &scope, "console:policy", "read").await?;
-    require(&app, &method, &headers, &scope, super::decisions::OBJECT, "read").await?;
+    // It tells of decisions as well.
+    let decisions = permit.and(super::decisions::OBJECT, "read");
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    let scope = body.scope.unwrap_or_else(|| actor.scope.clone());
-    if bailiwick_policy::scope::validate(&scope).is_err()
-        || !bailiwick_policy::scope::covers(&actor.scope, &scope)
-    {
-        return Err(Problem::not_found("scope"));
+    let scope = permit.scope(body.scope)?;
+    if !decisions.covers(&scope) {
+        return Err(decisions.forbidden(Some(&scope)));
     }
     if body.bundle.is_none() && body.facts.is_empty() {
         return Err(Problem::invalid("there is nothing to plan: neither `bundle` nor `facts`"));
@@ -114,12 +110,10 @@ pub(super) async fn create(
 /// `GET /api/v1/policy/kept/{kind}/{digest}`: what records name by digest.
 pub(super) async fn kept(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Value>, Problem> {
-    require(&app, &method, &headers, "/", "console:policy", "read").await?;
-    require(&app, &method, &headers, "/", "console:endpoints", "read").await?;
+    permit.and("console:endpoints", "read").at("/", "digest")?;
     let unknown = || Problem::not_found("digest");
     let Path((kind, digest)) = path.map_err(|_| unknown())?;
     if !KINDS.contains(&kind.as_str()) {

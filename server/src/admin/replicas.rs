@@ -6,17 +6,16 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use bailiwick_ledger::Kind;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
 use crate::app::{Act, App};
-use crate::identity::require;
+use crate::identity::Permit;
 use crate::store::leases::{self, Held};
 use crate::store::replicas::{self, Peer, State as Life};
 
-const OBJECT: &str = "console:replicas";
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
@@ -59,12 +58,7 @@ async fn view(app: &App, peer: Peer) -> Result<ReplicaView, Problem> {
 }
 
 /// `GET /api/v1/replicas`: those of which something is open, by number.
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    require(&app, &method, &headers, "/", OBJECT, "read").await?;
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
     let mut views = Vec::new();
     for peer in replicas::peers(&app.store).await? {
         views.push(view(&app, peer).await?);
@@ -83,12 +77,10 @@ pub(super) struct Lost {
 /// held for it, and the rest of what it held is free again.
 pub(super) async fn lost(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(number): Path<i64>,
     body: Result<Json<Lost>, JsonRejection>,
 ) -> Result<Json<ReplicaView>, Problem> {
-    let actor = require(&app, &method, &headers, "/", OBJECT, "lose").await?;
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let reason = body.reason.trim();
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
@@ -106,7 +98,7 @@ pub(super) async fn lost(
         "replica": number, "name": before.name, "reason": reason, "holds": before.holds,
     });
     let act =
-        Act { kind: Kind::Admin, principal: &actor.subject, scope: Some("/"), name: "replica_lost", what };
+        Act { kind: Kind::Admin, principal: permit.subject(), scope: Some("/"), name: "replica_lost", what };
     let change = async { Ok::<_, Problem>(replicas::spool_ended(&app.store, peer.number).await?) };
     app.act_aside(act, |ended| json!({ "ended": ended }), change).await?;
     Ok(Json(before))

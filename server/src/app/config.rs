@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
+use crate::identity::IdentityConfig;
 use crate::keys::Networks;
 
 /// A body is held in memory.
@@ -70,6 +71,9 @@ pub struct Config {
     /// How providers are reached.
     #[serde(default)]
     pub upstream: UpstreamConfig,
+    /// How people sign in.
+    #[serde(default, skip_serializing_if = "IdentityConfig::is_default")]
+    pub identity: IdentityConfig,
     /// Checkpoints that somebody holds, with words for each: what is served has all that they sign. Given with the
     /// start.
     #[serde(skip)]
@@ -260,6 +264,7 @@ impl Config {
         if let Some(git) = &mut config.policy.git {
             git.anchor(folder);
         }
+        config.identity.anchor(folder);
         Ok(config)
     }
 
@@ -298,6 +303,7 @@ impl Config {
                 )));
             }
         }
+        self.identity.check().map_err(ConfigError::Value)?;
         if self.public_url.as_deref().is_some_and(|url| !is_web_address(url)) {
             return Err(ConfigError::Value(String::from(
                 "`public_url` must be the address that people reach the server by, without a path: \
@@ -331,6 +337,7 @@ impl Config {
             trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
+            identity: IdentityConfig::default(),
             checkpoints: Vec::new(),
         }
     }

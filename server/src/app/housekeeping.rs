@@ -17,6 +17,8 @@ const FLUSH: Duration = Duration::from_secs(60);
 
 /// A system clock that is further behind was set back.
 const SET_BACK_MS: i64 = 2_000;
+/// How long a session is kept after its end: thirty days.
+const SESSIONS_KEPT_MS: i64 = 30 * 86_400_000;
 
 /// Starts the tasks; they end with the server.
 pub(super) fn start(app: &Arc<App>) {
@@ -81,6 +83,9 @@ fn notes(app: &Arc<App>) {
                         tracing::warn!(%error, "what was refused could not be recorded");
                     }
                     app.note_key_use().await;
+                    if app.is_on_duty() {
+                        app.forget_sessions().await;
+                    }
                 }
             }
         }
@@ -101,6 +106,14 @@ impl App {
             );
         }
         *told = set_back;
+    }
+
+    /// Deletes sessions that have been over for long: what was done in them is in the log.
+    async fn forget_sessions(&self) {
+        let before_ms = self.gateway.clock.now_ms() - SESSIONS_KEPT_MS;
+        if let Err(error) = store::sessions::sweep(&self.store, before_ms).await {
+            tracing::warn!(%error, "sessions that are over could not be deleted");
+        }
     }
 
     /// Writes down when keys were last used on this server, those that were used since it was done before.

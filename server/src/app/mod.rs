@@ -50,6 +50,7 @@ use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
+use crate::identity;
 use crate::organisation;
 use crate::providers::{ClientOptions, Trust, UpstreamClient};
 use crate::snapshot::{self, BuildError, LoadedBundle, Snapshot, Sources};
@@ -138,6 +139,8 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// The identity providers, as far as they are known.
+    pub providers: identity::Providers,
     /// Budgets that reach a share of their limit, as it is noticed.
     pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
@@ -231,6 +234,7 @@ impl App {
         };
         let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
+        let providers = identity_providers(&config)?;
         organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
             what: String::from("the rate limits of keys cannot be stored"),
             why: error.to_string(),
@@ -267,6 +271,7 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            providers,
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
             duty: shared.then_some(on_duty),
@@ -487,18 +492,27 @@ async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
     LogId::new(text).map_err(|error| impossible(error.to_string()))
 }
 
-fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
+/// Whose certificates are believed, of whatever the server asks.
+fn trust(config: &UpstreamConfig) -> Result<Trust, StartError> {
     let failed = |what: &Path, why: String| StartError::System {
         what: format!("upstream.ca_bundle {}", what.display()),
         why,
     };
-    let mut options = ClientOptions::default();
-    if let Some(path) = &config.ca_bundle {
-        let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
-        let roots = crate::providers::client::read_ca_bundle(&pem)
-            .map_err(|error| failed(path, error.to_string()))?;
-        options.trust = if config.only_ca_bundle { Trust::Only(roots) } else { Trust::PublicRootsAnd(roots) };
-    }
+    let Some(path) = &config.ca_bundle else { return Ok(Trust::default()) };
+    let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
+    let roots =
+        crate::providers::client::read_ca_bundle(&pem).map_err(|error| failed(path, error.to_string()))?;
+    Ok(if config.only_ca_bundle { Trust::Only(roots) } else { Trust::PublicRootsAnd(roots) })
+}
+
+fn identity_providers(config: &Config) -> Result<identity::Providers, StartError> {
+    identity::Providers::new(&config.identity.provider, trust(&config.upstream)?).map_err(|why| {
+        StartError::System { what: String::from("the client for identity providers cannot be set up"), why }
+    })
+}
+
+fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
+    let options = ClientOptions { trust: trust(config)?, ..ClientOptions::default() };
     UpstreamClient::new(options).map_err(|error| StartError::System {
         what: String::from("the client for providers cannot be set up"),
         why: error.to_string(),

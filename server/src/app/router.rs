@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, Extension};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{App, MetricsAccess};
 use crate::console::{self, ServerConsole};
 use crate::gateway::refusal::{Code, Refusal};
 use crate::gateway::{self};
+use crate::identity::Permit;
 use crate::{admin, identity};
 
 /// Puts the server's routes together.
@@ -22,38 +23,47 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
     let pages = bailiwick_ui::router(
         Arc::new(ServerConsole::new(Arc::clone(app), base_url.to_owned())),
         assets.clone(),
+        identity::ways(&app.config.identity),
     )
-    .layer(axum::middleware::from_fn_with_state(Arc::clone(app), console::viewer))
     .layer(tower_http::compression::CompressionLayer::new());
     let (health, measured) = (Arc::clone(app), Arc::clone(app));
-    axum::Router::new()
-        .merge(gateway::api::router(Arc::clone(&app.gateway)))
+    let gated = axum::Router::new()
         .merge(admin::router(Arc::clone(app)))
-        .merge(identity::router(Arc::clone(app), assets))
+        .merge(identity::router(Arc::clone(app), assets, base_url))
         .merge(console::asset_router())
         .merge(pages)
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(move || ready(Arc::clone(&health))))
         .route(
             "/metrics",
-            get(move |peer: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap| {
-                let (app, metrics) = (Arc::clone(&measured), metrics.clone());
-                async move {
-                    may_read_metrics(&app, peer.map(|peer| peer.0.0), &headers).await?;
-                    Ok::<_, admin::Problem>(
-                        metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default(),
-                    )
-                }
-            }),
+            get(
+                move |peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+                      permit: Option<Permit>,
+                      headers: HeaderMap| {
+                    let (app, metrics) = (Arc::clone(&measured), metrics.clone());
+                    async move {
+                        may_read_metrics(&app, peer.map(|peer| peer.0.0), permit.as_ref(), &headers)?;
+                        Ok::<_, admin::Problem>(
+                            metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default(),
+                        )
+                    }
+                },
+            ),
         )
+        // In front of every one of them: who calls it, and whether they may.
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), identity::gate));
+    axum::Router::new()
+        .merge(gateway::api::router(Arc::clone(&app.gateway)))
+        .merge(gated)
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
 }
 
 /// Metrics name endpoints and tell how much they are used: see [`MetricsAccess`].
-async fn may_read_metrics(
-    app: &Arc<App>,
+fn may_read_metrics(
+    app: &App,
     peer: Option<SocketAddr>,
+    permit: Option<&Permit>,
     headers: &HeaderMap,
 ) -> Result<(), admin::Problem> {
     let open = match app.config.metrics {
@@ -67,10 +77,11 @@ async fn may_read_metrics(
                 .any(|name| headers.contains_key(name))
         }
     };
-    if !open {
-        identity::require(app, &Method::GET, headers, "/", "console:endpoints", "read").await?;
+    match permit {
+        _ if open => Ok(()),
+        Some(permit) => permit.at("/", "path"),
+        None => Err(identity::nobody()),
     }
-    Ok(())
 }
 
 /// Installs the recorder of metrics; `None` where the process has one already.

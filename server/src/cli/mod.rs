@@ -10,6 +10,7 @@ mod declare;
 mod demo;
 mod endpoints;
 mod explain;
+mod identity;
 mod kept;
 mod keys;
 mod kill_switch;
@@ -27,6 +28,7 @@ mod policy_test;
 mod remote;
 mod replicas;
 mod serve;
+mod tokens;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -83,6 +85,21 @@ enum Command {
     /// The servers of the database
     #[command(subcommand)]
     Replicas(replicas::ReplicasCommand),
+    /// Service tokens
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// People who have signed in
+    #[command(subcommand)]
+    People(identity::PeopleCommand),
+    /// Sessions of the console
+    #[command(subcommand)]
+    Sessions(identity::SessionsCommand),
+    /// Roles: who may do what, and why
+    #[command(subcommand)]
+    Rbac(identity::RbacCommand),
+    /// What the configuration of signing in needs
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Declare scopes, endpoints, model groups, budgets, limits and keys
     Apply(declare::ApplyArgs),
     /// Export, verify and prove the audit log
@@ -189,6 +206,11 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Limits(command) => asynchronous(limits::run(command, output)),
         Command::Replicas(command) => asynchronous(replicas::run(command, output)),
+        Command::Tokens(command) => asynchronous(tokens::run(command, output)),
+        Command::People(command) => asynchronous(identity::people(command, output)),
+        Command::Sessions(command) => asynchronous(identity::sessions(command, output)),
+        Command::Rbac(command) => asynchronous(identity::rbac(command, output)),
+        Command::Identity(command) => identity::identity(&command, output),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }

@@ -98,6 +98,16 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// The time in a field of Unix milliseconds, to the minute; nothing where there is none.
+pub(super) fn instant(value: &serde_json::Value, name: &str) -> String {
+    value
+        .get(name)
+        .and_then(serde_json::Value::as_i64)
+        .and_then(chrono::DateTime::from_timestamp_millis)
+        .map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,13 +4,11 @@ mod assets;
 pub mod rows;
 mod view;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use bailiwick_policy::scope;
+use bailiwick_policy::{Held, scope};
 use bailiwick_ui::console::{Console, ConsoleError};
 use bailiwick_ui::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Viewer};
 
@@ -18,7 +16,6 @@ pub use assets::{assets, router as asset_router};
 
 use crate::app::App;
 use crate::audit;
-use crate::identity::Actor;
 use crate::keys::secret;
 
 const PAGE: u64 = 50;
@@ -38,18 +35,6 @@ impl ServerConsole {
     pub fn new(app: Arc<App>, base_url: String) -> Self {
         Self { app, base_url }
     }
-}
-
-/// Puts the signed-in viewer into the request's extensions.
-pub async fn viewer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    // Without the database nobody can be known; the page then sends the person to sign in.
-    if let Ok(Some(actor)) = Actor::of(&app, request.headers()).await
-        && actor.may(&app, &actor.scope, "console:decisions", "read")
-    {
-        let roles = actor.roles.iter().map(|role| role.trim_start_matches("role:").to_owned()).collect();
-        request.extensions_mut().insert(Viewer { name: actor.name, roles, scope: actor.scope });
-    }
-    next.run(request).await
 }
 
 #[async_trait]
@@ -77,7 +62,8 @@ impl Console for ServerConsole {
     ) -> Result<DecisionPage, ConsoleError> {
         let snapshot = self.app.gateway.snapshot.load_full();
         let wanted = filter.scope.as_deref().unwrap_or(&viewer.scope);
-        if !scope::covers(&viewer.scope, wanted) {
+        let sees = self.sight(viewer);
+        if !sees(wanted) {
             return Err(ConsoleError::Forbidden);
         }
         let asked = audit::DecisionFilter {
@@ -106,7 +92,7 @@ impl Console for ServerConsole {
                     break 'pages;
                 }
                 let view = rows::view(row, &snapshot);
-                if words.as_ref().is_none_or(|words| rows::mentions(&view, words)) {
+                if sees(&row.scope) && words.as_ref().is_none_or(|words| rows::mentions(&view, words)) {
                     rows.push(view);
                 }
             }
@@ -120,14 +106,11 @@ impl Console for ServerConsole {
                 break;
             }
         }
-        let mut scopes: Vec<String> = snapshot
-            .keys()
-            .flat_map(|key| scope::ancestors(&key.scope))
-            .filter(|path| scope::covers(&viewer.scope, path))
-            .map(str::to_owned)
-            .collect();
+        let mut scopes: Vec<String> =
+            snapshot.keys().flat_map(|key| scope::ancestors(&key.scope)).map(str::to_owned).collect();
         scopes.sort();
         scopes.dedup();
+        scopes.retain(|path| sees(path));
         let mut models: Vec<String> =
             snapshot.places.iter().flat_map(|place| place.routes.keys().cloned()).collect();
         models.sort();
@@ -138,12 +121,27 @@ impl Console for ServerConsole {
 
     async fn decision(&self, viewer: &Viewer, id: &str) -> Result<Option<DecisionView>, ConsoleError> {
         let row = self.app.gateway.audit.decision_row(id).await.map_err(|error| unavailable(&error))?;
-        let Some(row) = row.filter(|row| scope::covers(&viewer.scope, &row.scope)) else { return Ok(None) };
+        let Some(row) = row.filter(|row| self.sight(viewer)(&row.scope)) else { return Ok(None) };
         view::decision(&self.app, &row).await.map(Some).map_err(|error| unavailable(&*error))
     }
 }
 
 impl ServerConsole {
+    /// Tells of a scope whether the viewer may see its decisions.
+    fn sight(&self, viewer: &Viewer) -> impl Fn(&str) -> bool + Send + Sync + use<> {
+        let asked: Mutex<HashMap<String, bool>> = Mutex::default();
+        let snapshot = self.app.gateway.snapshot.load_full();
+        let held: Vec<Held> = viewer.names.iter().map(|(name, scope)| Held::new(name, scope)).collect();
+        move |scope| {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(sees) = asked.get(scope) {
+                return *sees;
+            }
+            let sees = snapshot.policy.bundle().rbac.allows(&held, scope, "console:decisions", "read");
+            *asked.entry(scope.to_owned()).or_insert(sees)
+        }
+    }
+
     /// The model that most endpoints serve.
     fn example_model(&self) -> Option<String> {
         let snapshot = self.app.gateway.snapshot.load();

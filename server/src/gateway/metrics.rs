@@ -38,6 +38,8 @@ pub fn describe() {
         "How far the system clock is behind the time that the server has told: more than a moment, and it was set back"
     );
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
+    describe_counter!("bailiwick_sign_ins_total", "Sign-ins of people, by way in and result");
+    describe_counter!("bailiwick_break_glass_total", "Tries at the break-glass account, by result");
     describe_counter!(
         "bailiwick_shadow_total",
         "Requests that a rule in shadow mode would have changed, by rule and effect"
@@ -99,4 +101,14 @@ pub fn refused(code: Code) {
 /// Prometheus measures in seconds.
 fn seconds(us: u64) -> f64 {
     std::time::Duration::from_micros(us).as_secs_f64()
+}
+
+/// Somebody tried to sign in.
+pub fn sign_in(way: &str, result: &'static str) {
+    counter!("bailiwick_sign_ins_total", "way" => way.to_owned(), "result" => result).increment(1);
+}
+
+/// Somebody tried the break-glass account.
+pub fn break_glass(result: &'static str) {
+    counter!("bailiwick_break_glass_total", "result" => result).increment(1);
 }

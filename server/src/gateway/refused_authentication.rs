@@ -22,6 +22,8 @@ pub struct RefusedAuthentication {
     count: AtomicU64,
     /// Valid keys that were used from where they may not be, by id.
     elsewhere: Mutex<BTreeMap<String, Elsewhere>>,
+    /// Sign-ins that were refused, by way in and reason: `corp/wrong_nonce`.
+    sign_ins: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -38,6 +40,9 @@ struct Refused<'a> {
     /// Of these, by a valid key from a network that it does not allow.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     elsewhere: BTreeMap<&'a str, u64>,
+    /// Of these, sign-ins of people, by way in and reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sign_ins: &'a BTreeMap<String, u64>,
 }
 
 /// The section `network`: apart, so that addresses can be destroyed alone.
@@ -66,6 +71,16 @@ impl RefusedAuthentication {
         }
     }
 
+    /// One more: a sign-in. Both words are of closed sets.
+    pub fn add_sign_in(&self, way: &str, reason: &str) {
+        self.add();
+        *self.sign_ins().entry(format!("{way}/{reason}")).or_default() += 1;
+    }
+
+    fn sign_ins(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn elsewhere(&self) -> MutexGuard<'_, BTreeMap<String, Elsewhere>> {
         self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,9 +95,13 @@ impl RefusedAuthentication {
             return Ok(());
         }
         let elsewhere = std::mem::take(&mut *self.elsewhere());
-        let written = write(audit, count, &elsewhere, now_ms).await;
+        let sign_ins = std::mem::take(&mut *self.sign_ins());
+        let written = write(audit, count, &elsewhere, &sign_ins, now_ms).await;
         if written.is_err() {
             self.count.fetch_add(count, Ordering::Relaxed);
+            for (way, older) in sign_ins {
+                *self.sign_ins().entry(way).or_default() += older;
+            }
             let mut newer = self.elsewhere();
             for (key, older) in elsewhere {
                 let of_key = newer.entry(key).or_default();
@@ -98,12 +117,14 @@ async fn write(
     audit: &Audit,
     count: u64,
     elsewhere: &BTreeMap<String, Elsewhere>,
+    sign_ins: &BTreeMap<String, u64>,
     now_ms: i64,
 ) -> Result<(), RecordError> {
     let mut salts = Salts::new(2);
     let refused = Refused {
         count,
         elsewhere: elsewhere.iter().map(|(key, of_key)| (key.as_str(), of_key.count)).collect(),
+        sign_ins,
     };
     let mut draft =
         Draft::new(Kind::RefusedAuthentication, now_ms).section(section("refused", &refused, &mut salts)?);

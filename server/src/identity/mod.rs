@@ -1,16 +1,30 @@
-//! Who acts on the control plane: service tokens for automation, sessions for people.
+//! Who acts on the control plane, and what they may do: people by an identity provider, service tokens for automation, a
+//! set-up link for the first run and a break-glass account for emergencies.
 //!
-//! What they may do is Casbin's to say (`rbac/` of the bundle): a token or a person holds roles at a scope, and every
-//! route of the API names the object and action that it asks for.
+//! What somebody may do is Casbin's to say (`rbac/` of the bundle). Each route names its right in one [table](ROUTES),
+//! and one [gate](gate()) in front of all of them asks for it.
 
+mod actor;
+mod break_glass;
+mod config;
 mod csrf;
-mod guard;
+mod gate;
+mod oidc;
 mod routes;
 mod session;
+mod sign_in;
+mod table;
 mod token;
 
+pub use actor::{Actor, ActorSession, Permit};
+pub use break_glass::{BREAK_GLASS, hash_password};
+pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
 pub use csrf::same_origin;
-pub use guard::{Actor, require};
+pub(crate) use gate::nobody;
+pub use gate::{CSRF_HEADER, gate};
+pub use oidc::Providers;
 pub use routes::router;
-pub use session::{SESSION_HOURS, SessionCookie, SessionError, new_setup_link};
+pub(crate) use routes::{redirect, ways};
+pub use session::{NewSession, SessionCookie, SessionError, new_setup_link};
+pub use table::{Needs, ROUTES, Route};
 pub use token::{ServiceTokenText, TokenError, create_token};

@@ -3,15 +3,37 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::SessionConfig;
 use crate::keys::secret::{self, NoRandomness};
 use crate::store::{self, Store, StoreError};
 
-/// A session ends this long after sign-in.
-pub const SESSION_HOURS: i64 = 12;
 /// A set-up link is good for this long.
 const LINK_HOURS: i64 = 24;
 
 const COOKIE: &str = "__Host-bailiwick";
+
+/// A session that is about to begin.
+#[derive(Debug, Default)]
+pub struct NewSession<'a> {
+    /// What lists and records call it.
+    pub id: &'a str,
+    /// Whose.
+    pub person: &'a str,
+    /// How it begins: `setup_link`, `oidc`, `break_glass`.
+    pub method: &'a str,
+    /// From when it is refused.
+    pub expires_ms: i64,
+    /// The identity provider, and its own names of session and person.
+    pub provider: Option<String>,
+    #[allow(missing_docs, reason = "said above")]
+    pub provider_session: Option<String>,
+    #[allow(missing_docs, reason = "said above")]
+    pub provider_subject: Option<String>,
+    /// When the person showed who they are; now where absent.
+    pub authenticated_ms: Option<i64>,
+    /// How well.
+    pub acr: Option<String>,
+}
 
 /// The cookie's value. Its `Debug` form shows nothing.
 pub struct SessionCookie(String);
@@ -26,33 +48,51 @@ impl SessionCookie {
     /// The cookie of a request, if it has one.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
+        Self::named(headers, COOKIE).map(Self)
+    }
+
+    /// The value of the cookie with this name.
+    pub(super) fn named(headers: &HeaderMap, wanted: &str) -> Option<String> {
         headers
             .get_all(header::COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|cookies| cookies.split(';'))
             .filter_map(|cookie| cookie.trim().split_once('='))
-            .find(|(name, _)| *name == COOKIE)
-            .map(|(_, value)| Self(value.to_owned()))
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| value.to_owned())
     }
 
-    /// Begins a session of `person`.
+    /// Begins a session.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn begin(store: &Store, person: &str, method: &str, now_ms: i64) -> Result<Self, SessionError> {
+    pub async fn begin(store: &Store, new: NewSession<'_>, now_ms: i64) -> Result<Self, SessionError> {
         let cookie = Self(secret::base62(&secret::random::<32>()?, 43));
         let row = store::sessions::Session {
             id_hash: secret::digest(&cookie.0).to_vec(),
-            person: person.to_owned(),
-            method: method.to_owned(),
+            person: new.person.to_owned(),
+            method: new.method.to_owned(),
             created_ms: now_ms,
             seen_ms: now_ms,
-            expires_ms: now_ms + SESSION_HOURS * 3_600_000,
+            expires_ms: new.expires_ms,
             revoked_ms: None,
+            public_id: Some(new.id.to_owned()),
+            provider: new.provider,
+            provider_session: new.provider_session,
+            provider_subject: new.provider_subject,
+            authenticated_ms: Some(new.authenticated_ms.unwrap_or(now_ms).min(now_ms)),
+            acr: new.acr,
         };
         store::sessions::create(store, row).await?;
         Ok(cookie)
+    }
+
+    /// What a form of this session carries, and a request that changes something: only who has the page can know it, and
+    /// the cookie does not follow from it.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        secret::base62(&secret::digest(&format!("csrf:{}", self.0)), 43)
     }
 
     /// What the database knows it by.
@@ -64,8 +104,8 @@ impl SessionCookie {
     /// `set-cookie` for it. `__Host-` binds it to this host, the whole path and TLS; browsers take a loopback address
     /// for secure.
     #[must_use]
-    pub fn set(&self) -> Option<HeaderValue> {
-        let age = SESSION_HOURS * 3600;
+    pub fn set(&self, config: &SessionConfig) -> Option<HeaderValue> {
+        let age = config.absolute_ms() / 1_000;
         HeaderValue::from_str(&format!(
             "{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}",
             self.0

@@ -29,6 +29,41 @@ impl ServiceTokenText {
         shape.then(|| Self { id: id.to_owned(), secret: secret.to_owned() })
     }
 
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self {
+            id: secret::base62(&secret::random::<9>()?, ID_LEN),
+            secret: secret::base62(&secret::random::<32>()?, SECRET_LEN),
+        })
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn row(
+        &self,
+        name: &str,
+        scope: &str,
+        roles: serde_json::Value,
+        now_ms: i64,
+    ) -> store::service_tokens::ServiceToken {
+        store::service_tokens::ServiceToken {
+            id: self.id.clone(),
+            secret_hash: secret::digest(&self.secret).to_vec(),
+            name: name.to_owned(),
+            scope: scope.to_owned(),
+            roles,
+            created_ms: now_ms,
+            expires_ms: None,
+            revoked_ms: None,
+            created_by: None,
+            rotated_to: None,
+            last_used_ms: None,
+        }
+    }
+
     /// The public part.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -59,7 +94,7 @@ pub enum TokenError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// Creates a token that holds `roles` at `scope`.
+/// Creates a token that holds `roles` at `scope` and never ends: for a first run and a demo.
 ///
 /// # Errors
 /// [`TokenError`].
@@ -70,20 +105,8 @@ pub async fn create_token(
     roles: &[&str],
     now_ms: i64,
 ) -> Result<ServiceTokenText, TokenError> {
-    let token = ServiceTokenText {
-        id: secret::base62(&secret::random::<9>()?, ID_LEN),
-        secret: secret::base62(&secret::random::<32>()?, SECRET_LEN),
-    };
-    let row = store::service_tokens::ServiceToken {
-        id: token.id.clone(),
-        secret_hash: secret::digest(&token.secret).to_vec(),
-        name: name.to_owned(),
-        scope: scope.to_owned(),
-        roles: serde_json::json!(roles),
-        created_ms: now_ms,
-        expires_ms: None,
-        revoked_ms: None,
-    };
+    let token = ServiceTokenText::generate()?;
+    let row = token.row(name, scope, serde_json::json!(roles), now_ms);
     store::service_tokens::create(store, row).await?;
     Ok(token)
 }

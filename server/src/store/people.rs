@@ -3,8 +3,10 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    sea_query::Expr,
 };
 
+use super::entities::identities;
 pub use super::entities::people::Model as Person;
 use super::entities::people::{ActiveModel, Column, Entity};
 use super::{Store, StoreError, sessions};
@@ -56,6 +58,20 @@ pub async fn disable(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreEr
     change_and_end_sessions(store, change, now_ms).await
 }
 
+/// Lets a person sign in again.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn enable(store: &Store, id: &str) -> Result<(), StoreError> {
+    let updated = Entity::update_many()
+        .col_expr(Column::DisabledMs, Expr::value(None::<i64>))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ErasedMs.is_null())
+        .exec(&store.write)
+        .await?;
+    if updated.rows_affected == 0 { Err(StoreError::NotFound("person")) } else { Ok(()) }
+}
+
 /// Erases what names a person, forbids to sign in and ends every session. The id stays, so that records go on
 /// to tell one person from another.
 ///
@@ -81,6 +97,10 @@ async fn change_and_end_sessions(store: &Store, change: ActiveModel, now_ms: i64
             let change = change.clone();
             Box::pin(async move {
                 let person = change.update(transaction).await?;
+                if person.erased_ms.is_some() {
+                    let of_person = identities::Column::Person.eq(&person.id);
+                    identities::Entity::delete_many().filter(of_person).exec(transaction).await?;
+                }
                 sessions::end_all_of(transaction, &person.id, now_ms).await
             })
         })

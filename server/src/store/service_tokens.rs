@@ -29,6 +29,63 @@ pub async fn live(store: &Store, id: &str, now_ms: i64) -> Result<Option<Service
         .await?)
 }
 
+/// The token with this id, whatever its state.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn get(store: &Store, id: &str) -> Result<ServiceToken, StoreError> {
+    Entity::find_by_id(id.to_owned()).one(&store.read).await?.ok_or(StoreError::NotFound("service token"))
+}
+
+/// Notes that a token was used.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn touch(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::LastUsedMs, Expr::value(now_ms))
+        .filter(Column::Id.eq(id))
+        .exec(&store.write)
+        .await?;
+    Ok(())
+}
+
+/// Puts `successor` in the place of `id`, which works on until `until_ms` or its own earlier end.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where it is revoked or replaced already, [`StoreError::Unavailable`].
+pub async fn rotate(
+    store: &Store,
+    id: &str,
+    successor: ServiceToken,
+    until_ms: i64,
+) -> Result<(), StoreError> {
+    store
+        .transaction(|transaction| {
+            let (id, successor) = (id.to_owned(), successor.clone());
+            Box::pin(async move {
+                let earlier = Expr::col(Column::ExpiresMs).lt(until_ms);
+                let updated = Entity::update_many()
+                    .col_expr(Column::RotatedTo, Expr::value(successor.id.clone()))
+                    .col_expr(
+                        Column::ExpiresMs,
+                        Expr::case(earlier, Expr::col(Column::ExpiresMs)).finally(until_ms).into(),
+                    )
+                    .filter(Column::Id.eq(&id))
+                    .filter(Column::RevokedMs.is_null())
+                    .filter(Column::RotatedTo.is_null())
+                    .exec(transaction)
+                    .await?;
+                if updated.rows_affected == 0 {
+                    return Err(StoreError::Conflict("the token is revoked or replaced already".into()));
+                }
+                Entity::insert(successor.into_active_model()).exec_without_returning(transaction).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
 /// Adds a token.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Signed-in browsers, by the hash of their session id.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -18,15 +18,34 @@ pub async fn create(store: &Store, session: Session) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The session with this id hash, unless it has expired or was ended.
+/// The session with this id hash, unless it has expired, was ended, or was last used before `seen_after_ms`.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn live(store: &Store, id_hash: &[u8], now_ms: i64) -> Result<Option<Session>, StoreError> {
+pub async fn live(
+    store: &Store,
+    id_hash: &[u8],
+    now_ms: i64,
+    seen_after_ms: i64,
+) -> Result<Option<Session>, StoreError> {
     Ok(Entity::find_by_id(id_hash.to_vec())
         .filter(Column::RevokedMs.is_null())
         .filter(Column::ExpiresMs.gt(now_ms))
+        .filter(Column::SeenMs.gt(seen_after_ms))
         .one(&store.read)
+        .await?)
+}
+
+/// Every session that is neither expired nor ended, newest first.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list(store: &Store, now_ms: i64) -> Result<Vec<Session>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::ExpiresMs.gt(now_ms))
+        .order_by_desc(Column::CreatedMs)
+        .all(&store.read)
         .await?)
 }
 
@@ -41,6 +60,33 @@ pub async fn touch(store: &Store, id_hash: &[u8], now_ms: i64) -> Result<(), Sto
         .exec(&store.write)
         .await?;
     Ok(())
+}
+
+/// Ends the sessions of an identity provider that it calls so: one by its own name of it, or all of a person. How many.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn end_of_provider(
+    store: &Store,
+    provider: &str,
+    session: Option<&str>,
+    subject: Option<&str>,
+    now_ms: i64,
+) -> Result<u64, StoreError> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::RevokedMs, Expr::value(now_ms))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::RevokedMs.is_null());
+    if session.is_none() && subject.is_none() {
+        return Ok(0);
+    }
+    if let Some(session) = session {
+        update = update.filter(Column::ProviderSession.eq(session));
+    }
+    if let Some(subject) = subject {
+        update = update.filter(Column::ProviderSubject.eq(subject));
+    }
+    Ok(update.exec(&store.write).await?.rows_affected)
 }
 
 /// Ends one session; does nothing where there is none.

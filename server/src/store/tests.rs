@@ -220,7 +220,7 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
         erased_ms: None,
     };
     people::create(&store, person.clone()).await.unwrap();
-    assert_eq!(people::by_subject(&store, "idp|1").await.unwrap(), Some(person));
+    assert_eq!(people::by_subject(&store, "idp|1").await.unwrap(), Some(person.clone()));
     let session = |hash: u8, expires_ms: i64| sessions::Session {
         id_hash: vec![hash; 32],
         person: "p1".into(),
@@ -229,19 +229,102 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
         seen_ms: 1,
         expires_ms,
         revoked_ms: None,
+        public_id: Some(format!("ses_{hash}")),
+        provider: Some("corp".into()),
+        provider_session: Some(format!("sid-{hash}")),
+        provider_subject: Some("idp|1".into()),
+        authenticated_ms: Some(1),
+        acr: None,
     };
     sessions::create(&store, session(1, 100)).await.unwrap();
     sessions::create(&store, session(2, 10)).await.unwrap();
     sessions::touch(&store, &[1; 32], 7).await.unwrap();
-    assert_eq!(sessions::live(&store, &[1; 32], 50).await.unwrap().map(|s| s.seen_ms), Some(7));
-    assert_eq!(sessions::live(&store, &[2; 32], 10).await.unwrap(), None);
+    assert_eq!(sessions::live(&store, &[1; 32], 50, 6).await.unwrap().map(|s| s.seen_ms), Some(7));
+    assert_eq!(sessions::live(&store, &[1; 32], 50, 7).await.unwrap(), None, "idle");
+    assert_eq!(sessions::live(&store, &[2; 32], 10, 0).await.unwrap(), None, "too old");
+    assert_eq!(sessions::list(&store, 9).await.unwrap().len(), 2);
+    let end = |session: Option<&'static str>, subject: Option<&'static str>| {
+        sessions::end_of_provider(&store, "corp", session, subject, 8)
+    };
+    assert_eq!(end(None, None).await.unwrap(), 0, "whoever is not named stays");
+    assert_eq!(end(Some("sid-2"), Some("idp|2")).await.unwrap(), 0, "both have to fit");
+    assert_eq!(end(Some("sid-2"), None).await.unwrap(), 1);
+    assert_eq!(sessions::list(&store, 9).await.unwrap().len(), 1);
+    let identity = identities::Identity {
+        provider: "corp".into(),
+        subject: "idp|1".into(),
+        person: "p1".into(),
+        groups: json!(["a"]),
+        seen_ms: 5,
+    };
+    let renamed = people::Person { display_name: Some("Ada L.".into()), ..person };
+    identities::note(&store, renamed.clone(), identity.clone()).await.unwrap();
+    let later = identities::Identity { groups: json!(["b"]), seen_ms: 6, ..identity };
+    identities::note(&store, renamed.clone(), later.clone()).await.unwrap();
+    assert_eq!(identities::find(&store, "corp", "idp|1").await.unwrap(), Some(later));
+    assert_eq!(people::get(&store, "p1").await.unwrap(), renamed);
     people::erase(&store, "p1", 60).await.unwrap();
-    assert_eq!(sessions::live(&store, &[1; 32], 60).await.unwrap(), None);
+    assert_eq!(sessions::live(&store, &[1; 32], 60, 0).await.unwrap(), None);
+    assert!(identities::of(&store, "p1").await.unwrap().is_empty());
     let erased = people::get(&store, "p1").await.unwrap();
     assert_eq!((erased.subject, erased.email, erased.display_name), (None, None, None));
     assert_eq!((erased.disabled_ms, erased.erased_ms), (Some(60), Some(60)));
     assert_eq!(sessions::sweep(&store, 50).await.unwrap(), 1);
     assert!(matches!(people::disable(&store, "none", 1).await, Err(StoreError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_sign_in_is_finished_once_and_a_logout_token_taken_once() {
+    let (_folder, store) = store().await;
+    let sign_in = |hash: u8, expires_ms: i64| sign_ins::SignIn {
+        state_hash: vec![hash; 32],
+        browser_hash: vec![9; 32],
+        provider: "corp".into(),
+        back: "/".into(),
+        person: None,
+        expires_ms,
+    };
+    assert!(sign_ins::begin(&store, sign_in(1, 100), 2, 1).await.unwrap());
+    assert!(sign_ins::begin(&store, sign_in(2, 10), 2, 1).await.unwrap());
+    assert!(!sign_ins::begin(&store, sign_in(3, 100), 2, 1).await.unwrap(), "no more at once");
+    assert!(sign_ins::begin(&store, sign_in(3, 100), 2, 10).await.unwrap(), "the old ones go");
+    let tries = futures::future::join_all((0..8).map(|_| sign_ins::take(&store, &[1; 32], 50))).await;
+    assert_eq!(tries.into_iter().filter(|taken| taken.as_ref().unwrap().is_some()).count(), 1);
+    assert_eq!(sign_ins::take(&store, &[3; 32], 100).await.unwrap(), None, "expired");
+    assert_eq!(sign_ins::take(&store, &[4; 32], 1).await.unwrap(), None, "unknown");
+    assert!(sign_ins::first_logout(&store, &[1; 32], 100, 1).await.unwrap());
+    assert!(!sign_ins::first_logout(&store, &[1; 32], 100, 2).await.unwrap());
+    assert!(sign_ins::first_logout(&store, &[2; 32], 100, 2).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_service_token_is_replaced_once_and_ends_no_later_than_it_would_have() {
+    let (_folder, store) = store().await;
+    let token = |id: &str, expires_ms| service_tokens::ServiceToken {
+        id: id.into(),
+        secret_hash: vec![1; 32],
+        name: "ci".into(),
+        scope: "/acme".into(),
+        roles: json!(["viewer"]),
+        created_ms: 1,
+        expires_ms,
+        revoked_ms: None,
+        created_by: None,
+        rotated_to: None,
+        last_used_ms: None,
+    };
+    for (old, new, ends, until) in [("a", "b", None, 50), ("c", "d", Some(20), 20), ("e", "f", Some(90), 50)]
+    {
+        service_tokens::create(&store, token(old, ends)).await.unwrap();
+        service_tokens::rotate(&store, old, token(new, Some(500)), 50).await.unwrap();
+        let row = service_tokens::get(&store, old).await.unwrap();
+        assert_eq!((row.rotated_to.as_deref(), row.expires_ms), (Some(new), Some(until)), "{old}");
+        let again = service_tokens::rotate(&store, old, token("x", None), 50).await;
+        assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    }
+    service_tokens::revoke(&store, "b", 5).await.unwrap();
+    assert!(service_tokens::rotate(&store, "b", token("x", None), 50).await.is_err());
+    assert!(matches!(service_tokens::get(&store, "x").await, Err(StoreError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -256,6 +339,9 @@ async fn a_service_token_lives_until_it_expires_or_is_revoked() {
         created_ms: 1,
         expires_ms,
         revoked_ms: None,
+        created_by: None,
+        rotated_to: None,
+        last_used_ms: None,
     };
     service_tokens::create(&store, token("t1", Some(10))).await.unwrap();
     service_tokens::create(&store, token("t2", None)).await.unwrap();

@@ -18,3 +18,4 @@ mod cdp;
 mod defence;
 mod endings;
 mod server;
+mod sso;

@@ -91,6 +91,17 @@ impl Server {
         read(self.http.get(self.url(path)).header(name, value).header(header::ACCEPT, "text/html")).await
     }
 
+    /// Sends the form that every page of a session has.
+    pub(crate) async fn sign_out(&self, cookie: &str) -> Reply {
+        let page = self.page("/decisions", header::COOKIE, cookie).await;
+        let field =
+            page.body.split("name=\"csrf\" value=\"").nth(1).unwrap_or_else(|| panic!("{}", page.body));
+        let csrf = field.split('"').next().unwrap_or_default();
+        let request = self.http.post(self.url("/auth/sign-out")).header(header::COOKIE, cookie);
+        let request = request.header(header::ORIGIN, self.url("")).body(format!("csrf={csrf}"));
+        read(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")).await
+    }
+
     /// Redeems the set-up link and returns `name=value` of the cookie, and the whole `set-cookie`.
     pub(crate) async fn sign_in(&self) -> (String, String) {
         let reply = read(self.http.get(&self.demo.announcement.console)).await;

@@ -231,7 +231,8 @@ fn the_configuration_shows_the_defaults() {
     assert_eq!(format!("{shown:?}"), format!("{:?}", Config::default()));
 
     // Everything set: a key that is not in this example is not told at all.
-    let everything = [named("everything.toml"), named("git.toml")].map(|block| block.text.as_str());
+    let everything = [named("everything.toml"), named("git.toml"), named("provider.toml")]
+        .map(|block| block.text.as_str());
     std::fs::write(&path, everything.join("\n")).unwrap();
     let everything = Config::read(&path).unwrap();
     assert!(!format!("{everything:?}").contains("None"), "{everything:?}");

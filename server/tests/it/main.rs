@@ -25,15 +25,19 @@ mod git;
 mod git_remote;
 mod governed;
 mod hostile;
+mod identity;
+mod idp;
 mod input;
 mod invariants;
 mod keys;
 mod kill_switch;
 mod limits;
+mod matrix;
 mod money;
 #[allow(dead_code, reason = "the policy crate's tests use more of it")]
 #[path = "../../../policies/engine/tests/it/naive.rs"]
 mod naive;
+mod oidc;
 mod plan;
 mod policy;
 mod process;

@@ -25,7 +25,7 @@ use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bailiwick_ui::{Assets, CSS, ICON, PageError, STREAM_PATH, Script, error_page, router};
+use bailiwick_ui::{Assets, CSS, ICON, PageError, STREAM_PATH, Script, SignInWays, error_page, router};
 use futures::stream::{self, Stream, StreamExt as _};
 
 use sample::Sample;
@@ -52,7 +52,7 @@ async fn main() {
         Assets { css: "/assets/console.css".to_owned(), icon: Some("/assets/icon.svg".to_owned()), script };
     let base_url = format!("http://{listen}");
     let sample = Arc::new(if unused { Sample::unused(&base_url) } else { Sample::new(&base_url) });
-    let app = router(Arc::clone(&sample) as _, assets.clone())
+    let app = router(Arc::clone(&sample) as _, assets.clone(), SignInWays::default())
         .route("/assets/{file}", get(move |path| asset(path, bundle.clone())))
         .route(STREAM_PATH, get(live))
         .route("/receipts/{id}", get(receipt))

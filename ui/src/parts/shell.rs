@@ -138,6 +138,7 @@ fn menu(frame: &Frame) -> impl IntoView + use<> {
     let t = &lang.text().shell;
     let label = frame.viewer.as_ref().map_or_else(|| t.theme.to_owned(), |viewer| viewer.name.clone());
     let roles = frame.viewer.as_ref().map(|viewer| viewer.roles.join(", ")).filter(|roles| !roles.is_empty());
+    let csrf = frame.viewer.as_ref().map(|viewer| viewer.csrf.clone()).unwrap_or_default();
     let themes = Theme::ALL.map(|theme| {
         let word = match theme {
             Theme::System => t.theme_system,
@@ -168,6 +169,7 @@ fn menu(frame: &Frame) -> impl IntoView + use<> {
                     .then(|| {
                         view! {
                             <form method="post" action="/auth/sign-out">
+                                <input type="hidden" name="csrf" value=csrf.clone() />
                                 <button class="button quiet-button" type="submit">
                                     {t.sign_out}
                                 </button>

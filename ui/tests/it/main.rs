@@ -79,6 +79,16 @@ impl Page {
     }
 }
 
+/// Two providers, found by e-mail address too, and a break-glass account.
+fn ways() -> bailiwick_ui::SignInWays {
+    let provider = |id: &str, title: &str| (format!("/auth/start?provider={id}"), title.to_owned());
+    bailiwick_ui::SignInWays {
+        providers: vec![provider("corp", "Acme <Staff>"), provider("lab", "Lab")],
+        by_email: true,
+        break_glass: true,
+    }
+}
+
 async fn send(request: Request<Body>, script: bool) -> Page {
     send_to(sample::Sample::new("http://gateway.example"), request, script).await
 }
@@ -86,7 +96,7 @@ async fn send(request: Request<Body>, script: bool) -> Page {
 async fn send_to(console: sample::Sample, request: Request<Body>, script: bool) -> Page {
     let console = Arc::new(console);
     let signed_out = request.uri().query().is_some_and(|query| query.contains("signed-out"));
-    let mut app = router(console, assets(script));
+    let mut app = router(console, assets(script), ways());
     if !signed_out {
         app = app.layer(Extension(sample::viewer()));
     }

@@ -8,6 +8,7 @@
 //! therefore checked line by line first, the result is probed, and any error while answering is a refusal.
 
 mod check;
+mod held;
 mod lines;
 
 use crate::problem::Problem;
@@ -19,6 +20,7 @@ use futures::FutureExt as _;
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use held::{Held, Reasons};
 pub use lines::{Grant, Membership};
 
 pub(crate) const MODEL: &str = "rbac/model.conf";

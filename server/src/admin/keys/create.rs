@@ -8,13 +8,13 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use bailiwick_policy::scope;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{OBJECT, Problem, ShownKey, act, nothing};
+use super::{Problem, ShownKey, act, nothing};
 use crate::app::App;
 use crate::budgets::{Unit, Window, parse_usd};
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::keys::{Networks, VirtualKey};
 use crate::organisation::{
     ApplyError, Ceiling, CreatedKey, Declarations, KeyDefinition, KeySettings, key_problems, key_row,
@@ -120,21 +120,20 @@ impl NewKey {
 /// `POST /api/v1/keys`.
 pub(in crate::admin) async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<NewKey>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ShownKey>), Problem> {
     let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let wanted = new.checked(app.gateway.clock.now_ms())?;
     let scope = wanted.definition.scope.clone();
-    let actor = require(&app, &method, &headers, &scope, OBJECT, "create").await?;
+    permit.at(&scope, "scope")?;
     let what = |made: &[(Wanted, VirtualKey)]| match made {
         [(wanted, key)] => {
             ("key_created", serde_json::json!({ "key": key.id(), "budget_usd": wanted.budget_usd }))
         }
         _ => ("key_created", serde_json::Value::Null),
     };
-    let mut made = make(&app, &actor, &scope, vec![wanted], what).await?;
+    let mut made = make(&app, permit.subject(), &scope, vec![wanted], what).await?;
     let CreatedKey { id, key, .. } = made.pop().ok_or_else(|| Problem::not_found("key"))?;
     Ok((StatusCode::CREATED, Json(ShownKey { id, key })))
 }
@@ -148,8 +147,7 @@ pub(in crate::admin) struct ShownKeys {
 /// `POST /api/v1/keys:bulk`: all of an array, or none.
 pub(in crate::admin) async fn bulk(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     body: Result<Json<Vec<serde_json::Value>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ShownKeys>), Problem> {
     let Json(written) = body.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -168,13 +166,11 @@ pub(in crate::admin) async fn bulk(
         );
     }
     let scopes: BTreeSet<String> = wanted.iter().map(|wanted| wanted.definition.scope.clone()).collect();
-    let mut actor = None;
     for scope in &scopes {
-        actor = Some(require(&app, &method, &headers, scope, OBJECT, "create").await?);
+        permit.at(scope, "scope")?;
     }
-    let actor = actor.ok_or_else(|| Problem::not_found("key"))?;
-    // The record belongs to the one scope, or to all that the actor has.
-    let scope = scopes.first().filter(|_| scopes.len() == 1).unwrap_or(&actor.scope).clone();
+    // The record belongs to the one scope, or to the one that holds them all.
+    let scope = common(&scopes);
     let what = |made: &[(Wanted, VirtualKey)]| {
         let keys: Vec<serde_json::Value> = made
             .iter()
@@ -182,14 +178,21 @@ pub(in crate::admin) async fn bulk(
             .collect();
         ("keys_created", serde_json::json!({ "keys": keys }))
     };
-    let keys = make(&app, &actor, &scope, wanted, what).await?;
+    let keys = make(&app, permit.subject(), &scope, wanted, what).await?;
     Ok((StatusCode::CREATED, Json(ShownKeys { keys })))
+}
+
+/// The lowest scope that covers all of them.
+fn common(scopes: &BTreeSet<String>) -> String {
+    let mut above = scopes.first().map(|first| scope::ancestors(first)).into_iter().flatten();
+    let common = above.find(|above| scopes.iter().all(|path| scope::covers(above, path)));
+    common.unwrap_or("/").to_owned()
 }
 
 /// Makes keys, all or none, as one recorded act.
 async fn make(
     app: &App,
-    actor: &Actor,
+    principal: &str,
     scope: &str,
     wanted: Vec<Wanted>,
     what: impl FnOnce(&[(Wanted, VirtualKey)]) -> (&'static str, serde_json::Value),
@@ -217,7 +220,7 @@ async fn make(
     }
     let (name, what) = what(&made);
     let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, rows).await?) };
-    app.act(act(&actor.subject, scope, name, what), nothing, change).await?;
+    app.act(act(principal, scope, name, what), nothing, change).await?;
     let shown = made.into_iter().map(|(wanted, key)| CreatedKey {
         id: key.id().to_owned(),
         scope: wanted.definition.scope,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyView, Problem, act, nothing, reach};
 use crate::app::App;
+use crate::identity::Permit;
 use crate::keys::VirtualKey;
 use crate::store;
 
@@ -81,12 +81,11 @@ pub(in crate::admin) struct Revoked {
 /// `POST /api/v1/keys/{id}/revoke`: in force when this answers.
 pub(in crate::admin) async fn revoke(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<String>,
     body: axum::body::Bytes,
 ) -> Result<Json<Revoked>, Problem> {
-    let (actor, key) = reach(&app, &method, &headers, &id, "revoke").await?;
+    let key = reach(&app, &permit, &id).await?;
     let reason = reason(&body)?;
     let also_revoked = ids(&predecessors(&store::keys::list(&app.store).await?, &id));
     let what = serde_json::json!({ "key": id, "also_revoked": also_revoked, "reason": reason });
@@ -95,7 +94,7 @@ pub(in crate::admin) async fn revoke(
         let all = all(&id, &also_revoked);
         Ok::<_, Problem>(store::keys::revoke(&app.store, &all, reason.as_deref(), now_ms).await?)
     };
-    app.act(act(&actor.subject, &key.scope, "key_revoked", what), nothing, change).await?;
+    app.act(act(permit.subject(), &key.scope, "key_revoked", what), nothing, change).await?;
     Ok(Json(Revoked { key: view(&app, &id).await?, also_revoked }))
 }
 
@@ -110,12 +109,11 @@ pub(in crate::admin) struct Switched {
 /// `POST /api/v1/keys/{id}/disable`: in force when this answers.
 pub(in crate::admin) async fn disable(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<String>,
     body: axum::body::Bytes,
 ) -> Result<Json<Switched>, Problem> {
-    let (actor, key) = reach(&app, &method, &headers, &id, "revoke").await?;
+    let key = reach(&app, &permit, &id).await?;
     let Some(reason) = reason(&body)? else {
         return Err(Problem::invalid("disabling a key needs a reason")
             .fix("send {\"reason\": \"…\"}: whoever asks why the application stands still is told"));
@@ -129,18 +127,17 @@ pub(in crate::admin) async fn disable(
         let now_ms = app.gateway.clock.now_ms();
         Ok::<_, Problem>(store::keys::disable(&app.store, &all(&id, &also), &reason, now_ms).await?)
     };
-    app.act(act(&actor.subject, &key.scope, "key_disabled", what), nothing, change).await?;
+    app.act(act(permit.subject(), &key.scope, "key_disabled", what), nothing, change).await?;
     Ok(Json(Switched { key: view(&app, &id).await?, also }))
 }
 
 /// `POST /api/v1/keys/{id}/enable`: gives access, so it needs the right to create keys.
 pub(in crate::admin) async fn enable(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<String>,
 ) -> Result<Json<Switched>, Problem> {
-    let (actor, key) = reach(&app, &method, &headers, &id, "create").await?;
+    let key = reach(&app, &permit, &id).await?;
     let keys = store::keys::list(&app.store).await?;
     let mut before = predecessors(&keys, &id);
     // One that was disabled by itself stays so.
@@ -148,7 +145,7 @@ pub(in crate::admin) async fn enable(
     let also = ids(&before);
     let what = serde_json::json!({ "key": id, "also": also });
     let change = async { Ok::<_, Problem>(store::keys::enable(&app.store, &all(&id, &also)).await?) };
-    app.act(act(&actor.subject, &key.scope, "key_enabled", what), nothing, change).await?;
+    app.act(act(permit.subject(), &key.scope, "key_enabled", what), nothing, change).await?;
     Ok(Json(Switched { key: view(&app, &id).await?, also }))
 }
 

@@ -10,7 +10,6 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use bailiwick_ledger::Kind;
-use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
 pub(super) use create::{bulk, create};
@@ -19,11 +18,9 @@ pub(super) use rotate::rotate;
 
 use super::Problem;
 use crate::app::{Act, App};
-use crate::identity::{Actor, require};
+use crate::identity::Permit;
 use crate::organisation::KeySettings;
 use crate::store;
-
-const OBJECT: &str = "console:keys";
 
 /// A key as everybody may see it.
 #[derive(Debug, Serialize)]
@@ -114,11 +111,9 @@ impl Filter {
 /// `GET /api/v1/keys`: those of the actor's scope.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let actor = actor(&app, &method, &headers).await?;
     let Query(filter) = filter.map_err(|error| Problem::invalid(error.body_text()))?;
     let told = store::keys::last_used(&app.store).await?;
     let snapshot = app.gateway.snapshot.load();
@@ -127,10 +122,11 @@ pub(super) async fn list(
         let here = snapshot.key(id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
         here.max(told.get(id).copied())
     };
+    let mut covers = permit.covering();
     let keys: Vec<KeyView> = store::keys::list(&app.store)
         .await?
         .into_iter()
-        .filter(|key| actor.may(&app, &key.scope, OBJECT, "read"))
+        .filter(|key| covers(&key.scope))
         .map(|key| {
             let last_used_ms = last_used(&key.id);
             KeyView::new(key, last_used_ms, now_ms)
@@ -138,11 +134,6 @@ pub(super) async fn list(
         .filter(|key| filter.holds(key))
         .collect();
     Ok(Json(serde_json::json!({ "keys": keys })))
-}
-
-async fn actor(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Result<Actor, Problem> {
-    let scope = Actor::of(app, headers).await?.map_or_else(|| String::from("/"), |actor| actor.scope);
-    require(app, method, headers, &scope, OBJECT, "read").await
 }
 
 /// A key with its secret: shown once.
@@ -161,22 +152,13 @@ fn nothing((): &()) -> serde_json::Value {
     serde_json::Value::Null
 }
 
-/// The key, if the actor may do `action` to it; one outside its scope is not there.
-async fn reach(
-    app: &Arc<App>,
-    method: &Method,
-    headers: &HeaderMap,
-    id: &str,
-    action: &str,
-) -> Result<(Actor, store::keys::VirtualKey), Problem> {
+/// The key, if the right holds for it; one outside the actor's scopes is not there.
+async fn reach(app: &App, permit: &Permit, id: &str) -> Result<store::keys::VirtualKey, Problem> {
     let key = match store::keys::get(&app.store, id).await {
         Ok(key) => key,
-        Err(store::StoreError::NotFound(_)) => {
-            actor(app, method, headers).await?;
-            return Err(Problem::not_found("key"));
-        }
+        Err(store::StoreError::NotFound(_)) => return Err(Problem::not_found("key")),
         Err(error) => return Err(error.into()),
     };
-    let actor = require(app, method, headers, &key.scope, OBJECT, action).await?;
-    Ok((actor, key))
+    permit.at(&key.scope, "key")?;
+    Ok(key)
 }

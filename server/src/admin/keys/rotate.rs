@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::{Problem, ShownKey, act, nothing, reach};
 use crate::app::App;
+use crate::identity::Permit;
 use crate::keys::VirtualKey;
 use crate::organisation::{ApplyError, KeySettings};
 use crate::store;
@@ -29,12 +30,11 @@ struct Rotation {
 /// `POST /api/v1/keys/{id}/rotate`.
 pub(in crate::admin) async fn rotate(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    permit: Permit,
     Path(id): Path<String>,
     body: axum::body::Bytes,
 ) -> Result<Json<ShownKey>, Problem> {
-    let (actor, old) = reach(&app, &method, &headers, &id, "rotate").await?;
+    let old = reach(&app, &permit, &id).await?;
     let rotation: Rotation = if body.is_empty() {
         Rotation::default()
     } else {
@@ -71,6 +71,6 @@ pub(in crate::admin) async fn rotate(
         store::keys::rotate(&app.store, &old.id, replacement, now_ms.saturating_add(overlap_ms)).await?;
         Ok::<_, Problem>(())
     };
-    app.act(act(&actor.subject, &old.scope, "key_rotated", what), nothing, change).await?;
+    app.act(act(permit.subject(), &old.scope, "key_rotated", what), nothing, change).await?;
     Ok(Json(ShownKey { id: key.id().to_owned(), key: key.reveal() }))
 }

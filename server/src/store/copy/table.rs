@@ -7,9 +7,10 @@ use sea_orm::{
 
 use super::row::{self, Row};
 use crate::store::entities::{
-    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints, key_use,
-    kill_switches, model_groups, people, policy_versions, records, replicas, revision, scopes,
-    service_tokens, sessions, settings, setup_links, tree_head, tree_runs, tree_tiles, virtual_keys,
+    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints, identities,
+    key_use, kill_switches, logout_tokens, model_groups, people, policy_versions, records, replicas,
+    revision, scopes, service_tokens, sessions, settings, setup_links, sign_ins, tree_head, tree_runs,
+    tree_tiles, virtual_keys,
 };
 use crate::store::{StoreError, standing};
 
@@ -71,7 +72,10 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(budget_thresholds::Entity, Other)?,
         of(budget_spend::Entity, Other)?,
         of(people::Entity, Other)?,
+        of(identities::Entity, Other)?,
         of(sessions::Entity, Other)?,
+        of(sign_ins::Entity, Other)?,
+        of(logout_tokens::Entity, Other)?,
         of(setup_links::Entity, Other)?,
         of(service_tokens::Entity, Other)?,
         of(kill_switches::Entity, Other)?,

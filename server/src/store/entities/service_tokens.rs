@@ -23,6 +23,12 @@ pub struct Model {
     pub expires_ms: Option<i64>,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// The token that replaced it.
+    pub rotated_to: Option<String>,
+    /// When it was last used, to the minute.
+    pub last_used_ms: Option<i64>,
 }
 
 /// No relation is followed in code.

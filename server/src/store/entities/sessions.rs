@@ -21,6 +21,18 @@ pub struct Model {
     pub expires_ms: i64,
     /// When it was ended.
     pub revoked_ms: Option<i64>,
+    /// What lists and records call it.
+    pub public_id: Option<String>,
+    /// The identity provider that it began with.
+    pub provider: Option<String>,
+    /// The provider's own name of its session: `sid`.
+    pub provider_session: Option<String>,
+    /// The provider's own name of the person: `sub`.
+    pub provider_subject: Option<String>,
+    /// When the person last showed who they are.
+    pub authenticated_ms: Option<i64>,
+    /// How well, in the provider's words.
+    pub acr: Option<String>,
 }
 
 /// No relation is followed in code.

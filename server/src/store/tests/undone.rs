@@ -28,10 +28,11 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 20] = [
+const SOURCES: [(&str, &str); 22] = [
     ("budgets", include_str!("../budgets.rs")),
     ("decisions", include_str!("../decisions.rs")),
     ("endpoints", include_str!("../endpoints.rs")),
+    ("identities", include_str!("../identities.rs")),
     ("keys", include_str!("../keys.rs")),
     ("kill_switches", include_str!("../kill_switches.rs")),
     ("leases", include_str!("../leases.rs")),
@@ -47,6 +48,7 @@ const SOURCES: [(&str, &str); 20] = [
     ("sessions", include_str!("../sessions.rs")),
     ("settings", include_str!("../settings.rs")),
     ("setup_links", include_str!("../setup_links.rs")),
+    ("sign_ins", include_str!("../sign_ins.rs")),
     ("standing", include_str!("../standing.rs")),
     ("tree", include_str!("../tree.rs")),
 ];
@@ -220,7 +222,27 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         disabled_ms: None,
         erased_ms: None,
     };
-    undone!(people::create(person));
+    undone!(people::create(person.clone()));
+    undone!(people::enable("p1"));
+    let identity = identities::Identity {
+        provider: "idp".into(),
+        subject: "1".into(),
+        person: "p1".into(),
+        groups: json!([]),
+        seen_ms: 1,
+    };
+    undone!(identities::note(person, identity));
+    let sign_in = sign_ins::SignIn {
+        state_hash: vec![1; 32],
+        browser_hash: vec![2; 32],
+        provider: "idp".into(),
+        back: "/".into(),
+        person: None,
+        expires_ms: 9,
+    };
+    assert!(undone!(sign_ins::begin(sign_in, 10, 1)));
+    assert!(undone!(sign_ins::take(&[1; 32], 2)).is_some());
+    assert!(undone!(sign_ins::first_logout(&[1; 32], 9, 1)));
     let session = sessions::Session {
         id_hash: vec![1; 32],
         person: "p1".into(),
@@ -229,9 +251,16 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         seen_ms: 1,
         expires_ms: 9,
         revoked_ms: None,
+        public_id: Some("ses_1".into()),
+        provider: Some("idp".into()),
+        provider_session: None,
+        provider_subject: None,
+        authenticated_ms: None,
+        acr: None,
     };
     undone!(sessions::create(session));
     undone!(sessions::touch(&[1; 32], 7));
+    undone!(sessions::end_of_provider("idp", None, Some("1"), 7));
     undone!(sessions::end(&[1; 32], 8));
     undone!(sessions::sweep(50));
     // These two write through a function that both share.
@@ -251,8 +280,14 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_ms: 1,
         expires_ms: None,
         revoked_ms: None,
+        created_by: None,
+        rotated_to: None,
+        last_used_ms: None,
     };
-    undone!(service_tokens::create(token));
+    undone!(service_tokens::create(token.clone()));
+    undone!(service_tokens::touch("t1", 5));
+    let successor = service_tokens::ServiceToken { id: "t2".into(), secret_hash: vec![2; 32], ..token };
+    undone!(service_tokens::rotate("t1", successor, 9));
     undone!(service_tokens::revoke("t1", 5));
     let link =
         setup_links::SetupLink { token_hash: vec![1; 32], created_ms: 0, expires_ms: 100, used_ms: None };

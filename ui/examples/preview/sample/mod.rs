@@ -22,7 +22,12 @@ pub(crate) const NOW: i64 = 1_795_369_212_123;
 
 /// Who looks.
 pub(crate) fn viewer() -> Viewer {
-    Viewer { name: "Ada Example".to_owned(), roles: vec!["auditor".to_owned()], scope: "/acme".to_owned() }
+    Viewer {
+        name: "Ada Example".to_owned(),
+        roles: vec!["auditor".to_owned()],
+        scope: "/acme".to_owned(),
+        ..Viewer::default()
+    }
 }
 
 /// The console's data, in memory.

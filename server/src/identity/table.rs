@@ -1,0 +1,153 @@
+//! Every route that is not for virtual keys, and what it asks of whoever calls it. A route that is missing here serves
+//! nobody, and `/api/openapi.json` is made from it.
+
+use http::Method;
+
+/// A route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`.
+    pub method: &'static str,
+    /// As the router knows it: `/api/v1/keys/{id}/rotate`.
+    pub path: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// What it asks for.
+    pub needs: Needs,
+    /// Whether a person has to have shown recently who they are.
+    pub fresh: bool,
+}
+
+/// What a route asks of whoever calls it. A right is an object and an action of policy lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing, or a proof that the handler looks at: a webhook's secret, a key that is presented.
+    Nothing,
+    /// Nothing; who is signed in is looked up, if somebody is.
+    Guest,
+    /// Anybody who is signed in.
+    Known,
+    /// Anybody who is signed in, about what is their own; about others' with the right at `/`: the handler looks.
+    Own(&'static str, &'static str),
+    /// A page: the right in some scope. Who is not signed in is sent to the sign-in.
+    Page(&'static str, &'static str),
+    /// The right in some scope; the handler asks in which.
+    Scoped(&'static str, &'static str),
+    /// The right at `/`.
+    Root(&'static str, &'static str),
+    /// The right in some scope, or something else that the handler knows.
+    Or(&'static str, &'static str),
+}
+
+impl Needs {
+    /// The right, where it is one.
+    #[must_use]
+    pub const fn right(&self) -> Option<(&'static str, &'static str)> {
+        match *self {
+            Self::Nothing | Self::Guest | Self::Known => None,
+            Self::Own(object, action)
+            | Self::Page(object, action)
+            | Self::Scoped(object, action)
+            | Self::Root(object, action)
+            | Self::Or(object, action) => Some((object, action)),
+        }
+    }
+}
+
+use Needs::{Guest, Known, Nothing, Or, Own, Page, Root, Scoped};
+
+const fn at(method: &'static str, path: &'static str, needs: Needs, summary: &'static str) -> Route {
+    Route { method, path, summary, needs, fresh: false }
+}
+
+/// Dangerous: whoever sits down at an open browser can't do it.
+const fn fresh(method: &'static str, path: &'static str, needs: Needs, summary: &'static str) -> Route {
+    Route { fresh: true, ..at(method, path, needs, summary) }
+}
+
+const AUDIT: &str = "console:audit";
+const BUDGETS: &str = "console:budgets";
+const DECISIONS: &str = "console:decisions";
+const ENDPOINTS: &str = "console:endpoints";
+const KEYS: &str = "console:keys";
+const KILL_SWITCHES: &str = "console:kill-switches";
+const ORGANISATION: &str = "console:organisation";
+const PEOPLE: &str = "console:people";
+const POLICY: &str = "console:policy";
+const REPLICAS: &str = "console:replicas";
+const ROLES: &str = "console:roles";
+const SESSIONS: &str = "console:sessions";
+const TOKENS: &str = "console:tokens";
+
+/// All of them.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    at("GET", "/api/v1/me", Known, "Who asks, by which roles where, and the token that a session's requests carry"),
+    at("GET", "/api/v1/keys", Scoped(KEYS, "read"), "Virtual keys of the caller's scopes"),
+    at("POST", "/api/v1/keys", Scoped(KEYS, "create"), "Create a virtual key; its secret is in this answer and nowhere else"),
+    at("POST", "/api/v1/keys:bulk", Scoped(KEYS, "create"), "Create several virtual keys, all or none; their secrets are in this answer and nowhere else"),
+    at("POST", "/api/v1/keys:revoke-presented", Nothing, "Revoke a key by presenting it; needs nothing else"),
+    at("POST", "/api/v1/keys/{id}/rotate", Scoped(KEYS, "rotate"), "Replace a key; the old one works on for the overlap"),
+    at("POST", "/api/v1/keys/{id}/disable", Scoped(KEYS, "revoke"), "Disable a key until it is enabled again, with a reason; in force when this answers"),
+    at("POST", "/api/v1/keys/{id}/enable", Scoped(KEYS, "create"), "Enable a disabled key"),
+    at("POST", "/api/v1/keys/{id}/revoke", Scoped(KEYS, "revoke"), "Revoke a key; in force when this answers"),
+    at("GET", "/api/v1/kill-switches", Scoped(KILL_SWITCHES, "read"), "Kill switches, newest first, lifted and expired ones too"),
+    at("POST", "/api/v1/kill-switches", Scoped(KILL_SWITCHES, "throw"), "Throw a kill switch; in force when this answers"),
+    fresh("DELETE", "/api/v1/kill-switches/{id}", Scoped(KILL_SWITCHES, "lift"), "Lift a kill switch, with a reason"),
+    at("GET", "/api/v1/policy", Scoped(POLICY, "read"), "The policy in force, its commit, and what stands in the way of another one"),
+    at("POST", "/api/v1/policy:notify", Nothing, "Have the policy's repository looked at now; a webhook with its secret"),
+    at("POST", "/api/v1/policy:plan", Scoped(POLICY, "read"), "What another bundle or other facts would have decided on recorded requests"),
+    at("GET", "/api/v1/policy/kept/{kind}/{digest}", Root(POLICY, "read"), "What records name by digest: bundle, catalog, endpoints, kill_switches"),
+    at("GET", "/api/v1/replicas", Root(REPLICAS, "read"), "The servers of the database, and those that are waited for"),
+    fresh("POST", "/api/v1/replicas/{number}/lost", Root(REPLICAS, "lose"), "Say that a missing replica's spool is lost; what it held is free again"),
+    fresh("POST", "/api/v1/apply", Root(ORGANISATION, "apply"), "Declare scopes, endpoints, model groups, budgets and keys"),
+    at("GET", "/api/v1/endpoints", Scoped(ENDPOINTS, "read"), "Endpoints and their health"),
+    at("GET", "/api/v1/endpoints/explain", Scoped(ENDPOINTS, "read"), "Every attribute of an endpoint, with facts and evidence"),
+    at("GET", "/api/v1/endpoints/matrix", Scoped(ENDPOINTS, "read"), "Each endpoint against each regulation: yes, no, only if something is attested or stated, or unknown"),
+    at("GET", "/api/v1/compliance", Scoped(ENDPOINTS, "read"), "The compliance database in force, what it changed, and attestations that end"),
+    at("GET", "/api/v1/budgets", Scoped(BUDGETS, "read"), "Where budgets stand"),
+    at("GET", "/api/v1/limits", Scoped(BUDGETS, "read"), "Where limits of requests, tokens, spend and concurrency stand"),
+    at("POST", "/api/v1/budgets/{id}/top-ups", Scoped(BUDGETS, "top_up"), "Raise a budget's limit for a time; in force when this answers"),
+    at("GET", "/api/v1/decisions", Scoped(DECISIONS, "read"), "Decisions, newest first"),
+    at("GET", "/api/v1/decisions/stream", Scoped(DECISIONS, "read"), "Decisions as they happen, as server-sent events"),
+    at("GET", "/api/v1/decisions/{id}/explanation", Scoped(DECISIONS, "read"), "A recorded decision with its reasons, facts and evidence"),
+    at("GET", "/api/v1/audit/export", Scoped(AUDIT, "export"), "The audit log as a verifiable file"),
+    at("GET", "/api/v1/audit/checkpoint", Root(AUDIT, "read"), "A signed tree head (C2SP tlog-checkpoint)"),
+    at("POST", "/api/v1/audit/pseudonym", Root(AUDIT, "export"), "The pseudonym of a user, subject or session in the log"),
+    at("GET", "/api/v1/audit/public-key", Nothing, "The log's public key"),
+    at("GET", "/v1/decisions/{id}", Or(DECISIONS, "read"), "The receipt of a decision"),
+    at("GET", "/api/v1/people", Root(PEOPLE, "read"), "People who have signed in, with their groups and roles"),
+    at("POST", "/api/v1/people/{id}/disable", Root(PEOPLE, "disable"), "Forbid a person to sign in and end their sessions, with a reason"),
+    fresh("POST", "/api/v1/people/{id}/enable", Root(PEOPLE, "enable"), "Let a person sign in again"),
+    at("GET", "/api/v1/sessions", Own(SESSIONS, "read"), "The caller's own sessions; with the right, everybody's"),
+    at("DELETE", "/api/v1/sessions/{id}", Own(SESSIONS, "revoke"), "End a session: one's own, or with the right anybody's"),
+    at("GET", "/api/v1/service-tokens", Scoped(TOKENS, "read"), "Service tokens of the caller's scopes"),
+    fresh("POST", "/api/v1/service-tokens", Scoped(TOKENS, "create"), "Create a service token; its secret is in this answer and nowhere else"),
+    fresh("POST", "/api/v1/service-tokens/{id}/rotate", Scoped(TOKENS, "create"), "Replace a service token; the old one works on for the overlap"),
+    at("POST", "/api/v1/service-tokens/{id}/revoke", Scoped(TOKENS, "revoke"), "Revoke a service token"),
+    at("GET", "/api/v1/roles/explain", Scoped(ROLES, "read"), "Whether somebody may do something somewhere, and by which lines of the policy"),
+    at("GET", "/api/openapi.json", Nothing, "This description"),
+    at("GET", "/", Page(DECISIONS, "read"), "Decisions"),
+    at("GET", "/decisions", Page(DECISIONS, "read"), "Decisions"),
+    at("GET", "/decisions/{id}", Page(DECISIONS, "read"), "A decision"),
+    at("POST", "/preferences", Guest, "Theme and language"),
+    at("GET", "/auth/sign-in", Guest, "How to get in"),
+    at("GET", "/auth/setup", Guest, "Redeem a set-up link"),
+    at("HEAD", "/auth/setup", Nothing, "A look at a set-up link, which does not redeem it"),
+    at("POST", "/auth/break-glass", Nothing, "Sign in with the break-glass account's password"),
+    at("GET", "/auth/start", Guest, "Begin a sign-in at an identity provider"),
+    at("GET", "/auth/step-up", Guest, "Show once more who one is, at the session's identity provider"),
+    at("GET", "/auth/callback/{provider}", Guest, "Where an identity provider sends the browser back"),
+    at("POST", "/auth/back-channel-logout/{provider}", Nothing, "An identity provider ends sessions, with a signed logout token"),
+    at("POST", "/auth/sign-out", Guest, "End the session"),
+    at("GET", "/assets/{name}", Nothing, "Style, icon and scripts of the pages"),
+    at("GET", "/livez", Nothing, "Whether the process lives"),
+    at("GET", "/readyz", Nothing, "Whether it can serve"),
+    at("GET", "/metrics", Or(ENDPOINTS, "read"), "Metrics, as the configuration says"),
+];
+
+/// The route of a request. What is served by `GET` is served by `HEAD`.
+pub(super) fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    let of = |method: &str| ROUTES.iter().find(|route| route.method == method && route.path == path);
+    of(method.as_str()).or_else(|| (*method == Method::HEAD).then(|| of("GET")).flatten())
+}

@@ -1,0 +1,352 @@
+//! The authorisation matrix: every route, for every role, at the scope, above it, beside it, and for nobody.
+//!
+//! What a role may do is written here a second time, by hand: a change of the starter bundle that gives somebody more is
+//! seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick::identity::{Needs, ROUTES, Route, create_token};
+use bailiwick::store;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+const ROLES: [&str; 9] = [
+    "owner",
+    "admin",
+    "policy-author",
+    "approver",
+    "auditor",
+    "finance",
+    "developer",
+    "viewer",
+    "application",
+];
+
+/// Who has which right.
+const RIGHTS: [(&str, &str, &[&str]); 26] = [
+    ("console:audit", "read", &["owner", "admin", "auditor"]),
+    ("console:audit", "export", &["owner", "admin", "auditor"]),
+    ("console:budgets", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
+    ("console:budgets", "top_up", &["owner", "admin", "finance"]),
+    (
+        "console:decisions",
+        "read",
+        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+    ),
+    (
+        "console:endpoints",
+        "read",
+        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+    ),
+    (
+        "console:policy",
+        "read",
+        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+    ),
+    ("console:keys", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
+    ("console:keys", "create", &["owner", "admin"]),
+    ("console:keys", "rotate", &["owner", "admin"]),
+    ("console:keys", "revoke", &["owner", "admin"]),
+    ("console:kill-switches", "read", &["owner", "admin", "approver", "auditor"]),
+    ("console:kill-switches", "throw", &["owner", "admin"]),
+    ("console:kill-switches", "lift", &["owner", "admin"]),
+    ("console:organisation", "apply", &["owner", "admin"]),
+    ("console:people", "read", &["owner", "admin", "auditor"]),
+    ("console:people", "disable", &["owner", "admin"]),
+    ("console:people", "enable", &["owner", "admin"]),
+    ("console:replicas", "read", &["owner", "admin", "auditor"]),
+    ("console:replicas", "lose", &["owner", "admin"]),
+    ("console:roles", "read", &["owner", "admin", "auditor"]),
+    ("console:tokens", "read", &["owner", "admin", "auditor"]),
+    ("console:tokens", "create", &["owner", "admin"]),
+    ("console:tokens", "revoke", &["owner", "admin"]),
+    ("console:sessions", "read", &["owner", "admin", "auditor"]),
+    ("console:sessions", "revoke", &["owner", "admin"]),
+];
+
+/// A request that shows whether a route lets somebody through, and does no harm where it does.
+struct Probe {
+    path: String,
+    body: Option<Value>,
+    /// Whether it is about a thing of `/acme/clinic`, which is not there for whoever is elsewhere.
+    names: bool,
+}
+
+/// What the probes are about.
+struct Things {
+    key: String,
+    switch: String,
+    budget: i64,
+    token: String,
+    person: String,
+    decision: String,
+    digest: String,
+}
+
+async fn things(app: &TestApp) -> Things {
+    let (key, _) = app.create_key(json!({ "scope": "/acme/clinic", "name": "probed" })).await;
+    let expires = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let switch = json!({
+        "kind": "transfer_mechanism", "target": "bcr", "scope": "/acme/clinic", "reason": "x", "expires": expires,
+    });
+    let switch = app.admin(Method::POST, "/api/v1/kill-switches", Some(&switch)).await.is(201).json();
+    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
+    let budget =
+        budgets["budgets"].as_array().unwrap().iter().find(|budget| budget["scope"] == "/acme/clinic");
+    let token = json!({ "name": "probed", "scope": "/acme/clinic", "roles": ["viewer"] });
+    let token = app.admin(Method::POST, "/api/v1/service-tokens", Some(&token)).await.is(201).json();
+    let person = store::people::Person {
+        id: String::from("probed"),
+        subject: None,
+        email: None,
+        display_name: None,
+        roles: json!([]),
+        created_ms: 1,
+        disabled_ms: None,
+        erased_ms: None,
+    };
+    store::people::create(&app.app().store, person).await.unwrap();
+    let decision = app.ask("clinic", "assistant", "A cough").await.is(200).decision();
+    app.settled().await;
+    Things {
+        key,
+        switch: switch["id"].as_str().unwrap().to_owned(),
+        budget: budget.unwrap()["id"].as_i64().unwrap(),
+        token: token["id"].as_str().unwrap().to_owned(),
+        person: String::from("probed"),
+        decision,
+        digest: app.app().gateway.snapshot.load().bundle_digest.clone(),
+    }
+}
+
+/// `None`: nobody has thought of the route yet.
+fn probe(route: &Route, of: &Things) -> Option<Probe> {
+    let bad = || Some(json!({ "no such field": 1 }));
+    let past = "2001-01-01T00:00:00Z";
+    let (path, body, names) = match (route.method, route.path) {
+        ("POST", "/api/v1/keys") => (
+            None,
+            Some(json!({ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] })),
+            true,
+        ),
+        ("POST", "/api/v1/keys:bulk") => (
+            None,
+            Some(json!([{ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] }])),
+            true,
+        ),
+        ("POST", "/api/v1/keys/{id}/rotate") => {
+            (Some(route.path.replace("{id}", &of.key)), Some(json!({ "expires": past })), true)
+        }
+        ("POST", "/api/v1/keys/{id}/enable") => (Some(route.path.replace("{id}", &of.key)), None, true),
+        ("POST", path) if path.starts_with("/api/v1/keys/{id}/") => {
+            (Some(path.replace("{id}", &of.key)), bad(), true)
+        }
+        ("POST", "/api/v1/kill-switches") => {
+            let body = json!({
+                "kind": "transfer_mechanism", "target": "bcr", "scope": "/acme/clinic", "reason": "x",
+                "expires": past,
+            });
+            (None, Some(body), true)
+        }
+        ("DELETE", "/api/v1/kill-switches/{id}") => {
+            (Some(route.path.replace("{id}", &of.switch)), bad(), true)
+        }
+        ("POST", "/api/v1/policy:plan" | "/api/v1/apply" | "/api/v1/audit/pseudonym") => (None, bad(), false),
+        ("POST", "/api/v1/replicas/{number}/lost") => {
+            (Some(route.path.replace("{number}", "1")), bad(), false)
+        }
+        ("GET", "/api/v1/endpoints/explain") => {
+            (Some(format!("{}?name=openai-us&scope=/acme/clinic", route.path)), None, true)
+        }
+        ("GET", "/api/v1/endpoints/matrix" | "/api/v1/decisions" | "/api/v1/audit/export") => {
+            (Some(format!("{}?scope=/acme/clinic", route.path)), None, true)
+        }
+        ("POST", "/api/v1/budgets/{id}/top-ups") => {
+            (Some(route.path.replace("{id}", &of.budget.to_string())), bad(), true)
+        }
+        ("GET", "/api/v1/decisions/{id}/explanation" | "/v1/decisions/{id}" | "/decisions/{id}") => {
+            (Some(route.path.replace("{id}", &of.decision)), None, true)
+        }
+        ("POST", "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/enable") => {
+            (Some(route.path.replace("{id}", &of.person)), bad(), false)
+        }
+        ("GET", "/api/v1/policy/kept/{kind}/{digest}") => {
+            (Some(format!("/api/v1/policy/kept/bundle/{}", of.digest)), None, false)
+        }
+        ("DELETE", "/api/v1/sessions/{id}") => (Some(route.path.replace("{id}", "cs_none")), None, false),
+        ("POST", "/api/v1/service-tokens") => {
+            (None, Some(json!({ "name": "", "scope": "/acme/clinic", "roles": ["viewer"] })), true)
+        }
+        ("POST", "/api/v1/service-tokens/{id}/rotate") => {
+            (Some(route.path.replace("{id}", &of.token)), Some(json!({ "expires": past })), true)
+        }
+        ("POST", "/api/v1/service-tokens/{id}/revoke") => {
+            (Some(route.path.replace("{id}", &of.token)), None, true)
+        }
+        ("GET", "/api/v1/roles/explain") => {
+            let question = "subject=role:viewer&action=console:keys/read&scope=/acme/clinic";
+            (Some(format!("{}?{question}", route.path)), None, true)
+        }
+        ("GET", "/auth/callback/{provider}") | ("POST", "/auth/back-channel-logout/{provider}") => {
+            (Some(route.path.replace("{provider}", "none")), None, false)
+        }
+        ("GET", "/assets/{name}") => (Some(String::from("/assets/none")), None, false),
+        ("POST", "/api/v1/keys:revoke-presented" | "/api/v1/policy:notify") => (None, bad(), false),
+        ("POST", "/preferences" | "/auth/sign-out" | "/auth/break-glass")
+        | (
+            "GET" | "HEAD",
+            "/api/v1/me"
+            | "/api/v1/keys"
+            | "/api/v1/kill-switches"
+            | "/api/v1/policy"
+            | "/api/v1/replicas"
+            | "/api/v1/endpoints"
+            | "/api/v1/compliance"
+            | "/api/v1/budgets"
+            | "/api/v1/limits"
+            | "/api/v1/decisions/stream"
+            | "/api/v1/audit/checkpoint"
+            | "/api/v1/audit/public-key"
+            | "/api/v1/people"
+            | "/api/v1/sessions"
+            | "/api/v1/service-tokens"
+            | "/api/openapi.json"
+            | "/"
+            | "/decisions"
+            | "/auth/sign-in"
+            | "/auth/setup"
+            | "/auth/start"
+            | "/auth/step-up"
+            | "/livez"
+            | "/readyz"
+            | "/metrics",
+        ) => (None, None, false),
+        _ => return None,
+    };
+    Some(Probe { path: path.unwrap_or_else(|| route.path.to_owned()), body, names })
+}
+
+/// The status alone: a stream has no end.
+async fn status(app: &TestApp, route: &Route, probe: &Probe, token: Option<&str>) -> u16 {
+    let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+    let mut request = app.client.request(method, format!("{}{}", app.url(), probe.path));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(body) = &probe.body {
+        request = request.json(body);
+    }
+    request.send().await.unwrap().status().as_u16()
+}
+
+fn has(role: &str, right: (&str, &str)) -> bool {
+    let row = RIGHTS.iter().find(|(object, action, _)| (*object, *action) == right);
+    row.unwrap_or_else(|| panic!("nobody says who has {right:?}")).2.contains(&role)
+}
+
+/// What a route answers to a role that is held `held`: refused with this status, or let through.
+fn expected(route: &Route, probe: &Probe, role: &str, held: &str) -> Option<u16> {
+    let right = route.needs.right()?;
+    let (may, at_root) = (has(role, right), held == "/");
+    let elsewhere = held == "/acme/research";
+    match route.needs {
+        Needs::Own(..) => None,
+        Needs::Root(..) => (!(may && at_root)).then_some(403),
+        // A scope above or below is told of; one beside it is not.
+        Needs::Or(..) if route.path == "/metrics" => (!(may && at_root)).then_some(403),
+        Needs::Or(..) if elsewhere => Some(404),
+        _ if !may => Some(403),
+        _ if elsewhere && probe.names => Some(404),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_asks_every_role() {
+    let app = TestApp::with(|config| config.metrics = bailiwick::app::MetricsAccess::Token).await;
+    let things = things(&app).await;
+    let uncovered: Vec<String> = ROUTES
+        .iter()
+        .filter(|route| probe(route, &things).is_none())
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    assert!(uncovered.is_empty(), "no probe: {uncovered:?}");
+    let mut wrong = Vec::new();
+    let mut tokens: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    for role in ROLES {
+        for scope in ["/", "/acme/clinic", "/acme/research"] {
+            let now_ms = app.app().gateway.clock.now_ms();
+            let token = create_token(&app.app().store, role, scope, &[role], now_ms).await.unwrap();
+            tokens.insert((role, scope), token.reveal());
+        }
+    }
+    for route in ROUTES {
+        let probe = probe(route, &things).unwrap();
+        // Nobody, and somebody who makes a token up.
+        let made_up = format!("bwt_{}_{}", "a".repeat(12), "b".repeat(43));
+        for token in [None, Some(made_up.as_str())] {
+            let status = status(&app, route, &probe, token).await;
+            let refused = match route.needs {
+                Needs::Page(..) => status == 303,
+                Needs::Nothing | Needs::Guest => status != 401,
+                Needs::Known | Needs::Own(..) | Needs::Scoped(..) | Needs::Root(..) | Needs::Or(..) => {
+                    status == 401
+                }
+            };
+            if !refused {
+                wrong.push(format!("{} {} for nobody: {status}", route.method, route.path));
+            }
+        }
+        if matches!(route.needs, Needs::Nothing | Needs::Guest) {
+            continue;
+        }
+        for ((role, held), token) in &tokens {
+            let status = status(&app, route, &probe, Some(token)).await;
+            let right = match expected(route, &probe, role, held) {
+                Some(refused) => status == refused,
+                // The session that is to be ended is nobody's.
+                None if matches!(route.needs, Needs::Known | Needs::Own(..)) => [200, 404].contains(&status),
+                None => ![401, 403, 404].contains(&status) && status < 500,
+            };
+            if !right {
+                wrong.push(format!("{} {} for {role} at {held}: {status}", route.method, route.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+
+    // The gateway's routes are for virtual keys: no role opens one.
+    for (method, path, _) in bailiwick::gateway::api::ROUTES {
+        if path.contains("{id}") {
+            continue;
+        }
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        for token in tokens.values() {
+            let request =
+                app.client.request(method.clone(), format!("{}{path}", app.url())).bearer_auth(token);
+            assert_eq!(request.send().await.unwrap().status(), 401, "{method} {path}");
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_that_is_served_is_in_a_table() {
+    let app = TestApp::start().await;
+    let router = format!("{:?}", bailiwick::app::router(app.app(), app.url(), None));
+    let served: BTreeSet<&str> =
+        router.split('"').filter(|text| text.starts_with('/') && !text.contains("__private")).collect();
+    let keys = bailiwick::gateway::api::ROUTES.iter().map(|(_, path, _)| *path);
+    let told: BTreeSet<&str> = ROUTES.iter().map(|route| route.path).chain(keys).collect();
+    assert_eq!(served, told);
+    let pairs: BTreeSet<(&str, &str)> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+    assert_eq!(pairs.len(), ROUTES.len(), "a route is told twice");
+    // What changes something is never by mistake for anybody.
+    for route in ROUTES.iter().filter(|route| route.method != "GET" && route.path.starts_with("/api/")) {
+        let open = ["/api/v1/keys:revoke-presented", "/api/v1/policy:notify"].contains(&route.path);
+        assert_eq!(route.needs == Needs::Nothing, open, "{route:?}");
+    }
+    app.finish().await;
+}
