@@ -110,9 +110,22 @@ async fn nobody_is_told_what_became_of_a_commit_before_that_is_known() {
     };
     assert!(matches!(meanwhile, Err(AuditUnavailable::Database { .. })), "{meanwhile:?}");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(!told.is_finished(), "nobody can know yet");
+    let early = told.is_finished();
     between.away.store(false, Ordering::SeqCst);
-    assert_eq!(told.await.unwrap().unwrap().leaf, Some(1), "it was committed");
+    match told.await.unwrap() {
+        Ok(appended) => {
+            assert!(!early, "nobody can know yet");
+            assert_eq!(appended.leaf, Some(1), "it was committed");
+        }
+        // The connection was lost before the commit was sent on it, and that can be known at once.
+        Err(refused) => {
+            assert!(early, "{refused}");
+            while log.audit.append(attempt("d3")).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert!(log.audit.decision("d1").await.is_err(), "it was refused: {refused}");
+        }
+    }
     assert!(log.audit.decision("d2").await.is_err());
     let report = prove::export(&log, ExportRequest::default()).await;
     assert_eq!(report.problems, []);
