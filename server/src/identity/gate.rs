@@ -39,16 +39,10 @@ pub async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next)
 
 async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<(), Box<Response>> {
     let refuse = |problem: Problem| Box::new(problem.into_response());
-    let (object, action) = match route.needs {
-        Needs::Nothing => return Ok(()),
-        Needs::Known => ("", ""),
-        Needs::Guest => ("", ""),
-        Needs::Own(object, action)
-        | Needs::Page(object, action)
-        | Needs::Or(object, action)
-        | Needs::Root(object, action)
-        | Needs::Scoped(object, action) => (object, action),
-    };
+    if matches!(route.needs, Needs::Nothing) {
+        return Ok(());
+    }
+    let (object, action) = route.needs.right().unwrap_or_default();
     let actor = match Actor::of(app, request.headers()).await {
         Ok(actor) => actor,
         // Whoever is not asked for can't be missed.

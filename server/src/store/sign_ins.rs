@@ -34,24 +34,32 @@ pub async fn take(store: &Store, state_hash: &[u8], now_ms: i64) -> Result<Optio
     Ok((deleted.rows_affected == 1 && found.expires_ms > now_ms).then_some(found))
 }
 
-/// Notes a logout token; `false` where it was taken before.
+/// Whether a logout token was taken.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn first_logout(
+pub async fn has_logged_out(store: &Store, id_hash: &[u8]) -> Result<bool, StoreError> {
+    Ok(logout_tokens::Entity::find_by_id(id_hash.to_vec()).one(&store.read).await?.is_some())
+}
+
+/// Notes that a logout token was taken, until it has expired.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn note_logout(
     store: &Store,
     id_hash: &[u8],
     expires_ms: i64,
     now_ms: i64,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     logout_tokens::Entity::delete_many()
         .filter(logout_tokens::Column::ExpiresMs.lte(now_ms))
         .exec(&store.write)
         .await?;
     let row = logout_tokens::Model { id_hash: id_hash.to_vec(), expires_ms };
-    let inserted = logout_tokens::Entity::insert(row.into_active_model())
+    logout_tokens::Entity::insert(row.into_active_model())
         .on_conflict(OnConflict::column(logout_tokens::Column::IdHash).do_nothing().to_owned())
         .exec_without_returning(&store.write)
         .await?;
-    Ok(inserted == 1)
+    Ok(())
 }

@@ -292,9 +292,11 @@ async fn a_sign_in_is_finished_once_and_a_logout_token_taken_once() {
     assert_eq!(tries.into_iter().filter(|taken| taken.as_ref().unwrap().is_some()).count(), 1);
     assert_eq!(sign_ins::take(&store, &[3; 32], 100).await.unwrap(), None, "expired");
     assert_eq!(sign_ins::take(&store, &[4; 32], 1).await.unwrap(), None, "unknown");
-    assert!(sign_ins::first_logout(&store, &[1; 32], 100, 1).await.unwrap());
-    assert!(!sign_ins::first_logout(&store, &[1; 32], 100, 2).await.unwrap());
-    assert!(sign_ins::first_logout(&store, &[2; 32], 100, 2).await.unwrap());
+    assert!(!sign_ins::has_logged_out(&store, &[1; 32]).await.unwrap());
+    sign_ins::note_logout(&store, &[1; 32], 100, 1).await.unwrap();
+    sign_ins::note_logout(&store, &[1; 32], 100, 2).await.unwrap();
+    assert!(sign_ins::has_logged_out(&store, &[1; 32]).await.unwrap());
+    assert!(!sign_ins::has_logged_out(&store, &[2; 32]).await.unwrap());
 }
 
 #[tokio::test]

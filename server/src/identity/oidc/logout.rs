@@ -114,7 +114,7 @@ pub(super) async fn take(auth: &Auth, provider: &ProviderConfig, token: &str) ->
     check(&claims, provider, known.metadata.issuer().as_str(), now_ms).map_err(Refused::Because)?;
     let jti = secret::digest(&format!("{}\n{}", provider.id, claims.jti));
     let until_ms = claims.exp.saturating_mul(1_000).min(now_ms + 86_400_000);
-    if !store::sign_ins::first_logout(&app.store, &jti, until_ms, now_ms).await? {
+    if store::sign_ins::has_logged_out(&app.store, &jti).await? {
         return Err(Refused::Because("replayed"));
     }
     let principal = format!("provider:{}", provider.id);
@@ -127,6 +127,9 @@ pub(super) async fn take(auth: &Auth, provider: &ProviderConfig, token: &str) ->
     let what = json!({ "provider": provider.id, "one_session": claims.sid.is_some() });
     let act = signed(&principal, "provider_ended_sessions", what);
     app.act_aside(act, |ended| json!({ "sessions": ended }), ended).await?;
+    // Only what was carried out counts as taken: where it failed, the provider comes again with the same token. Of two at
+    // once, both end the same sessions.
+    store::sign_ins::note_logout(&app.store, &jti, until_ms, now_ms).await?;
     Ok(())
 }
 

@@ -242,7 +242,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     };
     assert!(undone!(sign_ins::begin(sign_in, 10, 1)));
     assert!(undone!(sign_ins::take(&[1; 32], 2)).is_some());
-    assert!(undone!(sign_ins::first_logout(&[1; 32], 9, 1)));
+    undone!(sign_ins::note_logout(&[1; 32], 9, 1));
+    assert!(sign_ins::has_logged_out(&store, &[1; 32]).await.unwrap());
     let session = sessions::Session {
         id_hash: vec![1; 32],
         person: "p1".into(),
