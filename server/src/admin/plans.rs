@@ -89,12 +89,11 @@ pub(super) async fn create(
     })?;
     let names = (0..).map(|at| format!("facts[{at}]"));
     let changes: Vec<(String, String)> = names.zip(body.facts).collect();
-    let facts = FactChanges::read(
-        &changes,
-        bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone()),
-        DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive(),
-    );
-    let facts = facts.map_err(|wrong| Problem::invalid(wrong.to_string()))?;
+    let files = bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone());
+    let today = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
+    let reading = tokio::task::spawn_blocking(move || FactChanges::read(&changes, files, today));
+    let read = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let facts = read.map_err(|wrong| Problem::invalid(wrong.to_string()))?;
     let asked = Plan { bundle, facts, scope };
     let traffic = Traffic::log(app.store.clone(), from_ms, until_ms);
     match plan(traffic, &app.store, Prices::of(snapshot, now_ms), asked, &app.gateway.stopping).await {
