@@ -425,7 +425,7 @@ mod tests {
         let letters = "Abcdefgh1JKLMNopqrstuvwxyz9";
         let mut seen = std::collections::HashSet::new();
         for length in 1..=letters.len() {
-            let word = &letters[..length];
+            let word = letters.get(..length).unwrap();
             let expected = hash_folded(word.to_lowercase().as_bytes());
             assert!(seen.insert(expected), "{word} has the hash of a shorter one");
             for text in [
