@@ -395,7 +395,7 @@ fn hash_folded(word: &[u8]) -> u64 {
     if bits > 0 { mix(hash, eight) } else { hash }
 }
 
-/// Takes the hash of a word as it is.
+/// Takes the hash of a word, which needs no other: only its halves are laid over each other for the table.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hashed(u64);
 
