@@ -61,7 +61,8 @@ pub async fn ticket(auth: &Authenticated, model: &str, budgets: &Budgets) -> Res
     Ok(())
 }
 
-/// Holds the worst case of one attempt; with the first one of a request, the request itself.
+/// Holds the worst case of one attempt at `now_ms`, by the prices and windows of then: a request may have waited long for
+/// endpoints that failed. With the first attempt of a request, the request itself.
 ///
 /// # Errors
 /// `budget_exceeded`, `rate_limited`; `unavailable`.
@@ -70,9 +71,10 @@ pub async fn fund(
     candidate: &Candidate<'_>,
     first: bool,
     budgets: &Budgets,
+    now_ms: i64,
 ) -> Result<Funded, NotFunded> {
     let read = &decided.classified.read;
-    let (now_ms, chain) = (read.auth.now_ms, read.auth.key.budgets.of(&read.model));
+    let chain = read.auth.key.budgets.of(&read.model);
     let price = candidate.route.prices.at(now_ms);
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
@@ -109,7 +111,7 @@ pub async fn fund(
         });
     }
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
-    let mut limit = if output.is_none() { Some(assumed_output(read, chain, budgets)) } else { capped };
+    let mut limit = if output.is_none() { Some(assumed_output(read, chain, budgets, now_ms)) } else { capped };
     let output = output.or(limit).unwrap_or(ASSUMED_OUTPUT);
     let money = if chain.money {
         let Some(price) = price else {
@@ -159,8 +161,8 @@ pub async fn fund(
 }
 
 /// What an answer is limited to where nobody limits it: no more than a limit of tokens has room for at all.
-fn assumed_output(read: &Read, chain: &Chain, budgets: &Budgets) -> u64 {
-    let most = chain.tokens.then(|| budgets.most_tokens(&chain.ids, read.auth.now_ms)).flatten();
+fn assumed_output(read: &Read, chain: &Chain, budgets: &Budgets, now_ms: i64) -> u64 {
+    let most = chain.tokens.then(|| budgets.most_tokens(&chain.ids, now_ms)).flatten();
     let Some(most) = most.and_then(|most| u64::try_from(most).ok()) else { return ASSUMED_OUTPUT };
     (most.saturating_sub(read.input_tokens) / read.answers.max(1)).clamp(1, ASSUMED_OUTPUT)
 }
