@@ -150,7 +150,7 @@ async fn attempts(
     redacted: Redacted,
     network: &Network,
     mut timeline: Timeline,
-    reply: Reply,
+    mut reply: Reply,
 ) {
     let decided = &routed.decided;
     let order = routed.names();
@@ -167,7 +167,18 @@ async fn attempts(
             also(&mut last, refusal);
             continue;
         }
-        let funded = match fund::fund(decided, &candidate, number == 0, &gateway.budgets, gateway.clock.now_ms()).await {
+        let now_ms = gateway.clock.now_ms();
+        let funding = fund::fund(decided, &candidate, number == 0, &gateway.budgets, now_ms);
+        // Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
+        let funded = tokio::select! {
+            biased;
+            () = reply.closed() => {
+                last = Some(Refusal::new(Code::ClientGone, "the client left before anything was sent").decision(&decided.id));
+                break;
+            }
+            funded = funding => funded,
+        };
+        let funded = match funded {
             Ok(funded) => funded,
             Err(fund::NotFunded { refusal, anywhere }) => {
                 // A dearer endpoint that the budget has no room for is not tried; a cheaper one may be.

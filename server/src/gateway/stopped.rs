@@ -23,7 +23,8 @@ pub(super) fn still_allowed(
     // Of a key that is gone nothing is known, so it may not.
     let state = now.key(&key.id).map(|key| key.state(gateway.clock.now_ms()));
     if state != Some(KeyState::Valid) {
-        let message = "this virtual key was revoked, disabled or replaced, or expired, while the request was under way";
+        let message =
+            "this virtual key was revoked, disabled or replaced, or expired, while the request was under way";
         return Err(Refusal::new(Code::InvalidApiKey, message)
             .decision(&decided.id)
             .fix("ask the owner of the key's scope for another one"));

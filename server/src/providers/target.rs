@@ -143,8 +143,8 @@ pub enum TargetError {
     /// A limit is zero.
     #[error("limits must be greater than zero")]
     ZeroLimit,
-    /// A time limit that the limit of the whole answer would cut short.
-    #[error("a time limit must not be longer than the whole answer may take, {} seconds", .0.as_secs())]
+    /// A time limit beyond what a whole answer may take.
+    #[error("a time limit must not be longer than a whole answer may take, {} seconds", .0.as_secs())]
     LongLimit(std::time::Duration),
     /// No model name.
     #[error("upstream_model must not be empty")]
@@ -257,8 +257,9 @@ fn check_limits(limits: &Limits) -> Result<(), TargetError> {
     if zero {
         return Err(TargetError::ZeroLimit);
     }
-    if limits.first_byte.max(limits.idle) > limits.total {
-        return Err(TargetError::LongLimit(limits.total));
+    let longest = Limits::default().total;
+    if limits.first_byte.max(limits.idle).max(limits.total) > longest {
+        return Err(TargetError::LongLimit(longest));
     }
     Ok(())
 }
