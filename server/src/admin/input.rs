@@ -52,8 +52,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|error| Problem::invalid(error.body_text()))?;
+        let axum::extract::Query(pairs) =
+            axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+                .map_err(|error| Problem::invalid(error.body_text()))?;
         // Two values leave it to the reader which one counts.
         for (at, (name, _)) in pairs.iter().enumerate() {
             if pairs.iter().take(at).any(|(before, _)| before == name) {
@@ -86,7 +87,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
 async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         let status = rejection.status();
-        let code = if status == http::StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "invalid_request" };
+        let code =
+            if status == http::StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "invalid_request" };
         Problem::new(status, code, "The body cannot be read").detail(rejection.body_text())
     })
 }
@@ -264,9 +266,13 @@ mod tests {
         let fine = asked("limit=7&name=a%20b&kind=one").await.unwrap();
         assert_eq!(fine, Query { limit: Some(7), name: Some("a b".into()), kind: Some(Kind::One) });
         assert_eq!(asked("").await.unwrap(), Query::default());
-        for (query, name) in
-            [("limit=x", "limit"), ("limit=-1", "limit"), ("kind=two", "kind"), ("nmae=a", "nmae"), ("limit=1&limit=2", "limit")]
-        {
+        for (query, name) in [
+            ("limit=x", "limit"),
+            ("limit=-1", "limit"),
+            ("kind=two", "kind"),
+            ("nmae=a", "nmae"),
+            ("limit=1&limit=2", "limit"),
+        ] {
             let told = asked(query).await.unwrap_err().body();
             assert_eq!(told["errors"][0]["parameter"], name, "{query}: {told}");
         }

@@ -15,9 +15,9 @@ mod limits;
 mod once;
 mod openapi;
 mod organisation;
+mod page;
 mod plans;
 mod policy;
-mod page;
 mod problem;
 mod replicas;
 

@@ -242,14 +242,26 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
     assert_eq!(sessions::live(&store, &[1; 32], 50, 6).await.unwrap().map(|s| s.seen_ms), Some(7));
     assert_eq!(sessions::live(&store, &[1; 32], 50, 7).await.unwrap(), None, "idle");
     assert_eq!(sessions::live(&store, &[2; 32], 10, 0).await.unwrap(), None, "too old");
-    assert_eq!(sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100).await.unwrap().len(), 2);
+    assert_eq!(
+        sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     let end = |session: Option<&'static str>, subject: Option<&'static str>| {
         sessions::end_of_provider(&store, "corp", session, subject, 8)
     };
     assert_eq!(end(None, None).await.unwrap(), 0, "whoever is not named stays");
     assert_eq!(end(Some("sid-2"), Some("idp|2")).await.unwrap(), 0, "both have to fit");
     assert_eq!(end(Some("sid-2"), None).await.unwrap(), 1);
-    assert_eq!(sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100).await.unwrap().len(), 1);
+    assert_eq!(
+        sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let identity = identities::Identity {
         provider: "corp".into(),
         subject: "idp|1".into(),

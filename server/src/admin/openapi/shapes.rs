@@ -128,7 +128,10 @@ fn new_key() -> Value {
             ("models", texts()),
             ("endpoints", texts()),
             ("expires", json!({ "type": ["string", "null"], "format": "date-time" })),
-            ("requests_per_minute", json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX })),
+            (
+                "requests_per_minute",
+                json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX }),
+            ),
             ("purposes", json!({ "type": "array", "items": { "type": "string" } })),
             ("owner", maybe("string")),
             ("environment", maybe("string")),
@@ -206,7 +209,12 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
     let scope = || ("scope", text());
     match (method, path) {
         ("GET", "/api/v1/me") => Shape::ok(object(
-            &[("subject", text()), ("name", text()), ("groups", json!({ "type": "array" })), ("roles", json!({ "type": "array" }))],
+            &[
+                ("subject", text()),
+                ("name", text()),
+                ("groups", json!({ "type": "array" })),
+                ("roles", json!({ "type": "array" })),
+            ],
             &[],
             false,
         )),
@@ -221,21 +229,28 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
         ("POST", "/api/v1/keys:bulk") => {
             let shown = object(&[("keys", json!({ "type": "array" }))], &[], false);
-            Shape::created(shown).takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
+            Shape::created(shown)
+                .takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
         }
         ("POST", "/api/v1/keys:revoke-presented") => {
-            let answer = [("id", text()), ("also_revoked", json!({ "type": "array" })), ("already", json!({ "type": "boolean" }))];
+            let answer = [
+                ("id", text()),
+                ("also_revoked", json!({ "type": "array" })),
+                ("already", json!({ "type": "boolean" })),
+            ];
             let reason = json!({ "type": ["string", "null"], "maxLength": 500 });
-            Shape::ok(object(&answer, &[], false)).takes(object(&[("key", text())], &[("reason", reason)], true))
+            Shape::ok(object(&answer, &[], false)).takes(object(
+                &[("key", text())],
+                &[("reason", reason)],
+                true,
+            ))
         }
         ("POST", "/api/v1/keys/{id}/rotate") => Shape::ok(shown_key()).may_take(rotation()),
         ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
         ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
         ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
-        ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", switch()).asks(&[
-            ("state", one_of(&["in_force", "expired", "lifted"])),
-            ("kind", text()),
-        ]),
+        ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", switch())
+            .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
         ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
         ("POST", "/api/v1/kill-switches") => Shape::created(switch()).takes(object(
             &[
@@ -291,11 +306,8 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/audit/checkpoint" | "/api/v1/audit/public-key") => {
             Shape { answers: Some((200, "text/plain; charset=utf-8", text())), ..Shape::default() }
         }
-        ("POST", "/api/v1/audit/pseudonym") => Shape::ok(object(&[("pseudonym", text())], &[], false)).takes(object(
-            &[("kind", one_of(&["user", "subject", "session"])), ("name", text())],
-            &[],
-            true,
-        )),
+        ("POST", "/api/v1/audit/pseudonym") => Shape::ok(object(&[("pseudonym", text())], &[], false))
+            .takes(object(&[("kind", one_of(&["user", "subject", "session"])), ("name", text())], &[], true)),
         ("GET", "/api/v1/people") => {
             Shape::list("people", any()).asks(&[("disabled", json!({ "type": "boolean" }))])
         }
@@ -318,13 +330,14 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/roles/explain") => {
             Shape::ok(any()).needs("subject", text()).needs("action", text()).asks(&[scope()])
         }
-        ("POST", "/api/v1/policy:notify") => {
-            Shape { answers: Some((202, JSON, any())), ..Shape::default() }
-        }
+        ("POST", "/api/v1/policy:notify") => Shape { answers: Some((202, JSON, any())), ..Shape::default() },
         ("POST", "/api/v1/policy:plan") => Shape::ok(any()).takes(object(
             &[("from", instant())],
             &[
-                ("bundle", json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } })),
+                (
+                    "bundle",
+                    json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
+                ),
                 ("facts", json!({ "type": "array", "items": { "type": "string" } })),
                 ("until", json!({ "type": ["string", "null"], "format": "date-time" })),
                 ("scope", maybe("string")),
