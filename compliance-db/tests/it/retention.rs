@@ -43,6 +43,59 @@ fn what_a_model_keeps_beats_what_its_provider_promises() {
 }
 
 #[test]
+fn an_amendment_reaches_the_models_that_it_is_known_to_reach() {
+    let granted = amendment("openai");
+    let resolved = |model: &str, used: &[Feature]| {
+        let endpoint = EndpointProfile { model: model.into(), ..openai_us() };
+        let ctx = Context { features: features(used), ..context(&granted) };
+        database().resolve(&endpoint, ZeroDataRetention, &ctx)
+    };
+    for model in ["gpt-4.1", "gpt-5.2-2025-12-11", "o3", "text-embedding-3-small"] {
+        assert!(resolved(model, &[]).is(true), "{model}");
+    }
+    for model in ["gpt-5.5", "gpt-6.1-sol", "gpt-7", "gpt-51-turbo", "sora-2", "some-deployment"] {
+        assert!(!resolved(model, &[]).is(true), "{model}");
+    }
+    for kept in [Feature::PromptCacheExtended, Feature::Audio, Feature::Background] {
+        assert!(resolved("gpt-4.1", &[kept]).is(false), "{kept} is kept for a while");
+    }
+    for stored in [Feature::StoredState, Feature::Files, Feature::Batch] {
+        assert!(!resolved("gpt-4.1", &[stored]).is(true), "{stored}");
+    }
+}
+
+#[test]
+fn under_an_amendment_files_and_batches_are_stored_all_the_same() {
+    let granted = amendment("openai");
+    for model in ["gpt-4.1", "gpt-5.5"] {
+        for stored in [Feature::Files, Feature::Batch, Feature::FineTuning, Feature::StoredState] {
+            let endpoint = EndpointProfile { model: model.into(), ..openai_us() };
+            let ctx = Context { features: features(&[stored]), ..context(&granted) };
+            let resolved = database().resolve(&endpoint, RetentionDays, &ctx);
+            assert!(!resolved.at_most(36_500), "{model} with {stored}: {resolved:?}");
+        }
+    }
+}
+
+#[test]
+fn open_models_are_the_ones_of_which_nothing_is_kept() {
+    let of = |model: &str| {
+        let endpoint = EndpointProfile {
+            name: "fireworks".into(),
+            operator: "fireworks".into(),
+            service: "fireworks".into(),
+            hosting_option: Some("serverless".into()),
+            model: model.into(),
+            ..EndpointProfile::default()
+        };
+        resolve(&endpoint, ZeroDataRetention)
+    };
+    assert!(of("accounts/fireworks/models/deepseek-v3p2").is(true));
+    assert!(!of("accounts/fireworks/routers/firerouter/opus").is_known());
+    assert!(!of("claude-opus-5").is_known());
+}
+
+#[test]
 fn stored_state_is_kept_without_end() {
     for endpoint in [openai_us(), bedrock(None, "us-east-1"), mistral_eu()] {
         let ctx = Context { features: features(&[Feature::StoredState]), ..context(&[]) };
