@@ -101,7 +101,9 @@ impl Database {
     /// The prefix of an inference profile, where the service has profiles of that name, and the model.
     pub(crate) fn split_profile<'a>(&self, service: &str, upstream: &'a str) -> (Option<&'a str>, &'a str) {
         match upstream.split_once('.') {
-            Some((prefix, model)) if self.names(service).is_some_and(|names| names.profile.contains_key(prefix)) => {
+            Some((prefix, model))
+                if self.names(service).is_some_and(|names| names.profile.contains_key(prefix)) =>
+            {
                 (Some(prefix), model)
             }
             _ => (None, upstream),

@@ -174,7 +174,8 @@ fn an_agreement_does_not_reach_models_that_are_left_out() {
         };
         for model in left_out {
             endpoint.model = model.into();
-            let resolved = database().resolve(&endpoint, HipaaEligible, &context(std::slice::from_ref(&agreement)));
+            let resolved =
+                database().resolve(&endpoint, HipaaEligible, &context(std::slice::from_ref(&agreement)));
             assert!(!resolved.is(true), "{model}: {resolved:?}");
         }
     }
@@ -186,10 +187,16 @@ fn the_privacy_framework_covers_the_united_states_and_no_other_country() {
         "{ id: dpf, kind: dpf, operator: aws, services: ['*'], document: d, valid_from: 2026-01-01 }",
     );
     let of = |profile: Option<&str>, region: &str| {
-        database().resolve(&bedrock(profile, region), TransferMechanism, &context(std::slice::from_ref(&framework)))
+        database().resolve(
+            &bedrock(profile, region),
+            TransferMechanism,
+            &context(std::slice::from_ref(&framework)),
+        )
     };
     let dpf: MechanismSet = [Mechanism::Dpf].into_iter().collect();
-    for (profile, region) in [(None, "us-east-1"), (Some("us"), "us-west-2"), (Some("us-gov"), "us-gov-west-1")] {
+    for (profile, region) in
+        [(None, "us-east-1"), (Some("us"), "us-west-2"), (Some("us-gov"), "us-gov-west-1")]
+    {
         assert!(of(profile, region).relies_only_on(dpf), "{profile:?} {region}");
     }
     for (profile, region) in [

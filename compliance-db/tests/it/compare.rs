@@ -47,7 +47,11 @@ fn facts_and_whose_answers_they_change() {
     assert_eq!((one.endpoint.as_str(), one.attribute), ("bedrock-eu", Attribute::ProcessingCountries));
     assert!(one.after.contains("GB") && !one.before.contains("GB"), "{one}");
     let from_london = [bedrock(Some("eu"), "eu-west-2")];
-    assert_eq!(database().impact(&worse, &from_london, &context(&[])), [], "of a call from there another fact tells");
+    assert_eq!(
+        database().impact(&worse, &from_london, &context(&[])),
+        [],
+        "of a call from there another fact tells"
+    );
 }
 
 #[test]

@@ -34,13 +34,18 @@ fn database(facts: &[Written]) -> Database {
             if fact.tier {
                 scope["tier"] = serde_json::json!(["paid"]);
             }
-            let mut when = serde_json::json!({ "with_features": fact.with, "without_features": fact.without });
+            let mut when =
+                serde_json::json!({ "with_features": fact.with, "without_features": fact.without });
             if fact.agreement {
                 when["attestations"] = serde_json::json!(["baa"]);
             }
             let seen = if fact.old { "2025-01-01" } else { "2026-05-01" };
-            let conflicts: Vec<String> =
-                fact.contradicts.iter().filter(|other| **other != at).map(|other| format!("svc/{other}")).collect();
+            let conflicts: Vec<String> = fact
+                .contradicts
+                .iter()
+                .filter(|other| **other != at)
+                .map(|other| format!("svc/{other}"))
+                .collect();
             serde_json::json!({
                 "id": format!("svc/{at}"), "scope": scope, "attribute": "processing_countries",
                 "value": { "countries": [fact.country] }, "when": when, "conflicts_with": conflicts,
@@ -117,7 +122,9 @@ fn an_agreement_that_leaves_the_feature_out_covers_nothing() {
             "{{ id: baa, kind: baa, operator: op, services: [svc], document: d, valid_from: 2026-01-01{excluded} }}"
         ))
     };
-    let under = |agreement| with_search(Written { agreement: true, ..Written::default() }, Some("paid"), &[agreement]);
+    let under = |agreement| {
+        with_search(Written { agreement: true, ..Written::default() }, Some("paid"), &[agreement])
+    };
     assert!(under(agreed("")).is_known());
     let resolved = under(agreed(", excluded_features: [web_search]"));
     assert!(!resolved.is_known(), "{resolved:?}");
@@ -129,7 +136,10 @@ fn what_only_may_apply_does_not_stand_in_for_what_is_old() {
     let of_a_tier = Written { country: "FR", tier: true, contradicts: Some(0), ..Written::default() };
     let fresh = Written { country: "IT", ..Written::default() };
     let facts = [old, of_a_tier, fresh];
-    assert!(resolve(&facts, Some("paid"), &[], &[]).is_known(), "the one that contradicts it is fresh and applies");
+    assert!(
+        resolve(&facts, Some("paid"), &[], &[]).is_known(),
+        "the one that contradicts it is fresh and applies"
+    );
     for tier in [None, Some("free")] {
         let resolved = resolve(&facts, tier, &[], &[]);
         assert!(!resolved.is_known(), "{tier:?}: {resolved:?}");

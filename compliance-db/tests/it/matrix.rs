@@ -64,7 +64,8 @@ fn an_agreement_that_would_help_is_named() {
 fn a_feature_outside_the_agreement_takes_the_eligibility_of_that_request() {
     let us = bedrock(None, "us-east-1");
     let signed = [aws_baa()];
-    for used in [Feature::WebSearch, Feature::RemoteMcp, Feature::Files, Feature::Batch, Feature::StoredState] {
+    for used in [Feature::WebSearch, Feature::RemoteMcp, Feature::Files, Feature::Batch, Feature::StoredState]
+    {
         let judged =
             database().judge(&us, Hipaa, &Context { features: features(&[used]), ..context(&signed) });
         assert_eq!(judged.answer, Answer::Unknown, "{used}: {judged}");

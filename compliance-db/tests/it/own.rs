@@ -44,7 +44,9 @@ facts:
     let shipped = load(&[]).unwrap();
     let twin = shipped
         .facts()
-        .find(|fact| fact.when == Default::default() && matches!(fact.value, FactValue::Fixed(Value::Bool(_))))
+        .find(|fact| {
+            fact.when == Default::default() && matches!(fact.value, FactValue::Fixed(Value::Bool(_)))
+        })
         .unwrap();
     let (contradicted, attribute) = (twin.id.clone(), twin.attribute);
     let scope = serde_json::to_string(&twin.scope).unwrap();

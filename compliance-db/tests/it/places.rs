@@ -1,7 +1,9 @@
 //! Where prompts are processed and kept.
 
 use bailiwick_compliance_db::{
-    Attribute::{AbuseLogCountries, ProcessingCountries, StorageCountries, TrainsOnInputs, TransferMechanism},
+    Attribute::{
+        AbuseLogCountries, ProcessingCountries, StorageCountries, TrainsOnInputs, TransferMechanism,
+    },
     Context, EndpointProfile, Feature, FeatureSet, Missing, Resolved, Value,
 };
 
@@ -86,8 +88,10 @@ fn the_prefix_that_is_sent_is_the_profile() {
     ] {
         assert_eq!(places(&resolve(&sent(upstream, None, "eu-central-1"), ProcessingCountries)), expected);
     }
-    assert_eq!(places(&resolve(&sent("apac.amazon.nova-pro-v1:0", None, "me-central-1"), ProcessingCountries)),
-        "{AE, AU, ID, IN, JP, KR, MY, SG, TH, TW}");
+    assert_eq!(
+        places(&resolve(&sent("apac.amazon.nova-pro-v1:0", None, "me-central-1"), ProcessingCountries)),
+        "{AE, AU, ID, IN, JP, KR, MY, SG, TH, TW}"
+    );
 }
 
 #[test]

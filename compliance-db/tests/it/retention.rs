@@ -1,9 +1,11 @@
 //! How long anything is kept, and what a request's features change.
 
+use std::collections::BTreeMap;
+
 use bailiwick_compliance_db::{
     Attestation,
     Attribute::{HumanReview, RetentionDays, TrainsOnInputs, ZeroDataRetention},
-    Context, EndpointProfile, Feature, Missing, Value,
+    Context, Database, EndpointProfile, Feature, Missing, Value,
 };
 
 use crate::support::{
@@ -40,6 +42,31 @@ fn what_a_model_keeps_beats_what_its_provider_promises() {
     let resolved = |attribute| database().resolve(&newest, attribute, &context(&granted));
     assert!(resolved(ZeroDataRetention).is(false), "its cache cannot be switched off");
     assert_eq!(resolved(RetentionDays).value, Some(Value::Days(1)));
+}
+
+#[test]
+fn a_model_that_must_keep_beats_the_retention_that_its_provider_has_turned_off() {
+    // The mode without retention, attested for the whole account: the strongest that the provider has to offer.
+    let granted = amendment("aws");
+    let of = |database: &Database, model: &str, attribute| {
+        let endpoint = EndpointProfile { model: model.into(), ..bedrock(None, "us-east-1") };
+        database.resolve(&endpoint, attribute, &context(&granted))
+    };
+    let shipped = database();
+    // It reaches a model of which nothing else is known.
+    assert!(of(&shipped, "anthropic.claude-sonnet-9", ZeroDataRetention).is(true));
+    assert!(of(&shipped, "anthropic.claude-sonnet-9", RetentionDays).at_most(0));
+    for keeps in ["anthropic.claude-fable-5", "anthropic.claude-fable-5-1"] {
+        assert_eq!(of(&shipped, keeps, RetentionDays).value, Some(Value::Days(30)), "{keeps}");
+        assert!(of(&shipped, keeps, ZeroDataRetention).is(false), "{keeps}");
+        assert!(of(&shipped, keeps, HumanReview).is(true), "{keeps}");
+    }
+    // And it is the model's own facts that say so: without them the amendment would hold for it, too.
+    let mut files: BTreeMap<String, String> = Database::embedded_files().collect();
+    let bedrock = files.get_mut("amazon-bedrock.yaml").unwrap();
+    *bedrock = bedrock.replace("model: [anthropic.claude-fable-5*]", "model: [anthropic.claude-fable-9*]");
+    let without = Database::load(files).unwrap();
+    assert!(of(&without, "anthropic.claude-fable-5", ZeroDataRetention).is(true));
 }
 
 #[test]

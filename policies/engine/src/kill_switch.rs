@@ -84,7 +84,8 @@ impl Compiled {
                 let bare = |upstream| self.database().profile_of(&endpoint.profile, upstream).model;
                 pattern::matches(name, &facts.model)
                     || sent.into_iter().any(|model| {
-                        pattern::matches(name, &model.upstream) || pattern::matches(name, &bare(&model.upstream))
+                        pattern::matches(name, &model.upstream)
+                            || pattern::matches(name, &bare(&model.upstream))
                     })
             }
             KillTarget::Provider(name) => pattern::matches(name, &endpoint.profile.operator),

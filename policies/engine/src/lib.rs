@@ -56,6 +56,6 @@ pub use problem::{Problem, Severity, did_you_mean};
 pub use rbac::{Grant, Held, Membership, Rbac, Reasons};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
 pub use rule::{Direction, Forbid, Mode, Origin, Redact, Restore, Rule, RuleObligations};
-pub use run_tests::{TestResult, run_tests};
+pub use run_tests::{ExplainedTest, TestResult, explain_tests, run_tests};
 pub use schema::schemas;
 pub use source::BundleSource;

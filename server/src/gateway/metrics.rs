@@ -87,9 +87,8 @@ pub fn clock_behind(ms: i64) {
     gauge!(CLOCK_BEHIND).set(behind.as_secs_f64());
 }
 
-/// A rule in shadow mode would have refused a request, or kept it from endpoints.
-pub fn shadow(rule: &str, would_deny: bool) {
-    let effect = if would_deny { "deny" } else { "exclude" };
+/// A rule in shadow mode would have refused a request, kept it from endpoints, or changed how it is handled.
+pub fn shadow(rule: &str, effect: &'static str) {
     counter!("bailiwick_shadow_total", "rule" => rule.to_owned(), "effect" => effect).increment(1);
 }
 

@@ -112,7 +112,10 @@ fn a_redaction_of_what_the_request_did_not_hold_changes_nothing() {
     let with = facts(&serde_json::json!({ "entities": { "IBAN": 1 } }));
     assert!(old.decide(&with).is_allowed());
     let told = differs(&with, &old, &new, None).unwrap();
-    assert_eq!((told.change, told.handling.redactions, told.handling.eligible), (Change::Handled, true, false));
+    assert_eq!(
+        (told.change, told.handling.redactions, told.handling.eligible),
+        (Change::Handled, true, false)
+    );
 }
 
 #[test]

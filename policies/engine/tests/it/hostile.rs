@@ -44,7 +44,8 @@ fn aliases_that_unfold_to_more_than_is_written() {
 #[test]
 fn own_facts_are_held_to_the_same_limits() {
     let told = |text: &str| {
-        let problems = Bundle::load(&starter_with(&[("compliance/own.yaml", text)])).expect_err("must be refused");
+        let problems =
+            Bundle::load(&starter_with(&[("compliance/own.yaml", text)])).expect_err("must be refused");
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let page = "{ url: \"https://x.example\", says: WORDS, observed_from: 2026-06-01, observed_to: 2026-06-01, kind: vendor_doc, confidence: sourced }";
@@ -64,13 +65,14 @@ fn more_of_a_kind_than_anybody_writes() {
         let problems = Bundle::load(source).expect_err("must be refused");
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    let rules: Vec<String> = (0..=MAX_RULES)
-        .map(|i| format!("id: r{i}\ntitle: T\nbecause: [B]\ndeny: true\n"))
-        .collect();
+    let rules: Vec<String> =
+        (0..=MAX_RULES).map(|i| format!("id: r{i}\ntitle: T\nbecause: [B]\ndeny: true\n")).collect();
     let many = told(&starter_with(&[("rules/many.yaml", &rules.join("---\n"))]));
     assert!(many.contains("rules; it may have 5000"), "{many}");
     let attestations: Vec<String> = (0..=MAX_OTHERS)
-        .map(|i| format!("id: a{i}\nkind: baa\noperator: o\nservices: [s]\ndocument: D\nvalid_from: 2026-01-01\n"))
+        .map(|i| {
+            format!("id: a{i}\nkind: baa\noperator: o\nservices: [s]\ndocument: D\nvalid_from: 2026-01-01\n")
+        })
         .collect();
     let many = told(&starter_with(&[("attestations/many.yaml", &attestations.join("---\n"))]));
     assert!(many.contains("attestations; it may have 10000"), "{many}");

@@ -310,9 +310,8 @@ fn redactions(rules: &[Value], direction: &str) -> BTreeMap<String, Value> {
 }
 
 fn obligations(rules: &[Value]) -> Value {
-    let obliged = |key: &str| {
-        rules.iter().filter_map(|r| r.get("obligations")?.get(key).cloned()).collect::<Vec<_>>()
-    };
+    let obliged =
+        |key: &str| rules.iter().filter_map(|r| r.get("obligations")?.get(key).cloned()).collect::<Vec<_>>();
     let number = |v: &Value| v.as_u64().unwrap();
     json!({
         "cache_denied": !obliged("cache").is_empty(),
@@ -325,7 +324,8 @@ fn obligations(rules: &[Value]) -> Value {
 /// What one more rule would change of how the request is handled.
 fn changes(rule: &Value, enforced: &[Value], facts: &Value) -> Vec<&'static str> {
     let with: Vec<Value> = enforced.iter().chain([rule]).cloned().collect();
-    let held: Vec<&String> = facts["entities"].as_object().into_iter().flatten().map(|(kind, _)| kind).collect();
+    let held: Vec<&String> =
+        facts["entities"].as_object().into_iter().flatten().map(|(kind, _)| kind).collect();
     let (before, after) = (redactions(enforced, "request"), redactions(&with, "request"));
     let mut out = Vec::new();
     if held.into_iter().any(|kind| before.get(kind) != after.get(kind)) {
