@@ -316,7 +316,9 @@ mod tests {
         let mut files: BTreeMap<String, String> = Database::embedded_files().collect();
         files.insert("database.yaml".into(), format!("version: \"{version}\""));
         let vllm = files.get_mut("vllm.yaml").unwrap();
-        *vllm = vllm.replace("value: declared", "value: worldwide");
+        let declared = "attribute: processing_countries\n    value: declared";
+        assert!(vllm.contains(declared));
+        *vllm = vllm.replace(declared, "attribute: processing_countries\n    value: worldwide");
         files
     }
 

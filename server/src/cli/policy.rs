@@ -26,8 +26,7 @@ pub(super) enum PolicyCommand {
     },
     /// Run a bundle's tests, or write one from a recorded decision
     Test(super::policy_test::TestArgs),
-    /// Tell why a recorded decision, or each of a bundle's own tests, comes out as it does, down to the pages behind the
-    /// facts
+    /// Tell why a recorded decision, or each of a bundle's own tests, comes out as it does
     Explain(super::explain::ExplainArgs),
     /// Packs of rules to include in a bundle
     #[command(subcommand)]

@@ -95,6 +95,7 @@ const OF_EMBEDDINGS: &[&str] = &[
     "input_type",
     "output_dimension",
     "output_dtype",
+    "stream",
     "truncate",
     "truncate_prompt_tokens",
     "truncation",
