@@ -71,7 +71,7 @@ async fn within<T: Send + 'static>(
     let Ok(Ok(one)) = timeout(longest, UNDER_WAY.acquire()).await else {
         return too_long("the commit before it is still too much");
     };
-    let looking = tokio::task::spawn_blocking(move || {
+    let looking = crate::background::run(move || {
         let _one = one;
         look()
     });
