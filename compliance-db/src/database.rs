@@ -177,12 +177,15 @@ impl Database {
         self.regions.keys().any(|(of, name)| operator.matches(of) && region.matches(name))
     }
 
-    /// What is known of `model` at `service`: the entry of that name, or else the service's entry for all models.
+    /// What is known of `model` at `service`: the entry of that name, or of what follows the prefix of an inference
+    /// profile in it, or else the service's entry for all models.
     #[must_use]
     pub fn model(&self, service: &str, model: &str) -> Option<&ModelInfo> {
         let of_service = || self.models.iter().filter(|info| info.service == service);
+        let (_, without_profile) = self.split_profile(service, model);
         of_service()
             .find(|info| info.is_named(model))
+            .or_else(|| of_service().find(|info| info.is_named(without_profile)))
             .or_else(|| of_service().find(|info| info.is_named("*")))
     }
 

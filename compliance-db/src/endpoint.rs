@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Country, Hosting};
+use crate::{Country, Database, Hosting};
 
 /// An endpoint as facts see it: who runs what, where from, under which options.
 ///
@@ -30,7 +30,8 @@ pub struct EndpointProfile {
     /// The model's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The inference profile's prefix, without its dot: `eu`, `us`, `global`, ...
+    /// The inference profile's prefix, without its dot: `eu`, `us`, `global`, ... A prefix in the name that the
+    /// service is sent decides ([`Database::profile_of`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The region that requests are sent to, as the operator calls it.
@@ -64,5 +65,48 @@ impl Declared {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Database {
+    /// `endpoint` as facts see it when its service is sent `upstream` as the model's name.
+    ///
+    /// Where that name begins with an inference profile's prefix that the service's file lists, as
+    /// `eu.anthropic.claude-haiku-4-5` does, the prefix is the profile and the rest the model: what is sent decides
+    /// where a request goes. If another profile is declared, nothing that depends on the profile is known.
+    #[must_use]
+    pub fn profile_of(&self, endpoint: &EndpointProfile, upstream: &str) -> EndpointProfile {
+        let (prefix, model) = self.split_profile(&endpoint.service, upstream);
+        let profile = match (prefix, endpoint.profile.as_deref()) {
+            (Some(sent), Some(declared)) if sent != declared => Some(format!("{declared}, sent {sent}")),
+            (Some(sent), _) => Some(sent.to_owned()),
+            (None, declared) => declared.map(str::to_owned),
+        };
+        EndpointProfile { profile, model: model.to_owned(), ..endpoint.clone() }
+    }
+
+    /// What is wrong with sending `upstream` to an endpoint that declares another inference profile, if it does.
+    #[must_use]
+    pub fn profile_conflict(&self, endpoint: &EndpointProfile, upstream: &str) -> Option<String> {
+        let (sent, _) = self.split_profile(&endpoint.service, upstream);
+        let (sent, declared) = (sent?, endpoint.profile.as_deref()?);
+        (sent != declared).then(|| {
+            format!(
+                "`{upstream}` names the inference profile `{sent}`, and the endpoint declares `profile: {declared}`: \
+                 declare the one that is sent, or leave `profile` out"
+            )
+        })
+    }
+
+    /// The prefix of an inference profile, where the service has profiles of that name, and the model.
+    pub(crate) fn split_profile<'a>(&self, service: &str, upstream: &'a str) -> (Option<&'a str>, &'a str) {
+        match upstream.split_once('.') {
+            Some((prefix, model))
+                if self.names(service).is_some_and(|names| names.profile.contains_key(prefix)) =>
+            {
+                (Some(prefix), model)
+            }
+            _ => (None, upstream),
+        }
     }
 }

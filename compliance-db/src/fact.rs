@@ -85,6 +85,12 @@ impl Fact {
             .max()
     }
 
+    /// Whether it is an organisation's own and not one that ships.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.id.as_str().starts_with(crate::own::OWN)
+    }
+
     /// Whether anything behind it was read or declared, and not only heard of.
     #[must_use]
     pub fn was_read(&self) -> bool {

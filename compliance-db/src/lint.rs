@@ -178,6 +178,9 @@ impl Database {
             for other in others.iter().filter(|other| other.scope == fact.scope && other.when == fact.when) {
                 let marked =
                     fact.conflicts_with.contains(&other.id) || other.conflicts_with.contains(&fact.id);
+                // Of a fact that ships and one of the organisation's own, its own is the one that it can mend.
+                let (fact, other) =
+                    if other.is_own() && !fact.is_own() { (*other, fact) } else { (fact, *other) };
                 let (doubt, what) = match (fact.value == other.value, marked) {
                     (false, false) => (
                         Doubt::UnmarkedContradiction,

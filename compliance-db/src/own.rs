@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What an organisation's own facts are named.
-const OWN: &str = "own/";
+pub(crate) const OWN: &str = "own/";
 
 impl Database {
     /// Adds one file of the organisation's own.

@@ -3,7 +3,8 @@
 //! Facts take part in three ways. A fact that *may* apply *contributes*: its value is joined. Of those, a fact is a
 //! *basis* if it certainly applies, needs no feature, its agreements are in force, and verified evidence younger
 //! than the limit says so. And a contributing fact can *spoil* the answer: its evidence is too old, or the request
-//! uses a feature that it does not cover. The value is known if there is a basis and nothing spoils it.
+//! uses a feature that it does not cover and that no other fact covers as certainly as a basis would. The value is
+//! known if there is a basis and nothing spoils it.
 //!
 //! Adding a feature to a request only adds contributions, and only takes bases away or spoils, so it never makes
 //! an answer better. (One exception is checked when files are loaded: a default that an agreement lifts comes back
@@ -188,8 +189,10 @@ impl Database {
             }
         }
 
+        // What only may apply, or what nobody read or looked at lately, counts against the endpoint and covers nothing.
         let covered = contributing
             .iter()
+            .filter(|other| other.is_certain_and_fresh(ctx))
             .fold(FeatureSet::EMPTY, |covered, other| covered.union(other.fact.when.with_features));
         let uncovered = fact.when.without_features.intersection(ctx.features).difference(covered);
         if !uncovered.is_empty() {
@@ -200,13 +203,13 @@ impl Database {
         if let Age::Fresh { until: Some(until) } = age {
             answer.until(until);
         }
-        // A fresh fact about the same thing stands in for one whose page is no longer looked at, but cannot say
-        // what a set that may grow has grown to.
+        // A certain and fresh fact about the same thing stands in for one whose page is no longer looked at, but
+        // cannot say what a set that may grow has grown to.
         if age == Age::Stale {
             let replaced = !fact.value.may_grow()
-                && contributing.iter().any(|other| {
-                    contradict(fact, other.fact) && matches!(Age::of(other.fact, ctx), Age::Fresh { .. })
-                });
+                && contributing
+                    .iter()
+                    .any(|other| contradict(fact, other.fact) && other.is_certain_and_fresh(ctx));
             if !replaced {
                 answer.spoil(Missing::Evidence {
                     fact: fact.id.clone(),
@@ -222,8 +225,7 @@ impl Database {
             });
         }
 
-        let fresh = matches!(age, Age::Fresh { .. });
-        if candidate.certain && fresh && fact.when.with_features.is_empty() {
+        if candidate.is_certain_and_fresh(ctx) && fact.when.with_features.is_empty() {
             answer.has_basis = true;
         }
     }
@@ -263,6 +265,13 @@ struct Candidate<'a> {
     fact: &'a Fact,
     /// It certainly applies: nothing that its scope asks for is unknown, and its agreements are in force.
     certain: bool,
+}
+
+impl Candidate<'_> {
+    /// Whether it can count for the endpoint, and not only against it.
+    fn is_certain_and_fresh(&self, ctx: &Context<'_>) -> bool {
+        self.certain && matches!(Age::of(self.fact, ctx), Age::Fresh { .. })
+    }
 }
 
 /// How old a fact's evidence is.

@@ -97,14 +97,118 @@ fn an_agreement_holds_for_a_scope_and_below_by_whole_segments() {
 #[test]
 fn an_agreement_does_not_cover_the_features_that_it_leaves_out() {
     let us = bedrock(None, "us-east-1");
-    let without_batch = [Attestation { excluded_features: features(&[Feature::Batch]), ..aws_baa() }];
-    let with = |used: &[Feature]| {
-        let ctx = Context { features: features(used), ..context(&without_batch) };
+    let signed = [aws_baa()];
+    let without_documents = [Attestation { excluded_features: features(&[Feature::FileInput]), ..aws_baa() }];
+    let with = |signed: &[Attestation], used: &[Feature]| {
+        let ctx = Context { features: features(used), ..context(signed) };
         database().resolve(&us, HipaaEligible, &ctx).is(true)
     };
-    assert!(with(&[]) && with(&[Feature::ImageInput]));
-    assert!(!with(&[Feature::Batch]), "the agreement leaves it out");
-    assert!(!with(&[Feature::WebSearch]), "the fact does not cover it");
+    assert!(with(&without_documents, &[]) && with(&without_documents, &[Feature::ImageInput]));
+    assert!(with(&signed, &[Feature::FileInput]), "the fact covers it");
+    assert!(!with(&without_documents, &[Feature::FileInput]), "the agreement leaves it out");
+    assert!(!with(&signed, &[Feature::WebSearch]), "the fact does not cover it");
+}
+
+/// Every service whose agreement was read about, with a model and a place for which it holds.
+fn under_an_agreement() -> Vec<(EndpointProfile, Attestation)> {
+    let gemini = EndpointProfile {
+        name: "vertex".into(),
+        developer: Some("google".into()),
+        operator: "google".into(),
+        service: "vertex-ai".into(),
+        hosting_option: Some("eu".into()),
+        model: "gemini-3.5-flash".into(),
+        ..EndpointProfile::default()
+    };
+    let fireworks = EndpointProfile {
+        name: "fireworks".into(),
+        operator: "fireworks".into(),
+        service: "fireworks".into(),
+        hosting_option: Some("serverless".into()),
+        model: "accounts/fireworks/models/kimi-k2p5".into(),
+        ..EndpointProfile::default()
+    };
+    [bedrock(None, "us-east-1"), openai_us(), azure("standard", "swedencentral"), gemini, fireworks]
+        .into_iter()
+        .map(|endpoint| {
+            let agreement = attestation(&format!(
+                "{{ id: baa, kind: baa, operator: {}, services: ['*'], document: d, valid_from: 2026-01-01 }}",
+                endpoint.operator
+            ));
+            (endpoint, agreement)
+        })
+        .collect()
+}
+
+#[test]
+fn what_lies_outside_an_agreement_makes_the_request_ineligible_and_no_other() {
+    for (endpoint, agreement) in under_an_agreement() {
+        let signed = [agreement];
+        let with = |used: &[Feature]| {
+            let ctx = Context { features: features(used), ..context(&signed) };
+            database().resolve(&endpoint, HipaaEligible, &ctx)
+        };
+        assert!(with(&[]).is(true), "{}: {:?}", endpoint.name, with(&[]));
+        for outside in [
+            Feature::WebSearch,
+            Feature::Files,
+            Feature::Batch,
+            Feature::RemoteMcp,
+            Feature::StoredState,
+            Feature::Background,
+            Feature::CodeExecution,
+            Feature::FineTuning,
+        ] {
+            assert!(!with(&[outside]).is(true), "{} with {outside}", endpoint.name);
+        }
+    }
+}
+
+#[test]
+fn an_agreement_does_not_reach_models_that_are_left_out() {
+    for (mut endpoint, agreement) in under_an_agreement() {
+        let left_out = match endpoint.service.as_str() {
+            "amazon-bedrock" => ["anthropic.claude-fable-5-1", "anthropic.claude-sonnet-9"],
+            "vertex-ai" => ["gemini-3.1-pro-preview", "gemini-3.5-flash-preview-09-2026"],
+            _ => continue,
+        };
+        for model in left_out {
+            endpoint.model = model.into();
+            let resolved =
+                database().resolve(&endpoint, HipaaEligible, &context(std::slice::from_ref(&agreement)));
+            assert!(!resolved.is(true), "{model}: {resolved:?}");
+        }
+    }
+}
+
+#[test]
+fn the_privacy_framework_covers_the_united_states_and_no_other_country() {
+    let framework = attestation(
+        "{ id: dpf, kind: dpf, operator: aws, services: ['*'], document: d, valid_from: 2026-01-01 }",
+    );
+    let of = |profile: Option<&str>, region: &str| {
+        database().resolve(
+            &bedrock(profile, region),
+            TransferMechanism,
+            &context(std::slice::from_ref(&framework)),
+        )
+    };
+    let dpf: MechanismSet = [Mechanism::Dpf].into_iter().collect();
+    for (profile, region) in
+        [(None, "us-east-1"), (Some("us"), "us-west-2"), (Some("us-gov"), "us-gov-west-1")]
+    {
+        assert!(of(profile, region).relies_only_on(dpf), "{profile:?} {region}");
+    }
+    for (profile, region) in [
+        (None, "ap-south-1"),
+        (None, "mx-central-1"),
+        (None, "me-south-1"),
+        (None, "ca-central-1"),
+        (Some("global"), "us-east-1"),
+        (Some("apac"), "ap-southeast-1"),
+    ] {
+        assert!(!of(profile, region).relies_only_on(dpf), "{profile:?} {region}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod attestations;
 mod compare;
+mod covered;
 mod data;
 mod docs;
 mod golden;

@@ -26,7 +26,11 @@ fn plainly(endpoint: &EndpointProfile, regulation: Regulation) -> String {
 #[test]
 fn residency_is_where_all_of_it_is() {
     assert_eq!(plainly(&bedrock(Some("eu"), "eu-central-1"), EuResidency), "yes (EU)");
-    assert_eq!(plainly(&bedrock(Some("eu"), "eu-west-2"), EuResidency), "no (EEA and GB; GB)");
+    let london = EndpointProfile {
+        model: "anthropic.claude-haiku-4-5-20251001-v1:0".into(),
+        ..bedrock(Some("eu"), "eu-west-2")
+    };
+    assert_eq!(plainly(&london, EuResidency), "no (EEA and GB; GB)");
     assert_eq!(plainly(&azure("data_zone_standard", "swedencentral"), EuResidency), "no (EEA and CH)");
     assert_eq!(
         plainly(&azure("standard", "norwayeast"), EuResidency),
@@ -60,7 +64,8 @@ fn an_agreement_that_would_help_is_named() {
 fn a_feature_outside_the_agreement_takes_the_eligibility_of_that_request() {
     let us = bedrock(None, "us-east-1");
     let signed = [aws_baa()];
-    for used in [Feature::WebSearch, Feature::RemoteMcp] {
+    for used in [Feature::WebSearch, Feature::RemoteMcp, Feature::Files, Feature::Batch, Feature::StoredState]
+    {
         let judged =
             database().judge(&us, Hipaa, &Context { features: features(&[used]), ..context(&signed) });
         assert_eq!(judged.answer, Answer::Unknown, "{used}: {judged}");
@@ -68,9 +73,9 @@ fn a_feature_outside_the_agreement_takes_the_eligibility_of_that_request() {
     }
     assert_eq!(says(&us, Hipaa, &signed, features(&[Feature::FileInput])), "yes");
     // What the organisation's own agreement leaves out counts too, for that feature only.
-    let narrow = [Attestation { excluded_features: features(&[Feature::Batch]), ..aws_baa() }];
+    let narrow = [Attestation { excluded_features: features(&[Feature::FileInput]), ..aws_baa() }];
     assert_eq!(says(&us, Hipaa, &narrow, FeatureSet::EMPTY), "yes");
-    assert_eq!(says(&us, Hipaa, &narrow, features(&[Feature::Batch])), "only if baa");
+    assert_eq!(says(&us, Hipaa, &narrow, features(&[Feature::FileInput])), "only if baa");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bailiwick_compliance_db::{
     Attribute::{PciDss, ProcessingCountries, RetentionDays},
-    Database, EndpointProfile, FactId, LoadError, Regulation, Resolved,
+    Database, Doubt, EndpointProfile, FactId, FactValue, LoadError, Regulation, Resolved, Value,
 };
 
 use crate::support::{azure, bedrock, context, mystery};
@@ -28,6 +28,41 @@ facts:
 fn load(own: &[(&str, &str)]) -> Result<Database, LoadError> {
     let own = own.iter().map(|(path, text)| (format!("{}{path}", Database::OWN), (*text).to_owned()));
     Database::load(Database::embedded_files().chain(own))
+}
+
+#[test]
+fn an_own_fact_that_contradicts_one_that_ships_is_the_doubtful_one() {
+    let own = "about: ours
+facts:
+  - id: own/deepseek/processing
+    scope: { operator: [deepseek], service: [deepseek] }
+    attribute: trains_on_inputs
+    value: false
+    evidence:
+      - { url: https://example.org/deepseek, says: It does not., observed_from: 2026-10-01, observed_to: 2026-10-01, kind: vendor_contract, confidence: sourced }
+";
+    let shipped = load(&[]).unwrap();
+    let twin = shipped
+        .facts()
+        .find(|fact| {
+            fact.when == Default::default() && matches!(fact.value, FactValue::Fixed(Value::Bool(_)))
+        })
+        .unwrap();
+    let (contradicted, attribute) = (twin.id.clone(), twin.attribute);
+    let scope = serde_json::to_string(&twin.scope).unwrap();
+    let value = twin.value == FactValue::Fixed(Value::Bool(false));
+    // The same scope and conditions as one that ships, and the other answer.
+    let own = own
+        .replace("{ operator: [deepseek], service: [deepseek] }", &scope)
+        .replace("trains_on_inputs", attribute.name())
+        .replace("value: false", &format!("value: {value}"));
+    let database = load(&[("read.yaml", &own)]).unwrap();
+    let day = "2026-11-22".parse().unwrap();
+    let doubts = database.lint(day, 365);
+    let told = doubts.iter().find(|doubt| doubt.of.starts_with("own/")).expect("told of the own fact");
+    assert_eq!(told.doubt, Doubt::UnmarkedContradiction);
+    assert!(told.what.contains(contradicted.as_str()), "{told}");
+    assert!(!doubts.iter().any(|doubt| doubt.of == contradicted.as_str()), "once: {doubts:?}");
 }
 
 fn resolve(

@@ -1,8 +1,10 @@
 //! Where prompts are processed and kept.
 
 use bailiwick_compliance_db::{
-    Attribute::{ProcessingCountries, StorageCountries, TrainsOnInputs},
-    Context, EndpointProfile, FeatureSet, Missing, Resolved, Value,
+    Attribute::{
+        AbuseLogCountries, ProcessingCountries, StorageCountries, TrainsOnInputs, TransferMechanism,
+    },
+    Context, EndpointProfile, Feature, FeatureSet, Missing, Resolved, Value,
 };
 
 use crate::support::{
@@ -13,22 +15,119 @@ fn places(resolved: &Resolved) -> String {
     resolved.value.map_or("unknown".to_owned(), |value| value.to_string())
 }
 
+/// A model at Bedrock, sent under a name as the service takes it.
+fn sent(upstream: &str, declared: Option<&str>, source_region: &str) -> EndpointProfile {
+    database().profile_of(&bedrock(declared, source_region), upstream)
+}
+
+const SONNET_4: &str = "eu.anthropic.claude-sonnet-4-20250514-v1:0";
+const HAIKU_4_5: &str = "eu.anthropic.claude-haiku-4-5-20251001-v1:0";
+const NOVA_2: &str = "eu.amazon.nova-2-lite-v1:0";
+
 #[test]
 fn an_eu_profile_means_what_its_source_region_makes_of_it() {
-    for (region, more) in [
-        ("eu-central-1", None),
-        ("eu-west-2", Some("GB")),
-        ("eu-central-2", Some("CH")),
-        ("il-central-1", Some("IL")),
+    for (upstream, region, more) in [
+        (HAIKU_4_5, "eu-central-1", None),
+        (HAIKU_4_5, "eu-west-2", Some("GB")),
+        (HAIKU_4_5, "eu-central-2", Some("CH")),
+        (SONNET_4, "eu-central-1", None),
+        (SONNET_4, "il-central-1", Some("IL")),
+        (NOVA_2, "eu-south-2", None),
     ] {
-        let resolved = resolve(&bedrock(Some("eu"), region), ProcessingCountries);
+        let endpoint = sent(upstream, None, region);
+        let resolved = resolve(&endpoint, ProcessingCountries);
         let expected = countries(&["DE", "SE", "IT", "ES", "IE", "FR"]).union(countries(more.as_slice()));
         assert!(
             matches!(resolved.value, Some(Value::Locations(at)) if at.countries == expected && !at.worldwide),
-            "{region}: {resolved:?}"
+            "{upstream} from {region}: {resolved:?}"
         );
-        assert_eq!(resolved.within(countries(&["EU"])), more.is_none(), "{region}");
+        assert_eq!(resolved.within(countries(&["EU"])), more.is_none(), "{upstream} from {region}");
+        // Elsewhere than in the Union, the ground is adequacy.
+        let ground = if more.is_some() { "adequacy" } else { "none" };
+        assert_eq!(places(&resolve(&endpoint, TransferMechanism)), ground, "{upstream} from {region}");
+        let abuse_log = resolve(&endpoint, AbuseLogCountries);
+        assert_eq!(abuse_log.value, resolved.value, "kept where it was routed: {upstream} from {region}");
     }
+}
+
+#[test]
+fn an_eu_profile_is_unknown_from_a_region_that_is_not_in_its_table() {
+    for (upstream, region) in [
+        (NOVA_2, "eu-west-2"),
+        (NOVA_2, "il-central-1"),
+        (SONNET_4, "eu-west-2"),
+        (HAIKU_4_5, "il-central-1"),
+        ("eu.anthropic.claude-3-haiku-20240307-v1:0", "eu-north-1"),
+        ("eu.mistral.pixtral-large-2502-v1:0", "eu-south-1"),
+        (HAIKU_4_5, "us-east-1"),
+    ] {
+        let endpoint = sent(upstream, None, region);
+        for attribute in [ProcessingCountries, AbuseLogCountries, TransferMechanism] {
+            let resolved = resolve(&endpoint, attribute);
+            assert!(!resolved.is_known(), "{upstream} from {region}: {resolved:?}");
+        }
+    }
+    let older = sent("eu.anthropic.claude-3-haiku-20240307-v1:0", None, "eu-west-1");
+    assert_eq!(places(&resolve(&older, ProcessingCountries)), "{DE, FR, IE}");
+}
+
+#[test]
+fn the_prefix_that_is_sent_is_the_profile() {
+    // The same place, whether the profile is declared, or stands in the name, or both.
+    let model = "anthropic.claude-haiku-4-5-20251001-v1:0";
+    for (upstream, declared) in [(HAIKU_4_5, None), (HAIKU_4_5, Some("eu")), (model, Some("eu"))] {
+        let endpoint = sent(upstream, declared, "eu-central-1");
+        assert_eq!((endpoint.profile.as_deref(), endpoint.model.as_str()), (Some("eu"), model));
+        assert_eq!(database().profile_conflict(&bedrock(declared, "eu-central-1"), upstream), None);
+    }
+    // Who declares nothing, or a region alone, does not get a region's promise for what goes elsewhere.
+    for (upstream, expected) in [
+        ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "worldwide"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "{DE, US}"),
+        (model, "{DE}"),
+    ] {
+        assert_eq!(places(&resolve(&sent(upstream, None, "eu-central-1"), ProcessingCountries)), expected);
+    }
+    assert_eq!(
+        places(&resolve(&sent("apac.amazon.nova-pro-v1:0", None, "me-central-1"), ProcessingCountries)),
+        "{AE, AU, ID, IN, JP, KR, MY, SG, TH, TW}"
+    );
+}
+
+#[test]
+fn a_profile_that_is_declared_otherwise_than_it_is_sent_is_refused_and_unknown() {
+    let declared = bedrock(Some("eu"), "eu-central-1");
+    let upstream = "global.anthropic.claude-haiku-4-5-20251001-v1:0";
+    let why = database().profile_conflict(&declared, upstream).unwrap();
+    assert!(why.contains("`global`") && why.contains("profile: eu"), "{why}");
+    let endpoint = database().profile_of(&declared, upstream);
+    for attribute in [ProcessingCountries, StorageCountries, AbuseLogCountries, TransferMechanism] {
+        let resolved = resolve(&endpoint, attribute);
+        assert!(!resolved.is_known(), "{resolved:?}");
+    }
+}
+
+#[test]
+fn a_name_that_may_stand_for_any_profile_is_unknown() {
+    for upstream in [
+        "in.moonshotai.kimi-k3",
+        "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/global.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1b2c3d4e5f6",
+        "my-imported-model",
+    ] {
+        let endpoint = sent(upstream, None, "eu-central-1");
+        for attribute in [ProcessingCountries, StorageCountries, AbuseLogCountries, TransferMechanism] {
+            let resolved = resolve(&endpoint, attribute);
+            assert!(!resolved.is_known(), "{upstream}: {resolved:?}");
+        }
+    }
+}
+
+#[test]
+fn a_prefix_means_a_profile_only_where_the_service_has_profiles() {
+    let elsewhere = azure("standard", "swedencentral");
+    assert_eq!(database().profile_of(&elsewhere, "eu.my-deployment").model, "eu.my-deployment");
+    assert_eq!(database().profile_conflict(&elsewhere, "eu.my-deployment"), None);
 }
 
 #[test]
@@ -199,7 +298,11 @@ fn the_eu_of_one_provider_is_not_that_of_another() {
         "Norway and Switzerland"
     );
     assert_eq!(within(&mistral_eu()), [false, false, true], "the Union and EFTA");
-    assert_eq!(within(&bedrock(Some("eu"), "eu-west-2")), [false, false, false], "London is in none of them");
+    assert_eq!(
+        within(&sent(HAIKU_4_5, None, "eu-west-2")),
+        [false, false, false],
+        "London is in none of them"
+    );
 }
 
 #[test]
@@ -246,4 +349,23 @@ fn a_region_that_is_called_is_not_where_inference_runs() {
         "worldwide",
         "it refuses a geography"
     );
+}
+
+#[test]
+fn a_multi_region_endpoint_says_where_a_call_leaves_something_and_nothing_of_what_was_stored_before() {
+    let endpoint = vertex("eu", None, "gemini-3.5-flash");
+    let with = |feature: Option<Feature>| {
+        let ctx = Context { features: feature.into_iter().collect(), ..context(&[]) };
+        database().resolve(&endpoint, StorageCountries, &ctx)
+    };
+    assert!(with(None).within(countries(&["EU"])));
+    for stored in [Feature::Files, Feature::Batch, Feature::StoredState, Feature::FineTuning] {
+        assert!(!with(Some(stored)).is_known(), "{stored}");
+    }
+    for model in ["gemini-3.1-pro-preview", "gemini-3.5-flash-preview-09-2026", "claude-sonnet-5"] {
+        for attribute in [ProcessingCountries, StorageCountries] {
+            let resolved = resolve(&vertex("eu", None, model), attribute);
+            assert!(!resolved.is_known(), "previews and partners have no promise: {resolved:?}");
+        }
+    }
 }

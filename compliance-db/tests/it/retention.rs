@@ -1,9 +1,11 @@
 //! How long anything is kept, and what a request's features change.
 
+use std::collections::BTreeMap;
+
 use bailiwick_compliance_db::{
     Attestation,
     Attribute::{HumanReview, RetentionDays, TrainsOnInputs, ZeroDataRetention},
-    Context, EndpointProfile, Feature, Missing, Value,
+    Context, Database, EndpointProfile, Feature, Missing, Value,
 };
 
 use crate::support::{
@@ -40,6 +42,84 @@ fn what_a_model_keeps_beats_what_its_provider_promises() {
     let resolved = |attribute| database().resolve(&newest, attribute, &context(&granted));
     assert!(resolved(ZeroDataRetention).is(false), "its cache cannot be switched off");
     assert_eq!(resolved(RetentionDays).value, Some(Value::Days(1)));
+}
+
+#[test]
+fn a_model_that_must_keep_beats_the_retention_that_its_provider_has_turned_off() {
+    // The mode without retention, attested for the whole account: the strongest that the provider has to offer.
+    let granted = amendment("aws");
+    let of = |database: &Database, model: &str, attribute| {
+        let endpoint = EndpointProfile { model: model.into(), ..bedrock(None, "us-east-1") };
+        database.resolve(&endpoint, attribute, &context(&granted))
+    };
+    let shipped = database();
+    // It reaches a model of which nothing else is known.
+    assert!(of(&shipped, "anthropic.claude-sonnet-9", ZeroDataRetention).is(true));
+    assert!(of(&shipped, "anthropic.claude-sonnet-9", RetentionDays).at_most(0));
+    for keeps in ["anthropic.claude-fable-5", "anthropic.claude-fable-5-1"] {
+        assert_eq!(of(&shipped, keeps, RetentionDays).value, Some(Value::Days(30)), "{keeps}");
+        assert!(of(&shipped, keeps, ZeroDataRetention).is(false), "{keeps}");
+        assert!(of(&shipped, keeps, HumanReview).is(true), "{keeps}");
+    }
+    // And it is the model's own facts that say so: without them the amendment would hold for it, too.
+    let mut files: BTreeMap<String, String> = Database::embedded_files().collect();
+    let bedrock = files.get_mut("amazon-bedrock.yaml").unwrap();
+    *bedrock = bedrock.replace("model: [anthropic.claude-fable-5*]", "model: [anthropic.claude-fable-9*]");
+    let without = Database::load(files).unwrap();
+    assert!(of(&without, "anthropic.claude-fable-5", ZeroDataRetention).is(true));
+}
+
+#[test]
+fn an_amendment_reaches_the_models_that_it_is_known_to_reach() {
+    let granted = amendment("openai");
+    let resolved = |model: &str, used: &[Feature]| {
+        let endpoint = EndpointProfile { model: model.into(), ..openai_us() };
+        let ctx = Context { features: features(used), ..context(&granted) };
+        database().resolve(&endpoint, ZeroDataRetention, &ctx)
+    };
+    for model in ["gpt-4.1", "gpt-5.2-2025-12-11", "o3", "text-embedding-3-small"] {
+        assert!(resolved(model, &[]).is(true), "{model}");
+    }
+    for model in ["gpt-5.5", "gpt-6.1-sol", "gpt-7", "gpt-51-turbo", "sora-2", "some-deployment"] {
+        assert!(!resolved(model, &[]).is(true), "{model}");
+    }
+    for kept in [Feature::PromptCacheExtended, Feature::Audio, Feature::Background] {
+        assert!(resolved("gpt-4.1", &[kept]).is(false), "{kept} is kept for a while");
+    }
+    for stored in [Feature::StoredState, Feature::Files, Feature::Batch] {
+        assert!(!resolved("gpt-4.1", &[stored]).is(true), "{stored}");
+    }
+}
+
+#[test]
+fn under_an_amendment_files_and_batches_are_stored_all_the_same() {
+    let granted = amendment("openai");
+    for model in ["gpt-4.1", "gpt-5.5"] {
+        for stored in [Feature::Files, Feature::Batch, Feature::FineTuning, Feature::StoredState] {
+            let endpoint = EndpointProfile { model: model.into(), ..openai_us() };
+            let ctx = Context { features: features(&[stored]), ..context(&granted) };
+            let resolved = database().resolve(&endpoint, RetentionDays, &ctx);
+            assert!(!resolved.at_most(36_500), "{model} with {stored}: {resolved:?}");
+        }
+    }
+}
+
+#[test]
+fn open_models_are_the_ones_of_which_nothing_is_kept() {
+    let of = |model: &str| {
+        let endpoint = EndpointProfile {
+            name: "fireworks".into(),
+            operator: "fireworks".into(),
+            service: "fireworks".into(),
+            hosting_option: Some("serverless".into()),
+            model: model.into(),
+            ..EndpointProfile::default()
+        };
+        resolve(&endpoint, ZeroDataRetention)
+    };
+    assert!(of("accounts/fireworks/models/deepseek-v3p2").is(true));
+    assert!(!of("accounts/fireworks/routers/firerouter/opus").is_known());
+    assert!(!of("claude-opus-5").is_known());
 }
 
 #[test]

@@ -8,10 +8,11 @@ use crate::pack::{self, Include, IncludedPack};
 use crate::policy_test::PolicyTest;
 use crate::problem::{Problem, Severity};
 use crate::rbac::{self, Rbac};
-use crate::rule::Rule;
+use crate::rule::{Mode, Rule};
 use crate::source::BundleSource;
 use crate::validate;
 use bailiwick_compliance_db::{Attestation, Database, LoadError};
+use bailiwick_pii::EntitySet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -108,7 +109,10 @@ impl Bundle {
         for (file, text) in source.yaml_in("attestations") {
             let read: Vec<(usize, Attestation)> = read(file, text, &mut problems);
             for (line, attestation) in read {
-                validate::attestation(file, line, &attestation, &attestations, &mut problems);
+                // Each is compared with those before it; too many are refused below.
+                if attestations.len() <= limits::MAX_OTHERS {
+                    validate::attestation(file, line, &attestation, &attestations, &mut problems);
+                }
                 attestations.push(attestation);
                 attestation_lines.push((file.to_owned(), line));
             }
@@ -116,6 +120,21 @@ impl Bundle {
         let tests = read_tests(source, "tests", &mut problems);
         let (of_packs, packs) = pack::load(source, &manifest.include, manifest.settings, &mut problems);
         rules.extend(of_packs);
+        for (file, text) in source.yaml_in("compliance") {
+            problems.extend(limits::cost(file, text));
+        }
+        let too_many: Vec<Problem> = [
+            limits::count("rules", rules.len(), limits::MAX_RULES),
+            limits::count("exceptions", exceptions.len(), limits::MAX_OTHERS),
+            limits::count("attestations", attestations.len(), limits::MAX_OTHERS),
+            limits::count("tests", tests.tests.len(), limits::MAX_OTHERS),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !too_many.is_empty() {
+            return Err(too_many);
+        }
         let all_read = problems.is_empty();
         validate::rules(&rules, &mut problems);
         // A rule or an endpoint in a file that does not parse would be reported missing all over.
@@ -170,6 +189,13 @@ impl Bundle {
             };
             problems.into_iter().map(problem).collect()
         })
+    }
+
+    /// The kinds of findings that its rules of a mode ask about or redact.
+    #[must_use]
+    pub fn entities(&self, mode: Mode) -> EntitySet {
+        let rules = self.rules.iter().filter(|rule| rule.mode == mode);
+        rules.fold(EntitySet::EMPTY, |all, rule| all.union(rule.entities()))
     }
 
     /// The rule with an id.

@@ -65,6 +65,35 @@ pub struct Shadow {
     pub would_deny: bool,
     /// Which eligible endpoints it would have excluded.
     pub would_exclude: EndpointSet,
+    /// What else it would have changed of the request, had it been allowed.
+    pub would_change: SmallVec<[Handled; 1]>,
+}
+
+/// Something of how an allowed request is handled that a rule changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handled {
+    /// Findings that the request holds are redacted, or otherwise than they are.
+    RequestRedactions,
+    /// Findings of some kind in the response are, should there be any.
+    ResponseRedactions,
+    /// Fewer output tokens may be asked for.
+    OutputLimit,
+    /// Something else must be done: not caching, not logging content, keeping records for longer.
+    Obligations,
+}
+
+impl Handled {
+    /// Its name in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestRedactions => "request_redactions",
+            Self::ResponseRedactions => "response_redactions",
+            Self::OutputLimit => "output_limit",
+            Self::Obligations => "obligations",
+        }
+    }
 }
 
 /// A rule that would have applied but for an exception.

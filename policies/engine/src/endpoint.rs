@@ -1,7 +1,7 @@
 //! Endpoints as the engine sees them.
 
 use crate::facts::Operation;
-use bailiwick_compliance_db::EndpointProfile;
+use bailiwick_compliance_db::{Database, EndpointProfile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct ModelAlias {
     /// What clients ask for.
     pub alias: String,
-    /// What the provider is sent. Facts about models are looked up under this name.
+    /// What the provider is sent. Facts about models are looked up under this name, without the prefix of an
+    /// inference profile: that is the endpoint's profile then.
     pub upstream: String,
     /// What it does, among what the endpoint can do; all of that where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,9 +36,10 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The profile for one of its models.
-    pub(crate) fn profile_for(&self, upstream: &str) -> EndpointProfile {
-        EndpointProfile { name: self.name.clone(), model: upstream.to_owned(), ..self.profile.clone() }
+    /// The profile for one of its models, as facts see it: see [`Database::profile_of`].
+    #[must_use]
+    pub fn profile_for(&self, upstream: &str, database: &Database) -> EndpointProfile {
+        EndpointProfile { name: self.name.clone(), ..database.profile_of(&self.profile, upstream) }
     }
 
     /// Whether one of its models does an operation.

@@ -81,8 +81,12 @@ impl Compiled {
             KillTarget::Endpoint(name) => pattern::matches(name, &endpoint.name),
             KillTarget::Model(name) => {
                 let sent = endpoint.models.iter().filter(|model| model.alias == facts.model);
+                let bare = |upstream| self.database().profile_of(&endpoint.profile, upstream).model;
                 pattern::matches(name, &facts.model)
-                    || sent.into_iter().any(|model| pattern::matches(name, &model.upstream))
+                    || sent.into_iter().any(|model| {
+                        pattern::matches(name, &model.upstream)
+                            || pattern::matches(name, &bare(&model.upstream))
+                    })
             }
             KillTarget::Provider(name) => pattern::matches(name, &endpoint.profile.operator),
             KillTarget::TransferMechanism(mechanism) => {

@@ -39,13 +39,13 @@ pub use compiled::{
     catalog_digest,
 };
 pub use condition::{AtLeast, SensitivityCondition, When};
-pub use decision::{Decision, DenyCode, Obligations, Outcome, RuleIndex, Shadow, Waiver};
+pub use decision::{Decision, DenyCode, Handled, Obligations, Outcome, RuleIndex, Shadow, Waiver};
 pub use endpoint::{Endpoint, ModelAlias};
 pub use endpoint_set::EndpointSet;
 pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 pub use kill_switch::{KillSwitch, KillTarget, kill_switches_digest};
-pub use limits::{MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
+pub use limits::{MAX_FILE_BYTES, MAX_FILES, MAX_OTHERS, MAX_RULES, MAX_TOTAL_BYTES, cost as yaml_cost};
 pub use lint::{lint, unknown_scopes};
 pub use pack::{
     Include, IncludedPack, PackCopy, PackManifest, Parameter, ParameterKind, shipped_pack, shipped_packs,
@@ -56,6 +56,6 @@ pub use problem::{Problem, Severity, did_you_mean};
 pub use rbac::{Grant, Held, Membership, Rbac, Reasons};
 pub use require::{Check, Countries, Days, OneOrMany, Require, Requirement};
 pub use rule::{Direction, Forbid, Mode, Origin, Redact, Restore, Rule, RuleObligations};
-pub use run_tests::{TestResult, run_tests};
+pub use run_tests::{ExplainedTest, TestResult, explain_tests, run_tests};
 pub use schema::schemas;
 pub use source::BundleSource;

@@ -16,6 +16,11 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 /// The most bytes that all of them may have together.
 pub const MAX_TOTAL_BYTES: usize = 16 << 20;
 
+/// The most rules that a bundle may have, those of the packs that it includes among them: lint compares them in pairs.
+pub const MAX_RULES: usize = 5_000;
+/// The most exceptions, attestations or tests.
+pub const MAX_OTHERS: usize = 10_000;
+
 /// Brackets, or hyphens of compact lists, within each other.
 const MAX_DEPTH: usize = 64;
 /// Values in a file after its aliases are unfolded. (serde_norway has a limit of its own, on aliases alone.)
@@ -49,8 +54,20 @@ pub(crate) fn sizes(source: &BundleSource) -> Vec<Problem> {
     problems
 }
 
-/// What makes a YAML file too costly to read.
-pub(crate) fn cost(file: &str, text: &str) -> Option<Problem> {
+/// Too many of a kind.
+pub(crate) fn count(what: &str, many: usize, most: usize) -> Option<Problem> {
+    (many > most).then(|| {
+        Problem::error(
+            ".",
+            format!("the bundle has {many} {what}; it may have {most}"),
+            format!("say the same with fewer {what}"),
+        )
+    })
+}
+
+/// What makes a YAML file too costly to read: nothing else may read one that comes from outside before this has.
+#[must_use]
+pub fn cost(file: &str, text: &str) -> Option<Problem> {
     if let Some(line) = too_deep(text) {
         let problem = Problem::error(file, format!("it nests deeper than {MAX_DEPTH}"), "make it flatter");
         return Some(problem.at(line, None));

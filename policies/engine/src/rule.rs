@@ -191,6 +191,13 @@ impl Mode {
 }
 
 impl Rule {
+    /// The kinds of findings that it asks about or redacts.
+    #[must_use]
+    pub fn entities(&self) -> EntitySet {
+        let redacted = self.redact.as_ref().map(|redact| redact.entities).unwrap_or_default();
+        self.when.entities.unwrap_or_default().union(redacted)
+    }
+
     /// Whether it asks anything at all.
     #[must_use]
     pub fn has_body(&self) -> bool {

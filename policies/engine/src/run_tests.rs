@@ -1,7 +1,7 @@
 //! Running the tests that a bundle carries.
 
 use crate::bundle::Bundle;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Explanation};
 use crate::decision::{Decision, RuleIndex};
 use crate::endpoint::Endpoint;
 use crate::facts::RequestFacts;
@@ -67,6 +67,46 @@ fn run_own(
     let at = bundle.tests.iter().map(|t| t.at.timestamp_millis()).min().unwrap_or(0);
     let compiled = Compiled::new(Arc::clone(bundle), Arc::clone(database), endpoints.to_vec(), at)?;
     Ok(bundle.tests.iter().map(|test| run(&compiled, test)).collect())
+}
+
+/// Why one of the bundle's own tests comes out as it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedTest {
+    /// The test's name.
+    pub name: String,
+    /// The file that it stands in.
+    pub file: String,
+    /// The model that is asked for, and where.
+    pub request: String,
+    /// Whether the request is allowed.
+    pub allowed: bool,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+/// Decides every test of the bundle's own over its own endpoints, and tells why.
+///
+/// # Errors
+/// What is wrong with the endpoints.
+pub fn explain_tests(
+    bundle: &Arc<Bundle>,
+    database: &Arc<Database>,
+) -> Result<Vec<ExplainedTest>, Vec<Problem>> {
+    let at = bundle.tests.iter().map(|t| t.at.timestamp_millis()).min().unwrap_or(0);
+    let endpoints = bundle.test_endpoints.clone();
+    let compiled = Compiled::new(Arc::clone(bundle), Arc::clone(database), endpoints, at)?;
+    let explained = bundle.tests.iter().map(|test| {
+        let facts = test.facts.at(test.at);
+        let decision = compiled.decide(&facts);
+        ExplainedTest {
+            name: test.name.clone(),
+            file: test.file.clone(),
+            request: format!("{} for {}", facts.model, facts.scope),
+            allowed: decision.is_allowed(),
+            explanation: compiled.explain(&facts, &decision),
+        }
+    });
+    Ok(explained.collect())
 }
 
 fn run(compiled: &Compiled, test: &PolicyTest) -> TestResult {

@@ -76,6 +76,18 @@ pub(crate) fn created(applied: &Applied) -> serde_json::Value {
 async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem> {
     let snapshot = app.gateway.snapshot.load_full();
     let (bundle, database) = (snapshot.policy.bundle(), snapshot.policy.database());
+    let conflicts: Vec<String> = organisation
+        .endpoints
+        .iter()
+        .flat_map(|new| new.models.iter().map(move |model| (new, model)))
+        .filter_map(|(new, model)| {
+            let why = database.profile_conflict(&new.profile, &model.upstream)?;
+            Some(format!("endpoint `{}`: {why}", new.name))
+        })
+        .collect();
+    if !conflicts.is_empty() {
+        return Err(ApplyError::Invalid(conflicts).into());
+    }
     let mut endpoints: Vec<_> = Vec::new();
     for row in crate::store::endpoints::list(&app.store).await? {
         let kept = organisation.endpoints.iter().all(|new| new.name != row.name);

@@ -60,6 +60,11 @@ pub(super) async fn create(
     if body.bundle.is_none() && body.facts.is_empty() {
         return Err(Problem::invalid("there is nothing to plan: neither `bundle` nor `facts`"));
     }
+    // Before anything of it is read: reading many large bundles at once takes as much.
+    let _one = UNDER_WAY.try_acquire().map_err(|_| {
+        Problem::new(StatusCode::CONFLICT, "conflict", "Another plan is under way")
+            .fix("try again when it is done")
+    })?;
     let snapshot = app.gateway.snapshot.load_full();
     let faults = |problems: Vec<bailiwick_policy::Problem>| {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -84,10 +89,6 @@ pub(super) async fn create(
     if from_ms >= until_ms {
         return Err(Problem::invalid("`from` is not before `until`: there is nothing to look at"));
     }
-    let _one = UNDER_WAY.try_acquire().map_err(|_| {
-        Problem::new(StatusCode::CONFLICT, "conflict", "Another plan is under way")
-            .fix("try again when it is done")
-    })?;
     let names = (0..).map(|at| format!("facts[{at}]"));
     let changes: Vec<(String, String)> = names.zip(body.facts).collect();
     let files = bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone());

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_compliance_db::{Changes, Context, Database, EndpointProfile, FeatureSet, SubprocessorChange};
+use bailiwick_compliance_db::{
+    AnswerChange, Changes, Context, Database, EndpointProfile, FeatureSet, SubprocessorChange,
+};
 use bailiwick_ledger::Kind;
 use bailiwick_policy::Compiled;
 use chrono::DateTime;
@@ -230,12 +232,23 @@ impl App {
     }
 }
 
-/// Tells in the log what a release says otherwise than the database in the binary, and which endpoints' answers that
+/// Tells in the log what the database says otherwise than the one that was in force last, and which endpoints' answers that
 /// changes, before anything is served by it.
-pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_ms: i64) {
-    let bundle = policy.bundle();
-    let (Some(_), Ok(before)) = (config, bundle.database(Database::embedded_files())) else { return };
-    let changes = before.changes(policy.database());
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn report(
+    store: &Store,
+    config: Option<&ComplianceConfig>,
+    shipped: &BTreeMap<String, String>,
+    policy: &Compiled,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let Some(before) = before(store, config, shipped).await? else { return Ok(()) };
+    let Some((changes, impact)) = before.and_then(|files| changed(files, policy, now_ms)) else {
+        tracing::warn!("what the compliance database changes is not known: the one before is no longer kept");
+        return Ok(());
+    };
     tracing::info!(
         from = changes.from,
         to = changes.to,
@@ -243,17 +256,42 @@ pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_m
         removed = changes.removed.len(),
         changed = changes.changed.len(),
         models = changes.models.len(),
-        "a release of the compliance database is in force"
+        "another compliance database is in force than before"
     );
+    for change in impact {
+        tracing::warn!(%change, "the compliance database changes what is known of an endpoint");
+    }
+    Ok(())
+}
+
+/// The files of the database that was in force last, if it is another one; on a first start with a release, of the one in
+/// the binary. Inside `None` where they are no longer kept.
+#[expect(clippy::option_option, reason = "no change, and a change from nobody knows what")]
+async fn before(
+    store: &Store,
+    config: Option<&ComplianceConfig>,
+    shipped: &BTreeMap<String, String>,
+) -> Result<Option<Option<BTreeMap<String, String>>>, StoreError> {
+    match in_force(store).await? {
+        Some(last) if last.digest == Database::digest_of(shipped) => Ok(None),
+        Some(last) => Ok(Some(recall_catalog(store, &last.digest).await?)),
+        None => Ok(config.is_some().then(|| Some(Database::embedded_files().collect()))),
+    }
+}
+
+/// What a policy's database says otherwise than one of these files, and about which endpoints.
+fn changed(
+    before: BTreeMap<String, String>,
+    policy: &Compiled,
+    now_ms: i64,
+) -> Option<(Changes, Vec<AnswerChange>)> {
+    let bundle = policy.bundle();
+    let before = bundle.database(before).ok()?;
     let profiles: Vec<EndpointProfile> = policy
         .endpoints()
         .iter()
         .flat_map(|endpoint| {
-            endpoint.models.iter().map(|model| EndpointProfile {
-                name: endpoint.name.clone(),
-                model: model.upstream.clone(),
-                ..endpoint.profile.clone()
-            })
+            endpoint.models.iter().map(|model| endpoint.profile_for(&model.upstream, policy.database()))
         })
         .collect();
     let context = Context {
@@ -262,14 +300,58 @@ pub(super) fn report(config: Option<&ComplianceConfig>, policy: &Compiled, now_m
         attestations: &bundle.attestations,
         features: FeatureSet::EMPTY,
     };
-    for change in before.impact(policy.database(), &profiles, &context) {
-        tracing::warn!(%change, "the release changes what is known of an endpoint");
-    }
+    let impact = before.impact(policy.database(), &profiles, &context);
+    Some((before.changes(policy.database()), impact))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_older;
+    use std::sync::Arc;
+
+    use bailiwick_policy::{Bundle, BundleSource};
+
+    use super::*;
+
+    fn worse(version: &str) -> BTreeMap<String, String> {
+        let mut files: BTreeMap<String, String> = Database::embedded_files().collect();
+        files.insert("database.yaml".into(), format!("version: \"{version}\""));
+        let vllm = files.get_mut("vllm.yaml").unwrap();
+        let declared = "attribute: processing_countries\n    value: declared";
+        assert!(vllm.contains(declared));
+        *vllm = vllm.replace(declared, "attribute: processing_countries\n    value: worldwide");
+        files
+    }
+
+    #[tokio::test]
+    async fn what_a_database_changes_is_told_against_the_one_in_force_and_not_the_binarys() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let shipped: BTreeMap<String, String> = Database::embedded_files().collect();
+        assert!(before(&store, None, &shipped).await.unwrap().is_none(), "a first start says nothing");
+
+        // Another one was in force: the server's own facts change what it said.
+        let last = worse("2026.1.1");
+        let digest = Database::digest_of(&last);
+        let in_force =
+            InForce { version: "2026.1.1".into(), digest: digest.clone(), since_ms: 1, changes: None };
+        store::settings::put(&store, IN_FORCE, json!(in_force), 1).await.unwrap();
+        let lost = before(&store, None, &shipped).await.unwrap();
+        assert!(lost.is_some_and(|files| files.is_none()), "it is not kept, and that is told");
+        keep_catalog(&store, &digest, &last, 1).await.unwrap();
+        let files = before(&store, None, &shipped).await.unwrap().flatten().unwrap();
+
+        let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
+        let database = Arc::new(bundle.database(shipped.clone()).unwrap());
+        let endpoints = bundle.test_endpoints.clone();
+        let at_ms = 1_795_000_000_000;
+        let policy = Compiled::new(bundle, database, endpoints, at_ms).unwrap();
+        let (changes, impact) = changed(files, &policy, at_ms).unwrap();
+        assert_eq!(changes.from, "2026.1.1");
+        assert!(impact.iter().any(|change| change.to_string().contains("vllm-germany")), "{impact:?}");
+
+        // The same again is no change.
+        assert!(before(&store, None, &last).await.unwrap().is_none());
+    }
 
     #[test]
     fn versions_are_compared_as_days_and_not_as_text() {

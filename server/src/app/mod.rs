@@ -258,7 +258,8 @@ impl App {
         let (revision, snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
         report_unusable(&snapshot);
-        compliance::report(config.compliance.as_ref(), &snapshot.policy, clock.now_ms());
+        let of = config.compliance.as_ref();
+        compliance::report(&store, of, &sources.shipped, &snapshot.policy, clock.now_ms()).await?;
         let gateway = Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             freshness: Freshness::new(bound),

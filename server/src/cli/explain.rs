@@ -1,14 +1,68 @@
-//! `bailiwick policy explain`: a recorded decision with its reasons.
+//! `bailiwick policy explain`: a recorded decision, or the tests of a bundle, with the reasons.
 
+use std::path::Path;
+
+use bailiwick_policy::{Explanation, explain_tests};
+use clap::Args;
 use reqwest::Method;
 
+use super::policy::{load, report};
 use super::remote::Api;
-use super::{Failed, Output, Remote};
+use super::{Failed, Output, Remote, Server};
 use crate::admin::Explained;
 
-pub(super) async fn run(remote: &Remote, decision: &str, output: Output) -> Result<(), Failed> {
-    let explained = of(remote, decision).await?;
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A bundle's folder, or the id of a recorded decision
+    #[arg(value_name = "DIR|ID")]
+    what: String,
+    /// Of a bundle: only the tests whose names hold this
+    #[arg(long, value_name = "TEXT")]
+    test: Option<String>,
+    /// The address of the server that has the decision
+    #[arg(long, env = "BAILIWICK_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// A service token, for a decision
+    #[arg(long, env = "BAILIWICK_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+pub(super) async fn run(args: ExplainArgs, output: Output) -> Result<(), Failed> {
+    let is_decision = args.what.starts_with("dec_") && !Path::new(&args.what).exists();
+    if !is_decision {
+        return tests(Path::new(&args.what), args.test.as_deref(), output);
+    }
+    let (Some(server), Some(token)) = (args.server, args.token) else {
+        let why = "a recorded decision is asked of a server: give --server and --token";
+        return Err(Failed::Said(String::from(why)));
+    };
+    let explained = of(&Remote { server: Server { server }, token }, &args.what).await?;
     output.result(&explained, || told(&explained));
+    Ok(())
+}
+
+/// The tests of a bundle.
+fn tests(dir: &Path, named: Option<&str>, output: Output) -> Result<(), Failed> {
+    let (bundle, database) = load(dir, output)?;
+    let mut explained = match explain_tests(&bundle, &database) {
+        Ok(explained) => explained,
+        Err(problems) => return report(&problems, output, String::new),
+    };
+    explained.retain(|test| named.is_none_or(|text| test.name.contains(text)));
+    output.result(&explained, || {
+        let mut out = String::new();
+        for test in &explained {
+            let state = if test.allowed { "allowed" } else { "refused" };
+            let (name, file, why) = (&test.name, &test.file, &test.explanation);
+            out.push_str(&format!("{name} ({file}): {state}\n{}\n\n{}\n", why.summary, test.request));
+            reasons(&mut out, why);
+            out.push('\n');
+        }
+        out
+    });
+    if explained.is_empty() {
+        output.note("no test of the bundle's own has such a name: `policy test` lists them");
+    }
     Ok(())
 }
 
@@ -30,6 +84,12 @@ fn told(explained: &Explained) -> String {
         explanation.summary
     );
     out.push_str(&format!("\n{} for {}\n", facts.model, facts.scope));
+    reasons(&mut out, explanation);
+    out
+}
+
+/// Rules, endpoints, and the way out.
+fn reasons(out: &mut String, explanation: &Explanation) {
     for rule in &explanation.rules {
         let how = match (&rule.waived_by, rule.mode) {
             (Some(exception), _) => format!(" (waived by {exception})"),
@@ -56,5 +116,4 @@ fn told(explained: &Explained) -> String {
     if let Some(fix) = &explanation.fix {
         out.push_str(&format!("\n{fix}\n"));
     }
-    out
 }

@@ -26,13 +26,8 @@ pub(super) enum PolicyCommand {
     },
     /// Run a bundle's tests, or write one from a recorded decision
     Test(super::policy_test::TestArgs),
-    /// Tell why a recorded decision is what it is, down to the pages behind the facts
-    Explain {
-        #[command(flatten)]
-        remote: Remote,
-        /// The decision
-        decision: String,
-    },
+    /// Tell why a recorded decision, or each of a bundle's own tests, comes out as it does
+    Explain(super::explain::ExplainArgs),
     /// Packs of rules to include in a bundle
     #[command(subcommand)]
     Pack(PackCommand),
@@ -75,7 +70,7 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
             })
         }
         PolicyCommand::Test(args) => super::policy_test::run(args, output).await,
-        PolicyCommand::Explain { remote, decision } => super::explain::run(&remote, &decision, output).await,
+        PolicyCommand::Explain(args) => super::explain::run(args, output).await,
         PolicyCommand::Pack(command) => super::pack::run(command, output),
         PolicyCommand::Schemas { dir } => {
             std::fs::create_dir_all(&dir).map_err(Failed::file(&dir))?;

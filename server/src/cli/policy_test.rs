@@ -68,6 +68,7 @@ fn as_junit(results: &[TestResult]) -> String {
     let failed = |of: &[&TestResult]| of.iter().filter(|result| !result.passed()).count();
     let all: Vec<&TestResult> = results.iter().collect();
     let mut files: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
+    files.sort_unstable();
     files.dedup();
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"{}\" failures=\"{}\">\n",
@@ -168,4 +169,48 @@ async fn write_test(
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(name: &str, file: &str, failures: &[&str]) -> TestResult {
+        let failures = failures.iter().map(|failure| (*failure).to_owned()).collect();
+        TestResult { name: name.into(), file: file.into(), failures }
+    }
+
+    #[test]
+    fn junit_counts_by_file_and_lets_no_text_end_an_attribute() {
+        let results = [
+            result("goes through", "tests/a.yaml", &[]),
+            result("a \"name\" & <more>\u{1}", "tests/a.yaml", &["expected\nallow", "and <deny>"]),
+            result("other", "tests/b.yaml", &["no"]),
+        ];
+        let told = as_junit(&results);
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"<?xml version="1.0" encoding="UTF-8"?>"#,
+                r#"<testsuites tests="3" failures="2">"#,
+                r#"<testsuite name="tests/a.yaml" tests="2" failures="1">"#,
+                r#"<testcase classname="tests/a.yaml" name="goes through"></testcase>"#,
+                r#"<testcase classname="tests/a.yaml" name="a &quot;name&quot; &amp; &lt;more&gt;"><failure message="expected allow"/><failure message="and &lt;deny&gt;"/></testcase>"#,
+                "</testsuite>",
+                r#"<testsuite name="tests/b.yaml" tests="1" failures="1">"#,
+                r#"<testcase classname="tests/b.yaml" name="other"><failure message="no"/></testcase>"#,
+                "</testsuite>",
+                "</testsuites>",
+            ]
+        );
+    }
+
+    #[test]
+    fn tests_of_one_file_stand_in_one_suite_wherever_they_come() {
+        let results = [result("1", "a", &[]), result("2", "b", &[]), result("3", "a", &["x"])];
+        let told = as_junit(&results);
+        assert_eq!(told.matches("<testsuite name=\"a\"").count(), 1, "{told}");
+        assert_eq!(told.matches("<testcase").count(), 3, "{told}");
+    }
 }

@@ -76,10 +76,16 @@ pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
     let mut found = Vec::new();
     let detector = &Arc::clone(&read.auth.snapshot.detector);
     detector.scan(&read.text.buffer, &mut found);
-    let (findings, entities) = distribute(&read, &found);
+    let (findings, mut entities) = distribute(&read, &found);
     withhold(&mut read, detector);
     let declared = &read.auth.key.declared;
     let detected = entities.entities().data_classes();
+    // Counted for the rules that are only watched, after everything that is enforced has been worked out.
+    if let Some(shadow) = &read.auth.snapshot.shadow_detector {
+        found.clear();
+        shadow.scan(&read.text.buffer, &mut found);
+        found.iter().for_each(|finding| entities.add(finding.entity));
+    }
     let yes = declared.classes.union(hints.classes).union(detected);
     let unknown = if read.opaque && declared.opaque_content == OpaqueContent::Unknown {
         ClassSet::all().difference(yes)

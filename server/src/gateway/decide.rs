@@ -103,8 +103,15 @@ impl Decided {
     pub(super) fn tell_shadow(&self) {
         let policy = &self.classified.read.auth.snapshot.policy;
         for shadow in &self.decision.shadow {
-            if let Some(rule) = policy.rule(shadow.rule) {
-                super::metrics::shadow(&rule.id, shadow.would_deny);
+            let Some(rule) = policy.rule(shadow.rule) else { continue };
+            // That it refuses says it all; else each thing that it would have changed.
+            if shadow.would_deny {
+                super::metrics::shadow(&rule.id, "deny");
+            } else {
+                if !shadow.would_exclude.is_empty() {
+                    super::metrics::shadow(&rule.id, "exclude");
+                }
+                shadow.would_change.iter().for_each(|what| super::metrics::shadow(&rule.id, what.as_str()));
             }
         }
     }
@@ -150,6 +157,13 @@ impl Decided {
             .collect();
         if let Some(fix) = explanation.fix {
             refusal.fix = fix;
+        }
+        if self.classified.read.strange {
+            // Not by its name, which may be any text.
+            refusal.fix.push_str(
+                " The body has a member that is not known here, and so counts as every feature that there is: leave it \
+                 out, if it is not needed.",
+            );
         }
         Some(refusal)
     }

@@ -90,9 +90,8 @@ pub fn clock(behind_ms: i64, ahead_ms: i64) {
     gauge!(CLOCK_AHEAD).set(seconds(ahead_ms));
 }
 
-/// A rule in shadow mode would have refused a request, or kept it from endpoints.
-pub fn shadow(rule: &str, would_deny: bool) {
-    let effect = if would_deny { "deny" } else { "exclude" };
+/// A rule in shadow mode would have refused a request, kept it from endpoints, or changed how it is handled.
+pub fn shadow(rule: &str, effect: &'static str) {
     counter!("bailiwick_shadow_total", "rule" => rule.to_owned(), "effect" => effect).increment(1);
 }
 

@@ -16,6 +16,7 @@ mod freshness;
 pub mod fund;
 mod large;
 pub mod media;
+mod members;
 pub mod metrics;
 pub mod pseudonym;
 pub mod read;

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::authenticate::Authenticated;
 use super::classify::UNKNOWN;
 use super::document::{self, Document, Kind, NodeId};
+use super::members;
 use super::refusal::{Code, Refusal};
 use super::spans::Text;
 use crate::providers::{MOST_TOKENS, Operation, RequestShape};
@@ -49,6 +50,8 @@ pub struct Read {
     pub(super) asked_model: Option<String>,
     pub(super) shape: RequestShape,
     pub(super) features: FeatureSet,
+    /// Whether the body has a member that is not known, which may use any feature.
+    pub(super) strange: bool,
     pub(super) tools: Vec<String>,
     /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
     pub(super) opaque: bool,
@@ -135,6 +138,7 @@ pub fn read(
         Operation::ChatCompletions => chat(&document, &mut content)?,
         Operation::Embeddings => embeddings(&document)?,
     }
+    let (of_members, strange) = members::features(&document, operation);
     let text = Text::of(&document);
     let shape = shape(&document, operation)?;
     Ok(Read {
@@ -146,7 +150,8 @@ pub fn read(
         opaque: text.opaque || content.opaque,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
-        features: content.features,
+        features: content.features.union(of_members),
+        strange,
         tools: content.tools,
         text,
         document,
@@ -251,27 +256,6 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
         .fix("offer the model fewer tools, with shorter names"));
     }
     content.tools = tools.into_iter().collect();
-    let set = |key: &str| {
-        member(document, key).is_some_and(|id| !matches!(document.kind(id), Kind::Null | Kind::False))
-    };
-    for (key, feature) in [
-        ("web_search_options", Feature::WebSearch),
-        ("store", Feature::StoredState),
-        ("previous_response_id", Feature::StoredState),
-        ("conversation", Feature::StoredState),
-        ("background", Feature::Background),
-        ("audio", Feature::Audio),
-    ] {
-        if set(key) {
-            content.features.insert(feature);
-        }
-    }
-    if member(document, "prompt_cache_retention")
-        .and_then(|id| document.string(id))
-        .is_some_and(|v| v != "in_memory")
-    {
-        content.features.insert(Feature::PromptCacheExtended);
-    }
     Ok(())
 }
 

@@ -88,6 +88,8 @@ struct ShadowRule<'a> {
     rule: &'a str,
     would_deny: bool,
     would_exclude: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_change: Vec<&'static str>,
 }
 
 /// A rule that an exception waived, and which.
@@ -422,6 +424,7 @@ fn decision<'a>(
                 rule: rule(shadow.rule),
                 would_deny: shadow.would_deny,
                 would_exclude: names(&shadow.would_exclude),
+                would_change: shadow.would_change.iter().map(|what| what.as_str()).collect(),
             })
             .collect(),
         kill_switches: snapshot.policy.stopping(&decided.decision).map(|switch| switch.id.as_str()).collect(),

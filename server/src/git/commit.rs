@@ -70,18 +70,20 @@ impl<'r> Commit<'r> {
 
     /// Who answers for this commit's bundle, and who else does: the signer of the commit, and somebody else's signature
     /// over its id in a note; or, where the commit itself says by its signer's trailer that it approves what it leaves as
-    /// it was, the signer of the parent with the same bundle, and this one.
+    /// it was, the signer of the parent with the same bundle, and this one. That parent has to descend from the commit in
+    /// force: what was signed before it was signed for another time, and would otherwise bring back any earlier bundle.
     pub(super) fn approval(
         &self,
         signers: &AllowedSigners,
         signed: &Signer,
         folder: &str,
-        notes: Option<ObjectId>,
+        seen: (Option<ObjectId>, Option<ObjectId>),
         now_ms: i64,
     ) -> Result<(Signer, Signer), String> {
+        let (notes, in_force) = seen;
         let mut seen = Vec::new();
         if self.approves(signed) {
-            match self.approved_parent(signers, signed, folder, now_ms)? {
+            match self.approved_parent(signers, signed, (folder, in_force), now_ms)? {
                 Ok(author) => return Ok((author, signed.clone())),
                 Err(why) => seen.push(format!("its trailer counts for nothing: {why}")),
             }
@@ -126,7 +128,7 @@ impl<'r> Commit<'r> {
         &self,
         signers: &AllowedSigners,
         signed: &Signer,
-        folder: &str,
+        (folder, in_force): (&str, Option<ObjectId>),
         now_ms: i64,
     ) -> Result<Result<Signer, String>, String> {
         let own = self.tree(folder)?;
@@ -134,6 +136,14 @@ impl<'r> Commit<'r> {
         for parent in self.parents() {
             let parent = Commit::read(self.repository, parent)?;
             if own.is_none() || parent.tree(folder)? != own {
+                continue;
+            }
+            if in_force.is_some_and(|before| descends(self.repository, parent.id, before).is_err()) {
+                why = format!(
+                    "the commit {} that it approves does not descend from the one in force, so it was signed for another \
+                     time: bring it up to date, or have the change approved in a note",
+                    parent.id
+                );
                 continue;
             }
             match parent.signer(signers, now_ms) {

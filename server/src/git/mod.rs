@@ -182,7 +182,13 @@ fn examine(
         let signed = head.signer(&signers, now_ms).map_err(refused(Stage::Signature))?;
         if config.require_approval {
             let (by, other) = head
-                .approval(&signers, &signed, &config.folder, seen.approvals, now_ms)
+                .approval(
+                    &signers,
+                    &signed,
+                    &config.folder,
+                    (seen.approvals, before.filter(|_| !config.allow_rewind)),
+                    now_ms,
+                )
                 .map_err(refused(Stage::Approval))?;
             (author, approver) = (Some(by), Some(other));
         } else {

@@ -136,7 +136,7 @@ pub fn explain(
         .models
         .iter()
         .map(|model| {
-            let profile = profile(endpoint, &model.upstream);
+            let profile = endpoint.profile_for(&model.upstream, policy.database());
             ModelExplanation {
                 model: model.alias.clone(),
                 upstream: model.upstream.clone(),
@@ -163,7 +163,7 @@ pub fn matrix<'e>(
     let mut rows = Vec::new();
     for endpoint in endpoints {
         for model in &endpoint.models {
-            let profile = profile(endpoint, &model.upstream);
+            let profile = endpoint.profile_for(&model.upstream, policy.database());
             let judge = |regulation| policy.database().judge(&profile, regulation, &context);
             rows.push(MatrixRow {
                 endpoint: endpoint.name.clone(),
@@ -191,10 +191,6 @@ fn context<'a>(
         attestations,
         features: FeatureSet::EMPTY,
     }
-}
-
-fn profile(endpoint: &bailiwick_policy::Endpoint, upstream: &str) -> EndpointProfile {
-    EndpointProfile { name: endpoint.name.clone(), model: upstream.to_owned(), ..endpoint.profile.clone() }
 }
 
 fn one(

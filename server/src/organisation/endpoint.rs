@@ -195,6 +195,12 @@ impl EndpointDefinition {
         }
     }
 
+    /// Its profile for one of its models, as facts see it.
+    #[must_use]
+    pub fn profile_for(&self, upstream: &str, database: &Database) -> EndpointProfile {
+        EndpointProfile { name: self.name.clone(), ..database.profile_of(&self.profile, upstream) }
+    }
+
     /// The place to send requests for one of its models to.
     ///
     /// # Errors

@@ -49,6 +49,9 @@ impl FactChanges {
         let mut named = Vec::new();
         for (number, (name, text)) in changes.iter().enumerate() {
             let wrong = |why: String| Wrong(format!("{name}: {why}"));
+            if let Some(problem) = bailiwick_policy::yaml_cost(name, text) {
+                return Err(Wrong(problem.to_string()));
+            }
             let text = if text.contains('\n') {
                 text.clone()
             } else {
@@ -191,6 +194,27 @@ mod tests {
             ]
         );
         assert!(read(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_too_costly_to_read_is_not_read() {
+        let deep = "[".repeat(100_000);
+        let page = "{ url: \"https://x.example\", says: s, observed_from: 2026-06-01, observed_to: 2026-06-01, kind: vendor_doc, confidence: sourced }";
+        let many = vec!["*e"; 200_000].join(", ");
+        let unfolding = format!("about: x\nfacts:\n  - id: own/a\n    evidence: [&e {page}, {many}]\n");
+        for (change, said) in [
+            (format!("vllm/hosting={deep}"), "nests deeper"),
+            (format!("processing_countries={deep}@self/vllm"), "nests deeper"),
+            (format!("facts:\n{deep}"), "nests deeper"),
+            (unfolding, "unfold to far more"),
+        ] {
+            let told = read(&[&change]).unwrap_err();
+            assert!(
+                told.contains("--fact") && told.contains(said),
+                "{}",
+                told.chars().take(200).collect::<String>()
+            );
+        }
     }
 
     #[test]

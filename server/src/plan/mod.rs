@@ -146,6 +146,14 @@ impl Planner {
                 return;
             }
         }
+        let unlooked = Asked::not_looked_for(pair.new.bundle(), facts, pair.looked_for);
+        if let Some(kind) = unlooked.iter().next() {
+            self.report.undecidable(
+                &facts.scope,
+                format!("a rule asks about findings of {}, which were not looked for", kind.as_str()),
+            );
+            return;
+        }
         match Verdict::of(&recorded, pair, &before) {
             Verdict::Same => self.report.same(&facts.scope),
             Verdict::Undecidable(why) => self.report.undecidable(&facts.scope, why),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bailiwick_pii::{Detector, EntitySet};
 use bailiwick_policy::{Bundle, Change, Compiled, Decision, RequestFacts};
 
 use crate::snapshot::{Archive, Kept, MadeFrom, NotKept};
@@ -17,11 +18,12 @@ pub(super) struct Policies {
     facts: Vec<(String, String)>,
     made_from: HashMap<Digests, Result<MadeFrom, NotKept>>,
     pairs: HashMap<Digests, Pair>,
+    detector: Detector,
 }
 
 impl Policies {
     pub(super) fn new(bundle: Option<Arc<Bundle>>, facts: Vec<(String, String)>) -> Self {
-        Self { bundle, facts, made_from: HashMap::new(), pairs: HashMap::new() }
+        Self { bundle, facts, made_from: HashMap::new(), pairs: HashMap::new(), detector: Detector::new() }
     }
 
     /// Looks for what records with these digests were decided with, once.
@@ -45,21 +47,33 @@ impl Policies {
                 .as_ref()
                 .map_err(|missing| format!("{} that it was decided with: not kept", missing.what()))?;
             let bundle = self.bundle.as_ref().unwrap_or(&made_from.bundle);
-            let pair = Pair::new(made_from, bundle, &self.facts, time_ms).ok_or_else(|| {
+            let mut pair = Pair::new(made_from, bundle, &self.facts, time_ms).ok_or_else(|| {
                 String::from(
                     "what is planned does not go with the facts and endpoints that it was decided with",
                 )
             })?;
+            pair.looked_for = looked_for(&self.detector, &pair.old, digests.get("detectors"));
             self.pairs.insert(digests.clone(), pair);
         }
         self.pairs.get_mut(digests).ok_or_else(unnamed)
     }
 }
 
+/// The kinds of findings that were looked for when this policy decided. What other recognizers than these looked for beside
+/// what the policy itself asks about is not known.
+fn looked_for(detector: &Detector, policy: &Compiled, digest: Option<&String>) -> EntitySet {
+    let kinds = EntitySet::usual().union(policy.entities());
+    let same = digest.is_some_and(|digest| digest == detector.looking_for(kinds).digest());
+    let asked = if same { kinds } else { policy.entities() };
+    asked.union(policy.shadow_entities())
+}
+
 /// The policy that decided, and the same with the new bundle.
 pub(super) struct Pair {
     pub(super) old: Compiled,
     pub(super) new: Compiled,
+    /// The kinds of findings that were looked for in the request.
+    pub(super) looked_for: EntitySet,
     from_ms: i64,
     until_ms: i64,
     access: HashMap<(Vec<String>, String, String), (bool, bool)>,
@@ -78,6 +92,7 @@ impl Pair {
         Some(Self {
             old,
             new,
+            looked_for: EntitySet::EMPTY,
             from_ms: time_ms,
             until_ms: until_ms.unwrap_or(i64::MAX),
             access: HashMap::new(),

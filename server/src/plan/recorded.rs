@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use bailiwick_ledger::Section;
-use bailiwick_policy::{Asked, Compiled, Decision, DenyCode, RequestFacts};
+use bailiwick_pii::EntityCounts;
+use bailiwick_policy::{
+    Asked, Compiled, Decision, DenyCode, EndpointSet, Handled, Obligations, RequestFacts, RuleIndex,
+};
 use serde::Deserialize;
 
 use crate::gateway::record::read_facts;
@@ -32,9 +35,31 @@ pub(super) struct Recorded {
 #[derive(Deserialize)]
 struct DecisionSection {
     outcome: String,
+    candidates: Vec<String>,
     eligible: Vec<String>,
     order: Vec<String>,
     rules: Vec<String>,
+    waived: Vec<WaivedRule>,
+    shadow: Vec<ShadowRule>,
+    redactions: EntityCounts,
+    obligations: Obligations,
+}
+
+/// A rule that an exception waived, and which.
+#[derive(Deserialize, PartialEq)]
+struct WaivedRule {
+    rule: String,
+    exception: String,
+}
+
+/// A rule in shadow mode, and what enforcing it would have changed.
+#[derive(Deserialize, PartialEq)]
+struct ShadowRule {
+    rule: String,
+    would_deny: bool,
+    would_exclude: Vec<String>,
+    #[serde(default)]
+    would_change: Vec<Handled>,
 }
 
 /// The section `refusal`, as far as it is compared.
@@ -112,17 +137,33 @@ impl Recorded {
     /// Whether a policy decides as it was recorded. A request that something else than the rules refused was recorded with
     /// what the rules alone say of it.
     pub(super) fn is_reproduced_by(&self, policy: &Compiled, decision: &Decision) -> bool {
-        let eligible: Vec<&str> = policy.names(&decision.eligible).collect();
-        let rules =
-            decision.rules.iter().filter_map(|index| policy.rule(*index)).map(|rule| rule.id.as_str());
+        let names = |set: &EndpointSet| policy.names(set).map(str::to_owned).collect::<Vec<_>>();
+        let id = |index: RuleIndex| policy.rule(index).map(|rule| rule.id.clone()).unwrap_or_default();
+        let waived = decision.waived.iter().map(|waiver| WaivedRule {
+            rule: id(waiver.rule),
+            exception: policy.exception(waiver).map(|exception| exception.id.clone()).unwrap_or_default(),
+        });
+        let shadow = decision.shadow.iter().map(|shadow| ShadowRule {
+            rule: id(shadow.rule),
+            would_deny: shadow.would_deny,
+            would_exclude: names(&shadow.would_exclude),
+            would_change: shadow.would_change.to_vec(),
+        });
+        // How often something was redacted is the recognizers' doing; of what, the rules'.
+        let redacted = self.decision.redactions.entities();
         let outcome = if decision.is_allowed() {
             !self.refusal.as_ref().is_some_and(RefusalSection::is_by_the_rules)
         } else {
             self.decision.outcome != "allow"
         };
         outcome
-            && eligible == self.decision.eligible
-            && rules.eq(self.decision.rules.iter().map(String::as_str))
+            && names(&decision.candidates) == self.decision.candidates
+            && names(&decision.eligible) == self.decision.eligible
+            && decision.rules.iter().map(|rule| id(*rule)).eq(self.decision.rules.iter().cloned())
+            && waived.collect::<Vec<_>>() == self.decision.waived
+            && shadow.collect::<Vec<_>>() == self.decision.shadow
+            && decision.obligations == self.decision.obligations
+            && redacted.is_subset(decision.request_redactions.entities())
     }
 
     /// Whether it was refused although the rules allowed it.

@@ -180,6 +180,11 @@ impl Read {
         // The usual kinds, and those of poor precision that a rule asks for.
         let kinds = EntitySet::usual().union(policy.entities());
         let detector = Arc::new(sources.detector.looking_for(kinds));
+        // What only rules in shadow mode ask about is looked for apart, so that nothing of it shows in what is enforced.
+        let only_shadow: EntitySet =
+            policy.shadow_entities().iter().filter(|kind| !kinds.contains(*kind)).collect();
+        let shadow_detector =
+            (!only_shadow.is_empty()).then(|| Arc::new(sources.detector.looking_for(only_shadow)));
         let made_from = policy.digests();
         let mut digests = vec![
             ("bundle", made_from.bundle.clone()),
@@ -194,6 +199,7 @@ impl Read {
         Ok(Snapshot {
             policy,
             detector,
+            shadow_detector,
             places,
             digests,
             bundle_digest: loaded.bundle.digest.clone(),
@@ -276,16 +282,15 @@ fn place(
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
+        if let Some(why) = loaded.database.profile_conflict(&definition.profile, &model.upstream) {
+            return Err(format!("endpoint `{}`: {why}", definition.name));
+        }
         let target = definition
             .target(&model.upstream, credential.as_ref(), identity.as_ref())
             .map_err(|error| error.to_string())?;
         let host = target.address(Operation::ChatCompletions).host().unwrap_or_default();
         sources.guard.host(host).map_err(|why| format!("endpoint `{}`: {why}", definition.name))?;
-        let profile = EndpointProfile {
-            name: definition.name.clone(),
-            model: model.upstream.clone(),
-            ..definition.profile.clone()
-        };
+        let profile = definition.profile_for(&model.upstream, &loaded.database);
         let info = loaded.database.model(&profile.service, &model.upstream);
         let prices = own_prices.over(info.into_iter().flat_map(ModelInfo::price_changes), |day| {
             info.map(|info| organisation::listed(&info.price_at(&profile, day)))
@@ -297,14 +302,16 @@ fn place(
         };
         routes.insert(model.alias.clone(), route);
     }
-    let countries = countries(definition, loaded, now_ms);
+    let first = definition.models.first().map(|model| model.upstream.as_str()).unwrap_or_default();
+    let profile = definition.profile_for(first, &loaded.database);
+    let countries = countries(&profile, loaded, now_ms);
     let health = previous
         .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
         .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
     Ok(Place {
         name: definition.name.clone(),
         operator: definition.profile.operator.clone(),
-        region: definition.profile.profile.clone().or_else(|| definition.profile.source_region.clone()),
+        region: profile.profile.or(profile.source_region),
         dialect: definition.dialect,
         simulated: definition.simulated,
         countries_header: countries.join(","),
@@ -315,7 +322,7 @@ fn place(
 }
 
 /// Where the endpoint processes, for people and headers; rules resolve it for themselves.
-fn countries(definition: &EndpointDefinition, loaded: &LoadedBundle, now_ms: i64) -> Vec<String> {
+fn countries(profile: &EndpointProfile, loaded: &LoadedBundle, now_ms: i64) -> Vec<String> {
     let Some(now) = DateTime::<Utc>::from_timestamp_millis(now_ms) else { return Vec::new() };
     let context = Context {
         now,
@@ -323,12 +330,7 @@ fn countries(definition: &EndpointDefinition, loaded: &LoadedBundle, now_ms: i64
         attestations: &loaded.bundle.attestations,
         features: FeatureSet::EMPTY,
     };
-    let profile = EndpointProfile {
-        name: definition.name.clone(),
-        model: definition.models.first().map(|model| model.upstream.clone()).unwrap_or_default(),
-        ..definition.profile.clone()
-    };
-    match loaded.database.resolve(&profile, Attribute::ProcessingCountries, &context).value {
+    match loaded.database.resolve(profile, Attribute::ProcessingCountries, &context).value {
         Some(Value::Locations(places)) if !places.worldwide => {
             places.countries.iter().map(|country| country.code().to_owned()).collect()
         }

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub policy: Compiled,
     /// The recognizers, of the kinds that the policy needs.
     pub detector: Arc<Detector>,
+    /// The recognizers of kinds that only rules in shadow mode ask about, where there are any.
+    pub shadow_detector: Option<Arc<Detector>>,
     /// The endpoints, in the order of the compiled policy's indexes.
     pub places: Vec<Place>,
     /// What each part of a decision was made from, for the records: `bundle`, `catalog`, `engine`, `detectors`, …

@@ -217,6 +217,11 @@ impl TestApp {
         (created["id"].as_str().unwrap().to_owned(), created["key"].as_str().unwrap().to_owned())
     }
 
+    /// An endpoint's definition.
+    pub(crate) async fn endpoint(&self, name: &str) -> Value {
+        store::endpoints::get(&self.app().store, name).await.unwrap().definition
+    }
+
     /// Changes an endpoint's definition.
     pub(crate) async fn edit_endpoint(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let store = &self.app().store;

@@ -383,6 +383,28 @@ async fn a_second_person_has_to_approve() {
     repository.git(&["-c", &key, "merge", "--quiet", "--no-ff", "-S", "-m", message, "change"]);
     follows(&app, &repository.head()).await;
 
+    // By a merge with what was in force before: nobody has signed for going back now.
+    let merged = repository.head();
+    let message = "Go back\n\nApproved-by: bo@acme.example";
+    let key = format!("user.signingKey={}", repository.key_file("bo").display());
+    let old_tree = format!("{first}^{{tree}}");
+    let back = repository.git(&[
+        "-c",
+        &key,
+        "commit-tree",
+        &old_tree,
+        "-p",
+        &merged,
+        "-p",
+        &first,
+        "-S",
+        "-m",
+        message,
+    ]);
+    repository.git(&["reset", "--quiet", "--hard", back.trim()]);
+    refuses(&app, &repository.head(), "approval", &["does not descend from the one in force"]).await;
+    repository.reset(&merged);
+
     // Who has two keys is one person all the same.
     repository.key("ada2", &["-t", "ed25519"]);
     let allowed = std::fs::read_to_string(repository.signers()).unwrap();

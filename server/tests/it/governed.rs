@@ -168,8 +168,8 @@ async fn what_only_an_ineligible_endpoint_serves_is_refused_with_reasons() {
 async fn what_a_provider_receives_differs_only_by_the_stated_edits() {
     let app = TestApp::start().await;
     let sent = concat!(
-        "{ \"zzz\":1.0e+2, \"model\" : \"assistant\",\n\t\"messages\":[{\"content\":\"caf\\u00e9 caf\u{e9} \\/ \\ud83d\\ude00\", \"role\":\"user\",\"x\":null}],",
-        "\"temperature\":0.70, \"max_tokens\": 17,\"seed\":-0, \"big\":12345678901234567890123,\"metadata\":{\"b\":\"1\",\"a\":\"2\"} }\r\n"
+        "{ \"model\" : \"assistant\",\n\t\"messages\":[{\"zzz\":1.0e+2, \"content\":\"caf\\u00e9 caf\u{e9} \\/ \\ud83d\\ude00\", \"role\":\"user\",\"x\":null, \"big\":12345678901234567890123}],",
+        "\"temperature\":0.70, \"max_tokens\": 17,\"seed\":-0, \"metadata\":{\"b\":\"1\",\"a\":\"2\"} }\r\n"
     );
     let reply = app.post("clinic", "/v1/chat/completions", &[], sent).await.is(200);
     assert_eq!(reply.endpoint(), "azure-sweden");
@@ -178,8 +178,16 @@ async fn what_a_provider_receives_differs_only_by_the_stated_edits() {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/openai/v1/chat/completions"));
     app.forget();
 
+    // A member that nobody knows goes on as it came, where no rule asks for what it may do.
+    let sent = r#"{ "zzz":1.0e+2,"model":"assistant","messages":[{"role":"user","content":"x"}],"max_tokens":17,"extra":{"k\u0065y": [1,2.50]},"big":12345678901234567890123}"#;
+    let reply = app.post("research", "/v1/chat/completions", &[], sent).await.is(200);
+    let got = app.only_body(reply.endpoint());
+    let upstream = serde_json::from_str::<Value>(&got).unwrap()["model"].as_str().unwrap().to_owned();
+    assert_eq!(got, sent.replace("assistant", &upstream));
+    app.forget();
+
     // A card number is masked, an address replaced; nothing around them changes.
-    let sent = r#"{"model":"assistant", "messages":[{"role":"user","content":"Pay 4111 1111 1111 1111 of max@kunde.example  now"}],"max_completion_tokens":9, "extra":{"k\u0065y": [1,2.50]}}"#;
+    let sent = r#"{"model":"assistant", "messages":[{"role":"user","content":"Pay 4111 1111 1111 1111 of max@kunde.example  now", "extra":{"k\u0065y": [1,2.50]}}],"max_completion_tokens":9}"#;
     app.post("support", "/v1/chat/completions", &[], sent).await.is(200);
     let got = app.only_body("vllm-germany");
     let start = got.find("<EMAIL_").unwrap();

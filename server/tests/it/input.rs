@@ -13,7 +13,7 @@ async fn bodies_that_are_no_requests() {
     let app = TestApp::start().await;
     let nested = |depth: usize| {
         format!(
-            r#"{{"model":"assistant","messages":[{{"role":"user","content":"x"}}],"x":{}{}}}"#,
+            r#"{{"model":"assistant","messages":[{{"role":"user","content":"x"}}],"metadata":{}{}}}"#,
             "[".repeat(depth),
             "]".repeat(depth)
         )

@@ -32,12 +32,12 @@ async fn a_redacted_value_is_in_no_byte_anywhere() {
     let [person, key, iban, number, spaced, address, credential, tool] = VALUES;
     let body = format!(
         r#"{{"model":"assistant","messages":[
-            {{"role":"system","content":"{person} and {iban}"}},
+            {{"role":"system","content":"{person} and {iban}","x-unknown":[[{{"{key}":"{person}"}}]]}},
             {{"role":"user","content":[{{"type":"text","text":"{person} \u0077olke.siebenschlaefer@kunde.example from {address}"}}]}},
             {{"role":"assistant","content":null,"tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":"{{\"a\":\"{person}\"}}"}}}}]}},
             {{"role":"tool","tool_call_id":"c","content":"{credential}"}}],
             "tools":[{{"type":"function","function":{{"name":"ask {tool}","description":"{iban}"}}}}],
-            "metadata":{{"{key}":"x","n":{number},"card":"{spaced}"}},"x-unknown":[[{{"{key}":"{person}"}}]]}}"#
+            "metadata":{{"{key}":"x","n":{number},"card":"{spaced}"}}}}"#
     );
     for stream in [false, true] {
         let body = if stream { body.replacen('{', "{\"stream\":true,", 1) } else { body.clone() };

@@ -167,6 +167,27 @@ async fn what_cannot_be_decided_again_is_told_and_not_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_looked_for_is_not_planned_as_absent() {
+    let app = TestApp::start().await;
+    app.ask("research", "assistant", "Please summarise what Jane Roe said to Peter Smith").await.is(200);
+    app.ask("clinic", "assistant", "Nothing in particular").await.is(200);
+    app.settled().await;
+    let names = "id: no-names\ntitle: No names\nbecause: [house policy]\nscope: /acme/research\nwhen: { entities: [PERSON] }\ndeny: true\n";
+    let report = planned(&app, &with(Some(names)), "/").await;
+    assert_eq!((report.decisions, report.reproduced), (2, 2), "{report:?}");
+    assert_eq!((report.counts.undecidable, report.same), (1, 1), "the other scope is not asked: {report:?}");
+    assert_eq!(
+        report.undecidable_because.keys().collect::<Vec<_>>(),
+        ["a rule asks about findings of PERSON, which were not looked for"]
+    );
+    // What was looked for and not found is absent, and what is absent cannot be redacted.
+    let mail = "id: mail\ntitle: Mail\nbecause: [house policy]\nscope: /acme/research\nredact: { entities: [EMAIL], how: drop, direction: request }\n";
+    let report = planned(&app, &with(Some(mail)), "/").await;
+    assert_eq!((report.counts.handled, report.counts.undecidable, report.same), (0, 0, 2), "{report:?}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_plan_is_refused_with_the_way_out() {
     let app = TestApp::start().await;
     let ask = async |body: Value| app.admin(Method::POST, "/api/v1/policy:plan", Some(&body)).await;

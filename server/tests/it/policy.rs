@@ -7,7 +7,7 @@ use bailiwick::demo::DECIDE_AT_MS;
 use bailiwick_policy::BundleSource;
 use serde_json::json;
 
-use crate::app::{TestApp, metrics};
+use crate::app::{TestApp, message, metrics};
 
 /// The starter bundle with other files, in a folder.
 fn bundle(folder: &Path, more: &[(&str, String)]) {
@@ -46,6 +46,149 @@ async fn a_rule_in_shadow_mode_changes_nothing_and_is_told() {
     ] {
         assert!(told.contains(line), "{told}");
     }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_shadow_rule_would_redact_limit_or_oblige_to_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = "id: shadow-redact\ntitle: No mail\nbecause: [house policy]\nmode: shadow\nscope: /acme/research\n\
+                 redact: { entities: [EMAIL], how: drop, direction: request }\n---\n\
+                 id: shadow-limit\ntitle: Short\nbecause: [house policy]\nmode: shadow\nscope: /acme/research\n\
+                 limit_output_tokens: 7\nobligations: { cache: deny, retain_days: 4000 }\n";
+    bundle(folder.path(), &[("rules/shadow.yaml", rules.to_owned())]);
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    let told = async |text: &str| {
+        let reply = app.ask("research", "assistant", text).await.is(200);
+        let record = app.records_of(&reply.decision()).await.swap_remove(0);
+        let limit = record.sections["decision"]["obligations"]["max_output_tokens"].clone();
+        assert_ne!(limit, json!(7), "it is only watched");
+        record.sections["decision"]["shadow"].clone()
+    };
+    let limits = json!({ "rule": "shadow-limit", "would_deny": false, "would_exclude": [],
+        "would_change": ["output_limit", "obligations"] });
+    assert_eq!(told("Public knowledge").await, json!([limits]), "there is nothing to redact");
+    let redacts = json!({ "rule": "shadow-redact", "would_deny": false, "would_exclude": [],
+        "would_change": ["request_redactions"] });
+    assert_eq!(told("Write to zoe.quill@kunde.example").await, json!([redacts, limits]));
+    let told = metrics();
+    for line in [
+        r#"bailiwick_shadow_total{rule="shadow-redact",effect="request_redactions"}"#,
+        r#"bailiwick_shadow_total{rule="shadow-limit",effect="output_limit"}"#,
+        r#"bailiwick_shadow_total{rule="shadow-limit",effect="obligations"}"#,
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_a_shadow_rule_asks_about_gives_a_request_no_class() {
+    let asked = async |more: &[(&str, String)]| {
+        let folder = tempfile::tempdir().unwrap();
+        bundle(folder.path(), more);
+        let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+        let text = "Please summarise what Jane Roe said to Peter Smith about the contract";
+        let reply = app.ask("research", "assistant", text).await.is(200);
+        let record = app.records_of(&reply.decision()).await.swap_remove(0);
+        app.finish().await;
+        record.sections
+    };
+    let watches = |scope: &str, mode: &str| {
+        let rule = format!(
+            "id: names\ntitle: Names\nbecause: [x]\nmode: {mode}\nscope: {scope}\nwhen: {{ entities: [PERSON] }}\nlimit_output_tokens: 9\n"
+        );
+        [("rules/names.yaml", rule)]
+    };
+    let without = asked(&[]).await;
+    assert_eq!(without["facts"]["entities"], json!({}), "names are not looked for unless a rule asks");
+    for scope in ["/acme/research", "/elsewhere"] {
+        let with = asked(&watches(scope, "shadow")).await;
+        assert_eq!(with["facts"]["classes"], without["facts"]["classes"], "{scope}");
+        assert_eq!(with["decision"]["eligible"], without["decision"]["eligible"], "{scope}");
+        assert_eq!(with["decision"]["class_sources"], without["decision"]["class_sources"], "{scope}");
+        assert_eq!(with["facts"]["entities"], json!({ "PERSON": 2 }), "and yet it is found, for the rule");
+        let told = with["decision"]["shadow"].as_array().unwrap();
+        assert_eq!(told.iter().any(|one| one["rule"] == "names"), scope == "/acme/research", "{told:?}");
+    }
+    // In force it does.
+    let enforced = asked(&watches("/acme/research", "enforce")).await;
+    assert_ne!(enforced["facts"]["classes"], without["facts"]["classes"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_of_a_body_that_nobody_knows_counts_as_every_feature() {
+    let app = TestApp::start().await;
+    let patient = |member: serde_json::Value| {
+        let mut body = message("assistant", "Patient Jane Roe has a cough.");
+        body.as_object_mut().unwrap().extend(member.as_object().unwrap().clone());
+        body
+    };
+    for known in
+        [json!({}), json!({ "temperature": 0.5, "seed": 7, "user": "u" }), json!({ "plugins": null })]
+    {
+        app.chat(&app.key("clinic"), &patient(known)).await.is(200);
+    }
+    for (member, told) in [
+        (json!({ "plugins": [{ "id": "web" }] }), "web_search"),
+        (json!({ "search_parameters": { "mode": "on" } }), "web_search"),
+        (json!({ "data_sources": [{ "type": "azure_search" }] }), "files"),
+        (json!({ "jane_roe_plugin": true }), "a member that is not known here"),
+    ] {
+        let reply = app.chat(&app.key("clinic"), &patient(member)).await.refused(403, "no_eligible_endpoint");
+        let text = reply.text();
+        assert!(text.contains(told) && !text.contains("jane_roe_plugin"), "{text}");
+    }
+    // Where no rule asks for what a feature changes, it goes through as it came.
+    let mut body = message("assistant", "Public knowledge");
+    body["live_browsing"] = json!({ "depth": 2 });
+    app.chat(&app.key("research"), &body).await.is(200);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inference_profile_that_is_sent_is_the_one_that_is_decided_about() {
+    let app = TestApp::start().await;
+    let reaches = async || {
+        let reply = app.ask("support", "anthropic.claude-haiku-4-5", "Hello").await;
+        let received = app.received();
+        (reply.status, received.get("bedrock-eu").copied().unwrap_or_default())
+    };
+    assert_eq!(reaches().await, (200, 1));
+    let send = |upstream: &str, profile: serde_json::Value| {
+        let upstream = upstream.to_owned();
+        move |endpoint: &mut serde_json::Value| {
+            for model in endpoint["models"].as_array_mut().unwrap() {
+                model["upstream"] = json!(upstream);
+            }
+            endpoint["profile"]["profile"] = profile;
+        }
+    };
+    // Nothing is declared, or a region alone: the name says that it may go anywhere.
+    let global = "global.anthropic.claude-haiku-4-5-20251001-v1:0";
+    app.edit_endpoint("bedrock-eu", send(global, json!(null))).await;
+    assert_eq!(reaches().await, (403, 1), "it would have left the Union");
+    // What was declared otherwise before it was looked at is not used, and that is said.
+    app.edit_endpoint("bedrock-eu", send(global, json!("eu"))).await;
+    assert_eq!(reaches().await.1, 1);
+    let listed = app.admin(reqwest::Method::GET, "/api/v1/endpoints", None).await.is(200).json();
+    assert!(listed["unusable"].to_string().contains("names the inference profile `global`"), "{listed}");
+    // And it cannot be declared.
+    let mut declared = app.endpoint("bedrock-eu").await;
+    declared["models"][0]["upstream"] = json!(global);
+    let refused = app
+        .admin(reqwest::Method::POST, "/api/v1/apply", Some(&json!({ "endpoints": [declared] })))
+        .await
+        .is(400);
+    assert!(refused.text().contains("names the inference profile `global`"), "{}", refused.text());
+    // The same profile by name and by declaration is what it was.
+    let eu = "eu.anthropic.claude-haiku-4-5-20251001-v1:0";
+    app.edit_endpoint("bedrock-eu", send(eu, json!("eu"))).await;
+    assert_eq!(
+        reaches().await.1,
+        2,
+        "it is sent there again, where this simulator has the model by another name"
+    );
     app.finish().await;
 }
 

@@ -3,11 +3,11 @@
 use super::conditions::{Subject, any_tool};
 use super::table::Table;
 use super::{Compiled, CompiledRule, IndexBits, has_bit, indexes, union_bits};
-use crate::decision::{Decision, DenyCode, Obligations, Outcome, Shadow, Waiver};
+use crate::decision::{Decision, DenyCode, Handled, Obligations, Outcome, Shadow, Waiver};
 use crate::endpoint_set::EndpointSet;
 use crate::facts::RequestFacts;
 use crate::{pattern, scope};
-use bailiwick_pii::RedactionPlan;
+use bailiwick_pii::{EntitySet, RedactionPlan};
 use smallvec::SmallVec;
 
 impl Compiled {
@@ -83,8 +83,9 @@ impl Compiled {
             narrow(&mut left, &rule.requirements, table.as_deref());
             let would_exclude = decision.eligible.difference(&left);
             let would_deny = refuses(rule, facts);
-            if would_deny || !would_exclude.is_empty() {
-                decision.shadow.push(Shadow { rule: rule.index, would_deny, would_exclude });
+            let would_change = self.would_change(rule, facts, &decision);
+            if would_deny || !would_exclude.is_empty() || !would_change.is_empty() {
+                decision.shadow.push(Shadow { rule: rule.index, would_deny, would_exclude, would_change });
             }
         }
         self.stop(facts, &mut decision);
@@ -95,6 +96,38 @@ impl Compiled {
             decision.outcome = Outcome::Allow;
         }
         decision
+    }
+
+    /// What a rule would change of how a request is handled, beside what those in force do to it.
+    fn would_change(
+        &self,
+        rule: &CompiledRule,
+        facts: &RequestFacts,
+        decision: &Decision,
+    ) -> SmallVec<[Handled; 1]> {
+        let redacts = |plans: &IndexBits, already: &RedactionPlan, kinds: EntitySet| {
+            let mut with = *already;
+            indexes(plans).filter_map(|at| self.plans.get(at)).for_each(|of_rule| with.merge(of_rule));
+            kinds.iter().any(|kind| with.get(kind) != already.get(kind))
+        };
+        let mut with = decision.obligations;
+        oblige(rule, &mut with);
+        let limited = with.max_output_tokens != decision.obligations.max_output_tokens;
+        with.max_output_tokens = decision.obligations.max_output_tokens;
+        let changes = [
+            (
+                Handled::RequestRedactions,
+                redacts(&rule.request_plans, &decision.request_redactions, facts.entities.entities()),
+            ),
+            // What a response will hold is not known yet.
+            (
+                Handled::ResponseRedactions,
+                redacts(&rule.response_plans, &decision.response_redactions, EntitySet::all()),
+            ),
+            (Handled::OutputLimit, limited),
+            (Handled::Obligations, with != decision.obligations),
+        ];
+        changes.into_iter().filter(|(_, changes)| *changes).map(|(what, _)| what).collect()
     }
 
     fn named(&self, names: &[String]) -> EndpointSet {
@@ -152,7 +185,11 @@ fn apply(rule: &CompiledRule, facts: &RequestFacts, decision: &mut Decision, ask
     union_bits(&mut asked.requirements, &rule.requirements);
     union_bits(&mut asked.request_plans, &rule.request_plans);
     union_bits(&mut asked.response_plans, &rule.response_plans);
-    let obligations = &mut decision.obligations;
+    oblige(rule, &mut decision.obligations);
+}
+
+/// Adds what a rule obliges to.
+fn oblige(rule: &CompiledRule, obligations: &mut Obligations) {
     obligations.cache_denied |= rule.obligations.cache.is_some();
     obligations.log_content_denied |= rule.obligations.log_content.is_some();
     obligations.retain_days = obligations.retain_days.max(rule.obligations.retain_days);

@@ -267,14 +267,18 @@ impl Compiled {
         set.iter().filter_map(|i| self.endpoints.get(i)).map(|e| e.name.as_str())
     }
 
-    /// The kinds of findings that some rule in force or in shadow asks about or redacts.
+    /// The kinds of findings that some rule in force asks about or redacts.
     #[must_use]
     pub fn entities(&self) -> EntitySet {
-        let rules = self.bundle.rules.iter().filter(|rule| rule.mode != Mode::Off);
-        rules.fold(EntitySet::EMPTY, |all, rule| {
-            let asked = rule.when.entities.unwrap_or_default();
-            all.union(asked).union(rule.redact.as_ref().map(|redact| redact.entities).unwrap_or_default())
-        })
+        self.bundle.entities(Mode::Enforce)
+    }
+
+    /// The kinds of findings that only rules in shadow mode ask about or redact. Looking for them must change nothing
+    /// about what the rules in force decide.
+    #[must_use]
+    pub fn shadow_entities(&self) -> EntitySet {
+        let in_force = self.entities();
+        self.bundle.entities(Mode::Shadow).iter().filter(|kind| !in_force.contains(*kind)).collect()
     }
 
     /// The rule at an index.

@@ -121,7 +121,7 @@ impl ModelTables {
                     set.insert(i);
                 }
             }
-            members.push((i, endpoint.profile_for(&model.upstream)));
+            members.push((i, endpoint.profile_for(&model.upstream, inputs.database)));
         }
         let mut about = IndexBits::new();
         for (i, _) in rules.iter().enumerate().filter(|(_, r)| r.condition.model_holds(alias)) {

@@ -4,6 +4,7 @@ use crate::bundle::Bundle;
 use crate::facts::RequestFacts;
 use crate::rule::{Mode, Rule};
 use crate::scope;
+use bailiwick_pii::EntitySet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -28,12 +29,24 @@ impl Asked {
     /// What the rules ask about that could apply to a request of `scope` for `model`.
     #[must_use]
     pub fn by(bundle: &Bundle, facts: &RequestFacts) -> Self {
+        Self::applying(bundle, facts).map(Self::by_rule).fold(Self::default(), Self::union)
+    }
+
+    /// The kinds of findings that the rules ask about or redact that could apply to a request, and that nobody looked for
+    /// in it: whether it held one is not known, and neither is the data class that one would have given it.
+    #[must_use]
+    pub fn not_looked_for(bundle: &Bundle, facts: &RequestFacts, looked_for: EntitySet) -> EntitySet {
+        Self::applying(bundle, facts)
+            .flat_map(|rule| rule.entities().iter().collect::<Vec<_>>())
+            .filter(|kind| !looked_for.contains(*kind))
+            .collect()
+    }
+
+    fn applying<'a>(bundle: &'a Bundle, facts: &'a RequestFacts) -> impl Iterator<Item = &'a Rule> {
         bundle
             .rules
             .iter()
             .filter(|rule| rule.mode == Mode::Enforce && scope::covers(&rule.scope, &facts.scope))
-            .map(Self::by_rule)
-            .fold(Self::default(), Self::union)
     }
 
     fn by_rule(rule: &Rule) -> Self {

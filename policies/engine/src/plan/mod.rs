@@ -33,7 +33,7 @@ pub enum Change {
 pub struct Handling {
     /// The eligible endpoints, though not the one it went to.
     pub eligible: bool,
-    /// What is done to findings, on either way.
+    /// What is done to the findings that the request held, or to any kind of finding in a response.
     pub redactions: bool,
     /// Obligations.
     pub obligations: bool,
@@ -80,7 +80,7 @@ pub fn compare(
             (Change::NewlyAllowed, rules(old, old.blame(facts, before, &gained)))
         }
         (true, true) => {
-            let handling = handling((old, before), (new, after));
+            let handling = handling(facts, (old, before), (new, after));
             let gone = went_to.is_some_and(|name| !new.names(&after.eligible).any(|one| one == name));
             if !gone {
                 return handling.any().then(|| {
@@ -106,11 +106,19 @@ fn translate(from: &Compiled, set: &EndpointSet, to: &Compiled) -> EndpointSet {
     out
 }
 
-fn handling((old, before): (&Compiled, &Decision), (new, after): (&Compiled, &Decision)) -> Handling {
+fn handling(
+    facts: &RequestFacts,
+    (old, before): (&Compiled, &Decision),
+    (new, after): (&Compiled, &Decision),
+) -> Handling {
+    let held = facts.entities.entities();
     Handling {
         eligible: translate(old, &before.eligible, new) != after.eligible
             || before.eligible.len() != after.eligible.len(),
-        redactions: before.request_redactions != after.request_redactions
+        // Of a request only what it held can be redacted; of its response nothing is known here.
+        redactions: held
+            .iter()
+            .any(|kind| before.request_redactions.get(kind) != after.request_redactions.get(kind))
             || before.response_redactions != after.response_redactions,
         obligations: before.obligations != after.obligations,
     }

@@ -100,3 +100,36 @@ fn what_a_rule_asks_about_is_known_and_what_a_record_lacks_too() {
     let elsewhere = RequestFacts { scope: String::from("/other"), ..facts };
     assert!(Asked::by(policy.bundle(), &elsewhere).intersection(missing(&json)).is_empty());
 }
+
+#[test]
+fn a_redaction_of_what_the_request_did_not_hold_changes_nothing() {
+    let old = compiled(|_| {});
+    let new = compiled(rule(
+        "id: mail\ntitle: Mail\nbecause: [house policy]\nscope: /acme\nredact: { entities: [IBAN], how: drop, direction: request }\n",
+    ));
+    let without = facts(&serde_json::json!({}));
+    assert_eq!(differs(&without, &old, &new, None), None);
+    let with = facts(&serde_json::json!({ "entities": { "IBAN": 1 } }));
+    assert!(old.decide(&with).is_allowed());
+    let told = differs(&with, &old, &new, None).unwrap();
+    assert_eq!(
+        (told.change, told.handling.redactions, told.handling.eligible),
+        (Change::Handled, true, false)
+    );
+}
+
+#[test]
+fn a_kind_that_nobody_looked_for_is_not_taken_for_absent() {
+    use bailiwick_pii::{EntitySet, EntityType};
+    let new = compiled(rule(
+        "id: names\ntitle: Names\nbecause: [house policy]\nscope: /acme/research\nwhen: { entities: [PERSON] }\ndeny: true\n",
+    ));
+    let facts = facts(&serde_json::json!({}));
+    let looked_for = |kinds: EntitySet| Asked::not_looked_for(new.bundle(), &facts, kinds);
+    let person = EntitySet::default().with(EntityType::Person);
+    assert_eq!(looked_for(new.entities()), EntitySet::default());
+    let others: EntitySet = new.entities().iter().filter(|kind| *kind != EntityType::Person).collect();
+    assert_eq!(looked_for(others), person);
+    let elsewhere = RequestFacts { scope: String::from("/other"), ..facts.clone() };
+    assert!(!Asked::not_looked_for(new.bundle(), &elsewhere, others).contains(EntityType::Person));
+}

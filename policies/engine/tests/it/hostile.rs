@@ -2,7 +2,8 @@
 
 use crate::starter::database;
 use bailiwick_policy::{
-    Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES, Severity, lint, unknown_scopes,
+    Bundle, BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_OTHERS, MAX_RULES, MAX_TOTAL_BYTES, Severity, lint,
+    unknown_scopes,
 };
 use chrono::{TimeZone, Utc};
 use std::collections::BTreeSet;
@@ -38,6 +39,43 @@ fn aliases_that_unfold_to_more_than_is_written() {
     assert!(circle.contains("rules/hostile.yaml:"), "{circle}");
     // The starter's own tests use aliases, and a few are fine.
     Bundle::load(&BundleSource::starter()).unwrap();
+}
+
+#[test]
+fn own_facts_are_held_to_the_same_limits() {
+    let told = |text: &str| {
+        let problems =
+            Bundle::load(&starter_with(&[("compliance/own.yaml", text)])).expect_err("must be refused");
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let page = "{ url: \"https://x.example\", says: WORDS, observed_from: 2026-06-01, observed_to: 2026-06-01, kind: vendor_doc, confidence: sourced }";
+    let long = format!(
+        "about: x\nfacts:\n  - id: own/a\n    scope: {{ operator: [z], service: [z-api] }}\n    attribute: hipaa_eligible\n    value: true\n    evidence: [&e {}, {}]\n",
+        page.replace("WORDS", &"y".repeat(20_000)),
+        vec!["*e"; 10_000].join(", ")
+    );
+    assert!(told(&long).contains("compliance/own.yaml:") && told(&long).contains("unfold to far more"));
+    let deep = told(&"[".repeat(40_000));
+    assert!(deep.contains("compliance/own.yaml:") && deep.contains("nests deeper"), "{deep}");
+}
+
+#[test]
+fn more_of_a_kind_than_anybody_writes() {
+    let told = |source: &BundleSource| {
+        let problems = Bundle::load(source).expect_err("must be refused");
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let rules: Vec<String> =
+        (0..=MAX_RULES).map(|i| format!("id: r{i}\ntitle: T\nbecause: [B]\ndeny: true\n")).collect();
+    let many = told(&starter_with(&[("rules/many.yaml", &rules.join("---\n"))]));
+    assert!(many.contains("rules; it may have 5000"), "{many}");
+    let attestations: Vec<String> = (0..=MAX_OTHERS)
+        .map(|i| {
+            format!("id: a{i}\nkind: baa\noperator: o\nservices: [s]\ndocument: D\nvalid_from: 2026-01-01\n")
+        })
+        .collect();
+    let many = told(&starter_with(&[("attestations/many.yaml", &attestations.join("---\n"))]));
+    assert!(many.contains("attestations; it may have 10000"), "{many}");
 }
 
 #[test]

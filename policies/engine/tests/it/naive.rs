@@ -26,8 +26,8 @@ pub(crate) struct Expected {
     pub(crate) applied: Vec<String>,
     pub(crate) denied_by: Vec<String>,
     pub(crate) waived: Vec<String>,
-    /// In shadow mode: whether the rule would refuse, and whom it would exclude.
-    pub(crate) shadow: BTreeMap<String, (bool, Vec<String>)>,
+    /// In shadow mode: whether the rule would refuse, whom it would exclude, and what else it would change.
+    pub(crate) shadow: BTreeMap<String, (bool, Vec<String>, Vec<&'static str>)>,
     pub(crate) request: BTreeMap<String, Value>,
     pub(crate) response: BTreeMap<String, Value>,
     pub(crate) obligations: Value,
@@ -262,7 +262,14 @@ pub(crate) fn decide(
         out.candidates.push(endpoint.name.clone());
         let mut profile = endpoint.profile.clone();
         profile.name.clone_from(&endpoint.name);
-        profile.model.clone_from(&model.upstream);
+        // A prefix of an inference profile decides where it goes; the random endpoints declare none.
+        match model.upstream.strip_prefix("eu.").filter(|_| endpoint.profile.service == "amazon-bedrock") {
+            Some(rest) => {
+                profile.model = rest.to_owned();
+                profile.profile = Some("eu".to_owned());
+            }
+            None => profile.model.clone_from(&model.upstream),
+        }
         if enforced.iter().all(|rule| all_met(rule, &profile)) {
             met.push((endpoint.name.clone(), profile));
         }
@@ -274,8 +281,9 @@ pub(crate) fn decide(
             .map(|(name, _)| name.clone())
             .collect();
         let would_refuse = refuses(&rule, &facts);
-        if would_refuse || !would_exclude.is_empty() {
-            out.shadow.insert(id, (would_refuse, would_exclude));
+        let would_change = changes(&rule, &enforced, &facts);
+        if would_refuse || !would_exclude.is_empty() || !would_change.is_empty() {
+            out.shadow.insert(id, (would_refuse, would_exclude, would_change));
         }
     }
     if out.denied_by.is_empty() {
@@ -287,19 +295,51 @@ pub(crate) fn decide(
         (true, false) => "allow",
     };
 
-    let obliged = |key: &str| {
-        enforced.iter().filter_map(|r| r.get("obligations")?.get(key).cloned()).collect::<Vec<_>>()
-    };
+    out.obligations = obligations(&enforced);
+    out.request = redactions(&enforced, "request");
+    out.response = redactions(&enforced, "response");
+    out
+}
+
+fn redactions(rules: &[Value], direction: &str) -> BTreeMap<String, Value> {
+    let mut plan = BTreeMap::new();
+    for rule in rules {
+        redact(&mut plan, rule, direction);
+    }
+    plan
+}
+
+fn obligations(rules: &[Value]) -> Value {
+    let obliged =
+        |key: &str| rules.iter().filter_map(|r| r.get("obligations")?.get(key).cloned()).collect::<Vec<_>>();
     let number = |v: &Value| v.as_u64().unwrap();
-    out.obligations = json!({
+    json!({
         "cache_denied": !obliged("cache").is_empty(),
         "log_content_denied": !obliged("log_content").is_empty(),
         "retain_days": obliged("retain_days").iter().map(number).max(),
-        "max_output_tokens": enforced.iter().filter_map(|r| r.get("limit_output_tokens")).map(number).min(),
-    });
-    for rule in &enforced {
-        redact(&mut out.request, rule, "request");
-        redact(&mut out.response, rule, "response");
+        "max_output_tokens": rules.iter().filter_map(|r| r.get("limit_output_tokens")).map(number).min(),
+    })
+}
+
+/// What one more rule would change of how the request is handled.
+fn changes(rule: &Value, enforced: &[Value], facts: &Value) -> Vec<&'static str> {
+    let with: Vec<Value> = enforced.iter().chain([rule]).cloned().collect();
+    let held: Vec<&String> =
+        facts["entities"].as_object().into_iter().flatten().map(|(kind, _)| kind).collect();
+    let (before, after) = (redactions(enforced, "request"), redactions(&with, "request"));
+    let mut out = Vec::new();
+    if held.into_iter().any(|kind| before.get(kind) != after.get(kind)) {
+        out.push("request_redactions");
+    }
+    if redactions(enforced, "response") != redactions(&with, "response") {
+        out.push("response_redactions");
+    }
+    let (before, after) = (obligations(enforced), obligations(&with));
+    if before["max_output_tokens"] != after["max_output_tokens"] {
+        out.push("output_limit");
+    }
+    if ["cache_denied", "log_content_denied", "retain_days"].iter().any(|key| before[key] != after[key]) {
+        out.push("obligations");
     }
     out
 }

@@ -45,7 +45,8 @@ fn as_told(compiled: &Compiled, decision: &Decision) -> Expected {
             .iter()
             .map(|shadow| {
                 let excluded = compiled.names(&shadow.would_exclude).map(str::to_owned).collect();
-                (compiled.rule(shadow.rule).unwrap().id.clone(), (shadow.would_deny, excluded))
+                let changed = shadow.would_change.iter().map(|what| what.as_str()).collect();
+                (compiled.rule(shadow.rule).unwrap().id.clone(), (shadow.would_deny, excluded, changed))
             })
             .collect(),
         request: plan(&decision.request_redactions),

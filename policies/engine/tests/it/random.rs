@@ -231,10 +231,13 @@ pub(crate) fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
                     .map(|m| ModelAlias {
                         alias: m.to_owned(),
                         // So that facts about models matter, and differ between the models of one endpoint.
-                        upstream: if m == "assistant" {
-                            "anthropic.claude-haiku-4-5".to_owned()
-                        } else {
+                        upstream: if m != "assistant" {
                             m.to_owned()
+                        } else if i % 2 == 0 && profile.service == "amazon-bedrock" {
+                            // An inference profile by its name, declared or not.
+                            "eu.anthropic.claude-haiku-4-5".to_owned()
+                        } else {
+                            "anthropic.claude-haiku-4-5".to_owned()
                         },
                         // A few models do only one of what their endpoint does.
                         operations: (i % 3 == 0 && m != "assistant").then(|| vec![Operation::Embeddings]),

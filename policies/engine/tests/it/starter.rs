@@ -39,3 +39,27 @@ fn it_has_nothing_for_the_lint_but_notes_on_what_is_over() {
         ["exceptions/sample.yaml:2: exception `research-card-test-data` ended on 2026-03-16; remove it"]
     );
 }
+
+#[test]
+fn every_test_of_its_own_can_be_explained() {
+    let bundle = bundle();
+    let explained = bailiwick_policy::explain_tests(&bundle, &database()).unwrap();
+    assert_eq!(explained.len(), bundle.tests.len());
+    for (test, why) in bundle.tests.iter().zip(&explained) {
+        assert_eq!((&why.name, &why.file), (&test.name, &test.file));
+        let allowed = test.expect.outcome == bailiwick_policy::ExpectedOutcome::Allow;
+        assert_eq!(why.allowed, allowed, "{}", why.name);
+        let excluded = why.explanation.endpoints.iter().filter(|endpoint| !endpoint.eligible);
+        for endpoint in excluded {
+            let asked = endpoint.reasons.iter().filter(|reason| reason.attribute.is_some());
+            for reason in asked {
+                let known = reason.actual != "unknown";
+                assert!(
+                    !known || reason.facts.iter().all(|fact| fact.url.starts_with("https://")),
+                    "{reason:?}"
+                );
+            }
+        }
+        assert!(why.allowed || !why.explanation.summary.is_empty());
+    }
+}

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bailiwick_policy::{BundleSource, Compiled, Problem, Severity, lint, run_tests, scope, unknown_scopes};
 use chrono::DateTime;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::git::{Candidate, Refused, Stage};
 use crate::organisation::EndpointDefinition;
@@ -47,8 +50,35 @@ pub(super) async fn check(
         }
         Ok(digest)
     };
-    let checked = crate::background::run(look).await;
-    Ok(checked.unwrap_or_else(|error| Err(Refused::new(Stage::Bundle, error.to_string()))))
+    within(LONGEST, look).await
+}
+
+/// The longest that a candidate is looked at. What takes longer is refused and recorded, instead of keeping the policy from
+/// being followed for ever.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What `look` says, on a thread of its own, or that it takes too long. It then works on until it is done, and meanwhile
+/// nothing else is looked at.
+async fn within<T: Send + 'static>(
+    longest: Duration,
+    look: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+) -> Result<Result<T, Refused>, StoreError> {
+    static UNDER_WAY: Semaphore = Semaphore::const_new(1);
+    let too_long = |what: &str| {
+        let why = format!("{what} to look at within {} s: make the bundle smaller", longest.as_secs());
+        Ok(Err(Refused::new(Stage::Bundle, why)))
+    };
+    let Ok(Ok(one)) = timeout(longest, UNDER_WAY.acquire()).await else {
+        return too_long("the commit before it is still too much");
+    };
+    let looking = crate::background::run(move || {
+        let _one = one;
+        look()
+    });
+    match timeout(longest, looking).await {
+        Ok(looked) => Ok(looked.unwrap_or_else(|error| Err(Refused::new(Stage::Bundle, error.to_string())))),
+        Err(_) => too_long("it is too much"),
+    }
 }
 
 fn bundle(
@@ -86,4 +116,24 @@ fn bundle(
     Compiled::new(bundle, database, endpoints, now_ms).map(|_| (digest, unknown)).map_err(|problems| {
         refused(Stage::Endpoints, "it cannot decide over the endpoints that are declared:", &problems)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_refused_and_holds_up_nothing_else_for_ever() {
+        let short = Duration::from_millis(50);
+        assert_eq!(within(short, || Ok(1)).await.unwrap().unwrap(), 1);
+        let slow = || {
+            std::thread::sleep(Duration::from_millis(200));
+            Ok(2)
+        };
+        let refused = within(short, slow).await.unwrap().unwrap_err();
+        assert!(refused.why.contains("too much to look at"), "{refused}");
+        let refused = within(short, || Ok(3)).await.unwrap().unwrap_err();
+        assert!(refused.why.contains("the commit before it"), "{refused}");
+        assert_eq!(within(Duration::from_secs(10), || Ok(4)).await.unwrap().unwrap(), 4);
+    }
 }

@@ -1,0 +1,244 @@
+//! What the members of a body itself, beside messages and tools, make a service do.
+//!
+//! A member that is not known here may do anything: search the web, read a file of the provider's, keep what it gets. So
+//! it counts as every feature, and an endpoint stays eligible only where the rules ask nothing that depends on one. Known
+//! are the members that OpenAI's own libraries send, and those of services that speak its API which change how tokens are
+//! drawn and nothing else. A member that is `null` is none.
+
+use bailiwick_compliance_db::{Feature, FeatureSet};
+
+use super::document::{Document, Kind, NodeId};
+use crate::providers::Operation;
+
+/// Members of both operations that bring in nothing and take nothing anywhere.
+const OF_BOTH: &[&str] = &["model", "user", "safety_identifier", "metadata", "priority"];
+
+/// Members of a chat: <https://platform.openai.com/docs/api-reference/chat/create>, and of servers that add to it
+/// (<https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>, <https://docs.mistral.ai/api/>,
+/// <https://console.groq.com/docs/api-reference>, <https://docs.together.ai/reference/chat-completions-1>).
+const OF_CHAT: &[&str] = &[
+    "messages",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "max_tool_calls",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "reasoning_effort",
+    "response_format",
+    "seed",
+    "service_tier",
+    "stop",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "verbosity",
+    // How tokens are drawn, and how a prompt is laid out, by servers of open models.
+    "add_generation_prompt",
+    "allowed_token_ids",
+    "bad_words",
+    "best_of",
+    "chat_template_kwargs",
+    "context_length_exceeded_behavior",
+    "continue_final_message",
+    "echo",
+    "enable_thinking",
+    "guided_choice",
+    "guided_decoding_backend",
+    "guided_grammar",
+    "guided_json",
+    "guided_regex",
+    "ignore_eos",
+    "include_reasoning",
+    "include_stop_str_in_output",
+    "length_penalty",
+    "min_p",
+    "min_tokens",
+    "prompt_logprobs",
+    "prompt_mode",
+    "prompt_truncate_len",
+    "random_seed",
+    "reasoning",
+    "reasoning_format",
+    "repetition_penalty",
+    "safe_prompt",
+    "skip_special_tokens",
+    "spaces_between_special_tokens",
+    "stop_token_ids",
+    "structured_outputs",
+    "thinking",
+    "top_a",
+    "top_k",
+    "truncate_prompt_tokens",
+    "typical_p",
+    "use_beam_search",
+];
+
+/// Members of an embedding: <https://platform.openai.com/docs/api-reference/embeddings/create>, and of servers that add
+/// to it.
+const OF_EMBEDDINGS: &[&str] = &[
+    "input",
+    "dimensions",
+    "encoding_format",
+    "input_type",
+    "output_dimension",
+    "output_dtype",
+    "stream",
+    "truncate",
+    "truncate_prompt_tokens",
+    "truncation",
+];
+
+/// Members that use something of the service, and what.
+const FEATURES: &[(&str, &[Feature])] = &[
+    ("web_search_options", &[Feature::WebSearch]),
+    ("store", &[Feature::StoredState]),
+    ("previous_response_id", &[Feature::StoredState]),
+    ("conversation", &[Feature::StoredState]),
+    ("background", &[Feature::Background]),
+    ("audio", &[Feature::Audio]),
+    // xAI's live search, the plug-ins of OpenRouter, the settings of search of Groq and Perplexity, Alibaba's switch, the
+    // connectors of Cohere.
+    ("search_parameters", &[Feature::WebSearch]),
+    ("plugins", &[Feature::WebSearch, Feature::FileInput]),
+    ("search_settings", &[Feature::WebSearch]),
+    ("search_domain_filter", &[Feature::WebSearch]),
+    ("search_recency_filter", &[Feature::WebSearch]),
+    ("search_mode", &[Feature::WebSearch]),
+    ("return_images", &[Feature::WebSearch]),
+    ("return_related_questions", &[Feature::WebSearch]),
+    ("enable_search", &[Feature::WebSearch]),
+    ("connectors", &[Feature::WebSearch, Feature::RemoteMcp]),
+    // Azure's own data: indexes and stores that the request names.
+    ("data_sources", &[Feature::Files, Feature::RemoteMcp]),
+    ("dataSources", &[Feature::Files, Feature::RemoteMcp]),
+    ("mcp_servers", &[Feature::RemoteMcp]),
+    ("container", &[Feature::CodeExecution, Feature::StoredState]),
+];
+
+/// What the members of a body use, and whether one is not known.
+pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet, bool) {
+    let own = match operation {
+        Operation::ChatCompletions => OF_CHAT,
+        Operation::Embeddings => OF_EMBEDDINGS,
+    };
+    let mut used = FeatureSet::EMPTY;
+    let mut strange = false;
+    for member in document.children(document.root()) {
+        let Some(name) = document.key(member) else { continue };
+        let kind = document.kind(member);
+        if kind == Kind::Null || OF_BOTH.contains(&&*name) || own.contains(&&*name) {
+            continue;
+        }
+        if let Some((_, features)) = FEATURES.iter().find(|(known, _)| **known == *name) {
+            if kind != Kind::False {
+                used = features.iter().fold(used, |used, feature| used.with(*feature));
+            }
+        } else {
+            match &*name {
+                "modalities" => used = modalities(document, member, used),
+                "prompt_cache_retention" => {
+                    if document.string(member).as_deref() != Some("in_memory") {
+                        used.insert(Feature::PromptCacheExtended);
+                    }
+                }
+                _ => strange = true,
+            }
+        }
+    }
+    (if strange { FeatureSet::all() } else { used }, strange)
+}
+
+/// What may come out.
+fn modalities(document: &Document, member: NodeId, used: FeatureSet) -> FeatureSet {
+    document.children(member).fold(used, |used, one| match document.string(one).as_deref() {
+        Some("text") => used,
+        Some("audio") => used.with(Feature::Audio),
+        Some("image") => used.with(Feature::ImageGeneration),
+        _ => FeatureSet::all(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::document::Limits;
+    use super::*;
+
+    fn of(body: &str, operation: Operation) -> (FeatureSet, bool) {
+        let document = Document::parse(Bytes::from(body.to_owned()), Limits::default()).unwrap();
+        features(&document, operation)
+    }
+
+    fn chat(member: &str) -> (FeatureSet, bool) {
+        of(&format!(r#"{{"model": "m", "messages": [], {member}}}"#), Operation::ChatCompletions)
+    }
+
+    #[test]
+    fn what_libraries_send_uses_nothing() {
+        for member in [
+            r#""temperature": 0.2, "top_p": 1, "n": 1, "stop": ["x"], "stream": true, "stream_options": {"include_usage": true}"#,
+            r#""max_tokens": 5, "max_completion_tokens": 5, "seed": 1, "logit_bias": {}, "logprobs": true, "top_logprobs": 2"#,
+            r#""response_format": {"type": "json_object"}, "tools": [], "tool_choice": "auto", "parallel_tool_calls": false"#,
+            r#""user": "u", "metadata": {"a": "b"}, "service_tier": "auto", "reasoning_effort": "low", "verbosity": "low""#,
+            r#""modalities": ["text"], "prediction": {"type": "content", "content": "x"}, "prompt_cache_key": "k""#,
+            r#""top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "chat_template_kwargs": {"enable_thinking": false}"#,
+            r#""store": false, "background": false, "web_search_options": null, "prompt_cache_retention": "in_memory""#,
+            r#""plugins": null, "anything_at_all": null"#,
+        ] {
+            assert_eq!(chat(member), (FeatureSet::EMPTY, false), "{member}");
+        }
+        let body =
+            r#"{"model": "m", "input": "x", "dimensions": 3, "encoding_format": "float", "user": "u"}"#;
+        assert_eq!(of(body, Operation::Embeddings), (FeatureSet::EMPTY, false));
+    }
+
+    #[test]
+    fn what_reaches_beyond_the_model_is_named() {
+        for (member, uses) in [
+            (r#""plugins": [{"id": "web"}]"#, Feature::WebSearch),
+            (r#""search_parameters": {"mode": "on"}"#, Feature::WebSearch),
+            (r#""web_search_options": {}"#, Feature::WebSearch),
+            (r#""enable_search": true"#, Feature::WebSearch),
+            (r#""data_sources": [{"type": "azure_search"}]"#, Feature::Files),
+            (r#""mcp_servers": [{"url": "https://x"}]"#, Feature::RemoteMcp),
+            (r#""store": true"#, Feature::StoredState),
+            (r#""modalities": ["text", "audio"]"#, Feature::Audio),
+            (r#""modalities": ["image"]"#, Feature::ImageGeneration),
+            (r#""prompt_cache_retention": "24h""#, Feature::PromptCacheExtended),
+        ] {
+            let (features, strange) = chat(member);
+            assert!(features.contains(uses) && !strange, "{member}: {features}");
+            assert_ne!(features, FeatureSet::all(), "{member}: and nothing that it is not");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_may_be_anything() {
+        for member in [
+            r#""live_browsing": true"#,
+            r#""live_browsing": false"#,
+            r#""models": ["other/model"]"#,
+            r#""provider": {"order": ["elsewhere"]}"#,
+            r#""Temperature": 1"#,
+            r#""input": "of another operation""#,
+        ] {
+            assert_eq!(chat(member), (FeatureSet::all(), true), "{member}");
+        }
+        let body = r#"{"model": "m", "input": "x", "messages": []}"#;
+        assert_eq!(of(body, Operation::Embeddings), (FeatureSet::all(), true));
+    }
+}
