@@ -23,7 +23,7 @@ pub(super) fn tagged(tag: &str, answer: impl IntoResponse) -> Response {
     response
 }
 
-/// What a request says about the thing that it changes.
+/// What a request says about the thing that it changes; looked at once the rest of the request is right (RFC 9110, 13.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfMatch {
     /// Nothing.

@@ -216,9 +216,9 @@ pub(super) async fn lift(
 ) -> Result<Json<KillSwitchView>, Problem> {
     let row = store::kill_switches::get(&app.store, &id).await?;
     permit.at(&row.scope, "kill switch")?;
-    let seen = expected.seen(&row)?;
     let Body(body) = body?;
     let reason = reason(&body.reason)?;
+    let seen = expected.seen(&row)?;
     let now_ms = app.gateway.clock.now_ms();
     let what = json!({
         "kill_switch": row.id, "kind": row.kind, "target": row.target, "reason": reason,

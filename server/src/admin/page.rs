@@ -103,7 +103,7 @@ impl Page {
 
     /// The answer.
     pub(super) fn answer<T: serde::Serialize>(&self, things: &[T], next: Option<String>) -> Value {
-        json!({ self.list: things, "next": next })
+        json!({ self.list: things, "next": Value::from(next) })
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
         let fine = Page::of("things", None, None).unwrap().behind("a");
         assert_eq!(Page::of("things", None, Some(&fine)).unwrap().after.as_deref(), Some("a"));
         let other = Page::of("others", None, None).unwrap().behind("a");
-        for wrong in ["", "a", "....", &other, &fine[1..], &format!("{fine}=")] {
+        for wrong in ["", "a", "....", &other, fine.get(1..).unwrap(), &format!("{fine}=")] {
             let told = Page::of("things", None, Some(wrong)).unwrap_err().body();
             assert_eq!(told["errors"][0]["parameter"], "cursor", "{wrong}");
         }

@@ -60,7 +60,8 @@ async fn lists_come_in_pages_that_stay_right_while_things_change() {
     app.admin(Method::POST, &format!("/api/v1/keys/{one}/disable"), Some(&json!({ "reason": "x" })))
         .await
         .is(200);
-    assert_eq!(walk(&app, "/api/v1/keys?state=disabled&limit=2", "keys", async |_| ()).await, [one.clone()]);
+    let disabled = walk(&app, "/api/v1/keys?state=disabled&limit=2", "keys", async |_| ()).await;
+    assert_eq!(disabled, std::slice::from_ref(one));
     for _ in 0..7 {
         app.ask("research", "gpt-4.1-mini", "Hello").await.is(200);
     }

@@ -96,9 +96,9 @@ pub(in crate::admin) async fn disable(
     body: Result<Body<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let person = store::people::get(&app.store, &id).await?;
-    let seen = expected.seen(&person)?;
     let Body(why) = body?;
     let what = json!({ "person": id, "reason": reason(&why.reason)? });
+    let seen = expected.seen(&person)?;
     let change = async {
         let now_ms = app.gateway.clock.now_ms();
         Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?)

@@ -247,7 +247,6 @@ pub(in crate::admin) async fn rotate(
 ) -> Result<Json<ShownToken>, Problem> {
     let old = store::service_tokens::get(&app.store, &id).await?;
     permit.at(&old.scope, "service token")?;
-    let seen = expected.seen_as(&old, &tag(&old))?;
     let OptionalBody(rotation) = body?;
     let overlap_hours = rotation.overlap_hours.unwrap_or(OVERLAP_HOURS);
     if overlap_hours > LONGEST_OVERLAP_HOURS {
@@ -256,6 +255,7 @@ pub(in crate::admin) async fn rotate(
             &format!("it is at most {LONGEST_OVERLAP_HOURS}"),
         ));
     }
+    let seen = expected.seen_as(&old, &tag(&old))?;
     let now_ms = app.gateway.clock.now_ms();
     if old.revoked_ms.is_some() || old.expires_ms.is_some_and(|at| at <= now_ms) {
         return Err(

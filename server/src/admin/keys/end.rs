@@ -79,8 +79,8 @@ pub(in crate::admin) async fn revoke(
     body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Revoked>, Problem> {
     let key = reach(&app, &permit, &id).await?;
-    let seen = expected.seen(&key)?;
     let reason = written(body?.0.reason)?;
+    let seen = expected.seen(&key)?;
     let also_revoked = ids(&predecessors(&store::keys::list(&app.store).await?, &id));
     let what = serde_json::json!({ "key": id, "also_revoked": also_revoked, "reason": reason });
     let change = async {
@@ -109,11 +109,11 @@ pub(in crate::admin) async fn disable(
     body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Switched>, Problem> {
     let key = reach(&app, &permit, &id).await?;
-    let seen = expected.seen(&key)?;
     let Some(reason) = written(body?.0.reason)? else {
-        return Err(Problem::invalid("disabling a key needs a reason")
+        return Err(Problem::wrong_field("/reason", "disabling a key needs one")
             .fix("send {\"reason\": \"…\"}: whoever asks why the application stands still is told"));
     };
+    let seen = expected.seen(&key)?;
     let keys = store::keys::list(&app.store).await?;
     let mut before = predecessors(&keys, &id);
     before.retain(|key| key.disabled_ms.is_none());

@@ -38,8 +38,8 @@ pub(in crate::admin) async fn rotate(
     body: Result<OptionalBody<Rotation>, Problem>,
 ) -> Result<Json<ShownKey>, Problem> {
     let old = reach(&app, &permit, &id).await?;
-    let seen = expected.seen(&old)?;
     let OptionalBody(rotation) = body?;
+    let seen = expected.seen(&old)?;
     let now_ms = app.gateway.clock.now_ms();
     let expires_ms = rotation.expires.map(|at| at.timestamp_millis()).or(old.expires_ms);
     if expires_ms.is_some_and(|at| at <= now_ms) {

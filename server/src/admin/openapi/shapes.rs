@@ -52,7 +52,7 @@ fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) 
 }
 
 /// A page of a list.
-fn page(name: &str, thing: Value) -> Value {
+fn page(name: &str, thing: &Value) -> Value {
     object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
 }
 
@@ -89,7 +89,7 @@ impl Shape {
         self
     }
 
-    fn list(name: &str, thing: Value) -> Self {
+    fn list(name: &str, thing: &Value) -> Self {
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": 1_000, "default": 100 });
         Self::ok(page(name, thing)).asks(&[("limit", limit), ("cursor", text())])
     }
@@ -137,7 +137,7 @@ fn new_key() -> Value {
             ("environment", maybe("string")),
             ("tags", json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true })),
             ("allowed_networks", texts()),
-            ("max_data_classes", json!({ "anyOf": [classes.clone(), { "type": "null" }] })),
+            ("max_data_classes", json!({ "anyOf": [classes, { "type": "null" }] })),
             ("max_sensitivity", sensitivity.clone()),
             ("subject_regions", json!({ "type": "array", "items": { "type": "string" } })),
             ("data_classes", classes),
@@ -218,7 +218,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             &[],
             false,
         )),
-        ("GET", "/api/v1/keys") => Shape::list("keys", key()).asks(&[
+        ("GET", "/api/v1/keys") => Shape::list("keys", &key()).asks(&[
             scope(),
             ("state", one_of(&["valid", "disabled", "expired", "rotated", "revoked"])),
             ("tag", text()),
@@ -249,7 +249,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
         ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
         ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
-        ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", switch())
+        ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", &switch())
             .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
         ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
         ("POST", "/api/v1/kill-switches") => Shape::created(switch()).takes(object(
@@ -263,18 +263,18 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             true,
         )),
         ("DELETE", "/api/v1/kill-switches/{id}") => Shape::ok(switch()).takes(why(true)),
-        ("GET", "/api/v1/replicas") => Shape::list("replicas", any()),
+        ("GET", "/api/v1/replicas") => Shape::list("replicas", &any()),
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {
             let lists = ["scopes", "endpoints", "model_groups", "budgets", "limits", "keys"];
             let lists = lists.map(|name| (name, json!({ "type": "array", "items": { "type": "object" } })));
             Shape::ok(any()).takes(object(&[], &lists, true))
         }
-        ("GET", "/api/v1/endpoints") => Shape::list("endpoints", any()).asks(&[scope(), ("model", text())]),
+        ("GET", "/api/v1/endpoints") => Shape::list("endpoints", &any()).asks(&[scope(), ("model", text())]),
         ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
         ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),
-        ("GET", "/api/v1/budgets") => Shape::list("budgets", any()).asks(&[scope(), ("key", text())]),
-        ("GET", "/api/v1/limits") => Shape::list("limits", any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/budgets") => Shape::list("budgets", &any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/limits") => Shape::list("limits", &any()).asks(&[scope(), ("key", text())]),
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });
             Shape::created(object(&[("id", text()), ("amount_usd", text())], &[], false)).takes(object(
@@ -283,7 +283,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
                 true,
             ))
         }
-        ("GET", "/api/v1/decisions") => Shape::list("decisions", any()).asks(&[
+        ("GET", "/api/v1/decisions") => Shape::list("decisions", &any()).asks(&[
             scope(),
             ("key", text()),
             ("model", text()),
@@ -309,11 +309,11 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/audit/pseudonym") => Shape::ok(object(&[("pseudonym", text())], &[], false))
             .takes(object(&[("kind", one_of(&["user", "subject", "session"])), ("name", text())], &[], true)),
         ("GET", "/api/v1/people") => {
-            Shape::list("people", any()).asks(&[("disabled", json!({ "type": "boolean" }))])
+            Shape::list("people", &any()).asks(&[("disabled", json!({ "type": "boolean" }))])
         }
         ("POST", "/api/v1/people/{id}/disable") => Shape::ok(any()).takes(why(true)),
-        ("GET", "/api/v1/sessions") => Shape::list("sessions", any()).asks(&[("person", text())]),
-        ("GET", "/api/v1/service-tokens") => Shape::list("service_tokens", token())
+        ("GET", "/api/v1/sessions") => Shape::list("sessions", &any()).asks(&[("person", text())]),
+        ("GET", "/api/v1/service-tokens") => Shape::list("service_tokens", &token())
             .asks(&[scope(), ("state", one_of(&["valid", "rotated", "expired", "revoked"]))]),
         ("GET", "/api/v1/service-tokens/{id}") => Shape::ok(token()),
         ("POST", "/api/v1/service-tokens") => {
