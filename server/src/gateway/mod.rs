@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod authenticate;
+mod betas;
 mod ceiling;
 pub mod classify;
 pub mod decide;
@@ -31,6 +32,7 @@ pub mod settle;
 pub mod spans;
 mod stopped;
 pub mod timeline;
+pub mod translate;
 mod unread;
 
 use std::sync::Arc;

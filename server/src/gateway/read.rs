@@ -1,11 +1,13 @@
 //! The body: read within limits, kept losslessly, its text collected, its shape understood.
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::authenticate::Authenticated;
@@ -56,6 +58,8 @@ pub struct Read {
     pub(super) input_tokens: u64,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
+    /// What the client switches on of Anthropic's API, where it is governed.
+    pub(super) betas: Option<HeaderValue>,
     _sealed: (),
 }
 
@@ -134,6 +138,9 @@ pub fn read(
     match operation {
         Operation::ChatCompletions => chat(&document, &mut content)?,
         Operation::Embeddings => embeddings(&document)?,
+        Operation::Messages | Operation::CountTokens => {
+            messages::messages(&document, operation, &mut content)?;
+        }
     }
     let text = Text::of(&document);
     let shape = shape(&document, operation)?;
@@ -146,6 +153,7 @@ pub fn read(
         opaque: text.opaque || content.opaque,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
+        betas: None,
         features: content.features,
         tools: content.tools,
         text,
@@ -243,13 +251,7 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
             tools.insert(name.into_owned());
         }
     }
-    if tools.len() > MAX_TOOLS || tools.iter().any(|name| name.len() > MAX_NAME) {
-        return Err(Refusal::invalid(
-            "tools",
-            format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
-        )
-        .fix("offer the model fewer tools, with shorter names"));
-    }
+    check_tools(&tools)?;
     content.tools = tools.into_iter().collect();
     let set = |key: &str| {
         member(document, key).is_some_and(|id| !matches!(document.kind(id), Kind::Null | Kind::False))
@@ -273,6 +275,18 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
         content.features.insert(Feature::PromptCacheExtended);
     }
     Ok(())
+}
+
+/// Names of tools are recorded.
+fn check_tools(tools: &BTreeSet<String>) -> Result<(), Refusal> {
+    if tools.len() <= MAX_TOOLS && tools.iter().all(|name| name.len() <= MAX_NAME) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "tools",
+        format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
+    )
+    .fix("offer the model fewer tools, with shorter names"))
 }
 
 /// Kinds of tools that stand in a record under their kind's name. Any other could be any text.
@@ -373,26 +387,36 @@ impl Read {
     }
 }
 
-fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refusal> {
+/// The shape of a body.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refusal> {
     let options = member(document, "stream_options");
     let stream = match member(document, "stream").map(|id| document.kind(id)) {
         None | Some(Kind::Null | Kind::False) => false,
-        Some(Kind::True) if operation == Operation::ChatCompletions => true,
+        Some(Kind::True) if operation.streams() => true,
         Some(_) => {
             return Err(Refusal::invalid(
                 "stream",
-                "`stream` must be true or false, and embeddings are not streamed",
+                "`stream` must be true or false, and only what a model says is streamed",
             )
             .fix("leave `stream` out, or send true or false"));
         }
     };
+    // With a limit of nothing Anthropic's API fills its cache and answers nothing.
+    let nothing = member(document, "max_tokens").and_then(|id| document.unsigned(id)) == Some(0);
     Ok(RequestShape {
         stream,
         has_stream_options: options.is_some(),
         client_wants_usage: options
             .and_then(|options| document.get(options, "include_usage"))
             .is_some_and(|id| document.kind(id) == Kind::True),
-        max_tokens: positive(document, "max_tokens", MOST_TOKENS)?,
+        max_tokens: if nothing && operation == Operation::Messages {
+            Some(0)
+        } else {
+            positive(document, "max_tokens", MOST_TOKENS)?
+        },
         max_completion_tokens: positive(document, "max_completion_tokens", MOST_TOKENS)?,
         ..RequestShape::plain(operation)
     })

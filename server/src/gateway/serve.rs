@@ -25,10 +25,11 @@ use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
-use super::{Gateway, dry_run, read};
+use super::translate::{self, Prepared};
+use super::{Gateway, betas, dry_run, read};
 use crate::audit::AuditUnavailable;
 use crate::budgets::format_usd;
-use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
+use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
 
 /// How long a client waits for an attempt's record. Longer than that takes only where the database went away meanwhile.
@@ -60,6 +61,10 @@ where
     let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
     let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
     let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
+    let betas = match incoming.operation.api() {
+        Api::OpenAi => None,
+        Api::Anthropic => betas::betas(&incoming.headers).inspect_err(unread)?,
+    };
     timeline.end(Stage::Authenticate);
     let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
@@ -69,7 +74,8 @@ where
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
     let size = bytes.len();
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
-    let read = read.inspect_err(unread)?;
+    let mut read = read.inspect_err(unread)?;
+    read.betas = betas;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
@@ -166,6 +172,14 @@ async fn attempts(
             also(&mut last, refusal);
             continue;
         }
+        // An endpoint whose wire cannot carry the request is passed over, as one is that a budget has no room for.
+        let prepared = match translate::prepare(decided, &redacted, &candidate) {
+            Ok(prepared) => prepared,
+            Err(refusal) => {
+                also(&mut last, refusal);
+                continue;
+            }
+        };
         let funded = match fund::fund(decided, &candidate, number == 0, &gateway.budgets).await {
             Ok(funded) => funded,
             Err(fund::NotFunded { refusal, anywhere }) => {
@@ -226,18 +240,21 @@ async fn attempts(
         if let Some(held) = &mut funded.reservation {
             held.sent();
         }
-        let answer = forward(&gateway.client, decided, &redacted, &candidate, &funded, &recorded).await;
+        let client = &gateway.client;
+        let answer =
+            forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
-                let operation = decided.classified.read.operation;
+                let operations = (prepared.operation, decided.classified.read.operation);
+                let back = prepared.back(decided);
                 let whole = on_body(body.len(), || {
-                    respond::whole(wire_of(&candidate), operation, body, &mut rewriter)
+                    respond::whole(wire_of(&candidate), operations, back.as_ref(), body, &mut rewriter)
                 });
                 match whole {
                     Ok(whole) => {
-                        let attempt = Attempt { gateway, attempted, funded };
+                        let attempt = Attempt { gateway, attempted, prepared, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
                         return;
                     }
@@ -246,7 +263,7 @@ async fn attempts(
             }
             Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
-                let attempt = Attempt { gateway, attempted, funded };
+                let attempt = Attempt { gateway, attempted, prepared, funded };
                 attempt.stream(*first, *events, &mut rewriter, timeline, reply).await;
                 return;
             }
@@ -314,6 +331,7 @@ fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -
 struct Attempt<'a> {
     gateway: &'a Gateway,
     attempted: Attempted<'a>,
+    prepared: Prepared,
     funded: Funded,
 }
 
@@ -372,11 +390,13 @@ impl Attempt<'_> {
         headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
-        let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
+        let read = &self.attempted.decided.classified.read;
+        let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
         let relay = Relay::new(
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
             rewriter,
+            (api, self.prepared.back(self.attempted.decided)),
             hide_usage,
             frames,
         );
@@ -394,8 +414,9 @@ impl Attempt<'_> {
         if let Some(failure) = &ending.failure {
             // Too late for a status: the client's library finds the error in the stream.
             let refusal = upstream(self.attempted.decided, &self.attempted.candidate, failure);
-            let body = super::api::openai_error(&refusal);
-            let _ = frames.send(Ok(http_body::Frame::data(respond::data(body.to_string().as_bytes())))).await;
+            let body = super::api::error(api, &refusal);
+            let frame = respond::framed(api, body.to_string().as_bytes());
+            let _ = frames.send(Ok(http_body::Frame::data(frame))).await;
         }
         let cost = self.cost(&ending);
         if let Some(trailers) = respond::trailers(cost.as_deref()) {
@@ -411,9 +432,14 @@ impl Attempt<'_> {
         settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
     }
 
-    /// Tells the client how its limits stand; and where a budget lowered its output limit, to what.
+    /// Tells the client how its limits stand; where a budget lowered its output limit, to what; and what of its request
+    /// the endpoint's API had no place for.
     fn tell_limit(&self, headers: &mut HeaderMap) {
         rate_headers(headers, &self.funded.rates);
+        let left_out = self.prepared.left_out(self.attempted.decided);
+        if let Some(left_out) = left_out.and_then(|left_out| http::HeaderValue::from_str(&left_out).ok()) {
+            headers.insert("x-bailiwick-left-out", left_out);
+        }
         if self.funded.lowered
             && let Some(limit) = self.funded.output_limit
         {
