@@ -263,6 +263,8 @@ pub enum Thinking {
     Off,
     /// As the model sees fit.
     Adaptive,
+    /// Only between the calls of tools.
+    BetweenTools,
     /// On, with so many tokens.
     Budget(u64),
 }

@@ -12,6 +12,7 @@ const TOP: Table = &[
     ("cache_control", |_| Fate::Warn),
     ("service_tier", |_| Fate::Warn),
     ("speed", |_| Fate::Warn),
+    ("diagnostics", |_| Fate::Warn),
     ("container", |_| Fate::Refuse("the other API runs no code")),
     ("mcp_servers", |_| Fate::Refuse("the other API calls no servers")),
     ("context_management", |_| Fate::Refuse("the other API edits no context")),
@@ -34,6 +35,8 @@ const PART: Table = &[
         Some("direct") => Fate::Nothing,
         _ => Fate::Refuse("the other API has no tools that call tools"),
     }),
+    ("transformations", |_| Fate::Warn),
+    ("toolset_name", |_| Fate::Refuse("the other API does not have this tool of the provider")),
 ];
 
 const TOOL: Table = &[
@@ -61,6 +64,7 @@ const KINDS: &[&str] = &[
     "mcp_tool_use",
     "mcp_tool_result",
     "mid_conv_system",
+    "browser_state",
 ];
 
 fn off(value: &Json, why: &'static str) -> Fate {
@@ -148,6 +152,7 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
         request.thinking = Some(match thinking.needed("type")?.as_str() {
             "disabled" => Thinking::Off,
             "adaptive" => Thinking::Adaptive,
+            "between_tools" => Thinking::BetweenTools,
             "enabled" => Thinking::Budget(thinking.whole("budget_tokens")?.ok_or(Broken::Shape("budget_tokens"))?),
             _ => return Err(Broken::Shape("thinking")),
         });

@@ -84,6 +84,7 @@ pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result
         thinking.map(|thinking| match thinking {
             Thinking::Off => Json::object([("type", "disabled".into())]),
             Thinking::Adaptive => Json::object([("type", "adaptive".into())]),
+            Thinking::BetweenTools => Json::object([("type", "between_tools".into())]),
             Thinking::Budget(tokens) => {
                 Json::object([("type", "enabled".into()), ("budget_tokens", tokens.into())])
             }

@@ -19,6 +19,7 @@ const TOP: Table = &[
     ("metadata", |_| Fate::Warn),
     ("safety_identifier", |_| Fate::Warn),
     ("prompt_cache_key", |_| Fate::Warn),
+    ("prompt_cache_options", |_| Fate::Warn),
     ("prompt_cache_retention", |_| Fate::Warn),
     ("presence_penalty", zero),
     ("frequency_penalty", zero),
@@ -40,6 +41,7 @@ const TOP: Table = &[
         _ => Fate::Refuse("the other API answers with text only"),
     }),
     ("audio", |_| Fate::Refuse("the other API answers with text only")),
+    ("moderation", |_| Fate::Refuse("the other API moderates nothing on request")),
     ("web_search_options", |_| Fate::Refuse("the other API has another tool for it")),
     ("functions", |_| Fate::Refuse("send `tools` instead")),
     ("function_call", |_| Fate::Refuse("send `tool_choice` instead")),
@@ -55,7 +57,7 @@ const MESSAGE: Table = &[
     ("reasoning", |_| Fate::Warn),
 ];
 
-const PART: Table = &[];
+const PART: Table = &[("prompt_cache_breakpoint", |_| Fate::Warn)];
 
 const TOOL: Table = &[];
 

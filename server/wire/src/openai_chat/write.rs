@@ -1,7 +1,7 @@
 //! A request as it goes out.
 
 use crate::form::{
-    Content, Format, Part, Request, Role, Source, System, Thinking, Tool, ToolChoice, Turn,
+    Content, Format, Part, Request, Role, Source, System, Tool, ToolChoice, Turn,
 };
 use crate::json::Json;
 use crate::loss::{Losses, Refused};
@@ -66,9 +66,8 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
         let known = if effort == "max" { String::from("xhigh") } else { effort };
         out.set("reasoning_effort", known);
     }
-    match request.thinking {
-        None => {}
-        Some(Thinking::Off | Thinking::Adaptive | Thinking::Budget(_)) => losses.add("thinking"),
+    if request.thinking.is_some() {
+        losses.add("thinking");
     }
     out.set_some("user", request.user);
     Ok(out)
