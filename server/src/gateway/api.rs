@@ -113,7 +113,11 @@ async fn run(
 #[must_use]
 pub fn api_of(path: &str) -> Api {
     let messages = path.strip_prefix("/v1/messages");
-    if messages.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) { Api::Anthropic } else { Api::OpenAi }
+    if messages.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Api::Anthropic
+    } else {
+        Api::OpenAi
+    }
 }
 
 /// Whose API a client speaks on a route that both have. Anthropic's asks for its version with every request.

@@ -11,8 +11,8 @@ use super::redaction::Redacted;
 use super::translate::Prepared;
 use crate::providers::anthropic::BETA;
 use crate::providers::{
-    AnthropicWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure,
-    Wire, WireError, sse,
+    AnthropicWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient,
+    UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
 };
 use crate::router::Candidate;
 

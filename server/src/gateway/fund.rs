@@ -77,7 +77,9 @@ pub async fn fund(
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
     let output = match read.operation {
-        Operation::ChatCompletions | Operation::Messages => smallest([asked, ruled, candidate.route.max_output_tokens]),
+        Operation::ChatCompletions | Operation::Messages => {
+            smallest([asked, ruled, candidate.route.max_output_tokens])
+        }
         Operation::Embeddings | Operation::CountTokens => Some(0),
     };
     let worst = |output: Option<u64>| WorstCase {

@@ -242,8 +242,7 @@ async fn attempts(
             held.sent();
         }
         let client = &gateway.client;
-        let answer =
-            forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
+        let answer = forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {

@@ -14,7 +14,6 @@ use super::large::on_body;
 use super::read;
 use super::redaction::Redacted;
 use super::refusal::{Code, Refusal};
-use crate::providers::anthropic::BETA;
 use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
 use crate::router::Candidate;
 
@@ -82,7 +81,8 @@ pub fn prepare(
     let read = &decided.classified.read;
     let place = &candidate.place.name;
     let refused = |what: String, param: Option<String>| {
-        let mut refusal = Refusal::new(Code::NotTranslatable, format!("{place}: {what}")).decision(&decided.id);
+        let mut refusal =
+            Refusal::new(Code::NotTranslatable, format!("{place}: {what}")).decision(&decided.id);
         refusal.param = param;
         refusal
     };
@@ -106,9 +106,10 @@ pub fn prepare(
             let what = format!("this endpoint speaks another API, which cannot carry {error}");
             refused(what, Some(error.place))
         }
-        Untranslated::Broken(error) => {
-            refused(format!("this endpoint speaks another API, and the request is not what its own says: {error}"), None)
-        }
+        Untranslated::Broken(error) => refused(
+            format!("this endpoint speaks another API, and the request is not what its own says: {error}"),
+            None,
+        ),
     })?;
     let unreadable = |_| refused(String::from("the request could not be translated"), None);
     let document = Document::parse(Bytes::from(body), LIMITS).map_err(unreadable)?;
@@ -133,8 +134,9 @@ impl Prepared {
 
     /// What was left out, for the client.
     pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
-        let betas = self.document.as_ref().and(decided.classified.read.betas.as_ref()).map(|_| BETA.as_str());
-        let places: Vec<&str> = betas.into_iter().chain(self.left_out.places()).collect();
+        let betas = self.document.as_ref().and(decided.classified.read.betas.as_ref());
+        let places: Vec<&str> =
+            betas.map(|_| "anthropic-beta").into_iter().chain(self.left_out.places()).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }

@@ -229,10 +229,9 @@ impl EndpointDefinition {
 
 /// What chats in one API chats in the other: requests and answers are translated.
 fn translated(mut operations: Vec<Operation>) -> Vec<Operation> {
-    for (one, other) in [
-        (Operation::ChatCompletions, Operation::Messages),
-        (Operation::Messages, Operation::ChatCompletions),
-    ] {
+    for (one, other) in
+        [(Operation::ChatCompletions, Operation::Messages), (Operation::Messages, Operation::ChatCompletions)]
+    {
         if operations.contains(&one) && !operations.contains(&other) {
             operations.push(other);
         }

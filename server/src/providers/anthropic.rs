@@ -78,7 +78,10 @@ impl Wire for AnthropicWire {
         let whole = Whole::read(body)?;
         if operation == Operation::CountTokens {
             // Counting is free: https://platform.claude.com/docs/en/build-with-claude/token-counting
-            return whole.input_tokens.map(|_| Answer { usage: Some(Usage::default()) }).ok_or_else(malformed);
+            return whole
+                .input_tokens
+                .map(|_| Answer { usage: Some(Usage::default()) })
+                .ok_or_else(malformed);
         }
         if whole.kind.as_deref() != Some("message") || whole.content.is_none() {
             return Err(malformed());

@@ -144,8 +144,16 @@ async fn on_its_own_wire_bytes_stay_but_for_the_stated_edits() {
         r#" "max_tokens": 1e2, "temperature":1.0, "model":"claude","metadata":{"user_id":"u-1"} }"#
     );
     // A limit that is not written as a whole number is refused, here as there.
-    let headers = [("anthropic-version", "2023-06-01"), ("anthropic-beta", "prompt-caching-2024-07-31, pdfs-2024-09-25")];
-    refused(app.post("research", "/v1/messages", &headers, body).await, 400, "invalid_request_error", "invalid_request");
+    let headers = [
+        ("anthropic-version", "2023-06-01"),
+        ("anthropic-beta", "prompt-caching-2024-07-31, pdfs-2024-09-25"),
+    ];
+    refused(
+        app.post("research", "/v1/messages", &headers, body).await,
+        400,
+        "invalid_request_error",
+        "invalid_request",
+    );
     let body = body.replace("1e2", "100");
     let reply = app.post("research", "/v1/messages", &headers, body.clone()).await.is(200);
     assert_eq!(reply.endpoint(), "claude");
@@ -192,7 +200,11 @@ async fn values_leave_as_placeholders_and_come_back_on_every_pair_of_wires() {
             if tools {
                 assert_eq!(stop, "tool_use", "{what}");
                 let call = blocks.last().unwrap();
-                assert_eq!((&call["type"], &call["name"]), (&json!("tool_use"), &json!("look_up_customer")), "{what}");
+                assert_eq!(
+                    (&call["type"], &call["name"]),
+                    (&json!("tool_use"), &json!("look_up_customer")),
+                    "{what}"
+                );
                 assert_eq!(call["input"]["key"], PERSON, "{what}");
             } else {
                 assert_eq!(stop, "end_turn", "{what}");
@@ -226,7 +238,10 @@ async fn a_chat_client_on_an_anthropic_endpoint() {
         let reply = app.chat("support", &body).await.is(200);
         assert_eq!(reply.header("x-bailiwick-left-out"), Some("seed"));
         let left = sent(&claude);
-        assert!(!left.contains(PERSON) && left.contains("EMAIL_") && left.contains(r#""max_tokens":"#), "{left}");
+        assert!(
+            !left.contains(PERSON) && left.contains("EMAIL_") && left.contains(r#""max_tokens":"#),
+            "{left}"
+        );
         assert!(!reply.text().contains("EMAIL_"), "{}", reply.text());
         let (said, usage) = if stream {
             let events = reply.events();
@@ -236,8 +251,11 @@ async fn a_chat_client_on_an_anthropic_endpoint() {
                 call.as_str().map(str::to_owned)
             };
             let said = if tools { events.iter().filter_map(calls).collect() } else { reply.streamed() };
-            let reasons: Vec<&Value> =
-                events.iter().map(|event| &event["choices"][0]["finish_reason"]).filter(|r| r.is_string()).collect();
+            let reasons: Vec<&Value> = events
+                .iter()
+                .map(|event| &event["choices"][0]["finish_reason"])
+                .filter(|r| r.is_string())
+                .collect();
             assert_eq!(reasons, [if tools { "tool_calls" } else { "stop" }]);
             (said, events[events.len() - 2]["usage"].clone())
         } else {
@@ -276,11 +294,13 @@ async fn errors_are_in_the_shape_of_the_api() {
     assert_eq!(body["request_id"], body["bailiwick"]["decision"]);
     let mut without = asked("claude", "x");
     without.as_object_mut().unwrap().remove("max_tokens");
-    let body = refused(messages(&app, "support", &without).await, 400, "invalid_request_error", "invalid_request");
+    let body =
+        refused(messages(&app, "support", &without).await, 400, "invalid_request_error", "invalid_request");
     assert_eq!(body["bailiwick"]["param"], "max_tokens");
     let mut elsewhere = asked("claude", "x");
     elsewhere["inference_geo"] = json!("us");
-    let body = refused(messages(&app, "support", &elsewhere).await, 400, "invalid_request_error", "invalid_request");
+    let body =
+        refused(messages(&app, "support", &elsewhere).await, 400, "invalid_request_error", "invalid_request");
     assert_eq!(body["bailiwick"]["param"], "inference_geo");
     let beta = [("anthropic-beta", "files-api-2025-04-14")];
     let reply = app.post("support", "/v1/messages", &beta, asked("claude", "x").to_string()).await;
@@ -288,7 +308,8 @@ async fn errors_are_in_the_shape_of_the_api() {
     let reply = app.post("support", "/v1/messages/batches", &[], "{}").await;
     refused(reply, 404, "not_found_error", "not_found");
     refused(app.get("/v1/messages", "support").await, 405, "not_found_error", "method_not_allowed");
-    let (_, broke) = app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
+    let (_, broke) =
+        app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
     let reply = messages(&app, &broke, &asked("claude", "x")).await;
     refused(reply, 429, "rate_limit_error", "budget_exceeded");
     assert_eq!(claude.received_count(), 0);
@@ -299,7 +320,8 @@ async fn errors_are_in_the_shape_of_the_api() {
     // What the provider objects to is told in its own words.
     let mut hot = asked("claude", "x");
     hot["temperature"] = json!(1.5);
-    let body = refused(messages(&app, "support", &hot).await, 400, "invalid_request_error", "upstream_refused");
+    let body =
+        refused(messages(&app, "support", &hot).await, 400, "invalid_request_error", "upstream_refused");
     assert!(body["error"]["message"].as_str().unwrap().contains("range: 0..1"), "{body}");
     drop(claude);
     app.finish().await;
@@ -311,7 +333,8 @@ async fn what_an_endpoint_cannot_carry_goes_to_one_that_can_or_is_refused_by_nam
     // Only Anthropic's own wire carries this; the other endpoints of `assistant` are passed over.
     let mut body = asked("assistant", "x");
     let source = json!({ "type": "url", "url": "https://example.org/a.pdf" });
-    body["messages"][0]["content"] = json!([{ "type": "document", "source": source }, { "type": "text", "text": "x" }]);
+    body["messages"][0]["content"] =
+        json!([{ "type": "document", "source": source }, { "type": "text", "text": "x" }]);
     let reply = messages(&app, "research", &body).await.is(200);
     assert_eq!(reply.endpoint(), "claude");
     assert!(app.received().is_empty());
@@ -348,7 +371,10 @@ async fn usage_is_booked_cached_tokens_at_their_price() {
         let used = &outcome.sections["usage"];
         assert_eq!(used["source"], "reported", "{used}");
         assert_eq!((&used["input_tokens"], &used["output_tokens"]), (&json!(13_000), &json!(500)), "{used}");
-        assert_eq!((&used["cached_input_tokens"], &used["cache_write_tokens"]), (&json!(10_000), &json!(2_000)));
+        assert_eq!(
+            (&used["cached_input_tokens"], &used["cache_write_tokens"]),
+            (&json!(10_000), &json!(2_000))
+        );
         // 1,000 at $3, 10,000 at $0.30, 2,000 at $3.75 and 500 at $15 a million.
         assert_eq!(used["cost_nano"], 21_000_000, "{used}");
     }
@@ -370,7 +396,10 @@ async fn tokens_are_counted_by_the_provider_of_the_model_for_nothing() {
     assert_eq!(claude.received()[0].path, "/v1/messages/count_tokens");
     assert!(!sent(&claude).contains(PERSON));
     let used = app.outcome(&reply.decision()).await;
-    assert_eq!((&used.sections["usage"]["cost_nano"], &used.sections["usage"]["source"]), (&json!(0), &json!("reported")));
+    assert_eq!(
+        (&used.sections["usage"]["cost_nano"], &used.sections["usage"]["source"]),
+        (&json!(0), &json!("reported"))
+    );
     body["model"] = json!("assistant");
     let reply = app.post("support", "/v1/messages/count_tokens", &[], body.to_string()).await;
     refused(reply, 400, "invalid_request_error", "not_translatable");
@@ -389,7 +418,10 @@ async fn thoughts_and_their_signatures_are_never_altered() {
         let reply = messages(&app, "support", &body).await.is(200);
         let (blocks, _, _) = answer(&reply, stream);
         let signature = blocks[0]["signature"].as_str().unwrap().to_owned();
-        assert_eq!((&blocks[0]["type"], &blocks[0]["thinking"]), (&json!("thinking"), &json!("Simulated thought.")));
+        assert_eq!(
+            (&blocks[0]["type"], &blocks[0]["thinking"]),
+            (&json!("thinking"), &json!("Simulated thought."))
+        );
         assert!(signature.len() > 200);
         claude.clear();
         let next = json!({ "role": "user", "content": "Go on" });
@@ -434,7 +466,11 @@ async fn streams_that_break_are_told_in_the_api_and_recorded() {
             claude.push_behaviour(behaviour.clone());
             let mut body = if chat { message("claude", "Hello") } else { asked("claude", "Hello") };
             body["stream"] = json!(true);
-            let reply = if chat { app.chat("research", &body).await } else { messages(&app, "research", &body).await };
+            let reply = if chat {
+                app.chat("research", &body).await
+            } else {
+                messages(&app, "research", &body).await
+            };
             assert!(!reply.text().contains(CREDENTIAL), "{}", reply.text());
             let decision = reply.decision();
             let told = if chat {
@@ -457,10 +493,12 @@ async fn models_dry_runs_and_explanations_speak_the_api() {
     let (app, claude) = with_claude(false).await;
     let version = [("anthropic-version", "2023-06-01")];
     let request = app.client.get(format!("{}/v1/models", app.url())).header("x-api-key", app.key("support"));
-    let listed: Value = request.header("anthropic-version", "2023-06-01").send().await.unwrap().json().await.unwrap();
+    let listed: Value =
+        request.header("anthropic-version", "2023-06-01").send().await.unwrap().json().await.unwrap();
     assert_eq!(listed["has_more"], false);
     assert_eq!(listed["first_id"], listed["data"][0]["id"]);
-    let claude_model = listed["data"].as_array().unwrap().iter().find(|model| model["id"] == "claude").unwrap();
+    let claude_model =
+        listed["data"].as_array().unwrap().iter().find(|model| model["id"] == "claude").unwrap();
     assert_eq!((&claude_model["type"], &claude_model["display_name"]), (&json!("model"), &json!("claude")));
     for stream in [false, true] {
         let mut body = asked("claude", &format!("Write to {PERSON}"));
@@ -470,7 +508,8 @@ async fn models_dry_runs_and_explanations_speak_the_api() {
         let (blocks, stop, _) = answer(&reply, stream);
         assert!(blocks[0]["text"].as_str().unwrap().starts_with("Dry run"), "{blocks:?}");
         assert_eq!(stop, "end_turn");
-        let explained = app.post("support", "/v1/decisions:explain", &version, body.to_string()).await.is(200).json();
+        let explained =
+            app.post("support", "/v1/decisions:explain", &version, body.to_string()).await.is(200).json();
         assert_eq!(explained["decision"]["facts"]["operation"], "messages");
         assert_eq!(explained["decision"]["redactions"]["EMAIL"], 1, "{explained}");
     }
@@ -482,7 +521,8 @@ async fn models_dry_runs_and_explanations_speak_the_api() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_text_makes_the_body_opaque_wherever_it_stands() {
     let (app, claude) = with_claude(false).await;
-    let image = json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAAA" } });
+    let image =
+        json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "AAAA" } });
     let called = json!({ "type": "tool_use", "id": "toolu_1", "name": "look_up_customer", "input": {} });
     let result = json!({ "type": "tool_result", "tool_use_id": "toolu_1", "content": [image] });
     let (_, plain) = app.create_key(json!({ "scope": "/acme", "name": "plain" })).await;

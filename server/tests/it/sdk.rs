@@ -37,8 +37,7 @@ async fn passes(mut command: Command, translated: bool) {
     } else {
         ("/acme/clinic", app.key("clinic"), "assistant", "text-embedding-3-small", "gpt-4.1-mini")
     };
-    let (id, broke) =
-        app.create_key(json!({ "scope": scope, "name": "broke", "budget_usd": "0" })).await;
+    let (id, broke) = app.create_key(json!({ "scope": scope, "name": "broke", "budget_usd": "0" })).await;
     assert!(!id.is_empty());
     let slow = json!({ "scope": scope, "name": "slow", "requests_per_minute": 1 });
     let (_, slow) = app.create_key(slow).await;
@@ -51,7 +50,8 @@ async fn passes(mut command: Command, translated: bool) {
         .env("SDK_BROKE_KEY", broke)
         .env("SDK_SLOW_KEY", slow)
         .env("SDK_GATEWAY", "1");
-    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"]).await;
+    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"])
+        .await;
     assert_eq!(claude.received_count() > 10, translated);
     drop(claude);
     app.finish().await;
@@ -73,7 +73,8 @@ async fn all_pass(mut command: Command, names: &[&str]) {
 /// Runs a script of Anthropic's SDK against an endpoint of Anthropic's wire, and against those of OpenAI's.
 async fn messages_pass(script: impl Fn() -> Command) {
     let (app, claude) = crate::messages::with_claude(false).await;
-    let (_, broke) = app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
+    let (_, broke) =
+        app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
     let seeing = seeing(&app).await;
     for (model, native) in [("claude", "1"), ("assistant", "0")] {
         let mut command = script();
@@ -85,7 +86,17 @@ async fn messages_pass(script: impl Fn() -> Command) {
             .env("SDK_DENIED_MODEL", "nimbus-1")
             .env("SDK_BROKE_KEY", &broke)
             .env("SDK_NATIVE", native);
-        let names = ["chat", "stream", "tools", "tools_streamed", "image", "count_tokens", "models", "errors", "budget"];
+        let names = [
+            "chat",
+            "stream",
+            "tools",
+            "tools_streamed",
+            "image",
+            "count_tokens",
+            "models",
+            "errors",
+            "budget",
+        ];
         all_pass(command, &names).await;
     }
     drop(claude);

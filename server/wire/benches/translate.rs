@@ -41,7 +41,11 @@ fn benches(criterion: &mut Criterion) {
         stream
     };
     criterion.bench_function("event_anthropic_to_chat", |bench| {
-        bench.iter_batched_ref(begun, |stream| stream.event(black_box(event)).unwrap(), BatchSize::SmallInput);
+        bench.iter_batched_ref(
+            begun,
+            |stream| stream.event(black_box(event)).unwrap(),
+            BatchSize::SmallInput,
+        );
     });
     let chunk = br#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"m","choices":[{"index":0,"delta":{"content":" parcel"},"finish_reason":null}]}"#;
     criterion.bench_function("event_chat_to_anthropic", |bench| {
@@ -50,7 +54,11 @@ fn benches(criterion: &mut Criterion) {
             stream.event(chunk).unwrap();
             stream
         };
-        bench.iter_batched_ref(begun, |stream| stream.event(black_box(chunk)).unwrap(), BatchSize::SmallInput);
+        bench.iter_batched_ref(
+            begun,
+            |stream| stream.event(black_box(chunk)).unwrap(),
+            BatchSize::SmallInput,
+        );
     });
 }
 

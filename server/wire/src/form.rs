@@ -37,6 +37,8 @@ pub struct Request {
     pub effort: Option<String>,
     /// How its thinking is switched.
     pub thinking: Option<Thinking>,
+    /// Whether the answer goes on with the last turn, which is the model's.
+    pub prefilled: bool,
     /// On whose behalf.
     pub user: Option<String>,
     /// What only the wire has that it came from.

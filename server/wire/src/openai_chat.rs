@@ -18,9 +18,11 @@ use crate::form::{Stop, Usage};
 use crate::json::{Json, Members};
 use crate::loss::Broken;
 
-/// Why an answer ended, from `finish_reason`.
-fn read_stop(reason: &str) -> Stop {
+/// Why an answer ended, from `finish_reason`. Where one function was asked for by name, it is `stop` though the answer
+/// calls it: <https://github.com/vllm-project/vllm/pull/25054>.
+fn read_stop(reason: &str, calls: bool) -> Stop {
     match reason {
+        "stop" if calls => Stop::Tools,
         "stop" => Stop::End,
         "length" => Stop::Length,
         "tool_calls" | "function_call" => Stop::Tools,
@@ -50,7 +52,8 @@ fn read_usage(usage: Json) -> Option<Usage> {
     Some(Usage {
         input,
         cached: whole(&mut prompt, "cached_tokens"),
-        written: whole(&mut prompt, "cache_write_tokens").max(whole(&mut usage, "cache_creation_input_tokens")),
+        written: whole(&mut prompt, "cache_write_tokens")
+            .max(whole(&mut usage, "cache_creation_input_tokens")),
         output,
         reasoning: whole(&mut answer, "reasoning_tokens"),
     })

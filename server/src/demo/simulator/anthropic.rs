@@ -213,7 +213,8 @@ pub(super) fn answer(
         None => prompt.answer(name, secret),
     };
     let mut pieces = text::pieces(&spoken);
-    let limit = request.get("max_tokens").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit =
+        request.get("max_tokens").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
     let cut = limit.is_some_and(|limit| pieces.len() > limit);
     pieces.truncate(limit.unwrap_or(usize::MAX));
     let mut blocks = Vec::new();

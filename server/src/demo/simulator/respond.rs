@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::providers::{AuthStyle, Dialect};
 
 use super::{
-    Shared,
-    anthropic,
+    Shared, anthropic,
     behaviour::Behaviour,
     chat, embeddings,
     errors::Fault,
@@ -137,8 +136,10 @@ fn check(shared: &Shared, head: &Parts, route: Route, body: &[u8]) -> Result<Val
         return Err(refuse(Fault::UnknownModel(model)));
     }
     if dialect == Dialect::Anthropic {
-        let complaint = anthropic::complaint(&head.headers, &request, route == Route::CountTokens);
-        return complaint.map_or(Ok(request), |complaint| Err(refuse(Fault::Invalid(&complaint))));
+        return match anthropic::complaint(&head.headers, &request, route == Route::CountTokens) {
+            Some(complaint) => Err(Box::new(self::refuse(dialect, Fault::Invalid(&complaint)))),
+            None => Ok(request),
+        };
     }
     let messages = fields.get("messages").and_then(Value::as_array);
     if route == Route::Chat

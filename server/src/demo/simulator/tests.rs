@@ -24,6 +24,7 @@ async fn post(
     let mut request = http::Request::post(format!("{}{path}", simulator.base_url()));
     request = match simulator.config().dialect.auth() {
         AuthStyle::ApiKeyHeader => request.header("api-key", key),
+        AuthStyle::XApiKeyHeader => request.header("x-api-key", key),
         AuthStyle::Bearer | AuthStyle::None => request.header("authorization", format!("Bearer {key}")),
     };
     let request = request.body(http_body_util::Full::new(bytes::Bytes::from(body.to_string()))).unwrap();

@@ -138,7 +138,8 @@ fn tool_of(document: &Document, tool: NodeId) -> (String, &'static [Feature]) {
         return (name.map_or_else(|| UNKNOWN.to_owned(), std::borrow::Cow::into_owned), &[]);
     }
     // `web_search_20250305`: the kind, and the day from which it is so.
-    let bare = kind.rsplit_once('_').filter(|(_, day)| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()));
+    let bare =
+        kind.rsplit_once('_').filter(|(_, day)| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()));
     let bare = bare.map_or(&*kind, |(bare, _)| bare);
     let known = TOOLS.iter().find(|(known, _)| *known == bare);
     known.map_or((UNKNOWN.to_owned(), ANYTHING), |(known, features)| ((*known).to_owned(), *features))

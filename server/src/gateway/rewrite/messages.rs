@@ -292,9 +292,8 @@ fn said(document: &Document, id: NodeId) -> Said {
     }
     // What a tool is called with, whatever it is called with.
     let mut enclosing = std::iter::successors(Some(parent), |at| document.parent(*at));
-    let within_input = enclosing.any(|at| {
-        document.parent(at) == Some(block) && document.key(at).is_some_and(|key| key == "input")
-    });
+    let within_input = enclosing
+        .any(|at| document.parent(at) == Some(block) && document.key(at).is_some_and(|key| key == "input"));
     if within_input && kind == "tool_use" {
         return Said::At(Place::Input);
     }

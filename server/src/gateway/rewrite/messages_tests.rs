@@ -55,9 +55,11 @@ fn every_block_is_restored_wherever_it_is_cut() {
         for size in 1..=sent.len() {
             let mut events = vec![start(&opened)];
             let chars: Vec<char> = sent.chars().collect();
-            events.extend(chars.chunks(size).map(|piece| {
-                delta(&json!({ "type": kind, member: piece.iter().collect::<String>() }))
-            }));
+            events.extend(
+                chars
+                    .chunks(size)
+                    .map(|piece| delta(&json!({ "type": kind, member: piece.iter().collect::<String>() }))),
+            );
             events.push(bytes(&json!({ "type": "content_block_stop", "index": 3 })));
             assert_eq!(client(&mut rewriter(&vault), events, member), wanted, "{kind} in pieces of {size}");
         }

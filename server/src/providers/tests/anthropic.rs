@@ -68,12 +68,17 @@ fn events_are_told_apart_by_their_type() {
         assert!(matches!(event(broken), Err(UpstreamFailure::Malformed(_))), "{broken}");
     }
     let usage = |text: &str| match event(text).unwrap() {
-        StreamEvent::Chunk { usage, usage_only: false } => usage.map(|usage| (usage.input_tokens, usage.output_tokens)),
+        StreamEvent::Chunk { usage, usage_only: false } => {
+            usage.map(|usage| (usage.input_tokens, usage.output_tokens))
+        }
         other => panic!("{other:?}"),
     };
     let start = r#"{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":6,"cache_read_input_tokens":4,"output_tokens":1}}}"#;
     assert_eq!(usage(start), Some((10, 1)));
-    assert_eq!(usage(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5}}"#), Some((0, 5)));
+    assert_eq!(
+        usage(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5}}"#),
+        Some((0, 5))
+    );
     assert_eq!(usage(r#"{"type":"message_delta","delta":{},"usage":"none"}"#), None);
     assert_eq!(usage(r#"{"type":"of_next_month"}"#), None);
 }

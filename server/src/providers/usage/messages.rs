@@ -91,7 +91,10 @@ mod tests {
         for (json, doubt) in [
             (r#"{"input_tokens":-1,"output_tokens":1}"#, Doubt::Negative),
             (r#"{"input_tokens":1,"cache_read_input_tokens":"2","output_tokens":1}"#, Doubt::NotANumber),
-            (r#"{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"thinking_tokens":2}}"#, Doubt::Contradictory),
+            (
+                r#"{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"thinking_tokens":2}}"#,
+                Doubt::Contradictory,
+            ),
         ] {
             assert_eq!(read(json).unwrap().doubts.iter().collect::<Vec<_>>(), [doubt], "{json}");
         }

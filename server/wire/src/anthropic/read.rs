@@ -21,7 +21,8 @@ const TOP: Table = &[
 
 const METADATA: Table = &[];
 
-const THINKING: Table = &[("display", |_| Fate::Warn)];
+// How a thought is shown goes with how it is switched.
+const THINKING: Table = &[("display", |_| Fate::Nothing)];
 
 const PART: Table = &[
     ("citations", |value| match value {
@@ -110,6 +111,7 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
         let parts = read_content(message.take("content"))?;
         request.turns.push(Turn { role, parts, own: own(message.rest(), &[]) });
     }
+    request.prefilled = request.turns.last().is_some_and(|turn| turn.role == Role::Assistant);
     request.tools = body.list("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?;
     if let Some(mut choice) = body.members("tool_choice")? {
         request.tool_choice = Some(match choice.needed("type")?.as_str() {
@@ -126,7 +128,8 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
     request.temperature = body.number("temperature")?;
     request.top_p = body.number("top_p")?;
     request.top_k = body.number("top_k")?;
-    let text = |stop| if let Json::Text(stop) = stop { Ok(stop) } else { Err(Broken::Shape("stop_sequences")) };
+    let text =
+        |stop| if let Json::Text(stop) = stop { Ok(stop) } else { Err(Broken::Shape("stop_sequences")) };
     request.stop = body.list("stop_sequences")?.into_iter().map(text).collect::<Result<_, _>>()?;
     request.stream = body.flag("stream")?.unwrap_or(false);
     // This wire tells it in any case.
@@ -142,8 +145,7 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
                 return Err(Broken::Shape("format"));
             }
             let schema = format.take("schema").ok_or(Broken::Shape("schema"))?;
-            request.format =
-                Some(Format::JsonSchema { name: None, description: None, schema, strict: None });
+            request.format = Some(Format::JsonSchema { name: None, description: None, schema, strict: None });
             request.own.extend(own(format.rest(), &[]));
         }
         request.own.extend(own(config.rest(), &[]));
@@ -153,7 +155,9 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
             "disabled" => Thinking::Off,
             "adaptive" => Thinking::Adaptive,
             "between_tools" => Thinking::BetweenTools,
-            "enabled" => Thinking::Budget(thinking.whole("budget_tokens")?.ok_or(Broken::Shape("budget_tokens"))?),
+            "enabled" => {
+                Thinking::Budget(thinking.whole("budget_tokens")?.ok_or(Broken::Shape("budget_tokens"))?)
+            }
             _ => return Err(Broken::Shape("thinking")),
         });
         request.own.extend(own(thinking.rest(), THINKING));
@@ -178,7 +182,10 @@ fn read_part(part: Json) -> Result<Part, Broken> {
         ("image", Some("file")) => Some("image"),
         // Text in parts, and a file that was uploaded.
         ("document", Some("content" | "file")) => Some("document"),
-        ("text" | "image" | "document" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result", _) => None,
+        (
+            "text" | "image" | "document" | "thinking" | "redacted_thinking" | "tool_use" | "tool_result",
+            _,
+        ) => None,
         _ => {
             let known = KINDS.iter().find(|known| **known == kind).copied();
             return Ok(Part::new(Content::Other { known, value: part }));
@@ -218,9 +225,7 @@ fn read_part(part: Json) -> Result<Part, Broken> {
 fn read_source(part: &mut Members) -> Result<Source, Broken> {
     let mut source = part.members("source")?.ok_or(Broken::Shape("source"))?;
     let read = match source.needed("type")?.as_str() {
-        "base64" => {
-            Source::Base64 { media_type: source.needed("media_type")?, data: source.needed("data")? }
-        }
+        "base64" => Source::Base64 { media_type: source.needed("media_type")?, data: source.needed("data")? },
         "url" => Source::Url(source.needed("url")?),
         "text" => {
             source.take("media_type");
@@ -238,7 +243,14 @@ fn read_tool(tool: Json) -> Result<Tool, Broken> {
         let value = Json::Object(tool.rest());
         let fate = Fate::Refuse("the other API does not have this tool of the provider");
         let own = vec![Own { known: Some("type"), name: kind, value, fate }];
-        return Ok(Tool { name: String::new(), description: None, schema: None, strict: None, cache: None, own });
+        return Ok(Tool {
+            name: String::new(),
+            description: None,
+            schema: None,
+            strict: None,
+            cache: None,
+            own,
+        });
     }
     Ok(Tool {
         name: tool.needed("name")?,

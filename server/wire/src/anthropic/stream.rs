@@ -52,7 +52,11 @@ impl Reader {
                 out.push(Piece::Start { id: message.needed("id")?, model: message.needed("model")? });
                 self.used(message.take("usage"), out);
             }
-            "content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta" | "message_stop"
+            "content_block_start"
+            | "content_block_delta"
+            | "content_block_stop"
+            | "message_delta"
+            | "message_stop"
                 if !self.begun =>
             {
                 return Err(Broken::Order("an event before the beginning"));
@@ -158,9 +162,10 @@ impl Reader {
             _ => return Err(Broken::Content("a piece of a block")),
         };
         let empty = match &piece {
-            Piece::Text(text) | Piece::Thinking(text) | Piece::Signature(text) | Piece::Input { text, .. } => {
-                text.is_empty()
-            }
+            Piece::Text(text)
+            | Piece::Thinking(text)
+            | Piece::Signature(text)
+            | Piece::Input { text, .. } => text.is_empty(),
             _ => false,
         };
         if !empty {
@@ -191,7 +196,9 @@ pub struct Writer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
     Text,
-    Thinking { signed: bool },
+    Thinking {
+        signed: bool,
+    },
     /// A call, by its number.
     Call(u64),
 }
@@ -297,8 +304,7 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<String>) {
         if self.open.take().is_some() {
-            let event =
-                Json::object([("type", "content_block_stop".into()), ("index", self.index().into())]);
+            let event = Json::object([("type", "content_block_stop".into()), ("index", self.index().into())]);
             out.push(event.write());
         }
     }

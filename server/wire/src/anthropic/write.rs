@@ -26,13 +26,18 @@ pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result
     if !system.is_empty() {
         out.set("system", system);
     }
+    let last = request.turns.len().saturating_sub(1);
+    if !request.prefilled && request.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
+        return Err(Refused::new(format!("messages.{last}"), "the other API would go on with the last turn"));
+    }
     let turns = request.turns.into_iter().enumerate();
     let turns: Result<Vec<Option<Json>>, Refused> =
         turns.map(|(at, turn)| write_turn(turn, at, losses)).collect();
     out.set("messages", turns?.into_iter().flatten().collect::<Vec<_>>());
     if !request.tools.is_empty() {
         let tools = request.tools.into_iter().enumerate();
-        let tools: Result<Vec<Json>, Refused> = tools.map(|(at, tool)| write_tool(tool, at, losses)).collect();
+        let tools: Result<Vec<Json>, Refused> =
+            tools.map(|(at, tool)| write_tool(tool, at, losses)).collect();
         out.set("tools", tools?);
     }
     out.set_some("tool_choice", write_choice(request.tool_choice, request.parallel_tools));
@@ -66,7 +71,10 @@ pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result
     match request.format {
         None => {}
         Some(Format::JsonObject) => {
-            return Err(Refused::new("response_format", "the other API asks for a schema: send `json_schema`"));
+            return Err(Refused::new(
+                "response_format",
+                "the other API asks for a schema: send `json_schema`",
+            ));
         }
         Some(Format::JsonSchema { schema, description, .. }) => {
             if description.is_some() {
@@ -190,7 +198,12 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Option<Jso
                 return Err(Refused::new(place, "the arguments of the call are not the JSON of an object"));
             };
             let id = id(call.id, place)?;
-            Json::object([("type", "tool_use".into()), ("id", id), ("name", call.name.into()), ("input", input)])
+            Json::object([
+                ("type", "tool_use".into()),
+                ("id", id),
+                ("name", call.name.into()),
+                ("input", input),
+            ])
         }
         Content::Result { id: of, parts, failed } => {
             let content = write_parts(parts, place, losses)?;
@@ -216,7 +229,11 @@ const OTHER: &str = "the other API has no such content";
 /// Ids of calls have letters, digits, `_` and `-` here.
 fn id(id: String, place: &str) -> Result<Json, Refused> {
     let fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if fits { Ok(id.into()) } else { Err(Refused::new(place, "the id of a call has characters that the other API does not take")) }
+    if fits {
+        Ok(id.into())
+    } else {
+        Err(Refused::new(place, "the id of a call has characters that the other API does not take"))
+    }
 }
 
 fn write_source(source: Source) -> Json {

@@ -44,11 +44,12 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
         let call = Call { id: call.needed("id")?, name: function.needed("name")?, input };
         parts.push(Part::new(Content::Call(call)));
     }
+    let calls = parts.iter().any(|part| matches!(part.content, Content::Call(_)));
     Ok(Answer {
         id: body.text("id")?.unwrap_or_default(),
         model: body.text("model")?.unwrap_or_default(),
         parts,
-        stop: choice.text("finish_reason")?.map(|reason| read_stop(&reason)),
+        stop: choice.text("finish_reason")?.map(|reason| read_stop(&reason, calls)),
         usage: body.take("usage").and_then(read_usage),
     })
 }

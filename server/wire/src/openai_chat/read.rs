@@ -10,7 +10,11 @@ use crate::loss::{Broken, Fate, Own, Table, own};
 /// What only this wire has at the top of a request.
 const TOP: Table = &[
     ("n", |value| {
-        if value.whole() == Some(1) { Fate::Nothing } else { Fate::Refuse("the other API gives one answer to a request") }
+        if value.whole() == Some(1) {
+            Fate::Nothing
+        } else {
+            Fate::Refuse("the other API gives one answer to a request")
+        }
     }),
     ("seed", |_| Fate::Warn),
     ("service_tier", |_| Fate::Warn),
@@ -63,7 +67,8 @@ const TOOL: Table = &[];
 
 /// A number that tunes nothing at zero.
 fn zero(value: &Json) -> Fate {
-    let is_zero = matches!(value, Json::Number(digits) if digits.parse::<f64>().is_ok_and(|number| number == 0.0));
+    let is_zero =
+        matches!(value, Json::Number(digits) if digits.parse::<f64>().is_ok_and(|number| number == 0.0));
     if is_zero { Fate::Nothing } else { Fate::Warn }
 }
 
@@ -82,7 +87,8 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
         read_message(message, &mut request)?;
     }
     request.tools = body.list("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?;
-    request.tool_choice = body.take("tool_choice").map(|choice| read_choice(choice, &mut request.own)).transpose()?.flatten();
+    request.tool_choice =
+        body.take("tool_choice").map(|choice| read_choice(choice, &mut request.own)).transpose()?.flatten();
     request.parallel_tools = body.flag("parallel_tool_calls")?;
     request.max_tokens = match (body.whole("max_completion_tokens")?, body.whole("max_tokens")?) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -312,7 +318,9 @@ fn read_choice(choice: Json, own: &mut Vec<Own>) -> Result<Option<ToolChoice>, B
         },
         choice => {
             let name = (choice.get("type").and_then(Json::text) == Some("function"))
-                .then(|| choice.get("function").and_then(|function| function.get("name")).and_then(Json::text))
+                .then(|| {
+                    choice.get("function").and_then(|function| function.get("name")).and_then(Json::text)
+                })
                 .flatten();
             match name {
                 Some(name) => Some(ToolChoice::Named(name.to_owned())),

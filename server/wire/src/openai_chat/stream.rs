@@ -48,7 +48,8 @@ impl Reader {
         // A chunk of a filter may come before the answer has an id.
         if !self.begun && !choices.is_empty() {
             self.begun = true;
-            let (id, model) = (chunk.text("id")?.unwrap_or_default(), chunk.text("model")?.unwrap_or_default());
+            let (id, model) =
+                (chunk.text("id")?.unwrap_or_default(), chunk.text("model")?.unwrap_or_default());
             out.push(Piece::Start { id, model });
         }
         for choice in choices {
@@ -63,7 +64,7 @@ impl Reader {
                 && !self.stopped
             {
                 self.stopped = true;
-                out.push(Piece::Stop(read_stop(&reason)));
+                out.push(Piece::Stop(read_stop(&reason, self.calls > 0)));
             }
         }
         if let Some(usage) = chunk.take("usage").and_then(read_usage) {
@@ -87,7 +88,10 @@ impl Reader {
                         "text" => say(part.text("text")?, Piece::Text),
                         "thinking" => {
                             for piece in part.list("thinking")? {
-                                say(piece.get("text").and_then(Json::text).map(str::to_owned), Piece::Thinking);
+                                say(
+                                    piece.get("text").and_then(Json::text).map(str::to_owned),
+                                    Piece::Thinking,
+                                );
                             }
                         }
                         _ => return Err(Broken::Content("a part of an answer")),

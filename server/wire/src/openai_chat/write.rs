@@ -1,8 +1,6 @@
 //! A request as it goes out.
 
-use crate::form::{
-    Content, Format, Part, Request, Role, Source, System, Tool, ToolChoice, Turn,
-};
+use crate::form::{Content, Format, Part, Request, Role, Source, System, Tool, ToolChoice, Turn};
 use crate::json::Json;
 use crate::loss::{Losses, Refused};
 
@@ -15,6 +13,13 @@ const SCHEMA: &str = "output";
 /// [`Refused`].
 pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refused> {
     losses.judge("", &request.own)?;
+    if request.prefilled {
+        let last = request.turns.len().saturating_sub(1);
+        return Err(Refused::new(
+            format!("messages.{last}"),
+            "the other API does not go on with the last turn",
+        ));
+    }
     let mut out = Json::object([("model", request.model.into())]);
     let mut messages = Vec::with_capacity(request.turns.len() + request.system.len());
     for (at, system) in request.system.into_iter().enumerate() {
@@ -26,7 +31,8 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
     out.set("messages", messages);
     if !request.tools.is_empty() {
         let tools = request.tools.into_iter().enumerate();
-        let tools: Result<Vec<Json>, Refused> = tools.map(|(at, tool)| write_tool(tool, at, losses)).collect();
+        let tools: Result<Vec<Json>, Refused> =
+            tools.map(|(at, tool)| write_tool(tool, at, losses)).collect();
         out.set("tools", tools?);
     }
     out.set_some(
@@ -203,10 +209,8 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
             }
             Content::Call(call) => {
                 note(&part.cache, &part.own, &place, losses)?;
-                let function = Json::object([
-                    ("name", call.name.into()),
-                    ("arguments", call.input.write().into()),
-                ]);
+                let function =
+                    Json::object([("name", call.name.into()), ("arguments", call.input.write().into())]);
                 calls.push(Json::object([
                     ("id", call.id.into()),
                     ("type", "function".into()),
@@ -224,8 +228,10 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
                 return Err(Refused::new(place, "the other API has no text after the calls of a turn"));
             }
             content => {
-                return write_part(Part { content, ..part }, &place, losses)
-                    .and(Err(Refused::new(place, "the other API has only text and calls in the model's turn")));
+                return write_part(Part { content, ..part }, &place, losses).and(Err(Refused::new(
+                    place,
+                    "the other API has only text and calls in the model's turn",
+                )));
             }
         }
     }

@@ -75,8 +75,11 @@ fn told(result: Result<(String, Losses), Untranslated>) -> String {
     match result {
         Ok((body, losses)) => {
             let left_out: Vec<&str> = losses.places().collect();
-            let left_out =
-                if left_out.is_empty() { String::new() } else { format!("left out: {}\n", left_out.join(", ")) };
+            let left_out = if left_out.is_empty() {
+                String::new()
+            } else {
+                format!("left out: {}\n", left_out.join(", "))
+            };
             serde_json::from_str::<Value>(&body).unwrap();
             left_out + &pretty(&body)
         }
@@ -101,7 +104,9 @@ fn check(kind: &str, extension: &str, translate: impl Fn(Wire, Wire, &str) -> St
 
 #[test]
 fn requests() {
-    check("requests", "txt", |from, to, text| told(bailiwick_wire::request(from, to, text.as_bytes(), 4_096)));
+    check("requests", "txt", |from, to, text| {
+        told(bailiwick_wire::request(from, to, text.as_bytes(), 4_096))
+    });
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
             let mut parts = std::mem::take(&mut results);
             parts.extend(said);
             turns.push(Turn { role: Role::User, parts, own: Vec::new() });
-            let mut parts: Vec<Part> = answer.map(|text| Part::new(Content::Text(text))).into_iter().collect();
+            let mut parts: Vec<Part> =
+                answer.map(|text| Part::new(Content::Text(text))).into_iter().collect();
             for (at, (name, input)) in calls.into_iter().enumerate() {
                 let id = format!("call_{round}_{at}");
                 let call = Call { id: id.clone(), name, input: Input::Json(input) };
@@ -69,9 +70,8 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
             }
             turns.push(Turn { role: Role::Assistant, parts, own: Vec::new() });
         }
-        if !results.is_empty() {
-            turns.push(Turn { role: Role::User, parts: results, own: Vec::new() });
-        }
+        results.push(Part::new(Content::Text(String::from("And now?"))));
+        turns.push(Turn { role: Role::User, parts: results, own: Vec::new() });
         turns
     })
 }
@@ -192,16 +192,17 @@ fn through(wire: Wire, request: Request) -> Request {
 fn answered() -> impl Strategy<Value = Answer> {
     let calls = prop::collection::vec((word(), object(json())), 0..3);
     let counts = (0_u64..1_000, 0_u64..1_000, 0_u64..1_000, 0_u64..1_000);
-    (option::of(text()), calls, counts, prop_oneof![Just(Stop::End), Just(Stop::Length), Just(Stop::Tools)]).prop_map(
-        |(said, calls, (plain, cached, written, output), stop)| {
+    (option::of(text()), calls, counts, prop_oneof![Just(Stop::End), Just(Stop::Length), Just(Stop::Tools)])
+        .prop_map(|(said, calls, (plain, cached, written, output), stop)| {
             let mut parts: Vec<Part> = said.map(|text| Part::new(Content::Text(text))).into_iter().collect();
             parts.extend(calls.into_iter().enumerate().map(|(at, (name, input))| {
                 Part::new(Content::Call(Call { id: format!("c{at}"), name, input: Input::Json(input) }))
             }));
+            let calls = parts.iter().any(|part| matches!(part.content, Content::Call(_)));
+            let stop = if calls && stop == Stop::End { Stop::Tools } else { stop };
             let usage = Usage { input: plain + cached + written, cached, written, output, reasoning: 0 };
             Answer { id: "a".into(), model: "m".into(), parts, stop: Some(stop), usage: Some(usage) }
-        },
-    )
+        })
 }
 
 /// The pieces that say an answer, cut as a provider might.
