@@ -9,7 +9,6 @@ use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
 use super::translate::Prepared;
-use crate::providers::anthropic::BETA;
 use crate::providers::{
     AnthropicWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient,
     UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
@@ -89,7 +88,7 @@ fn build(
     let mut shape = prepared.shape;
     shape.output_limit = funded.output_limit;
     // A body that was translated was redacted before.
-    let (document, mut edits) = match &prepared.document {
+    let (document, mut edits) = match prepared.document() {
         Some(document) => (document, Edits::new()),
         None => (&read.document, redacted.edits.clone()),
     };
@@ -97,12 +96,13 @@ fn build(
         apply(document, &mut edits, &edit);
     }
     // Of the client's head goes out what was read from it against a list.
-    let betas = read.betas.iter().filter(|_| prepared.document.is_none());
+    let client_headers =
+        if prepared.document().is_none() { read.api_headers.clone() } else { HeaderMap::new() };
     let outgoing = Outgoing {
         operation: prepared.operation,
         stream: shape.stream,
         body: edits.apply(document),
-        client_headers: HeaderMap::from_iter(betas.map(|betas| (BETA, betas.clone()))),
+        client_headers,
     };
     wire.build(&candidate.route.target, outgoing)
 }

@@ -5,8 +5,8 @@
 //! value: what is `Recorded` was recorded. [`serve`] is the way itself, [`api`] its two ends in HTTP.
 
 pub mod api;
+mod api_headers;
 pub mod authenticate;
-mod betas;
 mod ceiling;
 pub mod classify;
 pub mod decide;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::authenticate::Authenticated;
@@ -58,8 +58,8 @@ pub struct Read {
     pub(super) input_tokens: u64,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
-    /// What the client switches on of Anthropic's API, where it is governed.
-    pub(super) betas: Option<HeaderValue>,
+    /// The headers of the client's API that go on to a provider of that API.
+    pub(super) api_headers: HeaderMap,
     _sealed: (),
 }
 
@@ -153,7 +153,7 @@ pub fn read(
         opaque: text.opaque || content.opaque,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
-        betas: None,
+        api_headers: HeaderMap::new(),
         features: content.features,
         tools: content.tools,
         text,

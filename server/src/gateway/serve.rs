@@ -26,7 +26,7 @@ use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
 use super::translate::{self, Prepared};
-use super::{Gateway, betas, dry_run, read};
+use super::{Gateway, api_headers, dry_run, read};
 use crate::audit::AuditUnavailable;
 use crate::budgets::format_usd;
 use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
@@ -61,9 +61,9 @@ where
     let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
     let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
     let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
-    let betas = match incoming.operation.api() {
-        Api::OpenAi => None,
-        Api::Anthropic => betas::betas(&incoming.headers).inspect_err(unread)?,
+    let passed = match incoming.operation.api() {
+        Api::OpenAi => http::HeaderMap::new(),
+        Api::Anthropic => api_headers::api_headers(&incoming.headers).inspect_err(unread)?,
     };
     timeline.end(Stage::Authenticate);
     let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
@@ -75,7 +75,7 @@ where
     let size = bytes.len();
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
     let mut read = read.inspect_err(unread)?;
-    read.betas = betas;
+    read.api_headers = passed;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
@@ -159,7 +159,8 @@ async fn attempts(
     reply: Reply,
 ) {
     let decided = &routed.decided;
-    let order = routed.names();
+    let (carried, unable) = translate::carried(routed, &redacted);
+    let order: Vec<String> = carried.iter().map(|(candidate, _)| candidate.place.name.clone()).collect();
     let mut number = 0;
     let mut concluded = false;
     let mut tried: Option<Attempted<'_>> = None;
@@ -167,20 +168,12 @@ async fn attempts(
     let mut last: Option<Refusal> = None;
     // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
     let mut late: Vec<Outcome<'_>> = Vec::new();
-    let mut candidates = routed.candidates().peekable();
-    while let Some(candidate) = candidates.next() {
+    let mut candidates = carried.into_iter().peekable();
+    while let Some((candidate, prepared)) = candidates.next() {
         if let Err(refusal) = still_allowed(gateway, decided, &candidate) {
             also(&mut last, refusal);
             continue;
         }
-        // An endpoint whose wire cannot carry the request is passed over, as one is that a budget has no room for.
-        let prepared = match translate::prepare(decided, &redacted, &candidate) {
-            Ok(prepared) => prepared,
-            Err(refusal) => {
-                also(&mut last, refusal);
-                continue;
-            }
-        };
         let funded = match fund::fund(decided, &candidate, number == 0, &gateway.budgets).await {
             Ok(funded) => funded,
             Err(fund::NotFunded { refusal, anywhere }) => {
@@ -297,7 +290,7 @@ async fn attempts(
         }
         timeline.skip();
     }
-    let refusal = last.unwrap_or_else(|| {
+    let refusal = last.or(unable).unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
     // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.

@@ -5,15 +5,19 @@
 //! passed over with a refusal that names it; and an answer is translated before it is looked at, so that what is scanned
 //! is what the client gets.
 
+use std::sync::Arc;
+
 use bailiwick_wire::{Losses, Stream, Untranslated, Wire as Format};
 use bytes::Bytes;
 
 use super::decide::Decided;
 use super::document::{Document, Limits};
 use super::large::on_body;
-use super::read;
+use super::read::{self, Read};
 use super::redaction::Redacted;
 use super::refusal::{Code, Refusal};
+use super::route::{MAX_ATTEMPTS, Routed};
+use crate::providers::anthropic::BETA;
 use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
 use crate::router::Candidate;
 
@@ -25,18 +29,28 @@ const MOST_OUTPUT: u64 = 4_096;
 const LIMITS: Limits = Limits { depth: 80, nodes: 4_000_000 };
 
 /// A request in the shape of one endpoint's wire.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The body, where it is not the client's own.
-    pub(super) document: Option<Document>,
     /// What it asks for, on the wire.
     pub(super) operation: Operation,
     /// Its shape, on the wire.
     pub(super) shape: RequestShape,
-    /// What the wire has no place for, by its place in the request.
-    pub(super) left_out: Losses,
-    _sealed: (),
+    /// The body, where it is not the client's own.
+    translated: Option<Arc<Translated>>,
 }
+
+/// A body that was translated.
+#[derive(Debug)]
+struct Translated {
+    document: Document,
+    shape: RequestShape,
+    /// What the wire has no place for, by its place in the request.
+    left_out: Losses,
+}
+
+/// Why a body was not translated: in words, and which part of it.
+#[derive(Debug, Clone)]
+struct Unable(String, Option<String>);
 
 /// How an answer is brought back into the client's shape.
 #[derive(Debug, Clone, Copy)]
@@ -69,52 +83,86 @@ const fn on_the_wire(operation: Operation, dialect: Dialect) -> Option<Operation
     }
 }
 
-/// Brings the redacted body into the shape of the candidate's wire.
-///
-/// # Errors
-/// `not_translatable`.
-pub fn prepare(
-    decided: &Decided,
+/// The endpoints to try, best first, each with the request in the shape of its wire. An endpoint whose wire cannot carry the
+/// request is passed over; what stands in the way of the first such is told, for where nothing is left.
+pub(super) fn carried<'a>(
+    routed: &'a Routed,
     redacted: &Redacted,
-    candidate: &Candidate<'_>,
-) -> Result<Prepared, Refusal> {
-    let read = &decided.classified.read;
-    let place = &candidate.place.name;
-    let refused = |what: String, param: Option<String>| {
-        let mut refusal =
-            Refusal::new(Code::NotTranslatable, format!("{place}: {what}")).decision(&decided.id);
-        refusal.param = param;
-        refusal
-    };
-    let dialect = candidate.route.target.dialect();
-    let operation = on_the_wire(read.operation, dialect).ok_or_else(|| {
-        refused(String::from("this endpoint's API has no such operation"), None)
-            .fix("ask for a model that an endpoint with this API serves")
-    })?;
-    if operation == read.operation {
-        let left_out = Losses::default();
-        return Ok(Prepared { document: None, operation, shape: read.shape, left_out, _sealed: () });
+) -> (Vec<(Candidate<'a>, Prepared)>, Option<Refusal>) {
+    let read = &routed.decided.classified.read;
+    let (mut carried, mut unable) = (Vec::new(), None);
+    // The same body is translated once for all endpoints that it is the same for.
+    let mut made: Vec<(Operation, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
+    for candidate in routed.candidates() {
+        let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
+        let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
+            None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
+            Some(operation) if operation == read.operation => {
+                Ok(Prepared { operation, shape: read.shape, translated: None })
+            }
+            Some(operation) => {
+                let before =
+                    made.iter().find(|(for_what, limit, _)| (*for_what, *limit) == (operation, most));
+                let translated = match before {
+                    Some((_, _, before)) => before.clone(),
+                    None => {
+                        let translated = translate(read, redacted, operation, most).map(Arc::new);
+                        made.push((operation, most, translated.clone()));
+                        translated
+                    }
+                };
+                translated.map(|translated| Prepared {
+                    operation,
+                    shape: translated.shape,
+                    translated: Some(translated),
+                })
+            }
+        };
+        match result {
+            Ok(prepared) => carried.push((candidate, prepared)),
+            Err(Unable(what, param)) => {
+                unable.get_or_insert_with(|| {
+                    let message = format!("{}: {what}", candidate.place.name);
+                    let mut refusal =
+                        Refusal::new(Code::NotTranslatable, message).decision(&routed.decided.id);
+                    refusal.param = param;
+                    refusal
+                });
+            }
+        }
+        if carried.len() == MAX_ATTEMPTS {
+            break;
+        }
     }
+    (carried, unable)
+}
+
+/// Brings the redacted body into the shape of an operation of another API.
+fn translate(
+    read: &Read,
+    redacted: &Redacted,
+    operation: Operation,
+    most: u64,
+) -> Result<Translated, Unable> {
     let (Some(from), Some(to)) = (format(read.operation), format(operation)) else {
-        return Err(refused(String::from("nothing is translated for this operation"), None));
+        return Err(Unable(String::from("nothing is translated for this operation"), None));
     };
     let body = redacted.edits.apply(&read.document);
-    let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
     let translated = on_body(body.len(), || bailiwick_wire::request(from, to, &body, most));
     let (body, left_out) = translated.map_err(|error| match error {
         Untranslated::Refused(error) => {
             let what = format!("this endpoint speaks another API, which cannot carry {error}");
-            refused(what, Some(error.place))
+            Unable(what, Some(error.place))
         }
-        Untranslated::Broken(error) => refused(
-            format!("this endpoint speaks another API, and the request is not what its own says: {error}"),
-            None,
-        ),
+        Untranslated::Broken(error) => {
+            let what = "this endpoint speaks another API, and the request is not what its own says";
+            Unable(format!("{what}: {error}"), None)
+        }
     })?;
-    let unreadable = |_| refused(String::from("the request could not be translated"), None);
-    let document = Document::parse(Bytes::from(body), LIMITS).map_err(unreadable)?;
-    let shape = read::shape(&document, operation)?;
-    Ok(Prepared { document: Some(document), operation, shape, left_out, _sealed: () })
+    let unreadable = || Unable(String::from("the request could not be translated"), None);
+    let document = Document::parse(Bytes::from(body), LIMITS).map_err(|_| unreadable())?;
+    let shape = read::shape(&document, operation).map_err(|_| unreadable())?;
+    Ok(Translated { document, shape, left_out })
 }
 
 impl Prepared {
@@ -132,11 +180,16 @@ impl Prepared {
         })
     }
 
+    /// The body, where it is not the client's own.
+    pub(super) fn document(&self) -> Option<&Document> {
+        self.translated.as_ref().map(|translated| &translated.document)
+    }
+
     /// What was left out, for the client.
     pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
-        let betas = self.document.as_ref().and(decided.classified.read.betas.as_ref());
-        let places: Vec<&str> =
-            betas.map(|_| "anthropic-beta").into_iter().chain(self.left_out.places()).collect();
+        let translated = self.translated.as_ref()?;
+        let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
+        let places: Vec<&str> = betas.into_iter().chain(translated.left_out.places()).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }

@@ -1,8 +1,8 @@
 //! Anthropic's wire: <https://platform.claude.com/docs/en/api/messages>, and for events
 //! <https://platform.claude.com/docs/en/build-with-claude/streaming>.
 //!
-//! The version of the API is named by the gateway. Of a client's headers one reaches the provider, `anthropic-beta`, and of
-//! it the values in [`BETAS`]: those that change how an answer is made, not where data goes or what is kept.
+//! Of a client's headers two reach the provider: `anthropic-version`, where it is one of [`VERSIONS`], and of
+//! `anthropic-beta` the values in [`BETAS`]: those that change how an answer is made, not where data goes or what is kept.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -24,8 +24,11 @@ use super::{
 pub const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// The header that switches on what is not yet part of the API.
 pub const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
-/// The version that is spoken: <https://platform.claude.com/docs/en/api/versioning>.
-pub const SPOKEN: &str = "2023-06-01";
+/// The versions that are spoken: <https://platform.claude.com/docs/en/api/versioning>. The first is that of a request which
+/// names none, and of one that was translated, as only it has a temperature. The second refuses three things of the first
+/// and changes nothing else of a message: <https://platform.claude.com/docs/en/api/migration-2026-10-21>.
+pub const VERSIONS: [&str; 2] = [FIRST, "2026-10-21"];
+const FIRST: &str = "2023-06-01";
 
 /// What a client may switch on: <https://platform.claude.com/docs/en/api/beta-headers>. Not among them is what uploads
 /// files, runs code, calls servers, edits the context or has a price of its own.
@@ -66,8 +69,9 @@ impl Wire for AnthropicWire {
             other => return Err(WireError::UnsupportedOperation(other)),
         }
         let beta = request.client_headers.get(BETA).cloned();
+        let version = request.client_headers.get(VERSION).cloned();
         let mut out = post(target, request)?;
-        out.headers_mut().insert(VERSION, HeaderValue::from_static(SPOKEN));
+        out.headers_mut().insert(VERSION, version.unwrap_or_else(|| HeaderValue::from_static(FIRST)));
         if let Some(beta) = beta {
             out.headers_mut().insert(BETA, beta);
         }

@@ -323,6 +323,19 @@ async fn errors_are_in_the_shape_of_the_api() {
     let body =
         refused(messages(&app, "support", &hot).await, 400, "invalid_request_error", "upstream_refused");
     assert!(body["error"]["message"].as_str().unwrap().contains("range: 0..1"), "{body}");
+    // The provider answers in the version that the client speaks.
+    hot["temperature"] = json!(0.5);
+    for (version, status) in [("2023-06-01", 200), ("2026-10-21", 400)] {
+        claude.clear();
+        let header = [("anthropic-version", version)];
+        let reply = app.post("support", "/v1/messages", &header, hot.to_string()).await.is(status);
+        assert_eq!(claude.received()[0].header("anthropic-version"), Some(version));
+        assert_eq!(reply.text().contains("temperature: Extra inputs"), status == 400, "{}", reply.text());
+    }
+    let header = [("anthropic-version", "2024-01-01")];
+    let reply = app.post("support", "/v1/messages", &header, hot.to_string()).await;
+    let body = refused(reply, 400, "invalid_request_error", "invalid_request");
+    assert_eq!(body["bailiwick"]["param"], "anthropic-version");
     drop(claude);
     app.finish().await;
 }
@@ -477,7 +490,7 @@ async fn streams_that_break_are_told_in_the_api_and_recorded() {
                 reply.is(200).events().last().unwrap()["error"]["code"].clone()
             } else {
                 let events = events(&reply.is(200));
-                assert_eq!(events.last().unwrap()["type"], "error");
+                assert_eq!(events.last().unwrap()["type"], "error", "{behaviour:?}");
                 events.last().unwrap()["bailiwick"]["code"].clone()
             };
             assert_eq!(told, code, "{behaviour:?}, chat {chat}");

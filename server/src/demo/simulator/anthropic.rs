@@ -18,6 +18,7 @@ use super::{
 const MEMBERS: &[&str] = &[
     "cache_control",
     "container",
+    "diagnostics",
     "inference_geo",
     "max_tokens",
     "messages",
@@ -25,6 +26,7 @@ const MEMBERS: &[&str] = &[
     "model",
     "output_config",
     "service_tier",
+    "speed",
     "stop_sequences",
     "stream",
     "system",
@@ -36,17 +38,25 @@ const MEMBERS: &[&str] = &[
     "top_p",
 ];
 
+/// Members of a request that the later version of the API does not have:
+/// <https://platform.claude.com/docs/en/api/migration-2026-10-21>.
+const REMOVED: &[&str] = &["temperature", "top_k", "top_p"];
+
 /// Members of a request to count tokens.
 const COUNTED: &[&str] =
     &["cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"];
 
 /// What the service complains of, if it does.
 pub(super) fn complaint(headers: &HeaderMap, request: &Value, counting: bool) -> Option<String> {
-    if headers.get("anthropic-version").is_none_or(|version| version != "2023-06-01") {
-        return Some(String::from("anthropic-version: header is required"));
-    }
+    let version = headers.get("anthropic-version").and_then(|version| version.to_str().ok());
+    let latest = match version {
+        Some("2023-06-01") => false,
+        Some("2026-10-21") => true,
+        _ => return Some(String::from("anthropic-version: header is required")),
+    };
     let members = if counting { COUNTED } else { MEMBERS };
-    let unknown = request.as_object()?.keys().find(|name| !members.contains(&name.as_str()));
+    let known = |name: &str| members.contains(&name) && !(latest && REMOVED.contains(&name));
+    let unknown = request.as_object()?.keys().find(|name| !known(name));
     if let Some(name) = unknown {
         return Some(format!("{name}: Extra inputs are not permitted"));
     }
@@ -232,7 +242,11 @@ pub(super) fn answer(
         blocks.push(json!({ "type": "tool_use", "id": id, "name": call.name, "input": input }));
     }
     let blocks = said.unwrap_or(blocks);
-    let output: u64 = blocks.iter().map(|block| text::count(&block.to_string())).sum();
+    let said = |block: &Value| match block.get("text").and_then(Value::as_str) {
+        Some(said) => text::count(said),
+        None => text::count(&block.to_string()),
+    };
+    let output: u64 = blocks.iter().map(said).sum();
     let truth = json!({
         "input_tokens": count(request), "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
         "output_tokens": output, "service_tier": "standard",
@@ -299,7 +313,7 @@ impl Message {
         for (index, block) in self.blocks.iter().enumerate() {
             block_events(index, block, &mut events);
             if index == 0 {
-                events.insert(2, event(&json!({ "type": "ping" })));
+                events.insert(3, event(&json!({ "type": "ping" })));
             }
         }
         let mut delta = json!({
