@@ -41,6 +41,8 @@ pub enum Code {
     RateLimited,
     /// The audit log cannot make the decision durable.
     AuditUnavailable,
+    /// The client left before anything was sent: nobody gets this refusal, the record tells of it.
+    ClientGone,
     /// The server is stopping or has nothing to decide with.
     Unavailable,
     /// No endpoint that may serve it speaks an API that can carry the request.
@@ -68,6 +70,7 @@ impl Code {
             Self::BudgetExceeded => "budget_exceeded",
             Self::RateLimited => "rate_limited",
             Self::AuditUnavailable => "audit_unavailable",
+            Self::ClientGone => "client_gone",
             Self::Unavailable => "unavailable",
             Self::NotTranslatable => "not_translatable",
             Self::Upstream(label, _) => label,
@@ -88,6 +91,8 @@ impl Code {
                 StatusCode::FORBIDDEN
             }
             Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            // What proxies log for it; no registered status means this.
+            Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT),
             Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(_, status) => status,
         }
@@ -112,6 +117,7 @@ impl Code {
             Self::BudgetExceeded => "wait for the budget's next window, or ask its owner to raise it",
             Self::RateLimited => "send fewer requests, or try again after the time in `retry-after`",
             Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
+            Self::ClientGone => "wait for the answer",
             Self::Unavailable => "try again in a moment",
             Self::NotTranslatable => {
                 "leave out what the message names, or ask for a model whose endpoint speaks the API that you call"
@@ -130,6 +136,7 @@ impl Code {
             | Self::NotTranslatable
             | Self::RequestTooLarge
             | Self::RequestTimeout
+            | Self::ClientGone
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::ModelNotFound => "invalid_request_error",
