@@ -8,7 +8,8 @@ use crate::app::{TestApp, message};
 use crate::reply::Reply;
 
 const PERSON: &str = "ottilie.brandt@kunde.example";
-const CREDENTIAL: &str = "sk-ant-simulated-0123456789";
+/// Of no form that a recognizer knows: those are redacted before anybody looks for the credential.
+const CREDENTIAL: &str = "credential-of-claude";
 const MODEL: &str = "claude-sonnet-4-5";
 
 /// A server with an endpoint that speaks Anthropic's wire, in Germany and our own, and `assistant` on it too where asked.

@@ -73,10 +73,11 @@ async fn all_pass(mut command: Command, names: &[&str]) {
 /// Runs a script of Anthropic's SDK against an endpoint of Anthropic's wire, and against those of OpenAI's.
 async fn messages_pass(script: impl Fn() -> Command) {
     let (app, claude) = crate::messages::with_claude(false).await;
-    let (_, broke) =
-        app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
     let seeing = seeing(&app).await;
-    for (model, native) in [("claude", "1"), ("assistant", "0")] {
+    // Of the models' endpoints those of these scopes have a price.
+    for (model, native, priced) in [("claude", "1", "/acme/research"), ("assistant", "0", "/acme/clinic")] {
+        let broke = json!({ "scope": priced, "name": format!("broke-{model}"), "budget_usd": "0" });
+        let (_, broke) = app.create_key(broke).await;
         let mut command = script();
         command
             .env("SDK_BASE_URL", app.url())
