@@ -13,11 +13,13 @@
 )]
 
 mod acts;
+mod api;
 mod app;
 mod audit;
 mod books;
 mod cli;
 mod compliance;
+mod contract;
 mod crash;
 mod disk;
 mod eligible;
@@ -39,6 +41,7 @@ mod money;
 #[path = "../../../policies/engine/tests/it/naive.rs"]
 mod naive;
 mod oidc;
+mod pages;
 mod plan;
 mod policy;
 mod process;
@@ -49,6 +52,7 @@ mod replicas;
 mod reply;
 mod repository;
 mod sdk;
+mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
