@@ -105,7 +105,7 @@ fn what_an_open_block_holds_goes_out_when_the_stream_breaks_off_but_not_what_cou
     let mut rewriter = rewriter(&vault);
     let (opened, kind, member, _) = blocks()[0].clone();
     rewriter.message_event(start(&opened)).unwrap();
-    let head = &placeholder[..placeholder.len() - 2];
+    let (head, _) = placeholder.split_at(placeholder.len() - 2);
     let text = format!("To somebody {head}");
     let out = rewriter.message_event(delta(&json!({ "type": kind, member: text }))).unwrap();
     let mut got = String::new();

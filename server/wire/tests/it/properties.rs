@@ -259,7 +259,8 @@ proptest! {
     #[test]
     fn an_answer_survives_both_wires(answer in answered()) {
         let chat = openai_chat::write_answer(answer.clone(), 0).write();
-        prop_assert_eq!(openai_chat::read_answer(Json::parse(chat.as_bytes()).unwrap()).unwrap(), answer.clone());
+        let read = openai_chat::read_answer(Json::parse(chat.as_bytes()).unwrap()).unwrap();
+        prop_assert_eq!(&read, &answer);
         let messages = anthropic::write_answer(answer.clone()).write();
         prop_assert_eq!(anthropic::read_answer(Json::parse(messages.as_bytes()).unwrap()).unwrap(), answer);
     }
