@@ -11,10 +11,9 @@ use crate::context::Context;
 use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
-const PYTHON_SDK: &str = "openai==3.54.0";
+const PYTHON_SDKS: &str = "anthropic==2.12.0 openai==3.54.0";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
-const NODE_SDK: &str =
-    r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
+const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/sdk": "1.12.0", "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
 /// Something that could not be had.
 pub(crate) struct Missing {
@@ -38,8 +37,8 @@ pub(crate) struct Tool {
 /// All of them.
 pub(crate) const TOOLS: [Tool; 5] = [
     Tool { name: "browser (Chromium)", provide: chromium },
-    Tool { name: "OpenAI SDK for Python", provide: python },
-    Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
+    Tool { name: "OpenAI and Anthropic SDKs for Python", provide: python },
+    Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
@@ -63,9 +62,11 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
     }
     let folder = context.tools_dir().join("python");
     let python = folder.join("bin/python");
-    provide(&folder, PYTHON_SDK, |folder| {
+    provide(&folder, PYTHON_SDKS, |folder| {
         cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_SDK])).map(drop)
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON_SDKS.split_whitespace());
+        cargo::output(&mut pip).map(drop)
     })?;
     Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
 }
@@ -101,9 +102,9 @@ fn node(context: &Context) -> std::result::Result<Variables, Missing> {
         return Ok(vec![("BAILIWICK_TEST_NODE", node), ("BAILIWICK_TEST_NODE_MODULES", modules)]);
     }
     let folder = context.tools_dir().join("node");
-    provide(&folder, NODE_SDK, |folder| {
+    provide(&folder, NODE_SDKS, |folder| {
         let list = folder.join("package.json");
-        std::fs::write(&list, NODE_SDK).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
+        std::fs::write(&list, NODE_SDKS).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
         let quiet = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
         cargo::output(Command::new(npm).args(quiet).current_dir(folder)).map(drop)
     })?;

@@ -125,7 +125,8 @@ pub(super) async fn receipt(
         Ok(Path(id)) => found(&app, peer.map(|peer| peer.0.0.ip()), permit.as_ref(), &headers, &id).await,
         Err(_) => Err(Problem::not_found("decision")),
     };
-    found.unwrap_or_else(|problem| api::refused(&problem.into()).map(Body::new))
+    found
+        .unwrap_or_else(|problem| api::refused(crate::providers::Api::OpenAi, &problem.into()).map(Body::new))
 }
 
 async fn found(

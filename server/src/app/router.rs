@@ -145,7 +145,8 @@ async fn wrong_method(uri: Uri) -> Response {
     if uri.path().starts_with("/v1/") {
         let refusal = Refusal::new(Code::MethodNotAllowed, "this path is served with another method")
             .fix("use the method that the `allow` header names");
-        return gateway::api::refused(&refusal).map(axum::body::Body::new);
+        let api = gateway::api::api_of(uri.path());
+        return gateway::api::refused(api, &refusal).map(axum::body::Body::new);
     }
     let title = "This path is served with another method";
     admin::Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
@@ -158,8 +159,9 @@ async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     if path.starts_with("/v1/") || path == "/v1" {
         let refusal = Refusal::new(Code::NotFound, "this path is not served")
-            .fix("POST /v1/chat/completions, POST /v1/embeddings and GET /v1/models are");
-        return gateway::api::refused(&refusal).map(axum::body::Body::new);
+            .fix("POST /v1/chat/completions, POST /v1/embeddings, POST /v1/messages and GET /v1/models are");
+        let api = gateway::api::api_of(path);
+        return gateway::api::refused(api, &refusal).map(axum::body::Body::new);
     }
     if path.starts_with("/api/") {
         return admin::Problem::not_found("path").into_response();

@@ -1,4 +1,4 @@
-//! The two ends of a request's way in HTTP: OpenAI's API in, OpenAI's errors out.
+//! The two ends of a request's way in HTTP: OpenAI's or Anthropic's API in, the same API's errors out.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use super::serve::{Incoming, serve};
 use super::{Gateway, dry_run, metrics, read};
 use crate::budgets::Rates;
 use crate::keys::client_address;
-use crate::providers::Operation;
+use crate::providers::anthropic::VERSION;
+use crate::providers::{Api, Operation};
 use crate::router::Candidate;
 
 /// The body of every answer.
@@ -43,6 +44,8 @@ pub fn stream_body(frames: mpsc::Receiver<Result<Frame<Bytes>, std::io::Error>>)
 pub const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/chat/completions", ALL_STAGES),
     ("POST", "/v1/embeddings", ALL_STAGES),
+    ("POST", "/v1/messages", ALL_STAGES),
+    ("POST", "/v1/messages/count_tokens", ALL_STAGES),
     ("GET", "/v1/models", &["authenticate"]),
     ("GET", "/v1/decisions/{id}", &["authenticate"]),
     ("POST", "/v1/decisions:explain", &["authenticate", "read", "classify", "decide", "route"]),
@@ -66,6 +69,8 @@ pub fn router(gateway: Arc<Gateway>) -> axum::Router {
     axum::Router::new()
         .route("/v1/chat/completions", post(chat_completions))
         .route("/v1/embeddings", post(embeddings))
+        .route("/v1/messages", post(messages))
+        .route("/v1/messages/count_tokens", post(count_tokens))
         .route("/v1/models", get(models))
         .route("/v1/decisions:explain", post(explain))
         .with_state(gateway)
@@ -81,6 +86,14 @@ async fn embeddings(State(gateway): State<Arc<Gateway>>, request: Req) -> Respon
     run(&gateway, Operation::Embeddings, "POST /v1/embeddings", request).await
 }
 
+async fn messages(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    run(&gateway, Operation::Messages, "POST /v1/messages", request).await
+}
+
+async fn count_tokens(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    run(&gateway, Operation::CountTokens, "POST /v1/messages/count_tokens", request).await
+}
+
 async fn run(
     gateway: &Arc<Gateway>,
     operation: Operation,
@@ -92,8 +105,24 @@ async fn run(
     let incoming = Incoming { operation, route, headers: head.headers, client };
     match serve(gateway, incoming, body).await {
         Ok(response) => response,
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(operation.api(), &refusal),
     }
+}
+
+/// Whose API a path belongs to, served or not.
+#[must_use]
+pub fn api_of(path: &str) -> Api {
+    let messages = path.strip_prefix("/v1/messages");
+    if messages.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Api::Anthropic
+    } else {
+        Api::OpenAi
+    }
+}
+
+/// Whose API a client speaks on a route that both have. Anthropic's asks for its version with every request.
+fn api_of_client(headers: &HeaderMap) -> Api {
+    if headers.contains_key(VERSION) { Api::Anthropic } else { Api::OpenAi }
 }
 
 /// The address that a connection came from.
@@ -108,27 +137,44 @@ pub(crate) fn client(gateway: &Gateway, peer: Option<IpAddr>, headers: &HeaderMa
 
 /// `GET /v1/models`: only what the key may use.
 async fn models(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    let api = api_of_client(request.headers());
     let client = client(&gateway, peer(request.extensions()), request.headers());
     let auth = match gateway.authenticate(request.headers(), client) {
         Ok(auth) => auth,
-        Err(refusal) => return refused(&refusal),
+        Err(refusal) => return refused(api, &refusal),
     };
-    let data: Vec<serde_json::Value> = auth
-        .key
-        .models
-        .iter()
-        .filter(|model| super::decide::usable(&auth, model))
-        .map(|model| serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" }))
+    let usable = auth.key.models.iter().filter(|model| super::decide::usable(&auth, model));
+    let data: Vec<serde_json::Value> = usable
+        .map(|model| match api {
+            Api::OpenAi => {
+                serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" })
+            }
+            Api::Anthropic => {
+                serde_json::json!({ "id": model, "type": "model", "display_name": model, "created_at": UNKNOWN_DATE })
+            }
+        })
         .collect();
-    json(StatusCode::OK, &serde_json::json!({ "object": "list", "data": data }))
+    let id = |model: Option<&serde_json::Value>| model.and_then(|model| model.get("id")).cloned();
+    let body = match api {
+        Api::OpenAi => serde_json::json!({ "object": "list", "data": data }),
+        // One page holds them all.
+        Api::Anthropic => serde_json::json!({
+            "data": data, "has_more": false, "first_id": id(data.first()), "last_id": id(data.last()),
+        }),
+    };
+    json(StatusCode::OK, &body)
 }
 
-/// `POST /v1/decisions:explain`: the body of a chat completion or of an embeddings request; the answer is the decision
-/// that it would get, with all reasons.
+/// What Anthropic's API says of a model whose day of release is not known.
+const UNKNOWN_DATE: &str = "1970-01-01T00:00:00Z";
+
+/// `POST /v1/decisions:explain`: the body of a chat completion, of an embeddings request or, with `anthropic-version`, of a
+/// message; the answer is the decision that it would get, with all reasons.
 async fn explain(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    let api = api_of_client(request.headers());
     match explained(&gateway, request).await {
         Ok(response) => response,
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(api, &refusal),
     }
 }
 
@@ -142,7 +188,12 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let size = bytes.len();
     let parsed = on_body(size, || serde_json::from_slice::<serde_json::Value>(&bytes));
     let embeddings = parsed.is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
-    let operation = if embeddings { Operation::Embeddings } else { Operation::ChatCompletions };
+    let api = api_of_client(&parts.headers);
+    let operation = match api {
+        Api::Anthropic => Operation::Messages,
+        Api::OpenAi if embeddings => Operation::Embeddings,
+        Api::OpenAi => Operation::ChatCompletions,
+    };
     let read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
     let classified = on_body(size, || super::classify::classify(read, hints))?;
@@ -155,7 +206,7 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let explained = dry_run::explain(&routed.decided, order, &redacted);
     let mut body = serde_json::json!({ "allowed": allowed, "decision": explained });
     if let (Some(refusal), Some(body)) = (refusal, body.as_object_mut()) {
-        let told = openai_error(&refusal).get_mut("error").map(serde_json::Value::take);
+        let told = error(api, &refusal).get_mut("error").map(serde_json::Value::take);
         body.insert(String::from("refusal"), told.unwrap_or_default());
     }
     Ok(json(StatusCode::OK, &body))
@@ -174,6 +225,9 @@ pub fn head(
         }
     };
     put("x-bailiwick-decision", &decided.id);
+    if decided.classified.read.operation.api() == Api::Anthropic {
+        put("request-id", &decided.id);
+    }
     put("x-bailiwick-policy", &decided.classified.read.auth.snapshot.bundle_digest);
     if let Some(candidate) = candidate {
         put("x-bailiwick-endpoint", &candidate.place.name);
@@ -228,13 +282,16 @@ fn duration(ms: i64) -> String {
     }
 }
 
-/// A refusal in OpenAI's shape.
+/// A refusal in the shape of the API that was called.
 #[must_use]
-pub fn refused(refusal: &Refusal) -> Response<Body> {
+pub fn refused(api: Api, refusal: &Refusal) -> Response<Body> {
     metrics::refused(refusal.code);
-    let mut response = json(refusal.code.status(), &openai_error(refusal));
+    let mut response = json(refusal.code.status(), &error(api, refusal));
     let headers = response.headers_mut();
     if let Some(decision) = refusal.decision.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+        if api == Api::Anthropic {
+            headers.insert("request-id", decision.clone());
+        }
         headers.insert("x-bailiwick-decision", decision);
     }
     if let Some(seconds) = refusal.retry_after_s {
@@ -251,22 +308,39 @@ pub fn refused(refusal: &Refusal) -> Response<Body> {
 
 /// The body of a refusal.
 #[must_use]
-pub fn openai_error(refusal: &Refusal) -> serde_json::Value {
+pub fn error(api: Api, refusal: &Refusal) -> serde_json::Value {
     let message = refusal.told.as_ref().unwrap_or(&refusal.message);
-    serde_json::json!({
-        "error": {
-            "message": format!("{} To mend it: {}", sentence(message), refusal.fix),
-            "type": refusal.code.openai_type(),
-            "param": refusal.param,
-            "code": refusal.code.as_str(),
-        },
-        "bailiwick": {
-            "decision": refusal.decision,
-            "rules": refusal.rules,
-            "excluded": refusal.excluded,
-            "fix": refusal.fix,
-        },
-    })
+    let message = format!("{} To mend it: {}", sentence(message), refusal.fix);
+    let mut ours = serde_json::json!({
+        "decision": refusal.decision,
+        "rules": refusal.rules,
+        "excluded": refusal.excluded,
+        "fix": refusal.fix,
+    });
+    match api {
+        Api::OpenAi => serde_json::json!({
+            "error": {
+                "message": message,
+                "type": refusal.code.openai_type(),
+                "param": refusal.param,
+                "code": refusal.code.as_str(),
+            },
+            "bailiwick": ours,
+        }),
+        Api::Anthropic => {
+            // This API's own error has no place for them.
+            if let Some(ours) = ours.as_object_mut() {
+                ours.insert(String::from("code"), refusal.code.as_str().into());
+                ours.insert(String::from("param"), refusal.param.clone().into());
+            }
+            serde_json::json!({
+                "type": "error",
+                "error": { "type": refusal.code.anthropic_type(), "message": message },
+                "request_id": refusal.decision,
+                "bailiwick": ours,
+            })
+        }
+    }
 }
 
 fn sentence(text: &str) -> String {

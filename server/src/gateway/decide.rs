@@ -58,7 +58,7 @@ fn facts(classified: &Classified) -> RequestFacts {
 pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
     let key = &auth.key;
     let purposes = std::iter::once(None).chain(key.purposes.iter().cloned().map(Some));
-    let operations = [Operation::ChatCompletions, Operation::Embeddings];
+    let operations = [Operation::ChatCompletions, Operation::Embeddings, Operation::Messages];
     purposes.flat_map(|purpose| operations.map(|asked| (purpose.clone(), asked))).any(|(purpose, asked)| {
         let facts = RequestFacts {
             time_ms: auth.snapshot.decide_at_ms.unwrap_or(auth.now_ms),
@@ -84,9 +84,10 @@ pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
 }
 
 /// What is served, and where.
-const SERVED: [(bailiwick_policy::Operation, &str); 2] = [
+const SERVED: [(bailiwick_policy::Operation, &str); 3] = [
     (bailiwick_policy::Operation::ChatCompletions, "POST /v1/chat/completions"),
     (bailiwick_policy::Operation::Embeddings, "POST /v1/embeddings"),
+    (bailiwick_policy::Operation::Messages, "POST /v1/messages"),
 ];
 
 /// The engine's word for what is served.
@@ -95,6 +96,8 @@ pub fn operation(operation: Operation) -> bailiwick_policy::Operation {
     match operation {
         Operation::ChatCompletions => bailiwick_policy::Operation::ChatCompletions,
         Operation::Embeddings => bailiwick_policy::Operation::Embeddings,
+        // What is counted is sent to the provider as what is answered is.
+        Operation::Messages | Operation::CountTokens => bailiwick_policy::Operation::Messages,
     }
 }
 

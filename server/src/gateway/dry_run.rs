@@ -12,7 +12,7 @@ use super::decide::Decided;
 use super::redaction::Redacted;
 use super::respond;
 use super::route::Routed;
-use crate::providers::Operation;
+use crate::providers::{Api, Operation};
 
 /// A decision with all its reasons.
 #[derive(Debug, Serialize)]
@@ -66,6 +66,11 @@ pub(super) fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
             });
             (json.to_string().into(), "application/json")
         }
+        (Operation::CountTokens, _) => {
+            let json = serde_json::json!({ "input_tokens": 0, "bailiwick": explained });
+            (json.to_string().into(), "application/json")
+        }
+        (Operation::Messages, stream) => of_messages(&decided.id, &read.model, &text, &explained, stream),
         (Operation::ChatCompletions, false) => {
             let json = serde_json::json!({
                 "id": decided.id, "object": "chat.completion", "created": created, "model": read.model,
@@ -96,4 +101,48 @@ pub(super) fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert("x-bailiwick-dry-run", HeaderValue::from_static("1"));
     response
+}
+
+/// The answer in the shape of Anthropic's API.
+fn of_messages(
+    id: &str,
+    model: &str,
+    text: &str,
+    explained: &Explained,
+    stream: bool,
+) -> (Bytes, &'static str) {
+    let usage = serde_json::json!({ "input_tokens": 0, "output_tokens": 0 });
+    let whole = |content: serde_json::Value, reason: Option<&str>| {
+        serde_json::json!({
+            "id": id, "type": "message", "role": "assistant", "model": model, "content": content,
+            "stop_reason": reason, "stop_sequence": null, "usage": usage,
+        })
+    };
+    if !stream {
+        let mut body = whole(serde_json::json!([{ "type": "text", "text": text }]), Some("end_turn"));
+        if let Some(body) = body.as_object_mut() {
+            body.insert(String::from("bailiwick"), serde_json::json!(explained));
+        }
+        return (body.to_string().into(), "application/json");
+    }
+    let events = [
+        serde_json::json!({ "type": "message_start", "message": whole(serde_json::json!([]), None) }),
+        serde_json::json!({
+            "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" },
+        }),
+        serde_json::json!({
+            "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text },
+        }),
+        serde_json::json!({ "type": "content_block_stop", "index": 0 }),
+        serde_json::json!({
+            "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": usage,
+            "bailiwick": explained,
+        }),
+        serde_json::json!({ "type": "message_stop" }),
+    ];
+    let mut out = Vec::new();
+    for event in events {
+        out.extend_from_slice(&respond::framed(Api::Anthropic, event.to_string().as_bytes()));
+    }
+    (out.into(), "text/event-stream")
 }

@@ -8,16 +8,20 @@ use super::document::{Document, Edits, Kind, NodeId};
 use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
+use super::translate::Prepared;
 use crate::providers::{
-    BodyEdit, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient, UpstreamEvents, UpstreamFailure,
-    Wire, WireError, sse,
+    AnthropicWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient,
+    UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
 };
 use crate::router::Candidate;
 
-/// The wire of an endpoint. One today; a second one is chosen here.
+/// The wire of an endpoint.
 #[must_use]
-pub fn wire_of(_candidate: &Candidate<'_>) -> &'static dyn Wire {
-    &OpenAiWire
+pub fn wire_of(candidate: &Candidate<'_>) -> &'static dyn Wire {
+    match candidate.route.target.dialect() {
+        Dialect::Anthropic => &AnthropicWire,
+        _ => &OpenAiWire,
+    }
 }
 
 /// A provider's answer whose first bytes have come.
@@ -42,12 +46,13 @@ pub async fn forward(
     client: &UpstreamClient,
     decided: &Decided,
     redacted: &Redacted,
+    prepared: &Prepared,
     candidate: &Candidate<'_>,
     funded: &Funded,
     _recorded: &Recorded,
 ) -> Result<Answer, UpstreamFailure> {
     let wire = wire_of(candidate);
-    let request = build(wire, decided, redacted, candidate, funded).map_err(|error| {
+    let request = build(wire, decided, redacted, prepared, candidate, funded).map_err(|error| {
         tracing::error!(endpoint = candidate.place.name, %error, "the request could not be put on the wire");
         UpstreamFailure::Connect
     })?;
@@ -79,22 +84,29 @@ fn build(
     wire: &dyn Wire,
     decided: &Decided,
     redacted: &Redacted,
+    prepared: &Prepared,
     candidate: &Candidate<'_>,
     funded: &Funded,
 ) -> Result<http::Request<http_body_util::Full<Bytes>>, WireError> {
     let read = &decided.classified.read;
-    let mut shape = read.shape;
+    let mut shape = prepared.shape;
     shape.output_limit = funded.output_limit;
-    let mut edits = redacted.edits.clone();
+    // A body that was translated was redacted before.
+    let (document, mut edits) = match prepared.document() {
+        Some(document) => (document, Edits::new()),
+        None => (&read.document, redacted.edits.clone()),
+    };
     for edit in wire.edits(&candidate.route.target, &shape) {
-        apply(&read.document, &mut edits, &edit);
+        apply(document, &mut edits, &edit);
     }
+    // Of the client's head goes out what was read from it against a list.
+    let client_headers =
+        if prepared.document().is_none() { read.api_headers.clone() } else { HeaderMap::new() };
     let outgoing = Outgoing {
-        operation: read.operation,
+        operation: prepared.operation,
         stream: shape.stream,
-        body: edits.apply(&read.document),
-        // Nothing of the client's head goes out: no wire has a header of a client's on its allow-list yet.
-        client_headers: HeaderMap::new(),
+        body: edits.apply(document),
+        client_headers,
     };
     wire.build(&candidate.route.target, outgoing)
 }

@@ -107,8 +107,10 @@ pub async fn fund(
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
     let output = match read.operation {
-        Operation::ChatCompletions => smallest([asked, ruled, candidate.route.max_output_tokens]),
-        Operation::Embeddings => Some(0),
+        Operation::ChatCompletions | Operation::Messages => {
+            smallest([asked, ruled, candidate.route.max_output_tokens])
+        }
+        Operation::Embeddings | Operation::CountTokens => Some(0),
     };
     let worst = |output: Option<u64>| WorstCase {
         input: read.input_tokens,

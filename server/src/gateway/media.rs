@@ -17,6 +17,9 @@ pub enum Media {
     Image,
     /// Other bytes in the body itself: not text, not scanned.
     Bytes,
+    /// What a model thought, signed or encrypted by its provider, which alone can read it: not text, not scanned. It was
+    /// made from what the provider had been sent, so it holds nothing that it does not know.
+    Sealed,
     /// Text.
     None,
 }
@@ -106,6 +109,9 @@ fn is_compound(head: &[u8]) -> bool {
 /// What a leaf is. Media stand only in a part of a message's content, where the part's `type` says so.
 #[must_use]
 pub fn media(document: &Document, id: NodeId) -> Media {
+    if is_sealed(document, id) {
+        return Media::Sealed;
+    }
     let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
     let kind = document.get(part, "type").and_then(|kind| document.string(kind));
     let is = |test: &dyn Fn(&str) -> bool| document.string(id).is_some_and(|text| test(&text));
@@ -117,8 +123,40 @@ pub fn media(document: &Document, id: NodeId) -> Media {
             if is(&|text| is_of(SOUNDS, &format, text)) { Media::Bytes } else { Media::None }
         }
         (Some("file"), "file", "file_data") if is(&is_document) => Media::Bytes,
+        (Some("image" | "document"), "source", "data") => {
+            let of = |name: &str| {
+                let holder = document.parent(id)?;
+                document.get(holder, name).and_then(|found| document.string(found))
+            };
+            let (encoding, kind) = (of("type").unwrap_or_default(), of("media_type").unwrap_or_default());
+            let image = kind.strip_prefix("image/").unwrap_or_default();
+            match &*encoding {
+                "base64" if is(&|text| is_of(IMAGES, image, text)) => Media::Image,
+                "base64" if is(&|text| is_of(DOCUMENTS, &kind, text)) => Media::Bytes,
+                _ => Media::None,
+            }
+        }
         _ => Media::None,
     }
+}
+
+/// So many digits in a row are a number rather than bytes: there are fewer than one in ten million places of random ones.
+const READABLE_DIGITS: usize = 10;
+
+/// Whether a string is the signature of a thought, or an encrypted one: `/messages/*/content/*/<key>`, and nothing that
+/// could be read.
+fn is_sealed(document: &Document, id: NodeId) -> bool {
+    let sealed = || {
+        let part = document.parent(id)?;
+        let kind = document.get(part, "type").and_then(|kind| document.string(kind))?;
+        let key = document.key(id)?;
+        let named = matches!((&*kind, &*key), ("thinking", "signature") | ("redacted_thinking", "data"));
+        let in_content = document.parent(part).is_some_and(|content| is_content(document, content));
+        let text = (named && in_content).then(|| document.string(id)).flatten()?;
+        let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+        Some(is_base64(&text) && digits.is_none_or(|longest| longest < READABLE_DIGITS))
+    };
+    sealed().unwrap_or(false)
 }
 
 /// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for
@@ -137,15 +175,36 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
     };
     let is_text = || {
         let kind = document.get(id, "type").and_then(|kind| document.string(kind));
-        matches!(kind.as_deref(), Some("text" | "refusal" | "thinking"))
+        // Of Anthropic's parts too every leaf is looked at; what a tool answered has parts of its own.
+        matches!(
+            kind.as_deref(),
+            Some(
+                "text"
+                    | "refusal"
+                    | "thinking"
+                    | "redacted_thinking"
+                    | "search_result"
+                    | "tool_use"
+                    | "tool_result"
+            )
+        )
     };
     part && !is_text()
 }
 
-/// Whether a value is a message's content.
+/// Whether a value is a message's content, or that of what a tool answered within one.
 fn is_content(document: &Document, id: NodeId) -> bool {
-    document.key(id).is_some_and(|key| key == "content")
-        && document.parent(id).is_some_and(|message| super::spans::within(document, message, "messages"))
+    let outer = |id: NodeId| {
+        document.key(id).is_some_and(|key| key == "content")
+            && document.parent(id).is_some_and(|message| super::spans::within(document, message, "messages"))
+    };
+    let inner = || {
+        let part = document.parent(id)?;
+        let kind = document.get(part, "type").and_then(|kind| document.string(kind))?;
+        let list = document.parent(part)?;
+        Some(document.key(id)? == "content" && kind == "tool_result" && outer(list))
+    };
+    outer(id) || inner().unwrap_or(false)
 }
 
 /// The key of a string, the key of the object that holds it, and the content part that holds that object:

@@ -101,6 +101,24 @@ const OF_EMBEDDINGS: &[&str] = &[
     "truncation",
 ];
 
+/// Members of a message, and of what counts its tokens: <https://docs.anthropic.com/en/api/messages>.
+const OF_MESSAGES: &[&str] = &[
+    "messages",
+    "max_tokens",
+    "output_config",
+    "output_format",
+    "service_tier",
+    "stop_sequences",
+    "stream",
+    "system",
+    "temperature",
+    "thinking",
+    "tool_choice",
+    "tools",
+    "top_k",
+    "top_p",
+];
+
 /// Members that use something of the service, and what.
 const FEATURES: &[(&str, &[Feature])] = &[
     ("web_search_options", &[Feature::WebSearch]),
@@ -133,6 +151,7 @@ pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet
     let own = match operation {
         Operation::ChatCompletions => OF_CHAT,
         Operation::Embeddings => OF_EMBEDDINGS,
+        Operation::Messages | Operation::CountTokens => OF_MESSAGES,
     };
     let mut used = FeatureSet::EMPTY;
     let mut strange = false;

@@ -5,6 +5,7 @@
 //! value: what is `Recorded` was recorded. [`serve`] is the way itself, [`api`] its two ends in HTTP.
 
 pub mod api;
+mod api_headers;
 pub mod authenticate;
 mod ceiling;
 pub mod classify;
@@ -32,6 +33,7 @@ pub mod settle;
 pub mod spans;
 mod stopped;
 pub mod timeline;
+pub mod translate;
 mod unread;
 
 use std::sync::Arc;

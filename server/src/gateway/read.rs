@@ -1,5 +1,7 @@
 //! The body: read within limits, kept losslessly, its text collected, its shape understood.
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -59,6 +61,8 @@ pub struct Read {
     pub(super) input_tokens: u64,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
+    /// The headers of the client's API that go on to a provider of that API.
+    pub(super) api_headers: HeaderMap,
     _sealed: (),
 }
 
@@ -137,6 +141,9 @@ pub fn read(
     match operation {
         Operation::ChatCompletions => chat(&document, &mut content)?,
         Operation::Embeddings => embeddings(&document)?,
+        Operation::Messages | Operation::CountTokens => {
+            messages::messages(&document, operation, &mut content)?;
+        }
     }
     let (of_members, strange) = members::features(&document, operation);
     let text = Text::of(&document);
@@ -152,6 +159,7 @@ pub fn read(
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features.union(of_members),
         strange,
+        api_headers: HeaderMap::new(),
         tools: content.tools,
         text,
         document,
@@ -248,15 +256,21 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
             tools.insert(name.into_owned());
         }
     }
-    if tools.len() > MAX_TOOLS || tools.iter().any(|name| name.len() > MAX_NAME) {
-        return Err(Refusal::invalid(
-            "tools",
-            format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
-        )
-        .fix("offer the model fewer tools, with shorter names"));
-    }
+    check_tools(&tools)?;
     content.tools = tools.into_iter().collect();
     Ok(())
+}
+
+/// Names of tools are recorded.
+fn check_tools(tools: &BTreeSet<String>) -> Result<(), Refusal> {
+    if tools.len() <= MAX_TOOLS && tools.iter().all(|name| name.len() <= MAX_NAME) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "tools",
+        format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
+    )
+    .fix("offer the model fewer tools, with shorter names"))
 }
 
 /// Kinds of tools that stand in a record under their kind's name. Any other could be any text.
@@ -357,26 +371,36 @@ impl Read {
     }
 }
 
-fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refusal> {
+/// The shape of a body.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn shape(document: &Document, operation: Operation) -> Result<RequestShape, Refusal> {
     let options = member(document, "stream_options");
     let stream = match member(document, "stream").map(|id| document.kind(id)) {
         None | Some(Kind::Null | Kind::False) => false,
-        Some(Kind::True) if operation == Operation::ChatCompletions => true,
+        Some(Kind::True) if operation.streams() => true,
         Some(_) => {
             return Err(Refusal::invalid(
                 "stream",
-                "`stream` must be true or false, and embeddings are not streamed",
+                "`stream` must be true or false, and only what a model says is streamed",
             )
             .fix("leave `stream` out, or send true or false"));
         }
     };
+    // With a limit of nothing Anthropic's API fills its cache and answers nothing.
+    let nothing = member(document, "max_tokens").and_then(|id| document.unsigned(id)) == Some(0);
     Ok(RequestShape {
         stream,
         has_stream_options: options.is_some(),
         client_wants_usage: options
             .and_then(|options| document.get(options, "include_usage"))
             .is_some_and(|id| document.kind(id) == Kind::True),
-        max_tokens: positive(document, "max_tokens", MOST_TOKENS)?,
+        max_tokens: if nothing && operation == Operation::Messages {
+            Some(0)
+        } else {
+            positive(document, "max_tokens", MOST_TOKENS)?
+        },
         max_completion_tokens: positive(document, "max_completion_tokens", MOST_TOKENS)?,
         ..RequestShape::plain(operation)
     })

@@ -45,6 +45,8 @@ pub enum Code {
     ClientGone,
     /// The server is stopping or has nothing to decide with.
     Unavailable,
+    /// No endpoint that may serve it speaks an API that can carry the request.
+    NotTranslatable,
     /// A failure at the provider; the text is the label of `providers::UpstreamFailure`.
     Upstream(&'static str, StatusCode),
 }
@@ -70,6 +72,7 @@ impl Code {
             Self::AuditUnavailable => "audit_unavailable",
             Self::ClientGone => "client_gone",
             Self::Unavailable => "unavailable",
+            Self::NotTranslatable => "not_translatable",
             Self::Upstream(label, _) => label,
         }
     }
@@ -79,7 +82,7 @@ impl Code {
     pub fn status(self) -> StatusCode {
         match self {
             Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
-            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidRequest | Self::NotTranslatable => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
@@ -116,6 +119,9 @@ impl Code {
             Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
             Self::ClientGone => "wait for the answer",
             Self::Unavailable => "try again in a moment",
+            Self::NotTranslatable => {
+                "leave out what the message names, or ask for a model whose endpoint speaks the API that you call"
+            }
             Self::Upstream(_, status) if status.is_client_error() => "correct what the provider objects to",
             Self::Upstream(..) => "try again in a moment; the provider failed, not the request",
         }
@@ -127,6 +133,7 @@ impl Code {
         match self {
             Self::InvalidApiKey => "authentication_error",
             Self::InvalidRequest
+            | Self::NotTranslatable
             | Self::RequestTooLarge
             | Self::RequestTimeout
             | Self::ClientGone
@@ -142,6 +149,22 @@ impl Code {
             Self::Upstream(_, StatusCode::TOO_MANY_REQUESTS) => "rate_limit_error",
             Self::Upstream(_, status) if status.is_client_error() => "invalid_request_error",
             Self::Upstream(..) => "upstream_error",
+        }
+    }
+
+    /// Anthropic's `type` for it: <https://platform.claude.com/docs/en/api/errors>.
+    #[must_use]
+    pub fn anthropic_type(self) -> &'static str {
+        match self.status().as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            404 | 405 => "not_found_error",
+            413 => "request_too_large",
+            429 => "rate_limit_error",
+            408 | 504 => "timeout_error",
+            503 => "overloaded_error",
+            400..=499 => "invalid_request_error",
+            _ => "api_error",
         }
     }
 }

@@ -12,8 +12,9 @@ use http::HeaderMap;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
-use super::rewrite::Rewriter;
-use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
+use super::rewrite::{Chunk, Rewriter};
+use super::translate::{Translation, broken};
+use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
 use crate::router::Candidate;
 
 /// Chunks that may wait for a slow client.
@@ -37,19 +38,26 @@ pub struct Whole {
     pub usage: Option<Usage>,
 }
 
-/// Reads and rewrites a whole answer.
+/// Reads an answer to `asked` on the wire, brings it back into the client's shape, and rewrites it there as one to
+/// `operation`.
 ///
 /// # Errors
 /// [`UpstreamFailure::Malformed`].
 pub fn whole(
     wire: &dyn Wire,
-    operation: Operation,
+    (asked, operation): (Operation, Operation),
+    back: Option<&Translation>,
     body: Bytes,
     rewriter: &mut Rewriter,
 ) -> Result<Whole, UpstreamFailure> {
-    let usage = wire.read_answer(operation, &body)?.usage;
+    let usage = wire.read_answer(asked, &body)?.usage;
+    let body = match back {
+        Some(back) => back.whole(&body)?,
+        None => body,
+    };
     let body = match operation {
         Operation::ChatCompletions => rewriter.whole(body)?,
+        Operation::Messages | Operation::CountTokens => rewriter.message(body)?,
         // Vectors hold no text, and what stands beside them is scanned.
         Operation::Embeddings => rewriter.vectors(body)?,
     };
@@ -77,6 +85,10 @@ pub struct Relay<'a> {
     wire: &'a dyn Wire,
     candidate: Candidate<'a>,
     rewriter: &'a mut Rewriter,
+    /// Whose API the client speaks.
+    api: Api,
+    /// Brings events back into the client's shape, where they are not in it.
+    back: Option<bailiwick_wire::Stream>,
     /// Whether the client did not ask for usage and is not to see it.
     hide_usage: bool,
     client: Frames,
@@ -89,10 +101,12 @@ impl<'a> Relay<'a> {
         wire: &'a dyn Wire,
         candidate: Candidate<'a>,
         rewriter: &'a mut Rewriter,
+        (api, back): (Api, Option<Translation>),
         hide_usage: bool,
         client: Frames,
     ) -> Self {
-        Self { wire, candidate, rewriter, hide_usage, client, end: StreamEnd::default() }
+        let back = back.map(|back| back.stream());
+        Self { wire, candidate, rewriter, api, back, hide_usage, client, end: StreamEnd::default() }
     }
 
     /// Passes the stream on to its end, from its first event on.
@@ -107,7 +121,7 @@ impl<'a> Relay<'a> {
                 && let Ok(held) = self.rewriter.abandon()
             {
                 for held in held {
-                    self.send(data(held.as_bytes())).await;
+                    self.send(framed(self.api, held.as_bytes())).await;
                 }
             }
             self.end.failure = Some(failure);
@@ -154,36 +168,48 @@ impl<'a> Relay<'a> {
         {
             return Err(UpstreamFailure::CredentialEcho);
         }
-        match kind {
-            // Comments keep a connection alive. What they say is not for the client, and nobody has scanned it.
-            StreamEvent::Quiet => self.send(Bytes::from_static(b":\n\n")).await,
-            StreamEvent::Done => {
-                for held in self.rewriter.finish()? {
-                    self.send(data(held.as_bytes())).await;
-                }
-                self.send(event.raw.clone()).await;
-            }
-            StreamEvent::Chunk { usage, usage_only } => {
-                if let Some(usage) = usage {
-                    self.end.usage = Some(self.end.usage.map_or(usage, |before| before.at_least(usage)));
-                }
-                if usage_only && self.hide_usage {
-                    return Ok(());
-                }
-                let Some(bytes) = event.data.clone() else { return Ok(()) };
-                let chunk = self.rewriter.chunk(bytes, self.hide_usage)?;
-                for held in &chunk.before {
-                    self.send(data(held.as_bytes())).await;
-                }
-                let Some(rewritten) = chunk.data else { return Ok(()) };
-                let bytes = if chunk.changed || !only_data(&event.raw) {
-                    data(&rewritten)
-                } else {
-                    event.raw.clone()
-                };
-                self.send(bytes).await;
-            }
+        if let StreamEvent::Chunk { usage: Some(usage), .. } = kind {
+            self.end.usage = Some(self.end.usage.map_or(usage, |before| before.at_least(usage)));
         }
+        if kind == StreamEvent::Quiet {
+            // Comments keep a connection alive. What they say is not for the client, and nobody has scanned it.
+            let quiet = match self.api {
+                Api::OpenAi => ":\n\n",
+                Api::Anthropic => "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            };
+            self.send(Bytes::from_static(quiet.as_bytes())).await;
+            return Ok(());
+        }
+        let Some(bytes) = event.data.clone() else { return Ok(()) };
+        let Some(back) = &mut self.back else {
+            let hidden = matches!(kind, StreamEvent::Chunk { usage_only: true, .. }) && self.hide_usage;
+            return if hidden { Ok(()) } else { self.pass_on(bytes, Some(&event.raw)).await };
+        };
+        for event in back.event(&bytes).map_err(broken)? {
+            self.pass_on(Bytes::from(event), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Rewrites an event in the client's shape and sends it: as it came (`raw`) where nothing changes.
+    async fn pass_on(&mut self, bytes: Bytes, raw: Option<&Bytes>) -> Result<(), UpstreamFailure> {
+        let chunk = match self.api {
+            Api::OpenAi if bytes.trim_ascii() == b"[DONE]" => {
+                Chunk { before: self.rewriter.finish()?, data: Some(bytes), changed: false }
+            }
+            Api::OpenAi => self.rewriter.chunk(bytes, self.hide_usage)?,
+            Api::Anthropic => self.rewriter.message_event(bytes)?,
+        };
+        for held in &chunk.before {
+            self.send(framed(self.api, held.as_bytes())).await;
+        }
+        let Some(rewritten) = chunk.data else { return Ok(()) };
+        let name = name_of(self.api, &rewritten);
+        let bytes = match raw {
+            Some(raw) if !chunk.changed && says_only(raw, name.as_deref()) => raw.clone(),
+            _ => named(name.as_deref(), &rewritten),
+        };
+        self.send(bytes).await;
         Ok(())
     }
 
@@ -201,9 +227,45 @@ pub(super) async fn give(client: &Frames, frame: Frame<Bytes>) -> bool {
     matches!(tokio::time::timeout(CLIENT_STALL, client.send(Ok(frame))).await, Ok(Ok(())))
 }
 
-/// Whether an event has no line but its data: nothing that was not scanned.
-fn only_data(raw: &[u8]) -> bool {
-    raw.split(|byte| matches!(byte, b'\n' | b'\r')).all(|line| line.is_empty() || line.starts_with(b"data:"))
+/// Whether an event has no line but its data and, where its API names events, the name that it should have: nothing that
+/// was not scanned.
+fn says_only(raw: &[u8], name: Option<&str>) -> bool {
+    let is_name = |line: &[u8]| {
+        let said = line.strip_prefix(b"event:").map(<[u8]>::trim_ascii);
+        said.is_some_and(|said| name.is_some_and(|name| said == name.as_bytes()))
+    };
+    raw.split(|byte| matches!(byte, b'\n' | b'\r'))
+        .all(|line| line.is_empty() || line.starts_with(b"data:") || is_name(line))
+}
+
+/// The name that an event has by its data: Anthropic's events are named by their type.
+fn name_of(api: Api, json: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: std::borrow::Cow<'a, str>,
+    }
+    let plain = |kind: &str| kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    match api {
+        Api::OpenAi => None,
+        Api::Anthropic => {
+            let typed = serde_json::from_slice::<Typed<'_>>(json).ok();
+            typed.map(|typed| typed.kind.into_owned()).filter(|kind| plain(kind))
+        }
+    }
+}
+
+/// One event of an API with `json` as its data.
+#[must_use]
+pub fn framed(api: Api, json: &[u8]) -> Bytes {
+    named(name_of(api, json).as_deref(), json)
+}
+
+fn named(name: Option<&str>, json: &[u8]) -> Bytes {
+    let Some(name) = name else { return data(json) };
+    let mut out = format!("event: {name}\n").into_bytes();
+    out.extend_from_slice(&data(json));
+    Bytes::from(out)
 }
 
 /// One event with `json` as its data. JSON on one line: the rewriter keeps the provider's, which SSE has joined, so a

@@ -4,11 +4,15 @@
 //! and `refusal`, as strings or in parts, and reasoning), and what goes to a tool (the arguments of a function, the
 //! input of a custom tool) where a rule allows it. Every other string of a message (an annotation, a signed part) is
 //! scanned and redacted and keeps its placeholders, and so is everything else of a whole answer: its keys, its numbers,
-//! what stands outside its messages. What the protocol itself says (`id`, `role`, `type`, a tool's name) is not touched.
+//! what stands outside its messages. An answer of Anthropic's API, of which [`messages`] tells, is looked at in the same way.
+//! What the protocol itself says (`id`, `role`, `type`, a tool's name) is not touched.
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
 
+mod messages;
+#[cfg(test)]
+mod messages_tests;
 mod place;
 mod protocol;
 mod strand;
@@ -27,7 +31,7 @@ use crate::providers::failure::Malformed;
 use crate::providers::{Secret, UpstreamFailure};
 use place::{Place, strings};
 use protocol::{is_of_protocol, is_plain_number};
-use strand::Strand;
+use strand::{Flow, Strand};
 pub use stream::Chunk;
 
 /// Answers nest less than requests.
@@ -48,6 +52,8 @@ pub struct Rewriter {
     vault: Arc<Vault>,
     nothing: Vault,
     streams: Vec<Strand>,
+    /// Blocks of a message of Anthropic's API that are open.
+    blocks: Vec<messages::Block>,
     /// Choices that were said to have ended while something of them was held, with the reason as JSON.
     ended: Vec<(u64, String)>,
     /// Chunks without choices that came after that.
@@ -78,6 +84,7 @@ impl Rewriter {
             vault,
             nothing: Vault::new(),
             streams: Vec::new(),
+            blocks: Vec::new(),
             ended: Vec::new(),
             late: Vec::new(),
             chunks: 0,
@@ -92,7 +99,7 @@ impl Rewriter {
     #[must_use]
     pub fn found(&self) -> EntityCounts {
         let mut found = self.found;
-        self.streams.iter().for_each(|strand| found.merge(strand.guard.found()));
+        self.flows().for_each(|flow| found.merge(flow.guard.found()));
         found
     }
 
@@ -100,8 +107,12 @@ impl Rewriter {
     #[must_use]
     pub fn redacted(&self) -> EntityCounts {
         let mut redacted = self.redacted;
-        self.streams.iter().for_each(|strand| redacted.merge(strand.guard.redacted()));
+        self.flows().for_each(|flow| redacted.merge(flow.guard.redacted()));
         redacted
+    }
+
+    fn flows(&self) -> impl Iterator<Item = &Flow> {
+        self.streams.iter().map(|strand| &strand.flow).chain(self.blocks.iter().map(|block| &block.flow))
     }
 
     /// Rewrites a whole answer.

@@ -4,7 +4,7 @@ use super::decide::Decided;
 use crate::router::{self, Candidate};
 
 /// The most endpoints that one request is tried at.
-const MAX_ATTEMPTS: usize = 4;
+pub(super) const MAX_ATTEMPTS: usize = 4;
 
 /// A decided request with the order in which to try its eligible endpoints.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub fn route(decided: Decided) -> Routed {
 }
 
 impl Routed {
-    /// The endpoints to try, best first.
+    /// The endpoints that may be tried, best first.
     pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate<'_>> {
         let decided = &self.decided;
         let snapshot = &decided.classified.read.auth.snapshot;
@@ -46,11 +46,10 @@ impl Routed {
                 let place = snapshot.place(*index)?;
                 Some(Candidate { index: *index, place, route: place.routes.get(&decided.facts.model)? })
             })
-            .take(MAX_ATTEMPTS)
     }
 
-    /// Names of the endpoints to try, best first.
+    /// Names of the endpoints to try first, best first.
     pub(super) fn names(&self) -> Vec<String> {
-        self.candidates().map(|candidate| candidate.place.name.clone()).collect()
+        self.candidates().take(MAX_ATTEMPTS).map(|candidate| candidate.place.name.clone()).collect()
     }
 }

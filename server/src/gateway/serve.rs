@@ -25,10 +25,11 @@ use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
 use super::timeline::{Stage, Timeline};
-use super::{Gateway, dry_run, read};
+use super::translate::{self, Prepared};
+use super::{Gateway, api_headers, dry_run, read};
 use crate::audit::AuditUnavailable;
 use crate::budgets::format_usd;
-use crate::providers::{Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
+use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
 
 /// How long a client waits for an attempt's record. Longer than that takes only where the database went away meanwhile.
@@ -60,6 +61,10 @@ where
     let key = gateway.authenticate(&incoming.headers, incoming.client)?.key;
     let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
     let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
+    let passed = match incoming.operation.api() {
+        Api::OpenAi => http::HeaderMap::new(),
+        Api::Anthropic => api_headers::api_headers(&incoming.headers).inspect_err(unread)?,
+    };
     timeline.end(Stage::Authenticate);
     let bytes = read::collect(&incoming.headers, body, gateway.limits).await.inspect_err(unread)?;
     // Waiting for the client's bytes is nobody's work. A key that was revoked meanwhile is revoked, and a bundle that
@@ -69,7 +74,8 @@ where
     let network = Network { client: incoming.client, route: incoming.route, body_bytes: bytes.len() };
     let size = bytes.len();
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
-    let read = read.inspect_err(unread)?;
+    let mut read = read.inspect_err(unread)?;
+    read.api_headers = passed;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
@@ -153,7 +159,8 @@ async fn attempts(
     mut reply: Reply,
 ) {
     let decided = &routed.decided;
-    let order = routed.names();
+    let (carried, unable) = translate::carried(routed, &redacted);
+    let order: Vec<String> = carried.iter().map(|(candidate, _)| candidate.place.name.clone()).collect();
     let mut number = 0;
     let mut concluded = false;
     let mut tried: Option<Attempted<'_>> = None;
@@ -161,8 +168,8 @@ async fn attempts(
     let mut last: Option<Refusal> = None;
     // Outcomes that the log has not taken yet; nobody waits for them before the client is answered.
     let mut late: Vec<Outcome<'_>> = Vec::new();
-    let mut candidates = routed.candidates().peekable();
-    while let Some(candidate) = candidates.next() {
+    let mut candidates = carried.into_iter().peekable();
+    while let Some((candidate, prepared)) = candidates.next() {
         if let Err(refusal) = still_allowed(gateway, decided, &candidate) {
             also(&mut last, refusal);
             continue;
@@ -238,18 +245,20 @@ async fn attempts(
         if let Some(held) = &mut funded.reservation {
             held.sent();
         }
-        let answer = forward(&gateway.client, decided, &redacted, &candidate, &funded, &recorded).await;
+        let client = &gateway.client;
+        let answer = forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
-                let operation = decided.classified.read.operation;
+                let operations = (prepared.operation, decided.classified.read.operation);
+                let back = prepared.back(decided);
                 let whole = on_body(body.len(), || {
-                    respond::whole(wire_of(&candidate), operation, body, &mut rewriter)
+                    respond::whole(wire_of(&candidate), operations, back.as_ref(), body, &mut rewriter)
                 });
                 match whole {
                     Ok(whole) => {
-                        let attempt = Attempt { gateway, attempted, funded };
+                        let attempt = Attempt { gateway, attempted, prepared, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
                         return;
                     }
@@ -258,7 +267,7 @@ async fn attempts(
             }
             Ok(Answer::Stream { first, events }) => {
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
-                let attempt = Attempt { gateway, attempted, funded };
+                let attempt = Attempt { gateway, attempted, prepared, funded };
                 attempt.stream(*first, *events, &mut rewriter, timeline, reply).await;
                 return;
             }
@@ -292,7 +301,7 @@ async fn attempts(
         }
         timeline.skip();
     }
-    let refusal = last.unwrap_or_else(|| {
+    let refusal = last.or(unable).unwrap_or_else(|| {
         Refusal::new(Code::Unavailable, "no endpoint could be tried").decision(&decided.id)
     });
     // Either nothing was tried, or the last try was not meant to be the last: the end is a record of its own.
@@ -326,6 +335,7 @@ fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -
 struct Attempt<'a> {
     gateway: &'a Gateway,
     attempted: Attempted<'a>,
+    prepared: Prepared,
     funded: Funded,
 }
 
@@ -384,11 +394,13 @@ impl Attempt<'_> {
         headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
         headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
         let gone = reply.send(Ok(response)).is_err();
-        let hide_usage = !self.attempted.decided.classified.read.shape.client_wants_usage;
+        let read = &self.attempted.decided.classified.read;
+        let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
         let relay = Relay::new(
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
             rewriter,
+            (api, self.prepared.back(self.attempted.decided)),
             hide_usage,
             frames,
         );
@@ -406,8 +418,8 @@ impl Attempt<'_> {
         if let Some(failure) = ending.failure.as_ref().filter(|_| !ending.client_gone) {
             // Too late for a status: the client's library finds the error in the stream.
             let refusal = upstream(self.attempted.decided, &self.attempted.candidate, failure);
-            let body = super::api::openai_error(&refusal);
-            let told = http_body::Frame::data(respond::data(body.to_string().as_bytes()));
+            let body = super::api::error(api, &refusal);
+            let told = http_body::Frame::data(respond::framed(api, body.to_string().as_bytes()));
             ending.client_gone = !respond::give(&frames, told).await;
         }
         let cost = self.cost(&ending);
@@ -425,9 +437,14 @@ impl Attempt<'_> {
         settle::total(self.attempted.spent_nano, cost_nano).map(format_usd)
     }
 
-    /// Tells the client how its limits stand; and where a budget lowered its output limit, to what.
+    /// Tells the client how its limits stand; where a budget lowered its output limit, to what; and what of its request
+    /// the endpoint's API had no place for.
     fn tell_limit(&self, headers: &mut HeaderMap) {
         rate_headers(headers, &self.funded.rates);
+        let left_out = self.prepared.left_out(self.attempted.decided);
+        if let Some(left_out) = left_out.and_then(|left_out| http::HeaderValue::from_str(&left_out).ok()) {
+            headers.insert("x-bailiwick-left-out", left_out);
+        }
         if self.funded.lowered
             && let Some(limit) = self.funded.output_limit
         {

@@ -77,6 +77,7 @@ impl Text {
                     text.opaque = true;
                     continue;
                 }
+                Media::Sealed => continue,
                 Media::None => {}
             }
             if let Some(leaf) = document.text(id)
@@ -136,13 +137,19 @@ pub fn is_arguments(document: &Document, id: NodeId) -> bool {
 pub fn is_schema_name(key: &str) -> bool {
     matches!(
         key,
-        "arguments"
+        "additionalProperties"
+            | "arguments"
             | "audio"
+            | "budget_tokens"
+            | "cache_control"
+            | "citations"
             | "content"
             | "data"
             | "description"
             | "detail"
             | "dimensions"
+            | "disable_parallel_tool_use"
+            | "effort"
             | "encoding_format"
             | "enum"
             | "file"
@@ -158,17 +165,21 @@ pub fn is_schema_name(key: &str) -> bool {
             | "include_usage"
             | "input"
             | "input_audio"
+            | "input_schema"
+            | "is_error"
             | "items"
             | "json_schema"
             | "logit_bias"
             | "logprobs"
             | "max_completion_tokens"
             | "max_tokens"
+            | "media_type"
             | "messages"
             | "metadata"
             | "model"
             | "n"
             | "name"
+            | "output_config"
             | "parallel_tool_calls"
             | "parameters"
             | "presence_penalty"
@@ -181,23 +192,32 @@ pub fn is_schema_name(key: &str) -> bool {
             | "schema"
             | "seed"
             | "service_tier"
+            | "signature"
+            | "source"
             | "stop"
+            | "stop_sequences"
             | "store"
             | "stream"
             | "stream_options"
             | "strict"
+            | "system"
             | "temperature"
             | "text"
+            | "thinking"
+            | "title"
             | "tool_call_id"
             | "tool_calls"
             | "tool_choice"
+            | "tool_use_id"
             | "tools"
+            | "top_k"
             | "top_logprobs"
             | "top_p"
+            | "ttl"
             | "type"
             | "url"
             | "user"
-            | "additionalProperties"
+            | "user_id"
     )
 }
 
@@ -221,6 +241,7 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
                         | "frequency_penalty"
                         | "seed"
                         | "top_logprobs"
+                        | "top_k"
                         | "dimensions"
                 )
         }
@@ -246,11 +267,31 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
                     | "integer"
                     | "boolean"
                     | "array"
+                    // Anthropic's.
+                    | "adaptive"
+                    | "any"
+                    | "base64"
+                    | "custom"
+                    | "disabled"
+                    | "document"
+                    | "enabled"
+                    | "ephemeral"
+                    | "image"
+                    | "redacted_thinking"
+                    | "thinking"
+                    | "tool"
+                    | "tool_result"
+                    | "tool_use"
+                    | "url"
             ),
+            "ttl" => matches!(value, "5m" | "1h"),
+            "effort" => matches!(value, "low" | "medium" | "high" | "xhigh" | "max"),
             "detail" => matches!(value, "auto" | "low" | "high"),
             "encoding_format" => top && matches!(value, "float" | "base64"),
             "tool_choice" => top && matches!(value, "none" | "auto" | "required"),
-            "service_tier" => top && matches!(value, "auto" | "default" | "flex" | "scale" | "priority"),
+            "service_tier" => {
+                top && matches!(value, "auto" | "default" | "flex" | "scale" | "priority" | "standard_only")
+            }
             "reasoning_effort" => {
                 top && matches!(value, "none" | "minimal" | "low" | "medium" | "high" | "xhigh")
             }

@@ -26,7 +26,7 @@ pub struct EndpointDefinition {
     /// What it can do; chat completions where absent.
     #[serde(default = "chat")]
     pub operations: Vec<Operation>,
-    /// Which dialect of the OpenAI API it speaks.
+    /// What it speaks: a dialect of the OpenAI API, or `anthropic`.
     pub dialect: Dialect,
     /// `https://host[:port]`.
     pub base_url: String,
@@ -186,11 +186,12 @@ impl EndpointDefinition {
             }),
             ..model.clone()
         });
+        let models = models.map(|model| ModelAlias { operations: model.operations.map(translated), ..model });
         bailiwick_policy::Endpoint {
             name: self.name.clone(),
             scope: self.scope.clone(),
             models: models.collect(),
-            operations: self.operations.clone(),
+            operations: translated(self.operations.clone()),
             profile: EndpointProfile { name: self.name.clone(), ..self.profile.clone() },
         }
     }
@@ -261,6 +262,18 @@ impl EndpointDefinition {
     pub fn own_prices(&self) -> Result<OwnPrices, EndpointError> {
         OwnPrices::of(self).map_err(|what| EndpointError::Price { endpoint: self.name.clone(), what })
     }
+}
+
+/// What chats in one API chats in the other: requests and answers are translated.
+fn translated(mut operations: Vec<Operation>) -> Vec<Operation> {
+    for (one, other) in
+        [(Operation::ChatCompletions, Operation::Messages), (Operation::Messages, Operation::ChatCompletions)]
+    {
+        if operations.contains(&one) && !operations.contains(&other) {
+            operations.push(other);
+        }
+    }
+    operations
 }
 
 fn chat() -> Vec<Operation> {

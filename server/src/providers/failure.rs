@@ -70,6 +70,9 @@ pub enum Malformed {
     /// A stream that is not Server-Sent Events, or that ended without its last event.
     #[error("it was not a whole event stream")]
     EventStream,
+    /// An answer that the client's own API has no words for.
+    #[error("it held something that cannot be said in the API that was called")]
+    Untranslatable,
     /// A content type other than the one asked for.
     #[error("it had an unexpected content type")]
     ContentType,

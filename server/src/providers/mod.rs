@@ -6,6 +6,7 @@
 //! can go wrong and says what may follow from it. Nothing here decides anything: by the time a request gets
 //! here it was decided, funded and recorded.
 
+pub mod anthropic;
 pub mod client;
 pub mod events;
 pub mod failure;
@@ -22,6 +23,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use anthropic::AnthropicWire;
 pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
 pub use events::UpstreamEvents;
 pub use failure::UpstreamFailure;
@@ -31,5 +33,5 @@ pub use secret::{Echo, EchoScan, Secret};
 pub use target::{AuthStyle, Limits, Target, TargetSpec};
 pub use usage::{Doubt, Doubts, MOST_TOKENS, Usage};
 pub use wire::{
-    Answer, BodyEdit, EditValue, Operation, Outgoing, RequestShape, StreamEvent, Wire, WireError,
+    Answer, Api, BodyEdit, EditValue, Operation, Outgoing, RequestShape, StreamEvent, Wire, WireError,
 };

@@ -12,22 +12,22 @@
 //! | Ollama | `/v1` | none | `stream_options` | `max_tokens`; ignores the other | <https://docs.ollama.com/api/openai-compatibility> |
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::Request;
 use http_body_util::Full;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    failure::{Malformed, UpstreamFailure},
-    refusal,
+    failure::UpstreamFailure,
     sse::Event,
     target::{AuthStyle, Target},
     usage::{RawUsage, Usage},
     wire::{
         Answer, BodyEdit, EditValue, Edits, Operation, Outgoing, RequestShape, StreamEvent, Wire, WireError,
+        malformed, post,
     },
 };
 
-/// A service's reading of the OpenAI-compatible protocol.
+/// What a service speaks: its reading of the OpenAI-compatible protocol, or a protocol of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
@@ -43,6 +43,8 @@ pub enum Dialect {
     Vllm,
     /// An Ollama server.
     Ollama,
+    /// Anthropic's API, which is a protocol of its own: [`super::anthropic`].
+    Anthropic,
 }
 
 /// Which field limits the output.
@@ -55,14 +57,14 @@ enum OutputLimit {
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub const ALL: [Self; 6] =
+    /// Every dialect of the OpenAI-compatible protocol.
+    pub const OPENAI_COMPATIBLE: [Self; 6] =
         [Self::OpenAi, Self::Azure, Self::Bedrock, Self::Mistral, Self::Vllm, Self::Ollama];
 
     /// The path before `/chat/completions`.
     pub fn path_prefix(self) -> &'static str {
         match self {
-            Self::OpenAi | Self::Mistral | Self::Vllm | Self::Ollama => "/v1",
+            Self::OpenAi | Self::Mistral | Self::Vllm | Self::Ollama | Self::Anthropic => "/v1",
             Self::Azure | Self::Bedrock => "/openai/v1",
         }
     }
@@ -72,6 +74,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Bedrock | Self::Mistral | Self::Vllm => AuthStyle::Bearer,
             Self::Azure => AuthStyle::ApiKeyHeader,
+            Self::Anthropic => AuthStyle::XApiKeyHeader,
             Self::Ollama => AuthStyle::None,
         }
     }
@@ -85,6 +88,7 @@ impl Dialect {
             Self::Mistral => "mistral",
             Self::Vllm => "vllm",
             Self::Ollama => "ollama",
+            Self::Anthropic => "anthropic",
         }
     }
 
@@ -96,7 +100,7 @@ impl Dialect {
     fn output_limit(self) -> OutputLimit {
         match self {
             Self::OpenAi | Self::Azure | Self::Bedrock | Self::Vllm => OutputLimit::MaxCompletionTokens,
-            Self::Mistral | Self::Ollama => OutputLimit::MaxTokensOnly,
+            Self::Mistral | Self::Ollama | Self::Anthropic => OutputLimit::MaxTokensOnly,
         }
     }
 }
@@ -133,47 +137,10 @@ impl Wire for OpenAiWire {
     }
 
     fn build(&self, target: &Target, request: Outgoing) -> Result<Request<Full<Bytes>>, WireError> {
-        let mut out = Request::builder()
-            .method(Method::POST)
-            .uri(target.address(request.operation).clone())
-            .body(Full::new(request.body))?;
-        *out.headers_mut() = target.headers(&request.client_headers);
-        let headers = out.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if request.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        // A compressed answer could not be inspected.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let agent = concat!("bailiwick/", env!("CARGO_PKG_VERSION"));
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
-        if let Some((name, value)) = target.auth() {
-            headers.insert(name.clone(), value.clone());
+        match request.operation {
+            Operation::ChatCompletions | Operation::Embeddings => post(target, request),
+            other => Err(WireError::UnsupportedOperation(other)),
         }
-        Ok(out)
-    }
-
-    fn check_head(&self, stream: bool, headers: &HeaderMap) -> Result<(), UpstreamFailure> {
-        if headers.get_all(header::CONTENT_ENCODING).iter().any(|e| e.as_bytes() != b"identity") {
-            return Err(UpstreamFailure::Malformed(Malformed::ContentEncoding));
-        }
-        let wanted = if stream { "text/event-stream" } else { "application/json" };
-        let sent = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let essence = sent.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case(wanted) {
-            Ok(())
-        } else {
-            Err(UpstreamFailure::Malformed(Malformed::ContentType))
-        }
-    }
-
-    fn refusal(
-        &self,
-        target: &Target,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> UpstreamFailure {
-        UpstreamFailure::Status(refusal::read(target.credential(), status, headers, body))
     }
 
     fn read_answer(&self, _operation: Operation, body: &[u8]) -> Result<Answer, UpstreamFailure> {
@@ -200,17 +167,6 @@ impl Wire for OpenAiWire {
             (None, None) => return Err(malformed()),
         };
         Ok(StreamEvent::Chunk { usage, usage_only: choices == 0 && usage.is_some() })
-    }
-
-    fn client_headers(&self, headers: &HeaderMap) -> HeaderMap {
-        const SHOWN: [header::HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
-        let mut shown = HeaderMap::with_capacity(SHOWN.len());
-        for name in SHOWN {
-            if let Some(value) = headers.get(&name) {
-                shown.insert(name, value.clone());
-            }
-        }
-        shown
     }
 }
 
@@ -251,10 +207,6 @@ fn limit_output(dialect: Dialect, shape: &RequestShape, edits: &mut Edits) {
             }
         }
     }
-}
-
-fn malformed() -> UpstreamFailure {
-    UpstreamFailure::Malformed(Malformed::Json)
 }
 
 /// The parts of an answer or a chunk that decide what it is. Members that occur twice are refused.

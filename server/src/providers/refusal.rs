@@ -1,6 +1,6 @@
-//! Reads an error answer of an OpenAI-compatible service into a [`Refusal`] that may be shown.
+//! Reads an error answer of a service into a [`Refusal`] that may be shown.
 //!
-//! Services disagree on the shape: `{"error": {message, type, code}}` (OpenAI, Azure, vLLM), `{"error": "text"}`,
+//! Services disagree on the shape: `{"error": {message, type, code}}` (OpenAI, Azure, vLLM, Anthropic), `{"error": "text"}`,
 //! `{"object": "error", "message", "type", "code"}` and `{"detail": …}` (Mistral), `{"Message"}` (Bedrock).
 
 use std::time::Duration;

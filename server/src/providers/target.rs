@@ -17,6 +17,8 @@ pub enum AuthStyle {
     Bearer,
     /// `api-key: …`, Azure's header for resource keys.
     ApiKeyHeader,
+    /// `x-api-key: …`, Anthropic's.
+    XApiKeyHeader,
     /// No credential.
     None,
 }
@@ -109,6 +111,8 @@ pub struct Target {
     dialect: Dialect,
     chat: Uri,
     embeddings: Uri,
+    messages: Uri,
+    count_tokens: Uri,
     auth: Option<(HeaderName, HeaderValue)>,
     identity: Option<ClientIdentity>,
     credential: Option<Secret>,
@@ -197,6 +201,8 @@ impl Target {
             dialect: spec.dialect,
             chat: address("chat/completions")?,
             embeddings: address("embeddings")?,
+            messages: address("messages")?,
+            count_tokens: address("messages/count_tokens")?,
             auth: auth_header(auth_style, credential.as_ref())?,
             identity: spec.identity,
             credential,
@@ -217,6 +223,8 @@ impl Target {
         match operation {
             Operation::ChatCompletions => &self.chat,
             Operation::Embeddings => &self.embeddings,
+            Operation::Messages => &self.messages,
+            Operation::CountTokens => &self.count_tokens,
         }
     }
 
@@ -282,6 +290,7 @@ fn auth_header(
         AuthStyle::None => return Ok(None),
         AuthStyle::Bearer => (header::AUTHORIZATION, "Bearer "),
         AuthStyle::ApiKeyHeader => (HeaderName::from_static("api-key"), ""),
+        AuthStyle::XApiKeyHeader => (HeaderName::from_static("x-api-key"), ""),
     };
     let credential = credential.filter(|c| !c.expose().is_empty()).ok_or(TargetError::MissingCredential)?;
     let text = zeroize::Zeroizing::new(format!("{scheme}{}", credential.expose()));
@@ -301,6 +310,8 @@ fn is_reserved(name: &HeaderName) -> bool {
     const RESERVED: &[&str] = &[
         "accept",
         "accept-encoding",
+        "anthropic-beta",
+        "anthropic-version",
         "api-key",
         "authorization",
         "connection",

@@ -1,4 +1,4 @@
-//! What a provider says a request used, read from OpenAI-compatible `usage` objects.
+//! What a provider says a request used, read from OpenAI-compatible `usage` objects, and from Anthropic's.
 //!
 //! Shape: <https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage>; embeddings report
 //! `prompt_tokens` and `total_tokens` only. Services that pass other models through add the tokens that were written
@@ -8,10 +8,14 @@
 //! than [`MOST_TOKENS`]) counts as nothing and is doubted; counts that contradict each other are kept at their larger
 //! reading and doubted. A doubted usage is a lower bound: doubt never refunds.
 
+mod messages;
+
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+pub(crate) use messages::RawMessagesUsage;
 
 /// More tokens than any request has: a hundred times the longest context there is.
 pub const MOST_TOKENS: u64 = 100_000_000;
@@ -249,7 +253,10 @@ impl Usage {
     /// smaller number must not refund an earlier one.
     #[must_use]
     pub fn at_least(self, other: Self) -> Self {
-        let shrank = other.input_tokens < self.input_tokens || other.output_tokens < self.output_tokens;
+        // A report without a prompt is one of the answer alone: Anthropic's last one may be.
+        let answer_only = other.input_tokens == 0;
+        let shrank = (other.input_tokens < self.input_tokens && !answer_only)
+            || other.output_tokens < self.output_tokens;
         // Doubts of an earlier report are settled by a later one that has none.
         let mut doubts = other.doubts;
         if shrank {
@@ -259,7 +266,9 @@ impl Usage {
         Self {
             input_tokens: self.input_tokens.max(other.input_tokens),
             // A cached token is cheaper, so the smaller claim is the dearer one.
-            cached_input_tokens: if shrank {
+            cached_input_tokens: if answer_only {
+                self.cached_input_tokens
+            } else if shrank {
                 self.cached_input_tokens.min(other.cached_input_tokens)
             } else {
                 other.cached_input_tokens

@@ -6,11 +6,16 @@
 //! answer say ([`Wire::check_head`], [`Wire::refusal`], [`Wire::read_answer`], [`Wire::read_event`])?
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use smallvec::SmallVec;
 
-use super::{failure::UpstreamFailure, sse, target::Target, usage::Usage};
+use super::{
+    failure::{Malformed, UpstreamFailure},
+    refusal, sse,
+    target::Target,
+    usage::Usage,
+};
 
 /// The model operations that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +24,36 @@ pub enum Operation {
     ChatCompletions,
     /// `POST …/embeddings`.
     Embeddings,
+    /// `POST …/messages`.
+    Messages,
+    /// `POST …/messages/count_tokens`.
+    CountTokens,
+}
+
+/// Whose API a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// OpenAI's.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+}
+
+impl Operation {
+    /// Whose API it belongs to.
+    #[must_use]
+    pub const fn api(self) -> Api {
+        match self {
+            Self::ChatCompletions | Self::Embeddings => Api::OpenAi,
+            Self::Messages | Self::CountTokens => Api::Anthropic,
+        }
+    }
+
+    /// Whether an answer may be asked for in events.
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Messages)
+    }
 }
 
 /// What the wire must know of a request body to state its edits.
@@ -104,7 +139,7 @@ pub struct Outgoing {
     pub stream: bool,
     /// The body with the edits made.
     pub body: Bytes,
-    /// The client's request headers; only those that the target lists are sent on.
+    /// The client's request headers; only those that the target or the wire lists are sent on.
     pub client_headers: HeaderMap,
 }
 
@@ -157,7 +192,19 @@ pub trait Wire: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`UpstreamFailure::Malformed`].
-    fn check_head(&self, stream: bool, headers: &HeaderMap) -> Result<(), UpstreamFailure>;
+    fn check_head(&self, stream: bool, headers: &HeaderMap) -> Result<(), UpstreamFailure> {
+        if headers.get_all(header::CONTENT_ENCODING).iter().any(|e| e.as_bytes() != b"identity") {
+            return Err(UpstreamFailure::Malformed(Malformed::ContentEncoding));
+        }
+        let wanted = if stream { "text/event-stream" } else { "application/json" };
+        let sent = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let essence = sent.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case(wanted) {
+            Ok(())
+        } else {
+            Err(UpstreamFailure::Malformed(Malformed::ContentType))
+        }
+    }
 
     /// Reads an answer whose status is not 2xx. `body` may be cut at the limit for error bodies.
     fn refusal(
@@ -166,7 +213,9 @@ pub trait Wire: Send + Sync + std::fmt::Debug {
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> UpstreamFailure;
+    ) -> UpstreamFailure {
+        UpstreamFailure::Status(refusal::read(target.credential(), status, headers, body))
+    }
 
     /// Reads a whole successful answer.
     ///
@@ -183,5 +232,40 @@ pub trait Wire: Send + Sync + std::fmt::Debug {
 
     /// The headers of an answer that may be shown to the client: an allow-list, without cookies, hop-by-hop
     /// headers, lengths or anything that names the provider's account.
-    fn client_headers(&self, headers: &HeaderMap) -> HeaderMap;
+    fn client_headers(&self, headers: &HeaderMap) -> HeaderMap {
+        const SHOWN: [header::HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
+        let mut shown = HeaderMap::with_capacity(SHOWN.len());
+        for name in SHOWN {
+            if let Some(value) = headers.get(&name) {
+                shown.insert(name, value.clone());
+            }
+        }
+        shown
+    }
+}
+
+/// The request that every wire sends: JSON to the operation's address, with the target's headers and credential.
+pub(super) fn post(target: &Target, request: Outgoing) -> Result<Request<Full<Bytes>>, WireError> {
+    let mut out = Request::builder()
+        .method(Method::POST)
+        .uri(target.address(request.operation).clone())
+        .body(Full::new(request.body))?;
+    *out.headers_mut() = target.headers(&request.client_headers);
+    let headers = out.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = if request.stream { "text/event-stream" } else { "application/json" };
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    // A compressed answer could not be inspected.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let agent = concat!("bailiwick/", env!("CARGO_PKG_VERSION"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    if let Some((name, value)) = target.auth() {
+        headers.insert(name.clone(), value.clone());
+    }
+    Ok(out)
+}
+
+/// An answer or event that is not the protocol's JSON.
+pub(super) fn malformed() -> UpstreamFailure {
+    UpstreamFailure::Malformed(Malformed::Json)
 }

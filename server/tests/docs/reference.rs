@@ -140,6 +140,7 @@ fn every_error_code_is_told_with_its_status() {
     let codes = [
         Code::InvalidApiKey,
         Code::InvalidRequest,
+        Code::NotTranslatable,
         Code::RequestTooLarge,
         Code::RequestTimeout,
         Code::NotFound,
@@ -160,6 +161,7 @@ fn every_error_code_is_told_with_its_status() {
         match code {
             Code::InvalidApiKey
             | Code::InvalidRequest
+            | Code::NotTranslatable
             | Code::RequestTooLarge
             | Code::RequestTimeout
             | Code::NotFound

@@ -35,6 +35,7 @@ mod keys;
 mod kill_switch;
 mod limits;
 mod matrix;
+mod messages;
 mod money;
 #[allow(dead_code, reason = "the policy crate's tests use more of it")]
 #[path = "../../../policies/engine/tests/it/naive.rs"]

@@ -1,4 +1,4 @@
-//! OpenAI's own SDKs as clients. `cargo xtask test` installs them; without it, see `server/tests/sdk/README.md`.
+//! OpenAI's and Anthropic's own SDKs as clients. `cargo xtask test` installs them; without it, see `server/tests/sdk/README.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,32 +21,86 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(name)
 }
 
-/// Runs a script against a server; every check must pass and none be skipped.
-async fn passes(mut command: Command) {
-    let app = TestApp::start().await;
-    let (id, broke) =
-        app.create_key(json!({ "scope": "/acme/clinic", "name": "broke", "budget_usd": "0" })).await;
+/// A key of the support scope that may send images, as far as what is declared goes.
+async fn seeing(app: &TestApp) -> String {
+    let key = json!({ "scope": "/acme/retail/support", "name": "seeing", "opaque_content": "as_declared" });
+    let applied = app.apply(json!({ "keys": [key] })).await;
+    applied["created_keys"][0]["key"].as_str().unwrap_or_else(|| panic!("{applied}")).to_owned()
+}
+
+/// Runs a script against a server; every check must pass and none be skipped. On an endpoint of Anthropic's wire, or on
+/// those of OpenAI's.
+async fn passes(mut command: Command, translated: bool) {
+    let (app, claude) = crate::messages::with_claude(false).await;
+    let (scope, key, model, embedding, denied) = if translated {
+        ("/acme/retail/support", seeing(&app).await, "claude", "bge-m3", "nimbus-1")
+    } else {
+        ("/acme/clinic", app.key("clinic"), "assistant", "text-embedding-3-small", "gpt-4.1-mini")
+    };
+    let (id, broke) = app.create_key(json!({ "scope": scope, "name": "broke", "budget_usd": "0" })).await;
     assert!(!id.is_empty());
-    let slow = json!({ "scope": "/acme/clinic", "name": "slow", "requests_per_minute": 1 });
+    let slow = json!({ "scope": scope, "name": "slow", "requests_per_minute": 1 });
     let (_, slow) = app.create_key(slow).await;
     command
         .env("SDK_BASE_URL", format!("{}/v1", app.url()))
-        .env("SDK_API_KEY", app.key("clinic"))
-        .env("SDK_CHAT_MODEL", "assistant")
-        .env("SDK_EMBEDDING_MODEL", "text-embedding-3-small")
-        .env("SDK_DENIED_MODEL", "gpt-4.1-mini")
+        .env("SDK_API_KEY", key)
+        .env("SDK_CHAT_MODEL", model)
+        .env("SDK_EMBEDDING_MODEL", embedding)
+        .env("SDK_DENIED_MODEL", denied)
         .env("SDK_BROKE_KEY", broke)
         .env("SDK_SLOW_KEY", slow)
         .env("SDK_GATEWAY", "1");
+    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"])
+        .await;
+    assert_eq!(claude.received_count() > 10, translated);
+    drop(claude);
+    app.finish().await;
+}
+
+/// Runs a script: every check must pass, none be skipped, and these be among them.
+async fn all_pass(mut command: Command, names: &[&str]) {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
     let told: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let checks = told["checks"].as_array().unwrap();
     let not_passed: Vec<&Value> = checks.iter().filter(|check| check["outcome"] != "passed").collect();
     assert!(output.status.success() && not_passed.is_empty(), "{not_passed:#?}");
-    for name in ["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"] {
-        assert!(checks.iter().any(|check| check["name"] == name), "{name} is not among the checks");
+    for name in names {
+        assert!(checks.iter().any(|check| check["name"] == *name), "{name} is not among the checks");
     }
+}
+
+/// Runs a script of Anthropic's SDK against an endpoint of Anthropic's wire, and against those of OpenAI's.
+async fn messages_pass(script: impl Fn() -> Command) {
+    let (app, claude) = crate::messages::with_claude(false).await;
+    let seeing = seeing(&app).await;
+    // Of the models' endpoints those of these scopes have a price.
+    for (model, native, priced) in [("claude", "1", "/acme/research"), ("assistant", "0", "/acme/clinic")] {
+        let broke = json!({ "scope": priced, "name": format!("broke-{model}"), "budget_usd": "0" });
+        let (_, broke) = app.create_key(broke).await;
+        let mut command = script();
+        command
+            .env("SDK_BASE_URL", app.url())
+            .env("SDK_API_KEY", app.key("support"))
+            .env("SDK_IMAGE_KEY", &seeing)
+            .env("SDK_CHAT_MODEL", model)
+            .env("SDK_DENIED_MODEL", "nimbus-1")
+            .env("SDK_BROKE_KEY", &broke)
+            .env("SDK_NATIVE", native);
+        let names = [
+            "chat",
+            "stream",
+            "tools",
+            "tools_streamed",
+            "image",
+            "count_tokens",
+            "models",
+            "errors",
+            "budget",
+        ];
+        all_pass(command, &names).await;
+    }
+    drop(claude);
     app.finish().await;
 }
 
@@ -55,7 +109,7 @@ async fn openai_python() {
     let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
     let mut command = Command::new(python);
     command.arg(script("sdk_test.py"));
-    passes(command).await;
+    passes(command, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,11 +118,57 @@ async fn openai_node() {
     else {
         return;
     };
-    // An ES module finds packages beside itself only.
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(script("sdk_test.mjs"), folder.path().join("sdk_test.mjs")).unwrap();
-    std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).unwrap();
+    passes(module(&node, &modules, folder.path(), "sdk_test.mjs"), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_python_on_anthropics_wire() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    let mut command = Command::new(python);
+    command.arg(script("sdk_test.py"));
+    passes(command, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_node_on_anthropics_wire() {
+    let (Some(node), Some(modules)) = (given("BAILIWICK_TEST_NODE"), given("BAILIWICK_TEST_NODE_MODULES"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    passes(module(&node, &modules, folder.path(), "sdk_test.mjs"), true).await;
+}
+
+/// An ES module finds packages beside itself only.
+fn module(node: &Path, modules: &Path, folder: &Path, name: &str) -> Command {
+    std::fs::copy(script(name), folder.join(name)).unwrap();
+    let link = folder.join("node_modules");
+    if !link.exists() {
+        std::os::unix::fs::symlink(modules, link).unwrap();
+    }
     let mut command = Command::new(node);
-    command.arg(folder.path().join("sdk_test.mjs")).env("NO_PROXY", "127.0.0.1");
-    passes(command).await;
+    command.arg(folder.join(name)).env("NO_PROXY", "127.0.0.1");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropic_python() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    messages_pass(|| {
+        let mut command = Command::new(&python);
+        command.arg(script("messages_test.py"));
+        command
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropic_node() {
+    let (Some(node), Some(modules)) = (given("BAILIWICK_TEST_NODE"), given("BAILIWICK_TEST_NODE_MODULES"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    messages_pass(|| module(&node, &modules, folder.path(), "messages_test.mjs")).await;
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::Result;
 
 /// Every crate of the workspace, with the ones of ours that it may depend on (for tests too).
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     (
         "bailiwick",
         &[
@@ -15,12 +15,14 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "bailiwick-ledger",
             "bailiwick-compliance-db",
             "bailiwick-migrations",
+            "bailiwick-wire",
         ],
     ),
     ("bailiwick-ui", &["bailiwick-ledger", "bailiwick-pii"]),
     ("bailiwick-policy", &["bailiwick-pii", "bailiwick-compliance-db"]),
     ("bailiwick-pii", &[]),
     ("bailiwick-ledger", &[]),
+    ("bailiwick-wire", &[]),
     ("bailiwick-compliance-db", &[]),
     ("bailiwick-migrations", &[]),
     ("xtask", &[]),
@@ -30,10 +32,11 @@ const ARROWS: [(&str, &[&str]); 8] = [
 const DATABASE: [&str; 2] = ["bailiwick", "bailiwick-migrations"];
 
 /// Crates without input, output, concurrency or clock, and what they may therefore not depend on outside tests.
-pub(super) const PURE: [(&str, &str); 4] = [
+pub(super) const PURE: [(&str, &str); 5] = [
     ("bailiwick-policy", "policies/engine/src/"),
     ("bailiwick-pii", "policies/pii/src/"),
     ("bailiwick-ledger", "server/ledger/src/"),
+    ("bailiwick-wire", "server/wire/src/"),
     ("bailiwick-compliance-db", "compliance-db/src/"),
 ];
 const IMPURE: [&str; 9] = [

@@ -52,6 +52,7 @@ impl Fault<'_> {
             Dialect::Bedrock => self.bedrock(),
             Dialect::Mistral => self.mistral(),
             Dialect::Vllm => self.vllm(),
+            Dialect::Anthropic => self.anthropic(),
         }
     }
 
@@ -136,6 +137,23 @@ impl Fault<'_> {
                 "type": "invalid_request_error", "param": null, "code": null,
             }),
         }
+    }
+
+    fn anthropic(self) -> Value {
+        let kind = match self {
+            Self::NoCredential | Self::WrongCredential => "authentication_error",
+            Self::UnknownModel(_) | Self::NoRoute => "not_found_error",
+            Self::Other(StatusCode::TOO_MANY_REQUESTS) => "rate_limit_error",
+            Self::Other(status) if status.is_server_error() => "api_error",
+            _ => "invalid_request_error",
+        };
+        let message = match self {
+            Self::NoCredential => String::from("x-api-key header is required"),
+            Self::WrongCredential => String::from("invalid x-api-key"),
+            Self::UnknownModel(model) => format!("model: {model}"),
+            other => other.text(),
+        };
+        json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_simulated"})
     }
 
     fn vllm(self) -> Value {

@@ -8,6 +8,7 @@
 //!
 //! HTTP/1.1 on loopback only; what is asked of `/_received` is not authenticated, so nothing real belongs here.
 
+mod anthropic;
 mod behaviour;
 mod body;
 mod chat;

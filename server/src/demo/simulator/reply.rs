@@ -76,6 +76,9 @@ pub(super) fn headers(dialect: Dialect, content_type: &'static str) -> HeaderMap
         Dialect::Azure => &[("apim-request-id", "simulated"), ("x-ms-region", "Simulated")],
         Dialect::Bedrock => &[("x-amzn-requestid", "simulated")],
         Dialect::Mistral => &[("mistral-correlation-id", "simulated")],
+        Dialect::Anthropic => {
+            &[("request-id", "req_simulated"), ("anthropic-organization-id", "org-simulated")]
+        }
         Dialect::Vllm | Dialect::Ollama => &[],
     };
     let mut headers = HeaderMap::new();

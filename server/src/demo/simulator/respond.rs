@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::providers::{AuthStyle, Dialect};
 
 use super::{
-    Shared,
+    Shared, anthropic,
     behaviour::Behaviour,
     chat, embeddings,
     errors::Fault,
@@ -19,6 +19,8 @@ use super::{
 enum Route {
     Chat,
     Embeddings,
+    Messages,
+    CountTokens,
     Models,
 }
 
@@ -59,6 +61,9 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
 fn route(dialect: Dialect, head: &Parts) -> Option<Route> {
     let path = head.uri.path().strip_prefix(dialect.path_prefix())?;
     match (head.method.clone(), path) {
+        (Method::POST, "/messages") if dialect == Dialect::Anthropic => Some(Route::Messages),
+        (Method::POST, "/messages/count_tokens") if dialect == Dialect::Anthropic => Some(Route::CountTokens),
+        _ if dialect == Dialect::Anthropic => None,
         (Method::POST, "/chat/completions") => Some(Route::Chat),
         (Method::POST, "/embeddings") => Some(Route::Embeddings),
         (Method::GET, "/models") => Some(Route::Models),
@@ -71,6 +76,7 @@ fn credential(dialect: Dialect, head: &Parts) -> Option<String> {
     let get = |name: &str| head.headers.get(name)?.to_str().ok();
     match dialect.auth() {
         AuthStyle::ApiKeyHeader => get("api-key").map(str::to_owned),
+        AuthStyle::XApiKeyHeader => get("x-api-key").map(str::to_owned),
         AuthStyle::Bearer | AuthStyle::None => {
             get("authorization")?.strip_prefix("Bearer ").map(str::to_owned)
         }
@@ -125,9 +131,15 @@ fn check(shared: &Shared, head: &Parts, route: Route, body: &[u8]) -> Result<Val
     }
     let model = fields.get("model").and_then(Value::as_str);
     let model = model.ok_or_else(|| invalid("You must provide a model parameter."))?;
-    let served = if route == Route::Chat { &config.chat_models } else { &config.embedding_models };
+    let served = if route == Route::Embeddings { &config.embedding_models } else { &config.chat_models };
     if !served.iter().any(|known| known == model) {
         return Err(refuse(Fault::UnknownModel(model)));
+    }
+    if dialect == Dialect::Anthropic {
+        return match anthropic::complaint(&head.headers, &request, route == Route::CountTokens) {
+            Some(complaint) => Err(Box::new(self::refuse(dialect, Fault::Invalid(&complaint)))),
+            None => Ok(request),
+        };
     }
     let messages = fields.get("messages").and_then(Value::as_array);
     if route == Route::Chat
@@ -168,10 +180,10 @@ fn mistral_knows(route: Route, field: &str) -> bool {
     if route == Route::Chat { CHAT.contains(&field) } else { EMBEDDINGS.contains(&field) }
 }
 
-/// An answer of which every word is given.
-fn script(shared: &Shared, request: &Value, raw: &[u8], said: &[Value]) -> Reply {
+/// An answer of which every word is given. To Anthropic's API the words are blocks of content.
+fn script(shared: &Shared, request: &Value, body: &[u8], said: &[Value]) -> Reply {
     let dialect = shared.config.dialect;
-    let raw = String::from_utf8_lossy(raw);
+    let raw = String::from_utf8_lossy(body);
     let mut placeholders: Vec<&str> = Vec::new();
     for (at, _) in raw.match_indices('<') {
         let found = raw.get(at..).and_then(|rest| rest.get(..=rest.find('>')?));
@@ -187,6 +199,11 @@ fn script(shared: &Shared, request: &Value, raw: &[u8], said: &[Value]) -> Reply
         }
         serde_json::from_str(&text).unwrap_or_default()
     };
+    if dialect == Dialect::Anthropic {
+        let said = said.iter().map(say).collect();
+        let message = anthropic::answer(&shared.config.name, request, body, None, None, Some(said));
+        return message_reply(request, &message);
+    }
     let body = |object: &str, choice: Value| {
         json!({"id": "chatcmpl-said", "object": object, "created": chat::CREATED, "model": request.get("model"),
             "choices": [choice]})
@@ -208,6 +225,16 @@ fn script(shared: &Shared, request: &Value, raw: &[u8], said: &[Value]) -> Reply
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     let content = Content::Whole(Bytes::from(body("chat.completion", choice).to_string()));
     Reply { status: StatusCode::OK, headers: headers(dialect, "application/json"), content }
+}
+
+fn message_reply(request: &Value, message: &anthropic::Message) -> Reply {
+    let stream = request.get("stream") == Some(&Value::Bool(true));
+    let (kind, content) = if stream {
+        ("text/event-stream; charset=utf-8", Content::Events(message.events()))
+    } else {
+        ("application/json", Content::Whole(message.whole()))
+    };
+    Reply { status: StatusCode::OK, headers: headers(Dialect::Anthropic, kind), content }
 }
 
 fn answer(
@@ -237,6 +264,17 @@ fn answer(
             }
             Err(complaint) => refuse(dialect, Fault::Invalid(complaint)),
         };
+    }
+    if route == Route::CountTokens {
+        return whole(Bytes::from(json!({"input_tokens": anthropic::count(request)}).to_string()));
+    }
+    if dialect == Dialect::Anthropic {
+        let told = match usage {
+            Told::Truth => None,
+            Told::Nothing => Some(Value::Null),
+            Told::This(usage) => Some(usage),
+        };
+        return message_reply(request, &anthropic::answer(&config.name, request, raw, secret, told, None));
     }
     let omit = usage == Told::Nothing;
     let mut completion = chat::complete(&config.name, dialect, request, raw, secret, omit);

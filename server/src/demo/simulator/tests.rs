@@ -24,6 +24,7 @@ async fn post(
     let mut request = http::Request::post(format!("{}{path}", simulator.base_url()));
     request = match simulator.config().dialect.auth() {
         AuthStyle::ApiKeyHeader => request.header("api-key", key),
+        AuthStyle::XApiKeyHeader => request.header("x-api-key", key),
         AuthStyle::Bearer | AuthStyle::None => request.header("authorization", format!("Bearer {key}")),
     };
     let request = request.body(http_body_util::Full::new(bytes::Bytes::from(body.to_string()))).unwrap();
@@ -76,7 +77,7 @@ async fn stream(simulator: &SimulatorHandle, mut body: Value, options: bool) -> 
 
 #[tokio::test]
 async fn every_dialect_answers_whole_and_streamed_alike() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::OPENAI_COMPATIBLE {
         let simulator = start(dialect).await;
         let (status, headers, whole) =
             post(&simulator, "/chat/completions", KEY, &ask("Write to <EMAIL_1>, please.")).await;
@@ -94,7 +95,7 @@ async fn every_dialect_answers_whole_and_streamed_alike() {
 
 #[tokio::test]
 async fn usage_comes_as_each_service_sends_it() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::OPENAI_COMPATIBLE {
         let simulator = start(dialect).await;
         let unasked = stream(&simulator, ask("Hi"), false).await;
         let with_usage: Vec<&Value> = unasked.iter().filter(|c| c["usage"].is_object()).collect();
@@ -205,7 +206,7 @@ fn with_tool(text: &str) -> Value {
 
 #[tokio::test]
 async fn tools_are_called_with_the_prompt_s_data() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::OPENAI_COMPATIBLE {
         let simulator = start(dialect).await;
         let body = with_tool("Use send_mail from <EMAIL_1> to <EMAIL_2>.");
         let (_, _, whole) = post(&simulator, "/chat/completions", KEY, &body).await;

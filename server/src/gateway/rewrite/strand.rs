@@ -6,19 +6,29 @@ use super::place::Position;
 use crate::gateway::document::NodeId;
 use crate::providers::{Echo, EchoScan, UpstreamFailure};
 
-/// One string of a stream.
+/// One string of a stream, and where its pieces are.
 #[derive(Debug)]
 pub(super) struct Strand {
     pub(super) position: Position,
-    pub(super) guard: Guard,
-    pub(super) echo: Option<EchoScan>,
-    /// Cleared by the guard; could be the beginning of the credential.
-    pub(super) held: String,
+    pub(super) flow: Flow,
     /// The last chunk with a piece of it, by number, with the piece and the array member that it is in.
     pub(super) seen: (u64, NodeId, Option<NodeId>),
 }
 
-impl Strand {
+/// What has come of a string and may not go out yet.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) guard: Guard,
+    pub(super) echo: Option<EchoScan>,
+    /// Cleared by the guard; could be the beginning of the credential.
+    pub(super) held: String,
+}
+
+impl Flow {
+    pub(super) fn new(guard: Guard, echo: Option<EchoScan>) -> Self {
+        Self { guard, echo, held: String::new() }
+    }
+
     /// What may go out after one more piece.
     pub(super) fn push(&mut self, text: &str) -> Result<String, UpstreamFailure> {
         let mut out = String::with_capacity(text.len());

@@ -11,7 +11,7 @@
 use bytes::Bytes;
 
 use super::place::{Place, Position, index, item_of, strings};
-use super::strand::Strand;
+use super::strand::{Flow, Strand};
 use super::{LIMITS, Rewriter, choices, malformed};
 use crate::gateway::document::{Document, Edits, NodeId};
 use crate::providers::{EchoScan, UpstreamFailure};
@@ -55,7 +55,7 @@ impl Rewriter {
             }
             if let Some(reason) = document.get(choice, "finish_reason")
                 && document.string(reason).is_some_and(|reason| !reason.is_empty())
-                && self.streams.iter().any(|strand| strand.position.choice == number && strand.holds())
+                && self.streams.iter().any(|strand| strand.position.choice == number && strand.flow.holds())
             {
                 self.ended.retain(|(ended, _)| *ended != number);
                 self.ended.push((number, document.raw(reason).to_owned()));
@@ -125,7 +125,7 @@ impl Rewriter {
             };
             self.end(
                 |strand| strand.position.choice == choice && strand.position.is_in_item() && !goes_on(strand),
-                |strand| strand.finish(),
+                |strand| strand.flow.finish(),
                 rewritten,
             )?;
         }
@@ -137,15 +137,14 @@ impl Rewriter {
             Some(at) => at,
             None => {
                 let position = Position::of(document, choice, delta, id);
-                let (guard, echo) = (self.guard(place), self.credential.clone().map(EchoScan::new));
-                let seen = (chunk, id, item);
-                self.streams.push(Strand { position, guard, echo, held: String::new(), seen });
+                let flow = Flow::new(self.guard(place), self.credential.clone().map(EchoScan::new));
+                self.streams.push(Strand { position, flow, seen: (chunk, id, item) });
                 self.streams.len() - 1
             }
         };
         if let Some(strand) = self.streams.get_mut(at) {
             strand.seen = (chunk, id, item);
-            let out = strand.push(&text)?;
+            let out = strand.flow.push(&text)?;
             rewritten.strings.push((id, out));
         }
         Ok(())
@@ -162,8 +161,8 @@ impl Rewriter {
         self.streams = open;
         for mut strand in ended {
             let rest = how(&mut strand);
-            self.found.merge(strand.guard.found());
-            self.redacted.merge(strand.guard.redacted());
+            self.found.merge(strand.flow.guard.found());
+            self.redacted.merge(strand.flow.guard.redacted());
             let rest = rest?;
             let (seen, id, _) = strand.seen;
             let piece = rewritten.strings.iter_mut().find(|(piece, _)| seen == self.chunks && *piece == id);
@@ -187,7 +186,7 @@ impl Rewriter {
     /// # Errors
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn finish(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(|strand, _| strand.finish())
+        self.close(|strand, _| strand.flow.finish())
     }
 
     /// What is still held when a stream breaks off, without what could be the beginning of a value or of the credential:
@@ -196,7 +195,11 @@ impl Rewriter {
     /// # Errors
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn abandon(&mut self) -> Result<Vec<String>, UpstreamFailure> {
-        self.close(|strand, ended| if ended { strand.finish() } else { strand.abandon() })
+        let mut out = self.abandon_blocks()?;
+        out.extend(
+            self.close(|strand, ended| if ended { strand.flow.finish() } else { strand.flow.abandon() })?,
+        );
+        Ok(out)
     }
 
     /// Ends every string in a way that depends on whether its choice was said to have ended.

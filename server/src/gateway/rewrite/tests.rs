@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const MAIL: &str = "anna.lang@kunde.example";
-const IBAN: &str = "DE02120300000000202051";
+pub(super) const MAIL: &str = "anna.lang@kunde.example";
+pub(super) const IBAN: &str = "DE02120300000000202051";
 
 fn key() -> TokenKey {
     TokenKey::new([3; 32])
 }
 
 /// A vault that holds the address, and its placeholder.
-fn vault(tools: bool) -> (Arc<Vault>, String) {
+pub(super) fn vault(tools: bool) -> (Arc<Vault>, String) {
     let mut plan = RedactionPlan::empty();
     let restored =
         Redaction { how: How::Token, restore_text: true, restore_tool_arguments: tools, min_confidence: 0 };
@@ -33,7 +33,7 @@ fn detector() -> Arc<Detector> {
     Arc::clone(DETECTOR.get_or_init(|| Arc::new(Detector::new())))
 }
 
-fn rewriter(vault: &Arc<Vault>) -> Rewriter {
+pub(super) fn rewriter(vault: &Arc<Vault>) -> Rewriter {
     let mut plan = RedactionPlan::empty();
     plan.add(EntityType::Iban, Redaction::new(How::Mask));
     Rewriter::new(detector(), plan, key(), Arc::clone(vault), None)
@@ -118,7 +118,7 @@ fn client(rewriter: &mut Rewriter, chunks: &[Bytes]) -> BTreeMap<String, String>
     got
 }
 
-fn texts(json: bool, placeholder: &str) -> (String, String) {
+pub(super) fn texts(json: bool, placeholder: &str) -> (String, String) {
     if json {
         let escaped = "DE021203000000002020\\u0035\\u0031";
         (

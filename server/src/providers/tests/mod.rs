@@ -1,5 +1,6 @@
 //! Tests of the provider side against the simulated providers, over real sockets.
 
+mod anthropic;
 mod client;
 mod openai;
 mod refusal;

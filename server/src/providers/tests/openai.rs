@@ -28,7 +28,7 @@ fn number(pointer: &'static str, value: u64) -> BodyEdit {
 
 #[test]
 fn the_model_is_always_replaced_and_nothing_else_without_need() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::OPENAI_COMPATIBLE {
         assert_eq!(edits(dialect, chat()).as_slice(), [model()], "{dialect:?}");
         let embeddings = RequestShape { output_limit: Some(5), ..RequestShape::plain(Operation::Embeddings) };
         assert_eq!(edits(dialect, embeddings).as_slice(), [model()], "{dialect:?}");
@@ -39,7 +39,7 @@ fn the_model_is_always_replaced_and_nothing_else_without_need() {
 fn usage_is_asked_for_on_streams_where_the_service_takes_the_question() {
     let ask = BodyEdit::Set { pointer: "/stream_options/include_usage", value: EditValue::Bool(true) };
     let stream = RequestShape { stream: true, ..chat() };
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::OPENAI_COMPATIBLE {
         let expected = if dialect == Dialect::Mistral { vec![model()] } else { vec![model(), ask.clone()] };
         assert_eq!(edits(dialect, stream).as_slice(), expected, "{dialect:?}");
     }

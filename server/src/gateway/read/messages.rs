@@ -1,0 +1,146 @@
+//! A request of Anthropic's API: <https://platform.claude.com/docs/en/api/messages>.
+
+use std::collections::BTreeSet;
+
+use bailiwick_compliance_db::Feature;
+
+use super::{Content, MESSAGES, check_tools, member};
+use crate::gateway::classify::UNKNOWN;
+use crate::gateway::document::{Document, Kind, NodeId};
+use crate::gateway::refusal::Refusal;
+use crate::providers::Operation;
+
+/// Kinds of the provider's tools that stand in a record under their kind's name, without the date that follows it, and
+/// what each uses of the service.
+const TOOLS: &[(&str, &[Feature])] = &[
+    ("web_search", &[Feature::WebSearch]),
+    ("web_fetch", &[Feature::WebSearch]),
+    ("code_execution", &[Feature::CodeExecution]),
+    ("mcp_toolset", &[Feature::RemoteMcp]),
+    // Looked for among the tools of the request itself.
+    ("tool_search_tool_bm25", &[]),
+    ("tool_search_tool_regex", &[]),
+    // What the client itself does when the model asks for it.
+    ("bash", &[]),
+    ("text_editor", &[]),
+    ("computer", &[]),
+    ("memory", &[]),
+    ("computer_toolset", &[]),
+    ("browser_toolset", &[]),
+];
+
+/// What a tool may use that nobody knows.
+const ANYTHING: &[Feature] = &[
+    Feature::WebSearch,
+    Feature::CodeExecution,
+    Feature::Files,
+    Feature::ImageGeneration,
+    Feature::RemoteMcp,
+];
+
+/// Reads what a request uses.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn messages(
+    document: &Document,
+    operation: Operation,
+    content: &mut Content,
+) -> Result<(), Refusal> {
+    let messages =
+        member(document, "messages").filter(|id| document.kind(*id) == Kind::Array).ok_or_else(|| {
+            Refusal::invalid("messages", "`messages` must be an array of messages").fix(MESSAGES)
+        })?;
+    let mut any = false;
+    for message in document.children(messages) {
+        any = true;
+        if document.kind(message) != Kind::Object {
+            return Err(
+                Refusal::invalid(document.pointer(message), "every message must be an object").fix(MESSAGES)
+            );
+        }
+        parts(document, message, content);
+    }
+    if !any {
+        return Err(Refusal::invalid("messages", "`messages` must hold at least one message").fix(MESSAGES));
+    }
+    if operation == Operation::Messages && member(document, "max_tokens").is_none() {
+        return Err(Refusal::invalid("max_tokens", "`max_tokens` is missing, and this API asks for it")
+            .fix("say how many tokens the answer may have at most"));
+    }
+    if member(document, "inference_geo").is_some_and(|id| document.kind(id) != Kind::Null) {
+        // It would take the place of what the endpoint is declared and decided by.
+        return Err(Refusal::invalid(
+            "inference_geo",
+            "where a request is processed is the endpoint's to say, and is decided by the rules",
+        )
+        .fix("leave `inference_geo` out; `x-bailiwick-countries` tells where it was processed"));
+    }
+    let mut names = BTreeSet::new();
+    for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
+        let (name, features) = tool_of(document, tool);
+        names.insert(name);
+        features.iter().for_each(|feature| content.features.insert(*feature));
+    }
+    check_tools(&names)?;
+    content.tools = names.into_iter().collect();
+    let set = |key: &str| {
+        member(document, key).is_some_and(|id| match document.kind(id) {
+            Kind::Null | Kind::False => false,
+            Kind::Array => document.children(id).next().is_some(),
+            _ => true,
+        })
+    };
+    for (key, feature) in [
+        ("mcp_servers", Feature::RemoteMcp),
+        ("container", Feature::CodeExecution),
+        ("container", Feature::StoredState),
+    ] {
+        if set(key) {
+            content.features.insert(feature);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the parts of a message, and those of what a tool answered.
+fn parts(document: &Document, holder: NodeId, content: &mut Content) {
+    let Some(list) = document.get(holder, "content").filter(|id| document.kind(*id) == Kind::Array) else {
+        return;
+    };
+    for part in document.children(list) {
+        let kind = document.get(part, "type").and_then(|id| document.string(id));
+        let source = document.get(part, "source").and_then(|source| document.get(source, "type"));
+        let uploaded = source.and_then(|id| document.string(id)).is_some_and(|kind| kind == "file");
+        match kind.as_deref() {
+            Some("text" | "thinking" | "redacted_thinking" | "tool_use" | "search_result") => continue,
+            Some("tool_result") => {
+                parts(document, part, content);
+                continue;
+            }
+            Some("image" | "document") if uploaded => content.features.insert(Feature::Files),
+            Some("image") => content.features.insert(Feature::ImageInput),
+            Some("document") => content.features.insert(Feature::FileInput),
+            Some("container_upload") => content.features.insert(Feature::Files),
+            // A part of a kind that is not known here may hold anything.
+            _ => {}
+        }
+        content.opaque = true;
+        content.media += 1;
+    }
+}
+
+/// The name of a tool for the record, and what it uses.
+fn tool_of(document: &Document, tool: NodeId) -> (String, &'static [Feature]) {
+    let kind = document.get(tool, "type").and_then(|id| document.string(id)).unwrap_or_default();
+    let name = document.get(tool, "name").and_then(|id| document.string(id));
+    if kind.is_empty() || kind == "custom" {
+        return (name.map_or_else(|| UNKNOWN.to_owned(), std::borrow::Cow::into_owned), &[]);
+    }
+    // `web_search_20250305`: the kind, and the day from which it is so.
+    let bare =
+        kind.rsplit_once('_').filter(|(_, day)| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()));
+    let bare = bare.map_or(&*kind, |(bare, _)| bare);
+    let known = TOOLS.iter().find(|(known, _)| *known == bare);
+    known.map_or((UNKNOWN.to_owned(), ANYTHING), |(known, features)| ((*known).to_owned(), *features))
+}

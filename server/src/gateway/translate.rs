@@ -1,0 +1,219 @@
+//! Between the API that a client speaks and the one that an endpoint speaks.
+//!
+//! Where they are the same nothing happens here, and bytes stay as they came. Where not, the redacted body is translated
+//! before anything is funded or recorded, so that an endpoint whose wire has no place for something in the request is
+//! passed over with a refusal that names it; and an answer is translated before it is looked at, so that what is scanned
+//! is what the client gets.
+
+use std::sync::Arc;
+
+use bailiwick_wire::{Losses, Stream, Untranslated, Wire as Format};
+use bytes::Bytes;
+
+use super::decide::Decided;
+use super::document::{Document, Limits};
+use super::large::on_body;
+use super::read::{self, Read};
+use super::redaction::Redacted;
+use super::refusal::{Code, Refusal};
+use super::route::{MAX_ATTEMPTS, Routed};
+use crate::providers::anthropic::BETA;
+use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
+use crate::router::Candidate;
+
+/// The limit on output that a wire is given that asks for one, where neither client nor catalog knows one. Every model that
+/// such a wire serves gives as much.
+const MOST_OUTPUT: u64 = 4_096;
+
+/// What translation makes of a body nests no deeper and holds hardly more than the body.
+const LIMITS: Limits = Limits { depth: 80, nodes: 4_000_000 };
+
+/// A request in the shape of one endpoint's wire.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What it asks for, on the wire.
+    pub(super) operation: Operation,
+    /// Its shape, on the wire.
+    pub(super) shape: RequestShape,
+    /// The body, where it is not the client's own.
+    translated: Option<Arc<Translated>>,
+}
+
+/// A body that was translated.
+#[derive(Debug)]
+struct Translated {
+    document: Document,
+    shape: RequestShape,
+    /// What the wire has no place for, by its place in the request.
+    left_out: Losses,
+}
+
+/// Why a body was not translated: in words, and which part of it.
+#[derive(Debug, Clone)]
+struct Unable(String, Option<String>);
+
+/// How an answer is brought back into the client's shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Translation {
+    from: Format,
+    to: Format,
+    /// Seconds since the epoch, for an API that tells when an answer was made.
+    created: u64,
+    /// Whether the client asked for the usage on a stream.
+    usage: bool,
+}
+
+/// The wire format of an operation, where it is one that can be translated.
+const fn format(operation: Operation) -> Option<Format> {
+    match operation {
+        Operation::ChatCompletions => Some(Format::OpenAiChat),
+        Operation::Messages => Some(Format::Anthropic),
+        Operation::Embeddings | Operation::CountTokens => None,
+    }
+}
+
+/// What an operation is on the wire of a dialect. `None` where it has no counterpart.
+const fn on_the_wire(operation: Operation, dialect: Dialect) -> Option<Operation> {
+    match (operation, dialect) {
+        (Operation::ChatCompletions, Dialect::Anthropic) => Some(Operation::Messages),
+        (Operation::Messages | Operation::CountTokens, Dialect::Anthropic) => Some(operation),
+        (Operation::Embeddings, Dialect::Anthropic) | (Operation::CountTokens, _) => None,
+        (Operation::Messages, _) => Some(Operation::ChatCompletions),
+        (operation, _) => Some(operation),
+    }
+}
+
+/// The endpoints to try, best first, each with the request in the shape of its wire. An endpoint whose wire cannot carry the
+/// request is passed over; what stands in the way of the first such is told, for where nothing is left.
+pub(super) fn carried<'a>(
+    routed: &'a Routed,
+    redacted: &Redacted,
+) -> (Vec<(Candidate<'a>, Prepared)>, Option<Refusal>) {
+    let read = &routed.decided.classified.read;
+    let (mut carried, mut unable) = (Vec::new(), None);
+    // The same body is translated once for all endpoints that it is the same for.
+    let mut made: Vec<(Operation, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
+    for candidate in routed.candidates() {
+        let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
+        let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
+            None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
+            Some(operation) if operation == read.operation => {
+                Ok(Prepared { operation, shape: read.shape, translated: None })
+            }
+            Some(operation) => {
+                let before =
+                    made.iter().find(|(for_what, limit, _)| (*for_what, *limit) == (operation, most));
+                let translated = match before {
+                    Some((_, _, before)) => before.clone(),
+                    None => {
+                        let translated = translate(read, redacted, operation, most).map(Arc::new);
+                        made.push((operation, most, translated.clone()));
+                        translated
+                    }
+                };
+                translated.map(|translated| Prepared {
+                    operation,
+                    shape: translated.shape,
+                    translated: Some(translated),
+                })
+            }
+        };
+        match result {
+            Ok(prepared) => carried.push((candidate, prepared)),
+            Err(Unable(what, param)) => {
+                unable.get_or_insert_with(|| {
+                    let message = format!("{}: {what}", candidate.place.name);
+                    let mut refusal =
+                        Refusal::new(Code::NotTranslatable, message).decision(&routed.decided.id);
+                    refusal.param = param;
+                    refusal
+                });
+            }
+        }
+        if carried.len() == MAX_ATTEMPTS {
+            break;
+        }
+    }
+    (carried, unable)
+}
+
+/// Brings the redacted body into the shape of an operation of another API.
+fn translate(
+    read: &Read,
+    redacted: &Redacted,
+    operation: Operation,
+    most: u64,
+) -> Result<Translated, Unable> {
+    let (Some(from), Some(to)) = (format(read.operation), format(operation)) else {
+        return Err(Unable(String::from("nothing is translated for this operation"), None));
+    };
+    let body = redacted.edits.apply(&read.document);
+    let translated = on_body(body.len(), || bailiwick_wire::request(from, to, &body, most));
+    let (body, left_out) = translated.map_err(|error| match error {
+        Untranslated::Refused(error) => {
+            let what = format!("this endpoint speaks another API, which cannot carry {error}");
+            Unable(what, Some(error.place))
+        }
+        Untranslated::Broken(error) => {
+            let what = "this endpoint speaks another API, and the request is not what its own says";
+            Unable(format!("{what}: {error}"), None)
+        }
+    })?;
+    let unreadable = || Unable(String::from("the request could not be translated"), None);
+    let document = Document::parse(Bytes::from(body), LIMITS).map_err(|_| unreadable())?;
+    let shape = read::shape(&document, operation).map_err(|_| unreadable())?;
+    Ok(Translated { document, shape, left_out })
+}
+
+impl Prepared {
+    /// How the answer is brought back, where it has to be.
+    pub(super) fn back(&self, decided: &Decided) -> Option<Translation> {
+        let read = &decided.classified.read;
+        if self.operation == read.operation {
+            return None;
+        }
+        Some(Translation {
+            from: format(self.operation)?,
+            to: format(read.operation)?,
+            created: u64::try_from(read.auth.now_ms / 1_000).unwrap_or(0),
+            usage: read.shape.client_wants_usage,
+        })
+    }
+
+    /// The body, where it is not the client's own.
+    pub(super) fn document(&self) -> Option<&Document> {
+        self.translated.as_ref().map(|translated| &translated.document)
+    }
+
+    /// What was left out, for the client.
+    pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
+        let translated = self.translated.as_ref()?;
+        let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
+        let places: Vec<&str> = betas.into_iter().chain(translated.left_out.places()).collect();
+        (!places.is_empty()).then(|| places.join(", "))
+    }
+}
+
+impl Translation {
+    /// Brings a whole answer back.
+    pub(super) fn whole(&self, body: &[u8]) -> Result<Bytes, UpstreamFailure> {
+        bailiwick_wire::answer(self.from, self.to, body, self.created).map(Bytes::from).map_err(broken)
+    }
+
+    /// For an answer in events.
+    pub(super) fn stream(&self) -> Stream {
+        Stream::new(self.from, self.to, self.created, self.usage)
+    }
+}
+
+/// What is wrong with an answer, by name.
+pub(super) fn broken(broken: bailiwick_wire::Broken) -> UpstreamFailure {
+    use bailiwick_wire::Broken;
+    match broken {
+        Broken::Error => UpstreamFailure::ErrorInStream,
+        Broken::Json => UpstreamFailure::Malformed(Malformed::Json),
+        Broken::Shape(_) | Broken::Content(_) => UpstreamFailure::Malformed(Malformed::Untranslatable),
+        Broken::Order(_) => UpstreamFailure::Malformed(Malformed::EventStream),
+        Broken::TooMuch(_) => UpstreamFailure::TooLarge,
+    }
+}

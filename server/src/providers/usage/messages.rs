@@ -1,0 +1,103 @@
+//! Anthropic's `usage`: <https://platform.claude.com/docs/en/api/messages>. The tokens of the prompt are told in three
+//! parts that do not overlap; on a stream the first event tells the prompt, the last one the answer, and maybe the prompt
+//! once more.
+
+use serde::Deserialize;
+
+use super::{Count, Doubt, Doubts, Usage};
+
+/// The provider's object, every field optional. A count of the prompt or of the answer makes it a usage.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RawMessagesUsage {
+    input_tokens: Count,
+    cache_read_input_tokens: Count,
+    cache_creation_input_tokens: Count,
+    output_tokens: Count,
+    output_tokens_details: Option<Details>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    thinking_tokens: Count,
+}
+
+impl RawMessagesUsage {
+    pub(crate) fn reading(&self) -> Option<Usage> {
+        if self.input_tokens == Count::Absent && self.output_tokens == Count::Absent {
+            return None;
+        }
+        let mut doubts = Doubts::NONE;
+        let mut read = |count: Count| count.read(&mut doubts).unwrap_or(0);
+        let (plain, output_tokens) = (read(self.input_tokens), read(self.output_tokens));
+        let (cached, written) = (read(self.cache_read_input_tokens), read(self.cache_creation_input_tokens));
+        let thought = self.output_tokens_details.as_ref().map_or(0, |details| read(details.thinking_tokens));
+        if thought > output_tokens {
+            doubts.add(Doubt::Contradictory);
+        }
+        Some(Usage {
+            input_tokens: plain.saturating_add(cached).saturating_add(written),
+            cached_input_tokens: cached,
+            cache_write_tokens: written,
+            output_tokens,
+            reasoning_tokens: thought.min(output_tokens),
+            doubts,
+            ..Usage::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Usage> {
+        serde_json::from_str::<RawMessagesUsage>(json).unwrap().reading()
+    }
+
+    #[test]
+    fn the_parts_of_the_prompt_add_up() {
+        let usage = read(
+            r#"{"input_tokens":28,"cache_read_input_tokens":64,"cache_creation_input_tokens":8,"output_tokens":40,
+                "output_tokens_details":{"thinking_tokens":16},"service_tier":"standard","server_tool_use":null}"#,
+        )
+        .unwrap();
+        let expected = Usage {
+            input_tokens: 100,
+            cached_input_tokens: 64,
+            cache_write_tokens: 8,
+            output_tokens: 40,
+            reasoning_tokens: 16,
+            ..Usage::default()
+        };
+        assert_eq!(usage, expected);
+    }
+
+    #[test]
+    fn a_stream_tells_the_prompt_first_and_the_answer_last() {
+        let first = read(r#"{"input_tokens":6,"cache_read_input_tokens":4,"output_tokens":1}"#).unwrap();
+        let last = first.at_least(read(r#"{"output_tokens":5}"#).unwrap());
+        assert_eq!((last.input_tokens, last.cached_input_tokens, last.output_tokens), (10, 4, 5));
+        assert!(last.is_exact());
+        let all = r#"{"input_tokens":6,"cache_read_input_tokens":4,"output_tokens":5}"#;
+        assert_eq!(first.at_least(read(all).unwrap()), last);
+        let shrank = first.at_least(read(r#"{"output_tokens":0}"#).unwrap());
+        assert_eq!((shrank.output_tokens, shrank.is_exact()), (1, false));
+    }
+
+    #[test]
+    fn what_no_request_has_is_doubted() {
+        for (json, doubt) in [
+            (r#"{"input_tokens":-1,"output_tokens":1}"#, Doubt::Negative),
+            (r#"{"input_tokens":1,"cache_read_input_tokens":"2","output_tokens":1}"#, Doubt::NotANumber),
+            (
+                r#"{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"thinking_tokens":2}}"#,
+                Doubt::Contradictory,
+            ),
+        ] {
+            assert_eq!(read(json).unwrap().doubts.iter().collect::<Vec<_>>(), [doubt], "{json}");
+        }
+        assert_eq!(read("{}"), None);
+    }
+}

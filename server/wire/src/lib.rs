@@ -1,0 +1,157 @@
+//! The wire formats of model providers, and the one form between them.
+//!
+//! Each wire reads its own requests, answers and events into the [`form`] and writes them out of it; nobody translates
+//! one wire into another directly. [`request`] and [`answer`] do both steps at once, [`Stream`] does for events. What the
+//! other side has no place for is refused or named ([`Refused`], [`Losses`]; the rule is in [`loss`]), never dropped
+//! silently. Where client and provider speak the same wire nothing here is needed: bytes stay as they came.
+//!
+//! Pure: no input or output, no clock, no globals. A stream's memory is a few counters and the name of what is open;
+//! nothing of the answer is kept.
+//!
+//! Sources: <https://platform.openai.com/docs/api-reference/chat>, <https://platform.claude.com/docs/en/api/messages>,
+//! and the types of the SDKs that both vendors generate from their OpenAPI descriptions
+//! (<https://github.com/openai/openai-python>, <https://github.com/anthropics/anthropic-sdk-python>).
+
+pub mod anthropic;
+pub mod form;
+pub mod json;
+pub mod loss;
+pub mod openai_chat;
+
+pub use json::Json;
+pub use loss::{Broken, Fate, Losses, Own, Refused};
+
+/// A wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// OpenAI's chat completions.
+    OpenAiChat,
+    /// Anthropic's messages.
+    Anthropic,
+}
+
+impl Wire {
+    /// Every wire.
+    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::Anthropic];
+
+    /// Its name in documentation.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "OpenAI chat completions",
+            Self::Anthropic => "Anthropic messages",
+        }
+    }
+}
+
+/// Why a request was not translated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untranslated {
+    /// It is not what its own wire says.
+    #[error("the request is not what the API says: {0}")]
+    Broken(#[from] Broken),
+    /// The other wire has no place for something in it.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+}
+
+/// Translates a request. `most` is the limit on output for a wire that asks for one where the request has none.
+///
+/// # Errors
+/// [`Untranslated`].
+pub fn request(from: Wire, to: Wire, body: &[u8], most: u64) -> Result<(String, Losses), Untranslated> {
+    let json = Json::parse(body)?;
+    let form = match from {
+        Wire::OpenAiChat => openai_chat::read_request(json)?,
+        Wire::Anthropic => anthropic::read_request(json)?,
+    };
+    let mut losses = Losses::default();
+    let out = match to {
+        Wire::OpenAiChat => openai_chat::write_request(form, &mut losses)?,
+        Wire::Anthropic => anthropic::write_request(form, most, &mut losses)?,
+    };
+    Ok((out.write(), losses))
+}
+
+/// Translates a whole answer. `created` is the time for a wire that tells one, in seconds.
+///
+/// # Errors
+/// [`Broken`].
+pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<String, Broken> {
+    let json = Json::parse(body)?;
+    let form = match from {
+        Wire::OpenAiChat => openai_chat::read_answer(json)?,
+        Wire::Anthropic => anthropic::read_answer(json)?,
+    };
+    let out = match to {
+        Wire::OpenAiChat => openai_chat::write_answer(form, created),
+        Wire::Anthropic => anthropic::write_answer(form),
+    };
+    Ok(out.write())
+}
+
+/// Translates the events of one answer.
+#[derive(Debug)]
+pub struct Stream {
+    reader: Reader,
+    writer: Writer,
+}
+
+#[derive(Debug)]
+enum Reader {
+    OpenAiChat(openai_chat::Reader),
+    Anthropic(anthropic::Reader),
+}
+
+#[derive(Debug)]
+enum Writer {
+    OpenAiChat(openai_chat::Writer),
+    Anthropic(anthropic::Writer),
+}
+
+impl Stream {
+    /// For an answer that begins. `usage` is whether a client whose wire asks for it wants to see the usage.
+    #[must_use]
+    pub fn new(from: Wire, to: Wire, created: u64, usage: bool) -> Self {
+        Self {
+            reader: match from {
+                Wire::OpenAiChat => Reader::OpenAiChat(openai_chat::Reader::default()),
+                Wire::Anthropic => Reader::Anthropic(anthropic::Reader::default()),
+            },
+            writer: match to {
+                Wire::OpenAiChat => Writer::OpenAiChat(openai_chat::Writer::new(created, usage)),
+                Wire::Anthropic => Writer::Anthropic(anthropic::Writer::default()),
+            },
+        }
+    }
+
+    /// The data of the events that the data of one event becomes. The end mark of the one wire becomes that of the
+    /// other.
+    ///
+    /// # Errors
+    /// [`Broken`]; the stream is over then.
+    pub fn event(&mut self, data: &[u8]) -> Result<Vec<String>, Broken> {
+        let mut pieces = Vec::with_capacity(4);
+        match &mut self.reader {
+            Reader::OpenAiChat(reader) => reader.event(data, &mut pieces)?,
+            Reader::Anthropic(reader) => reader.event(data, &mut pieces)?,
+        }
+        let mut out = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match &mut self.writer {
+                Writer::OpenAiChat(writer) => writer.piece(piece, &mut out)?,
+                Writer::Anthropic(writer) => writer.piece(piece, &mut out)?,
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether the end mark has come: a stream that ends without has broken off.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        match &self.reader {
+            Reader::OpenAiChat(reader) => reader.is_over(),
+            Reader::Anthropic(reader) => reader.is_over(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! OpenAI's chat completions, and what speaks the same.
+//!
+//! Shape: <https://platform.openai.com/docs/api-reference/chat/create>. Beyond it two things that services with the same
+//! wire add and clients know: `reasoning_content` of a message (or `reasoning`) is what the model thought, and
+//! `cache_control` of a part is a cache marker.
+
+mod answer;
+mod read;
+mod stream;
+mod write;
+
+pub use answer::{read_answer, write_answer};
+pub use read::read_request;
+pub use stream::{Reader, Writer};
+pub use write::write_request;
+
+use crate::form::{Stop, Usage};
+use crate::json::{Json, Members};
+use crate::loss::Broken;
+
+/// Why an answer ended, from `finish_reason`. Where one function was asked for by name, it is `stop` though the answer
+/// calls it: <https://github.com/vllm-project/vllm/pull/25054>.
+fn read_stop(reason: &str, calls: bool) -> Stop {
+    match reason {
+        "stop" if calls => Stop::Tools,
+        "stop" => Stop::End,
+        "length" => Stop::Length,
+        "tool_calls" | "function_call" => Stop::Tools,
+        "content_filter" => Stop::Refusal,
+        _ => Stop::Other,
+    }
+}
+
+/// The `finish_reason` for it.
+const fn write_stop(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::End | Stop::Sequence(_) | Stop::Pause | Stop::Other => "stop",
+        Stop::Length | Stop::Context => "length",
+        Stop::Tools => "tool_calls",
+        Stop::Refusal => "content_filter",
+    }
+}
+
+/// Reads `usage`. What is no count counts as nothing: whoever books it reads it again, and doubts.
+fn read_usage(usage: Json) -> Option<Usage> {
+    let mut usage = Members::of(usage, "usage").ok()?;
+    let whole = |members: &mut Members, name: &'static str| members.whole(name).ok().flatten().unwrap_or(0);
+    let input = usage.whole("prompt_tokens").ok()??;
+    let output = whole(&mut usage, "completion_tokens");
+    let mut prompt = usage.members("prompt_tokens_details").ok().flatten().unwrap_or_default();
+    let mut answer = usage.members("completion_tokens_details").ok().flatten().unwrap_or_default();
+    Some(Usage {
+        input,
+        cached: whole(&mut prompt, "cached_tokens"),
+        written: whole(&mut prompt, "cache_write_tokens")
+            .max(whole(&mut usage, "cache_creation_input_tokens")),
+        output,
+        reasoning: whole(&mut answer, "reasoning_tokens"),
+    })
+}
+
+/// Writes `usage`.
+fn write_usage(usage: &Usage) -> Json {
+    let mut out = Json::object([
+        ("prompt_tokens", usage.input.into()),
+        ("completion_tokens", usage.output.into()),
+        ("total_tokens", usage.input.saturating_add(usage.output).into()),
+    ]);
+    let mut prompt = Json::object([("cached_tokens", usage.cached.into())]);
+    if usage.written > 0 {
+        prompt.set("cache_write_tokens", usage.written);
+    }
+    out.set("prompt_tokens_details", prompt);
+    if usage.reasoning > 0 {
+        out.set("completion_tokens_details", Json::object([("reasoning_tokens", usage.reasoning.into())]));
+    }
+    out
+}
+
+/// Reads a `data:` URL of base64 (RFC 2397) without any other parameter.
+fn data_url(url: &str) -> Option<(&str, &str)> {
+    let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
+    (!media_type.contains(';')).then_some((media_type, data))
+}
+
+/// Refuses what is not an object of the name.
+fn object(value: Json, what: &'static str) -> Result<Members, Broken> {
+    Members::of(value, what)
+}

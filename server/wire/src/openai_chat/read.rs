@@ -1,0 +1,364 @@
+//! A request as it comes in.
+
+use super::{data_url, object};
+use crate::form::{
+    Call, Content, Format, Input, Part, Request, Role, Source, System, Tool, ToolChoice, Turn,
+};
+use crate::json::{Json, Members};
+use crate::loss::{Broken, Fate, Own, Table, own};
+
+/// What only this wire has at the top of a request.
+const TOP: Table = &[
+    ("n", |value| {
+        if value.whole() == Some(1) {
+            Fate::Nothing
+        } else {
+            Fate::Refuse("the other API gives one answer to a request")
+        }
+    }),
+    ("seed", |_| Fate::Warn),
+    ("service_tier", |_| Fate::Warn),
+    ("verbosity", |_| Fate::Warn),
+    ("prediction", |_| Fate::Warn),
+    ("metadata", |_| Fate::Warn),
+    ("safety_identifier", |_| Fate::Warn),
+    ("prompt_cache_key", |_| Fate::Warn),
+    ("prompt_cache_options", |_| Fate::Warn),
+    ("prompt_cache_retention", |_| Fate::Warn),
+    ("presence_penalty", zero),
+    ("frequency_penalty", zero),
+    ("logit_bias", |value| match value {
+        Json::Object(members) if members.is_empty() => Fate::Nothing,
+        _ => Fate::Refuse("the other API cannot bar or favour tokens"),
+    }),
+    ("logprobs", |value| off(value, "the other API tells no probabilities of tokens")),
+    ("top_logprobs", |value| {
+        if value.whole() == Some(0) {
+            Fate::Nothing
+        } else {
+            Fate::Refuse("the other API tells no probabilities of tokens")
+        }
+    }),
+    ("store", |value| off(value, "the other API keeps no answers")),
+    ("modalities", |value| match value {
+        Json::Array(items) if items.iter().all(|item| item.text() == Some("text")) => Fate::Nothing,
+        _ => Fate::Refuse("the other API answers with text only"),
+    }),
+    ("audio", |_| Fate::Refuse("the other API answers with text only")),
+    ("moderation", |_| Fate::Refuse("the other API moderates nothing on request")),
+    ("web_search_options", |_| Fate::Refuse("the other API has another tool for it")),
+    ("functions", |_| Fate::Refuse("send `tools` instead")),
+    ("function_call", |_| Fate::Refuse("send `tool_choice` instead")),
+];
+
+/// What only this wire has in a message.
+const MESSAGE: Table = &[
+    ("name", |_| Fate::Warn),
+    ("annotations", |_| Fate::Warn),
+    ("audio", |_| Fate::Refuse("the other API takes no audio")),
+    ("function_call", |_| Fate::Refuse("send `tool_calls` instead")),
+    // What some services call a thought besides; the one that is read is read elsewhere.
+    ("reasoning", |_| Fate::Warn),
+];
+
+const PART: Table = &[("prompt_cache_breakpoint", |_| Fate::Warn)];
+
+const TOOL: Table = &[];
+
+/// A number that tunes nothing at zero.
+fn zero(value: &Json) -> Fate {
+    let is_zero =
+        matches!(value, Json::Number(digits) if digits.parse::<f64>().is_ok_and(|number| number == 0.0));
+    if is_zero { Fate::Nothing } else { Fate::Warn }
+}
+
+fn off(value: &Json, why: &'static str) -> Fate {
+    if *value == Json::Bool(false) { Fate::Nothing } else { Fate::Refuse(why) }
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// [`Broken`].
+pub fn read_request(body: Json) -> Result<Request, Broken> {
+    let mut body = Members::of(body, "body")?;
+    let mut request = Request { model: body.needed("model")?, ..Request::default() };
+    for message in body.list("messages")? {
+        read_message(message, &mut request)?;
+    }
+    request.tools = body.list("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?;
+    request.tool_choice =
+        body.take("tool_choice").map(|choice| read_choice(choice, &mut request.own)).transpose()?.flatten();
+    request.parallel_tools = body.flag("parallel_tool_calls")?;
+    request.max_tokens = match (body.whole("max_completion_tokens")?, body.whole("max_tokens")?) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    request.temperature = body.number("temperature")?;
+    request.top_p = body.number("top_p")?;
+    request.top_k = body.number("top_k")?;
+    request.stop = match body.take("stop") {
+        None => Vec::new(),
+        Some(Json::Text(stop)) => vec![stop],
+        Some(Json::Array(stops)) => {
+            let text = |stop| if let Json::Text(stop) = stop { Ok(stop) } else { Err(Broken::Shape("stop")) };
+            stops.into_iter().map(text).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err(Broken::Shape("stop")),
+    };
+    request.stream = body.flag("stream")?.unwrap_or(false);
+    if let Some(mut options) = body.members("stream_options")? {
+        request.stream_usage = options.flag("include_usage")?.unwrap_or(false);
+        // Padding against those who watch lengths on the wire; it says nothing.
+        options.take("include_obfuscation");
+        request.own.extend(own(options.rest(), &[]));
+    }
+    request.format = match body.members("response_format")? {
+        Some(format) => read_format(format, &mut request.own)?,
+        None => None,
+    };
+    request.effort = body.text("reasoning_effort")?;
+    request.user = body.text("user")?;
+    request.own.extend(own(body.rest(), TOP));
+    Ok(request)
+}
+
+fn read_message(message: Json, request: &mut Request) -> Result<(), Broken> {
+    let mut message = object(message, "messages")?;
+    let role = message.needed("role")?;
+    let content = message.take("content");
+    match role.as_str() {
+        "system" | "developer" => {
+            let developer = role == "developer";
+            let parts = read_content(content)?;
+            let own = own(message.rest(), MESSAGE);
+            let only_text = parts.iter().all(|part| matches!(part.content, Content::Text(_)));
+            if !request.turns.is_empty() || !only_text {
+                let role = if developer { Role::Developer } else { Role::System };
+                request.turns.push(Turn { role, parts, own });
+                return Ok(());
+            }
+            let mut rest = Some(own);
+            for part in parts {
+                if let Content::Text(text) = part.content {
+                    let mut own = part.own;
+                    own.extend(rest.take().unwrap_or_default());
+                    request.system.push(System { text, developer, cache: part.cache, own });
+                }
+            }
+        }
+        "tool" => {
+            let id = message.needed("tool_call_id")?;
+            let parts = read_content(content)?;
+            let result = Part::new(Content::Result { id, parts, failed: None });
+            let own = own(message.rest(), MESSAGE);
+            // Answers of tools that were called together are one turn.
+            match request.turns.last_mut().filter(|turn| is_results(turn)) {
+                Some(turn) => {
+                    turn.parts.push(result);
+                    turn.own.extend(own);
+                }
+                None => request.turns.push(Turn { role: Role::User, parts: vec![result], own }),
+            }
+        }
+        "user" => {
+            let parts = read_content(content)?;
+            let own = own(message.rest(), MESSAGE);
+            // What a person says after tools have answered belongs to the same turn.
+            match request.turns.last_mut().filter(|turn| is_results(turn)) {
+                Some(turn) => {
+                    turn.parts.extend(parts);
+                    turn.own.extend(own);
+                }
+                None => request.turns.push(Turn { role: Role::User, parts, own }),
+            }
+        }
+        "assistant" => {
+            let mut parts = Vec::new();
+            if let Some(text) = message.text("reasoning_content")? {
+                parts.push(Part::new(Content::Thinking { text, signature: None }));
+            }
+            parts.extend(read_content(content)?);
+            if let Some(refusal) = message.text("refusal")? {
+                parts.push(Part::new(Content::Refusal(refusal)));
+            }
+            for call in message.list("tool_calls")? {
+                parts.push(read_call(call)?);
+            }
+            let own = own(message.rest(), MESSAGE);
+            request.turns.push(Turn { role: Role::Assistant, parts, own });
+        }
+        _ => return Err(Broken::Content("a role that is not known")),
+    }
+    Ok(())
+}
+
+fn is_results(turn: &Turn) -> bool {
+    turn.role == Role::User
+        && turn.parts.last().is_some_and(|part| matches!(part.content, Content::Result { .. }))
+}
+
+fn read_content(content: Option<Json>) -> Result<Vec<Part>, Broken> {
+    match content {
+        None => Ok(Vec::new()),
+        Some(Json::Text(text)) => Ok(vec![Part::new(Content::Text(text))]),
+        Some(Json::Array(parts)) => parts.into_iter().map(read_part).collect(),
+        Some(_) => Err(Broken::Shape("content")),
+    }
+}
+
+fn read_part(part: Json) -> Result<Part, Broken> {
+    let kind = part.get("type").and_then(Json::text).unwrap_or_default();
+    let known: Option<&'static str> = match kind {
+        "text" | "refusal" | "image_url" | "file" => None,
+        "input_audio" => Some("input_audio"),
+        _ => return Ok(Part::new(Content::Other { known: None, value: part })),
+    };
+    if known.is_some() {
+        return Ok(Part::new(Content::Other { known, value: part }));
+    }
+    let whole = part.clone();
+    let mut part = object(part, "content")?;
+    let kind = part.needed("type")?;
+    let cache = part.take("cache_control");
+    let content = match kind.as_str() {
+        "text" => Content::Text(part.needed("text")?),
+        "refusal" => Content::Refusal(part.needed("refusal")?),
+        "image_url" => {
+            let mut image = part.members("image_url")?.ok_or(Broken::Shape("image_url"))?;
+            let (url, detail) = (image.needed("url")?, image.text("detail")?);
+            if !image.is_spent() {
+                return Ok(Part::new(Content::Other { known: Some("image_url"), value: whole }));
+            }
+            let source = match data_url(&url) {
+                Some((media_type, data)) => {
+                    Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() }
+                }
+                None => Source::Url(url),
+            };
+            Content::Image { source, detail }
+        }
+        _ => {
+            let mut file = part.members("file")?.ok_or(Broken::Shape("file"))?;
+            let (data, title) = (file.text("file_data")?, file.text("filename")?);
+            // A file that was uploaded is at the provider that it was uploaded to.
+            let source = data.as_deref().and_then(data_url).filter(|_| file.is_spent());
+            match source {
+                Some((media_type, data)) => Content::Document {
+                    source: Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
+                    title,
+                },
+                None => return Ok(Part::new(Content::Other { known: Some("file"), value: whole })),
+            }
+        }
+    };
+    Ok(Part { content, cache, own: own(part.rest(), PART) })
+}
+
+fn read_call(call: Json) -> Result<Part, Broken> {
+    if call.get("type").and_then(Json::text).is_some_and(|kind| kind != "function") {
+        return Ok(Part::new(Content::Other { known: Some("tool_calls"), value: call }));
+    }
+    let mut call = object(call, "tool_calls")?;
+    call.take("type");
+    call.take("index");
+    let id = call.needed("id")?;
+    let mut function = call.members("function")?.ok_or(Broken::Shape("function"))?;
+    let (name, arguments) = (function.needed("name")?, function.text("arguments")?.unwrap_or_default());
+    let mut own_of_call = own(call.rest(), &[]);
+    own_of_call.extend(own(function.rest(), &[]));
+    let content = Content::Call(Call { id, name, input: Input::of(arguments) });
+    Ok(Part { content, cache: None, own: own_of_call })
+}
+
+fn read_tool(tool: Json) -> Result<Tool, Broken> {
+    let mut tool = object(tool, "tools")?;
+    let kind = tool.needed("type")?;
+    if kind != "function" {
+        let value = Json::Object(tool.rest());
+        let fate = Fate::Refuse("only functions are known to both APIs");
+        return Ok(Tool {
+            name: String::new(),
+            description: None,
+            schema: None,
+            strict: None,
+            cache: None,
+            own: vec![Own { known: Some("type"), name: kind, value, fate }],
+        });
+    }
+    let mut function = tool.members("function")?.ok_or(Broken::Shape("function"))?;
+    let cache = tool.take("cache_control");
+    let mut own_of_tool = own(tool.rest(), TOOL);
+    Ok(Tool {
+        name: function.needed("name")?,
+        description: function.text("description")?,
+        schema: function.take("parameters"),
+        strict: function.flag("strict")?,
+        cache,
+        own: {
+            own_of_tool.extend(own(function.rest(), TOOL));
+            own_of_tool
+        },
+    })
+}
+
+fn read_choice(choice: Json, own: &mut Vec<Own>) -> Result<Option<ToolChoice>, Broken> {
+    let unknown = |value: Json| Own {
+        known: Some("tool_choice"),
+        name: String::from("tool_choice"),
+        value,
+        fate: Fate::Refuse("the other API can ask for any tool, one function, or none"),
+    };
+    Ok(match choice {
+        Json::Text(text) => match text.as_str() {
+            "auto" => Some(ToolChoice::Auto),
+            "none" => Some(ToolChoice::None),
+            "required" => Some(ToolChoice::Any),
+            _ => return Err(Broken::Shape("tool_choice")),
+        },
+        choice => {
+            let name = (choice.get("type").and_then(Json::text) == Some("function"))
+                .then(|| {
+                    choice.get("function").and_then(|function| function.get("name")).and_then(Json::text)
+                })
+                .flatten();
+            match name {
+                Some(name) => Some(ToolChoice::Named(name.to_owned())),
+                None => {
+                    own.push(unknown(choice));
+                    None
+                }
+            }
+        }
+    })
+}
+
+fn read_format(mut format: Members, own_of_request: &mut Vec<Own>) -> Result<Option<Format>, Broken> {
+    let kind = format.needed("type")?;
+    let read = match kind.as_str() {
+        "text" => None,
+        "json_object" => Some(Format::JsonObject),
+        "json_schema" => {
+            let mut schema = format.members("json_schema")?.ok_or(Broken::Shape("json_schema"))?;
+            let read = Format::JsonSchema {
+                name: schema.text("name")?,
+                description: schema.text("description")?,
+                schema: schema.take("schema").ok_or(Broken::Shape("schema"))?,
+                strict: schema.flag("strict")?,
+            };
+            own_of_request.extend(own(schema.rest(), &[]));
+            Some(read)
+        }
+        _ => {
+            own_of_request.push(Own {
+                known: Some("response_format"),
+                name: String::from("response_format"),
+                value: Json::Null,
+                fate: Fate::Refuse("the other API has no such format"),
+            });
+            None
+        }
+    };
+    own_of_request.extend(own(format.rest(), &[]));
+    Ok(read)
+}

@@ -1,0 +1,9 @@
+//! The wires against fixtures, and against one another.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod coverage;
+mod golden;
+mod properties;
+mod streams;
