@@ -9,6 +9,7 @@ use std::time::Duration;
 use bailiwick_ledger::SignedCheckpoint;
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::{MasterKeySource, VaultConfig};
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
@@ -71,6 +72,9 @@ pub struct Config {
     /// How providers are reached.
     #[serde(default)]
     pub upstream: UpstreamConfig,
+    /// Credentials of providers.
+    #[serde(default)]
+    pub credentials: CredentialsConfig,
     /// How people sign in.
     #[serde(default, skip_serializing_if = "IdentityConfig::is_default")]
     pub identity: IdentityConfig,
@@ -206,6 +210,34 @@ pub struct UpstreamConfig {
     pub only_ca_bundle: bool,
 }
 
+/// Credentials of providers: what seals those that are kept here, and where others come from.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CredentialsConfig {
+    /// Where the master key comes from; `master.key` in the data directory where absent.
+    pub master_key: Option<MasterKeySource>,
+    /// Seconds for which a credential goes on as it last was while its file or Vault cannot be read.
+    pub keep_seconds: u32,
+    /// Vault or OpenBao.
+    pub vault: Option<VaultConfig>,
+}
+
+impl Default for CredentialsConfig {
+    fn default() -> Self {
+        Self { master_key: None, keep_seconds: 900, vault: None }
+    }
+}
+
+impl CredentialsConfig {
+    fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let master = match &mut self.master_key {
+            Some(MasterKeySource::File(path)) => Some(path),
+            _ => None,
+        };
+        master.into_iter().chain(self.vault.iter_mut().flat_map(VaultConfig::files))
+    }
+}
+
 /// Why a configuration does not load.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -252,6 +284,7 @@ impl Config {
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
         paths.extend(config.upstream.ca_bundle.as_mut());
+        paths.extend(config.credentials.files());
         if let Some(compliance) = &mut config.compliance {
             paths.extend([&mut compliance.release, &mut compliance.public_key]);
         }
@@ -304,6 +337,10 @@ impl Config {
             }
         }
         self.identity.check().map_err(ConfigError::Value)?;
+        within("credentials.keep_seconds", u64::from(self.credentials.keep_seconds), 0, MOST_SECONDS)?;
+        if let Some(vault) = &self.credentials.vault {
+            vault.check().map_err(|why| ConfigError::Value(format!("`credentials.vault`: {why}")))?;
+        }
         if self.public_url.as_deref().is_some_and(|url| !is_web_address(url)) {
             return Err(ConfigError::Value(String::from(
                 "`public_url` must be the address that people reach the server by, without a path: \
@@ -337,6 +374,7 @@ impl Config {
             trusted_proxies: Networks::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
+            credentials: CredentialsConfig::default(),
             identity: IdentityConfig::default(),
             checkpoints: Vec::new(),
         }
@@ -403,6 +441,11 @@ mod tests {
             ("[limits]\nnesting = 10000", "1 to 256"),
             ("[limits]\nshutdown_seconds = 90000", "limits.shutdown_seconds"),
             ("[limits]\nspool_bytes = 5000000000", "limits.spool_bytes"),
+            ("[credentials]\nkeep_seconds = 90000", "credentials.keep_seconds"),
+            (
+                "[credentials.vault]\naddress = 'http://v.example'\nauth = { token_file = 't' }",
+                "credentials.vault",
+            ),
             ("replica = ''", "replica"),
             ("replica = \"a\\u0000\"", "replica"),
             ("public_url = 'javascript:alert(1)'", "public_url"),

@@ -5,6 +5,7 @@ mod attestations;
 mod bus;
 mod compliance;
 mod config;
+mod credentials;
 mod follow;
 mod housekeeping;
 mod kill_switches;
@@ -36,9 +37,10 @@ pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use compliance::{Changed, ComplianceStatus, InForce};
 pub use config::{
-    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
-    UpstreamConfig,
+    ComplianceConfig, Config, ConfigError, CredentialsConfig, DatabaseUrl, LimitsConfig, MetricsAccess,
+    PolicyConfig, TlsConfig, UpstreamConfig,
 };
+pub use credentials::{NotSealed, Resealed};
 pub use listen::{Listening, serve_on};
 pub use policy::PolicyStatus;
 pub use router::{metrics_recorder, router};
@@ -49,6 +51,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
+use crate::credentials::Keyring;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::identity;
 use crate::organisation;
@@ -141,6 +144,8 @@ pub struct App {
     pub simulated: bool,
     /// The identity providers, as far as they are known.
     pub providers: identity::Providers,
+    /// The issuers of workloads' tokens, as far as they are known.
+    pub issuers: identity::Issuers,
     /// Budgets that reach a share of their limit, as it is noticed.
     pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
@@ -179,10 +184,9 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(&config, compliance::shipped(config.compliance.as_ref())?)?;
+        let keyring = credentials::keyring(&config, demo.is_some())?;
+        let mut sources = sources(&config, keyring, compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
-        // A demo's simulators have their credential there.
-        sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
         let store = match &config.database_url {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
@@ -224,6 +228,7 @@ impl App {
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
+        credentials::agree(&store, audit.replica().number, &sources.keyring, clock.now_ms()).await?;
         let asked = Instant::now();
         let lessee = audit.lessee();
         lessee.begin().await?;
@@ -244,8 +249,12 @@ impl App {
         if let Some(policy) = &policy {
             policy.begin(&store, &sources, &clock).await?;
         }
-        let (revision, snapshot) =
+        let (mut revision, mut snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        if credentials::first_look(&sources.keyring).await {
+            (revision, snapshot) =
+                snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        }
         report_unusable(&snapshot);
         compliance::report(config.compliance.as_ref(), &snapshot.policy, clock.now_ms());
         let gateway = Arc::new(Gateway {
@@ -272,6 +281,7 @@ impl App {
             config,
             simulated: demo.is_some(),
             providers,
+            issuers: identity::Issuers::default(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
             duty: shared.then_some(on_duty),
@@ -293,6 +303,7 @@ impl App {
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
         policy::start(&app);
+        credentials::start(&app);
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);
@@ -405,7 +416,11 @@ impl App {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
+pub fn sources(
+    config: &Config,
+    keyring: Arc<Keyring>,
+    shipped: BTreeMap<String, String>,
+) -> Result<Sources, StartError> {
     let load = |folder: String, source: BundleSource| {
         LoadedBundle::of(source, &shipped).map(Arc::new).map_err(|problems| StartError::Bundle {
             folder,
@@ -422,7 +437,7 @@ pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sou
         shipped: Arc::new(shipped),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
-        data_dir: None,
+        keyring,
     })
 }
 

@@ -15,11 +15,13 @@ mod session;
 mod sign_in;
 mod table;
 mod token;
+mod workload;
 
 pub use actor::{Actor, ActorSession, Permit};
 pub use break_glass::{BREAK_GLASS, hash_password};
 pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
 pub use csrf::same_origin;
+pub(crate) use config::is_secure;
 pub(crate) use gate::nobody;
 pub use gate::{CSRF_HEADER, gate};
 pub use oidc::Providers;
@@ -28,3 +30,4 @@ pub(crate) use routes::{redirect, ways};
 pub use session::{NewSession, SessionCookie, SessionError, new_setup_link};
 pub use table::{Needs, ROUTES, Route};
 pub use token::{ServiceTokenText, TokenError, create_token};
+pub use workload::Issuers;

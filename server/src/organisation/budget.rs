@@ -28,7 +28,7 @@ pub struct BudgetDefinition {
     /// The scope that it holds for. Exactly one of this, `key` and `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The key's id or, within one file, its name.
+    /// The key's id; within one file, its name; or its scope and name: `/acme/lab/notebook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The user that it holds for: the `owner` of keys.
@@ -115,7 +115,7 @@ impl BudgetDefinition {
         problems
     }
 
-    fn row(&self, ids: &HashMap<&str, String>, now_ms: i64) -> Result<store::budgets::Budget, String> {
+    fn row(&self, ids: &HashMap<String, String>, now_ms: i64) -> Result<store::budgets::Budget, String> {
         let key = |key: &str| ids.get(key).cloned().unwrap_or_else(|| key.to_owned());
         let settings = BudgetSettings {
             lower_output: self.lower_output,
@@ -189,11 +189,12 @@ pub(super) async fn unknown_groups(
     Ok(unknown.collect())
 }
 
-/// Stores the model groups and budgets of a declaration that was checked. `ids` are the keys' ids by name.
+/// Stores the model groups and budgets of a declaration that was checked. `ids` are the first keys of their lines, by what
+/// keys may be called.
 pub(super) async fn store_all(
     store: &Store,
     organisation: &Organisation,
-    ids: &HashMap<&str, String>,
+    ids: &HashMap<String, String>,
     now_ms: i64,
 ) -> Result<usize, ApplyError> {
     for group in &organisation.model_groups {

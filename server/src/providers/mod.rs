@@ -10,6 +10,7 @@ pub mod client;
 pub mod events;
 pub mod failure;
 pub mod openai;
+pub mod probe;
 pub mod secret;
 pub mod sse;
 pub mod target;

@@ -106,6 +106,7 @@ pub struct Target {
     dialect: Dialect,
     chat: Uri,
     embeddings: Uri,
+    models: Uri,
     auth: Option<(HeaderName, HeaderValue)>,
     credential: Option<Secret>,
     upstream_model: String,
@@ -190,6 +191,7 @@ impl Target {
             dialect: spec.dialect,
             chat: address("chat/completions")?,
             embeddings: address("embeddings")?,
+            models: address("models")?,
             auth: auth_header(auth_style, credential.as_ref())?,
             credential,
             upstream_model: spec.upstream_model,
@@ -210,6 +212,11 @@ impl Target {
             Operation::ChatCompletions => &self.chat,
             Operation::Embeddings => &self.embeddings,
         }
+    }
+
+    /// The address of the service's list of models.
+    pub fn models(&self) -> &Uri {
+        &self.models
     }
 
     /// The model as the service names it.

@@ -9,6 +9,7 @@ pub mod budgets;
 pub(crate) mod commit;
 mod connect;
 pub(crate) mod copy;
+pub mod credentials;
 pub mod decisions;
 pub mod endpoints;
 pub mod entities;
@@ -38,6 +39,7 @@ pub mod setup_links;
 pub mod sign_ins;
 pub(crate) mod standing;
 pub(crate) mod tree;
+pub mod workloads;
 mod writes;
 
 pub(crate) use connect::Location;

@@ -44,6 +44,7 @@ fn key(id: &str, scope: &str) -> keys::VirtualKey {
         disabled_ms: None,
         disabled_because: None,
         revoked_because: None,
+        workload: None,
     }
 }
 

@@ -16,6 +16,7 @@
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
+mod credentials;
 mod cut_off;
 mod deaths;
 mod fleet;

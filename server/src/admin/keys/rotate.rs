@@ -35,6 +35,10 @@ pub(in crate::admin) async fn rotate(
     body: axum::body::Bytes,
 ) -> Result<Json<ShownKey>, Problem> {
     let old = reach(&app, &permit, &id).await?;
+    if old.workload.is_some() {
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", "The key was given in exchange for a token")
+            .fix("exchange another token for another key"));
+    }
     let rotation: Rotation = if body.is_empty() {
         Rotation::default()
     } else {
