@@ -9,6 +9,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::*;
+use crate::outbound::Way;
+use crate::providers::client::Trust;
 
 #[derive(Default)]
 struct Inner {
@@ -79,9 +81,7 @@ async fn read(State(shared): State<Shared>, Path(path): Path<String>, headers: H
         return refuse(403, "permission denied");
     }
     match inner.secrets.get(&path) {
-        Some(data) => {
-            Json(json!({ "data": { "data": data, "metadata": { "version": 1 } } })).into_response()
-        }
+        Some(data) => Json(json!({ "data": { "data": data, "metadata": { "version": 1 } } })).into_response(),
         None => refuse(404, ""),
     }
 }
@@ -124,8 +124,12 @@ impl Stand {
         let written = format!("address = '{}'\nnamespace = 'team'\nauth = {auth}", self.address);
         let config: VaultConfig = toml::from_str(&written).unwrap();
         config.check().unwrap();
-        Vault::new(config, Trust::default()).unwrap()
+        Vault::new(config, http())
     }
+}
+
+fn http() -> Http {
+    Http::new(Trust::default(), &Way::here()).unwrap()
 }
 
 const APPROLE: &str = "{ approle = { role_id = 'r-1', secret_id_file = 'DIR/secret-id' } }";
@@ -196,13 +200,16 @@ async fn what_went_wrong_is_told_apart_and_holds_nothing_secret() {
         auth: VaultAuth::TokenFile(stand.folder.path().join("token")),
         refresh_seconds: 60,
     };
-    let nobody = Vault::new(nobody, Trust::default()).unwrap();
+    let nobody = Vault::new(nobody, http());
     assert!(matches!(nobody.read(&secret("a", "b")).await.unwrap_err(), VaultError::Down(_)));
     std::fs::write(stand.folder.path().join("secret-id"), "another-secret-id").unwrap();
     let refused = stand.vault(APPROLE).read(&secret("llm/openai", "value")).await.unwrap_err();
     assert!(matches!(refused, VaultError::Refused(_)), "{refused}");
     for said in [format!("{refused} {refused:?}"), read("odd", "broken").await.to_string()] {
-        assert!(!said.contains("secret-id-of") && !said.contains("another-secret") && !said.contains("a\nb"), "{said}");
+        assert!(
+            !said.contains("secret-id-of") && !said.contains("another-secret") && !said.contains("a\nb"),
+            "{said}"
+        );
     }
 }
 
@@ -211,7 +218,10 @@ fn what_cannot_work_is_named() {
     for (written, named) in [
         ("address = 'http://vault.example'\nauth = { token_file = 't' }", "address"),
         ("address = 'https://u:p@vault.example'\nauth = { token_file = 't' }", "address"),
-        ("address = 'https://v.example'\nauth = { token_file = 't' }\nrefresh_seconds = 0", "refresh_seconds"),
+        (
+            "address = 'https://v.example'\nauth = { token_file = 't' }\nrefresh_seconds = 0",
+            "refresh_seconds",
+        ),
         (
             "address = 'https://v.example'\nauth = { approle = { mount = 'a?b', role_id = 'r', secret_id_file = 's' } }",
             "mount",
