@@ -5,10 +5,9 @@
 //! endpoint's name. The endpoint's definition stays as it is: a server of the release before reads it, and one of this
 //! release takes a reference there for the credential of the endpoint's own name.
 
-use sea_orm::ConnectionTrait as _;
 use sea_orm_migration::prelude::*;
 
-use crate::table::{blob, index, int, int_null, json, reference, text, text_null};
+use crate::table::{blob, index, int, json, reference, text, text_null};
 
 /// See the module.
 #[derive(DeriveMigrationName)]

@@ -36,8 +36,9 @@ fn signed(idp: &Idp, claims: &Value) -> String {
 }
 
 async fn exchange(app: &TestApp, form: &[(&str, &str)]) -> Reply {
-    let request = app.client.post(format!("{}/auth/token", app.url())).form(form);
-    read(request.send().await.unwrap()).await
+    let form = reqwest::Url::parse_with_params("http://form", form).unwrap();
+    let request = app.client.post(format!("{}/auth/token", app.url())).body(form.query().unwrap().to_owned());
+    read(request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()).await
 }
 
 async fn give(app: &TestApp, token: &str) -> Reply {

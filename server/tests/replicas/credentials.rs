@@ -128,7 +128,10 @@ async fn a_workloads_key_works_on_every_server_within_a_second_and_is_given_once
             ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
         ];
         let url = format!("{}/auth/token", fleet.replicas[at].url());
-        let answer = fleet.client.post(url).form(&form).send().await.unwrap();
+        let form = reqwest::Url::parse_with_params("http://form", form).unwrap();
+        let request = fleet.client.post(url).body(form.query().unwrap().to_owned());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let all = 0..fleet.replicas.len();
