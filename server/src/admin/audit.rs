@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::input::{self, Asked};
 use super::Problem;
+use super::input::{self, Asked};
 use crate::app::App;
 use crate::audit::ExportRequest;
 use crate::gateway::{Named, api, authenticate};

@@ -113,7 +113,11 @@ mod tests {
             assert_eq!(problem.status().as_u16(), 412);
         }
         for wrong in ["x", "", ", ,", "\"x"] {
-            assert_eq!(given(&[Box::leak(wrong.to_owned().into_boxed_str())]).await.unwrap_err().status().as_u16(), 400, "{wrong}");
+            assert_eq!(
+                given(&[Box::leak(wrong.to_owned().into_boxed_str())]).await.unwrap_err().status().as_u16(),
+                400,
+                "{wrong}"
+            );
         }
     }
 }

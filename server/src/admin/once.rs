@@ -68,7 +68,12 @@ async fn done_once(
     let seal = Seal::new(subject, key);
     let new = DoneOnce {
         id_hash: seal.id.to_vec(),
-        request_hash: Sha256::new().chain_update(target).chain_update([0]).chain_update(&body).finalize().to_vec(),
+        request_hash: Sha256::new()
+            .chain_update(target)
+            .chain_update([0])
+            .chain_update(&body)
+            .finalize()
+            .to_vec(),
         expires_ms: app.gateway.clock.now_ms().saturating_add(KEPT_MS),
         answer: None,
     };
@@ -91,8 +96,12 @@ async fn keep(app: &App, seal: &Seal, response: Response) -> Response {
     let (head, body) = response.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_ANSWER).await else {
         // Done, and too long to be said again: the key stays taken.
-        return Problem::new(StatusCode::INSUFFICIENT_STORAGE, "too_large", "The answer is too long to be kept")
-            .into_response();
+        return Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "too_large",
+            "The answer is too long to be kept",
+        )
+        .into_response();
     };
     let response = Response::from_parts(head, Body::from(body.clone()));
     let stored = if did_nothing(response.status(), &body) {
@@ -133,8 +142,9 @@ fn reused() -> Problem {
 
 fn under_way() -> Problem {
     let title = "A request with this idempotency key is under way, or nobody knows what became of it";
-    Problem::new(StatusCode::CONFLICT, "idempotency_unknown", title)
-        .fix("ask again in a moment; where that goes on, look at what is there before you try with another key")
+    Problem::new(StatusCode::CONFLICT, "idempotency_unknown", title).fix(
+        "ask again in a moment; where that goes on, look at what is there before you try with another key",
+    )
 }
 
 /// Headers that belong to an answer and not to its connection.
@@ -189,7 +199,13 @@ impl Seal {
     fn new(subject: &str, key: &str) -> Self {
         let hash = |what: &str| -> [u8; 32] {
             // No subject holds a line break.
-            Sha256::new().chain_update(what).chain_update(subject).chain_update("\n").chain_update(key).finalize().into()
+            Sha256::new()
+                .chain_update(what)
+                .chain_update(subject)
+                .chain_update("\n")
+                .chain_update(key)
+                .finalize()
+                .into()
         };
         #[expect(clippy::expect_used, reason = "a hash has the 32 bytes that the algorithm asks for")]
         let sealing = UnboundKey::new(&AES_256_GCM, &hash("seal\n")).expect("32 bytes");
@@ -228,7 +244,10 @@ mod tests {
         assert!(memchr::memmem::find(&sealed, b"bwk_secret").is_none());
         assert_ne!(seal.close(b"x"), seal.close(b"x"), "a nonce of its own each time");
         let again = read(&seal.open(&sealed).unwrap()).unwrap();
-        assert_eq!((again.status(), &again.headers()["content-type"]), (StatusCode::CREATED, &HeaderValue::from_static("application/json")));
+        assert_eq!(
+            (again.status(), &again.headers()["content-type"]),
+            (StatusCode::CREATED, &HeaderValue::from_static("application/json"))
+        );
         assert_eq!(again.headers()[&REPLAYED], "true");
         // Under no other key, for nobody else, and not where a bit is another one.
         for other in [Seal::new("token:a", "0123456789abcdeg"), Seal::new("token:b", "0123456789abcdef")] {
@@ -245,7 +264,10 @@ mod tests {
     #[test]
     fn only_what_did_nothing_is_forgotten() {
         let problem = |status: u16, code: &'static str| {
-            did_nothing(StatusCode::from_u16(status).unwrap(), &Bytes::from(Problem::new(StatusCode::OK, code, "").body().to_string()))
+            did_nothing(
+                StatusCode::from_u16(status).unwrap(),
+                &Bytes::from(Problem::new(StatusCode::OK, code, "").body().to_string()),
+            )
         };
         assert!(problem(400, "invalid_request") && problem(409, "conflict") && problem(403, "forbidden"));
         assert!(problem(503, "audit_unavailable"), "without its first record an act does not happen");

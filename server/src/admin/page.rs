@@ -27,18 +27,17 @@ pub(super) struct Page {
 
 impl Page {
     /// Of the parameters of a query.
-    pub(super) fn of(
-        list: &'static str,
-        limit: Option<u64>,
-        cursor: Option<&str>,
-    ) -> Result<Self, Problem> {
+    pub(super) fn of(list: &'static str, limit: Option<u64>, cursor: Option<&str>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
             return Err(Problem::wrong_parameter("limit", &format!("it is a number from 1 to {MOST}")));
         }
         let after = cursor.map(|cursor| {
             read(list, cursor).ok_or_else(|| {
-                Problem::wrong_parameter("cursor", "it is none of this list: take `next` of the page before as it is")
+                Problem::wrong_parameter(
+                    "cursor",
+                    "it is none of this list: take `next` of the page before as it is",
+                )
             })
         });
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

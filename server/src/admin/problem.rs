@@ -165,12 +165,10 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(what) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what)
             }
-            StoreError::Changed => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "changed",
-                "It is not as you saw it any more",
-            )
-            .fix("read it again, then decide anew"),
+            StoreError::Changed => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", "It is not as you saw it any more")
+                    .fix("read it again, then decide anew")
+            }
             StoreError::Unavailable(_)
             | StoreError::Contended(_)
             | StoreError::Address(_)

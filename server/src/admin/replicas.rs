@@ -101,7 +101,10 @@ pub(super) async fn lost(
     let Body(body) = body?;
     let reason = body.reason.trim();
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(Problem::wrong_field("/reason", &format!("it says why, in 1 to {LONGEST_REASON} characters")));
+        return Err(Problem::wrong_field(
+            "/reason",
+            &format!("it says why, in 1 to {LONGEST_REASON} characters"),
+        ));
     }
     let peers = replicas::peers(&app.store).await?;
     let Some(peer) = peers.into_iter().find(|peer| peer.number.get() == number) else {

@@ -24,10 +24,8 @@ fn trust(config: &UpstreamConfig) -> Result<Trust, StartError> {
 /// Which addresses are reached, and through whom.
 pub(super) fn way(config: &UpstreamConfig) -> Result<Way, StartError> {
     let proxy = config.proxy.as_ref().map(crate::outbound::ProxyConfig::read).transpose();
-    let proxy = proxy.map_err(|why| StartError::System {
-        what: String::from("the outbound proxy cannot be used"),
-        why,
-    })?;
+    let proxy = proxy
+        .map_err(|why| StartError::System { what: String::from("the outbound proxy cannot be used"), why })?;
     Ok(Way { guard: Guard::new(config.private_networks.clone()), proxy })
 }
 
@@ -47,7 +45,6 @@ pub(super) fn identity_providers(config: &Config, http: &Http) -> identity::Prov
 
 /// The client for providers of models.
 pub(super) fn upstream(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
-    let options =
-        ClientOptions { trust: trust(config)?, way: way(config)?, ..ClientOptions::default() };
+    let options = ClientOptions { trust: trust(config)?, way: way(config)?, ..ClientOptions::default() };
     UpstreamClient::new(options).map_err(impossible("the client for providers cannot be set up"))
 }

@@ -74,7 +74,10 @@ mod tests {
         ] {
             let request = request(uri, &headers);
             let refused = refusal(&request).unwrap();
-            assert_eq!((refused.status().as_u16(), &refused.headers()["connection"]), (400, &HeaderValue::from_static("close")));
+            assert_eq!(
+                (refused.status().as_u16(), &refused.headers()["connection"]),
+                (400, &HeaderValue::from_static("close"))
+            );
         }
         for (uri, headers) in [
             ("/x", vec![("host", "a"), ("content-length", "1")]),

@@ -136,8 +136,7 @@ async fn connection<I>(
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (refused, last) = (head::refusal(&request), head::is_last(&request));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answering =
-            refused.is_none().then(|| router.clone().oneshot(request.map(axum::body::Body::new)));
+        let answering = refused.is_none().then(|| router.clone().oneshot(request.map(axum::body::Body::new)));
         async move {
             let mut response = match (refused, answering) {
                 (_, Some(answering)) => answering.await?,
@@ -193,10 +192,8 @@ fn clients(
     {
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
-    let builder = rustls::server::WebPkiClientVerifier::builder_with_provider(
-        Arc::new(roots),
-        Arc::clone(provider),
-    );
+    let builder =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = match wanted {
         ClientCertificates::Required => builder,
         ClientCertificates::Optional => builder.allow_unauthenticated(),

@@ -111,8 +111,7 @@ impl Api {
         name: &str,
         query: &[(&str, &str)],
     ) -> Result<T, RemoteError> {
-        let not_understood =
-            |why: String| RemoteError::NotUnderstood { server: self.server.clone(), why };
+        let not_understood = |why: String| RemoteError::NotUnderstood { server: self.server.clone(), why };
         let mut whole: Option<serde_json::Value> = None;
         let mut cursor = String::new();
         loop {

@@ -42,10 +42,9 @@ pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &Trust
         ForwardedHeader::XForwardedFor => {
             listed(headers, "x-forwarded-for")?.map(|entry| address(entry.trim())).collect::<Vec<_>>()
         }
-        ForwardedHeader::Forwarded => elements(headers)?
-            .iter()
-            .map(|element| address(&parameter(element, "for")?))
-            .collect::<Vec<_>>(),
+        ForwardedHeader::Forwarded => {
+            elements(headers)?.iter().map(|element| address(&parameter(element, "for")?)).collect::<Vec<_>>()
+        }
     };
     for entry in entries.into_iter().rev() {
         client = entry?;
@@ -147,7 +146,10 @@ mod tests {
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        lines.iter().map(|(name, line)| (http::HeaderName::from_static(name), line.parse().unwrap())).collect()
+        lines
+            .iter()
+            .map(|(name, line)| (http::HeaderName::from_static(name), line.parse().unwrap()))
+            .collect()
     }
 
     #[test]

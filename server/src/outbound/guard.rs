@@ -62,7 +62,9 @@ pub enum Forbidden {
     #[error("the address {0} is not public: `upstream.private_networks` would have to name its network")]
     Private(IpAddr),
     /// It is a cloud's metadata service.
-    #[error("the address {0} is a cloud's metadata service: `upstream.private_networks` would have to name it alone")]
+    #[error(
+        "the address {0} is a cloud's metadata service: `upstream.private_networks` would have to name it alone"
+    )]
     Metadata(IpAddr),
 }
 
@@ -212,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_metadata_service_is_allowed_by_its_own_address_alone() {
-        let metadata = ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"];
+        let metadata =
+            ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"];
         let wide = guard(&["0.0.0.0/0", "::/0"]);
         for address in metadata {
             for guard in [&guard(&[]), &wide] {

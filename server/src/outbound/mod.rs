@@ -15,9 +15,9 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use client::{Bounds, Http, OutboundError};
 pub use connect::Way;
 pub(crate) use connect::{ConnectError, Connector};
 pub use guard::{Forbidden, Guard};
-pub use client::{Bounds, Http, OutboundError};
 pub use proxy::{Proxy, ProxyConfig};
 pub(crate) use resolve::Resolver;

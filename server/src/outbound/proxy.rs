@@ -95,7 +95,8 @@ fn basic(pair: &str) -> Result<HeaderValue, &'static str> {
         return Err("it holds no `user:password` on one line");
     }
     let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-    let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).map_err(|_| "no header can hold it")?;
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {encoded}")).map_err(|_| "no header can hold it")?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -179,9 +180,15 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_told_and_no_password_is_shown() {
-        for wrong in
-            ["proxy:3128", "https://p:1", "http://u:s3cret@p:1", "http://p:1/x", "http://p:1?x", "socks5://p:1", ""]
-        {
+        for wrong in [
+            "proxy:3128",
+            "https://p:1",
+            "http://u:s3cret@p:1",
+            "http://p:1/x",
+            "http://p:1?x",
+            "socks5://p:1",
+            "",
+        ] {
             let why = config(wrong, &[]).check().unwrap_err();
             assert!(why.contains("upstream.proxy.url") && !why.contains("s3cret"), "{why}");
         }

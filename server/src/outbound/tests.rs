@@ -82,7 +82,10 @@ async fn what_is_inside_is_reached_by_no_spelling() {
         assert!(refused || (spelled && host != "localhost"), "{host}: {failure:?}");
     }
     assert_eq!(seen.load(Ordering::SeqCst), 0, "a connection was made");
-    assert_eq!(ask(&guarded(&["127.0.0.1"], None), &format!("http://127.0.0.1:{port}/")).await.unwrap(), "fine");
+    assert_eq!(
+        ask(&guarded(&["127.0.0.1"], None), &format!("http://127.0.0.1:{port}/")).await.unwrap(),
+        "fine"
+    );
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
@@ -99,7 +102,8 @@ async fn a_name_is_reached_by_the_address_that_was_judged() {
 #[tokio::test]
 async fn no_redirect_is_followed_and_no_answer_is_endless() {
     let (inside, seen) = server(FINE).await;
-    let to = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{inside}/\r\ncontent-length: 0\r\n\r\n");
+    let to =
+        format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{inside}/\r\ncontent-length: 0\r\n\r\n");
     let (port, _) = server(Box::leak(to.into_boxed_str())).await;
     let http = guarded(&["127.0.0.1"], None);
     assert_eq!(ask(&http, &format!("http://127.0.0.1:{port}/")).await.unwrap(), "");

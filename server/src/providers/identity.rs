@@ -66,7 +66,8 @@ impl ClientIdentity {
         read: impl Fn(&Path) -> Result<String, String>,
     ) -> Result<Self, String> {
         let text = |path: &Path| {
-            read(path).map_err(|why| format!("its client certificate {} cannot be read: {why}", path.display()))
+            read(path)
+                .map_err(|why| format!("its client certificate {} cannot be read: {why}", path.display()))
         };
         Self::of_pem(text(chain)?.as_bytes(), text(key)?.as_bytes())
     }

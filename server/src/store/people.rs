@@ -3,8 +3,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::Expr,
+    QuerySelect, sea_query::Expr,
 };
 
 use super::entities::identities;
@@ -70,12 +69,7 @@ pub async fn create(store: &Store, person: Person) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn disable(
-    store: &Store,
-    id: &str,
-    now_ms: i64,
-    seen: Option<&Person>,
-) -> Result<(), StoreError> {
+pub async fn disable(store: &Store, id: &str, now_ms: i64, seen: Option<&Person>) -> Result<(), StoreError> {
     let person = get(store, id).await?;
     let change = ActiveModel {
         id: Set(id.to_owned()),

@@ -241,7 +241,8 @@ fn the_configuration_shows_the_defaults() {
 /// The tests that a text names as links: `[\`name\`](file)`; each is there.
 fn named_tests(text: &str, up: &str) -> usize {
     let links = text.split("[`").skip(1).filter_map(|link| link.split_once(&format!("`]({up}")));
-    let named: Vec<(&str, &str)> = links.map(|(name, rest)| (name, rest.split_once(')').unwrap().0)).collect();
+    let named: Vec<(&str, &str)> =
+        links.map(|(name, rest)| (name, rest.split_once(')').unwrap().0)).collect();
     for (name, file) in &named {
         let text = read(file);
         assert!(text.contains(&format!("fn {name}(")), "{file} has no test {name}");

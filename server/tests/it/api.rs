@@ -57,7 +57,9 @@ async fn lists_come_in_pages_that_stay_right_while_things_change() {
     }
     // A filter that leaves out nearly all goes on to the end.
     let one = all.iter().find(|id| made.contains(*id)).unwrap();
-    app.admin(Method::POST, &format!("/api/v1/keys/{one}/disable"), Some(&json!({ "reason": "x" }))).await.is(200);
+    app.admin(Method::POST, &format!("/api/v1/keys/{one}/disable"), Some(&json!({ "reason": "x" })))
+        .await
+        .is(200);
     assert_eq!(walk(&app, "/api/v1/keys?state=disabled&limit=2", "keys", async |_| ()).await, [one.clone()]);
     for _ in 0..7 {
         app.ask("research", "gpt-4.1-mini", "Hello").await.is(200);
@@ -103,7 +105,9 @@ async fn a_request_that_is_sent_again_acts_once() {
     let same = listed["keys"].as_array().unwrap().iter().filter(|key| key["name"] == "once");
     assert_eq!(same.count(), 1);
     // Another request, or another's, is another matter.
-    let other = post(&app, app.token(), path, key, &json!({ "scope": "/acme/research", "name": "two" })).await.is(422);
+    let other = post(&app, app.token(), path, key, &json!({ "scope": "/acme/research", "name": "two" }))
+        .await
+        .is(422);
     assert_eq!(other.json()["code"], "idempotency_key_reused");
     let made = json!({ "name": "ci", "scope": "/acme/research", "roles": ["admin"] });
     let token = app.admin(Method::POST, "/api/v1/service-tokens", Some(&made)).await.is(201).json();
@@ -160,11 +164,23 @@ async fn a_problem_names_the_field() {
         ("/api/v1/keys", json!({ "scope": "/acme", "name": "x", "tagz": [] }), "/tagz"),
         ("/api/v1/keys", json!({ "scope": "acme", "name": "x" }), "/scope"),
         ("/api/v1/keys", json!({ "scope": "/acme", "name": "x", "budget_usd": "much" }), "/budget_usd"),
-        ("/api/v1/keys", json!({ "scope": "/acme", "name": "x", "requests_per_minute": 0 }), "/requests_per_minute"),
-        ("/api/v1/keys:bulk", json!([{ "scope": "/acme", "name": "x" }, { "scope": "acme", "name": "x" }]), "/1/scope"),
+        (
+            "/api/v1/keys",
+            json!({ "scope": "/acme", "name": "x", "requests_per_minute": 0 }),
+            "/requests_per_minute",
+        ),
+        (
+            "/api/v1/keys:bulk",
+            json!([{ "scope": "/acme", "name": "x" }, { "scope": "acme", "name": "x" }]),
+            "/1/scope",
+        ),
         ("/api/v1/service-tokens", json!({ "name": "", "roles": ["admin"] }), "/name"),
         ("/api/v1/service-tokens", json!({ "name": "x", "roles": ["nobody"] }), "/roles"),
-        ("/api/v1/kill-switches", json!({ "kind": "model", "target": "x", "reason": "x", "expires": "soon" }), "/expires"),
+        (
+            "/api/v1/kill-switches",
+            json!({ "kind": "model", "target": "x", "reason": "x", "expires": "soon" }),
+            "/expires",
+        ),
         ("/api/v1/apply", json!({ "scopes": [{ "path": "/a" }, { "path": 7 }] }), "/scopes/1"),
     ] {
         let told = wrong(Method::POST, path, body.clone()).await;
@@ -221,11 +237,14 @@ async fn a_change_of_something_that_was_changed_meanwhile_is_refused() {
     assert_ne!(first, second);
     for what in ["enable", "revoke", "disable", "rotate"] {
         let body = if what == "rotate" || what == "enable" { json!({}) } else { why.clone() };
-        let refused = change(Method::POST, &format!("{path}/{what}"), Some(&first), &body).await.is(412).json();
+        let refused =
+            change(Method::POST, &format!("{path}/{what}"), Some(&first), &body).await.is(412).json();
         assert_eq!(refused["code"], "changed", "{what}");
     }
     assert_eq!(tag(&path).await, second, "nothing came of it");
-    change(Method::POST, &format!("{path}/enable"), Some(&format!("\"x\", {second}")), &json!({})).await.is(200);
+    change(Method::POST, &format!("{path}/enable"), Some(&format!("\"x\", {second}")), &json!({}))
+        .await
+        .is(200);
     change(Method::POST, &format!("{path}/revoke"), Some("*"), &why).await.is(200);
     change(Method::POST, &format!("{path}/revoke"), Some("nonsense"), &why).await.is(400);
 

@@ -16,12 +16,15 @@ async fn fill(app: &TestApp, rows: u64) {
     let (series, pad) = match &url {
         Some(_) => (format!("SELECT n FROM generate_series(1, {rows}) AS s(n)"), "lpad(n::text, 8, '0')"),
         None => (
-            format!("WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) SELECT n FROM s"),
+            format!(
+                "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) SELECT n FROM s"
+            ),
             "printf('%08d', n)",
         ),
     };
     let bytes = if url.is_some() { "'\\x00'::bytea" } else { "x'00'" };
-    let scope = "CASE n % 4 WHEN 0 THEN '/acme/clinic' WHEN 1 THEN '/acme/research' ELSE '/acme/retail/support' END";
+    let scope =
+        "CASE n % 4 WHEN 0 THEN '/acme/clinic' WHEN 1 THEN '/acme/research' ELSE '/acme/retail/support' END";
     let empty = if url.is_some() { "'[]'::json" } else { "'[]'" };
     let statements = [
         format!(
@@ -72,7 +75,8 @@ async fn pages_of_a_million() {
                     _ => format!("bench{place:08}"),
                 };
                 use base64::Engine as _;
-                let written = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("{name}\n{key}"));
+                let written =
+                    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("{name}\n{key}"));
                 cursor = format!("&cursor={written}");
             }
         }

@@ -12,7 +12,8 @@ async fn said(app: &TestApp, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        let read = tokio::time::timeout(std::time::Duration::from_millis(500), stream.read(&mut buffer)).await;
+        let read =
+            tokio::time::timeout(std::time::Duration::from_millis(500), stream.read(&mut buffer)).await;
         match read {
             Ok(Ok(0) | Err(_)) | Err(_) => break,
             Ok(Ok(count)) => answer.extend_from_slice(&buffer[..count]),
@@ -43,26 +44,45 @@ async fn no_part_of_a_body_becomes_a_request() {
     // By itself it is served, or the rest would show nothing.
     assert_eq!(statuses(&said(&app, inner.as_bytes()).await), [200]);
     app.forget();
-    let first = "POST /api/v1/keys:revoke-presented HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let first =
+        "POST /api/v1/keys:revoke-presented HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let length = inner.len();
     for (name, head) in [
-        ("both lengths", format!("{first}Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", length + 5)),
-        ("both, the other way", format!("{first}Transfer-Encoding: chunked\r\nContent-Length: {}\r\n\r\n0\r\n\r\n", length + 5)),
+        (
+            "both lengths",
+            format!("{first}Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", length + 5),
+        ),
+        (
+            "both, the other way",
+            format!("{first}Transfer-Encoding: chunked\r\nContent-Length: {}\r\n\r\n0\r\n\r\n", length + 5),
+        ),
         ("two lengths", format!("{first}Content-Length: 0\r\nContent-Length: {length}\r\n\r\n")),
         ("a list of lengths", format!("{first}Content-Length: 0, {length}\r\n\r\n")),
         ("a signed length", format!("{first}Content-Length: +0\r\n\r\n")),
         ("a length of nothing", format!("{first}Content-Length: \r\n\r\n")),
         ("another coding", format!("{first}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")),
-        ("chunked is not the last coding", format!("{first}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")),
-        ("chunked twice", format!("{first}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n")),
+        (
+            "chunked is not the last coding",
+            format!("{first}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunked twice",
+            format!("{first}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n"),
+        ),
         ("a space before the colon", format!("{first}Content-Length : 0\r\n\r\n")),
         ("a folded line", format!("{first}X: a\r\n Content-Length: 0\r\n\r\n")),
         ("a byte of nothing", format!("{first}X: a\0b\r\nContent-Length: 0\r\n\r\n")),
         ("a lone carriage return", format!("{first}X: a\rContent-Length: 0\r\nContent-Length: 0\r\n\r\n")),
         ("a chunk with a lone line feed", format!("{first}Transfer-Encoding: chunked\r\n\r\n0\n\n")),
         ("a chunk of a signed size", format!("{first}Transfer-Encoding: chunked\r\n\r\n-0\r\n\r\n")),
-        ("an endless chunk size", format!("{first}Transfer-Encoding: chunked\r\n\r\n{}\r\n\r\n", "f".repeat(40))),
-        ("chunked in HTTP/1.0", format!("{}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", first.replace("1.1", "1.0"))),
+        (
+            "an endless chunk size",
+            format!("{first}Transfer-Encoding: chunked\r\n\r\n{}\r\n\r\n", "f".repeat(40)),
+        ),
+        (
+            "chunked in HTTP/1.0",
+            format!("{}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", first.replace("1.1", "1.0")),
+        ),
     ] {
         let answer = said(&app, format!("{head}{inner}").as_bytes()).await;
         assert!(statuses(&answer).len() <= 1, "{name}: {answer}");
@@ -120,9 +140,12 @@ async fn no_value_ends_a_header_of_an_answer() {
     // Nor does a header of the client's come back as another.
     let body = r#"{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"x"}]}"#;
     for name in ["x-bailiwick-session", "x-bailiwick-user", "x-bailiwick-subject", "x-bailiwick-purpose"] {
-        let reply = app.post("research", "/v1/chat/completions", &[(name, "a\tset-cookie: stolen=1")], body).await;
+        let reply =
+            app.post("research", "/v1/chat/completions", &[(name, "a\tset-cookie: stolen=1")], body).await;
         assert!(reply.status < 500);
-        assert!(reply.headers.values().all(|value| !value.as_bytes().windows(6).any(|part| part == b"stolen")));
+        assert!(
+            reply.headers.values().all(|value| !value.as_bytes().windows(6).any(|part| part == b"stolen"))
+        );
     }
     app.finish().await;
 }

@@ -84,7 +84,9 @@ async fn http2_in_clear_carries_the_cost_as_a_trailer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_present_certificates() {
     use bailiwick::app::ClientCertificates::{Optional, Required};
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    };
 
     let authority = || {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -123,7 +125,8 @@ async fn clients_present_certificates() {
     for (wanted, without) in [(Required, false), (Optional, true)] {
         let app = TestApp::with(|config| {
             let tls = TlsConfig::of(certificate.clone(), key.clone());
-            config.tls = Some(TlsConfig { client_ca: Some(client_ca.clone()), client_certificates: wanted, ..tls });
+            config.tls =
+                Some(TlsConfig { client_ca: Some(client_ca.clone()), client_certificates: wanted, ..tls });
         })
         .await;
         let served = async |client: &reqwest::Client| {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Problem;
+use super::{reason, shown};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::Page;
-use super::{reason, shown};
 use crate::app::{Act, App};
 use crate::identity::{Actor, Permit};
 use crate::store;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Problem;
-use crate::admin::input::Asked;
 use super::shown;
+use crate::admin::input::Asked;
 use crate::app::App;
 use crate::identity::{Actor, Permit, ROUTES};
 use crate::store;

@@ -190,7 +190,10 @@ pub(in crate::admin) async fn create(
 /// Nobody gives a role that would let its holder do what the giver may not.
 fn may_give(app: &App, permit: &Permit, roles: &[String], scope: &str) -> Result<(), Problem> {
     if roles.is_empty() {
-        return Err(Problem::wrong_field("/roles", "it names at least one role: a token without any may do nothing"));
+        return Err(Problem::wrong_field(
+            "/roles",
+            "it names at least one role: a token without any may do nothing",
+        ));
     }
     let snapshot = app.gateway.snapshot.load();
     let rbac = &snapshot.policy.bundle().rbac;
@@ -248,7 +251,10 @@ pub(in crate::admin) async fn rotate(
     let OptionalBody(rotation) = body?;
     let overlap_hours = rotation.overlap_hours.unwrap_or(OVERLAP_HOURS);
     if overlap_hours > LONGEST_OVERLAP_HOURS {
-        return Err(Problem::wrong_field("/overlap_hours", &format!("it is at most {LONGEST_OVERLAP_HOURS}")));
+        return Err(Problem::wrong_field(
+            "/overlap_hours",
+            &format!("it is at most {LONGEST_OVERLAP_HOURS}"),
+        ));
     }
     let now_ms = app.gateway.clock.now_ms();
     if old.revoked_ms.is_some() || old.expires_ms.is_some_and(|at| at <= now_ms) {
@@ -266,8 +272,9 @@ pub(in crate::admin) async fn rotate(
     row.created_by = Some(permit.subject().to_owned());
     let until_ms = now_ms.saturating_add(i64::from(overlap_hours) * 3_600_000);
     let what = json!({ "token": old.id, "replaced_by": row.id, "until_ms": until_ms });
-    let change =
-        async { Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms, seen).await?) };
+    let change = async {
+        Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms, seen).await?)
+    };
     app.act_aside(act(&permit, &old.scope, "service_token_rotated", what), nothing, change).await?;
     Ok(Json(ShownToken { id: token.id().to_owned(), token: token.reveal(), expires_ms }))
 }
@@ -283,7 +290,8 @@ pub(in crate::admin) async fn revoke(
     permit.at(&row.scope, "service token")?;
     let seen = expected.seen_as(&row, &tag(&row))?;
     let now_ms = app.gateway.clock.now_ms();
-    let change = async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms, seen).await?) };
+    let change =
+        async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms, seen).await?) };
     let act = act(&permit, &row.scope, "service_token_revoked", json!({ "token": id }));
     app.act_aside(act, nothing, change).await?;
     let row = store::service_tokens::get(&app.store, &id).await?;

@@ -77,11 +77,15 @@ impl NewKey {
     /// Checks what can be checked without asking anybody.
     fn checked(self, now_ms: i64) -> Result<Wanted, Problem> {
         scope::validate(&self.scope).map_err(|why| Problem::wrong_field("/scope", &why))?;
-        let limit_nano = self.budget_usd.as_deref().map(parse_usd).transpose().map_err(|why| Problem::wrong_field("/budget_usd", &why))?;
+        let limit_nano = self
+            .budget_usd
+            .as_deref()
+            .map(parse_usd)
+            .transpose()
+            .map_err(|why| Problem::wrong_field("/budget_usd", &why))?;
         if self.expires.is_some_and(|expires| expires.timestamp_millis() <= now_ms) {
-            return Err(
-                Problem::wrong_field("/expires", "it is in the past").fix("give an instant to come, or leave it out")
-            );
+            return Err(Problem::wrong_field("/expires", "it is in the past")
+                .fix("give an instant to come, or leave it out"));
         }
         let definition = KeyDefinition {
             scope: self.scope,
@@ -161,9 +165,9 @@ pub(in crate::admin) async fn bulk(
         let new: NewKey = serde_json::from_value(new).map_err(|error| {
             Problem::invalid(format!("no key was made; key {} of the array: {error}", at + 1))
         })?;
-        wanted.push(
-            new.checked(now_ms).map_err(|problem| problem.within(&format!("/{at}")).of(&format!("key {} of the array", at + 1)))?,
-        );
+        wanted.push(new.checked(now_ms).map_err(|problem| {
+            problem.within(&format!("/{at}")).of(&format!("key {} of the array", at + 1))
+        })?);
     }
     let scopes: BTreeSet<String> = wanted.iter().map(|wanted| wanted.definition.scope.clone()).collect();
     for scope in &scopes {

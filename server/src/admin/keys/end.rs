@@ -204,7 +204,8 @@ pub(in crate::admin) async fn revoke_presented(
     let change = async {
         let now_ms = gateway.clock.now_ms();
         Ok::<_, Problem>(
-            store::keys::revoke(&app.store, &all(&key.id, &also_revoked), Some(because), now_ms, None).await?,
+            store::keys::revoke(&app.store, &all(&key.id, &also_revoked), Some(because), now_ms, None)
+                .await?,
         )
     };
     let principal = format!("key:{}", key.id);

@@ -257,12 +257,26 @@ async fn believed(auth: &Auth, asked: &Asked, now_ms: i64) -> Result<(WorkloadDe
     }
 }
 
+/// What came of a token that is believed.
+#[derive(PartialEq)]
+enum Given {
+    /// A key.
+    Now,
+    /// Nothing: a key was given for it before.
+    Before,
+    /// Nothing: there are as many keys as there may be.
+    Full,
+}
+
 async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
     let app = &auth.app;
     let now_ms = app.gateway.clock.now_ms();
     let (workload, subject) = believed(auth, asked, now_ms).await?;
-    if store::workloads::open_keys(&app.store, &workload.name, now_ms).await? >= u64::from(workload.most_keys)
-    {
+    let full = async || -> Result<bool, Fault> {
+        let open = store::workloads::open_keys(&app.store, &workload.name, now_ms).await?;
+        Ok(open >= u64::from(workload.most_keys))
+    };
+    if full().await.map_err(Refused::Fault)? {
         return Err(Refused::Busy("most_keys"));
     }
     let key = VirtualKey::generate()?;
@@ -290,19 +304,26 @@ async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
         what,
     };
     let change = async {
+        // Again: others may have come first.
+        if full().await? {
+            return Ok::<_, Fault>(Given::Full);
+        }
         // Of two that bring the same token at once, one gets a key.
         if !workload.reusable {
             let until_ms = subject.until_ms().min(now_ms.saturating_add(DAY_MS));
             let id = secret::digest(&format!("{}\n{}", workload.issuer, subject.id()));
             if !store::workloads::take_token(&app.store, &id, until_ms, now_ms).await? {
-                return Ok::<_, Fault>(false);
+                return Ok(Given::Before);
             }
         }
         store::keys::create(&app.store, row).await?;
-        Ok(true)
+        Ok(Given::Now)
     };
-    if !app.act(act, |made| json!({ "made": made }), change).await.map_err(Refused::Fault)? {
-        return Err(Refused::Token("replayed"));
+    let told = |given: &Given| json!({ "given": *given == Given::Now });
+    match app.act(act, told, change).await.map_err(Refused::Fault)? {
+        Given::Now => {}
+        Given::Before => return Err(Refused::Token("replayed")),
+        Given::Full => return Err(Refused::Busy("most_keys")),
     }
     Ok(json!({
         "access_token": key.reveal(), "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer",

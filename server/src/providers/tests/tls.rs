@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 
 use super::here;
 use crate::providers::{
-    ClientIdentity, ClientOptions, Dialect, OpenAiWire, Operation, Outgoing, Target, TargetSpec, Trust, UpstreamClient,
-    UpstreamFailure, Wire,
+    ClientIdentity, ClientOptions, Dialect, OpenAiWire, Operation, Outgoing, Target, TargetSpec, Trust,
+    UpstreamClient, UpstreamFailure, Wire,
     client::{ClientError, read_ca_bundle},
 };
 
@@ -93,7 +93,11 @@ async fn ask(address: SocketAddr, host: &str, options: ClientOptions) -> Result<
     ask_with(&UpstreamClient::new(options).unwrap(), address, host).await
 }
 
-async fn ask_with(client: &UpstreamClient, address: SocketAddr, host: &str) -> Result<Bytes, UpstreamFailure> {
+async fn ask_with(
+    client: &UpstreamClient,
+    address: SocketAddr,
+    host: &str,
+) -> Result<Bytes, UpstreamFailure> {
     let spec = TargetSpec::new(Dialect::Vllm, format!("https://{host}:{}", address.port()), None, "m");
     let target = Target::new(spec).unwrap();
     let outgoing = Outgoing {

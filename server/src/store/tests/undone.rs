@@ -70,7 +70,10 @@ fn writers() -> BTreeSet<String> {
         for public in ["pub async fn ", "pub(crate) async fn "] {
             for part in source.split(public).skip(1) {
                 let body = part.split("\n}").next().unwrap_or_default();
-                if ["store.write", ".transaction(", "store.begin()", "write(store"].iter().any(|word| body.contains(word)) {
+                if ["store.write", ".transaction(", "store.begin()", "write(store"]
+                    .iter()
+                    .any(|word| body.contains(word))
+                {
                     found.insert(format!("{module}::{}", part.split('(').next().unwrap_or_default()));
                 }
             }
