@@ -52,7 +52,6 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
-use crate::credentials::Keyring;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
 use crate::git::GitConfig;
 use crate::identity;
