@@ -119,6 +119,18 @@ impl Stand {
         self.shared.lock().unwrap()
     }
 
+    /// From now on tokens are good for so many seconds.
+    fn leases(&self, seconds: u64, renewable: bool) {
+        let mut inner = self.inner();
+        (inner.lease, inner.renewable) = (seconds, renewable);
+    }
+
+    /// How often somebody logged in, and a token was renewed.
+    fn counts(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.logins.len(), inner.renewals)
+    }
+
     fn vault(&self, auth: &str) -> Vault {
         let auth = auth.replace("DIR", self.folder.path().to_str().unwrap());
         let written = format!("address = '{}'\nnamespace = 'team'\nauth = {auth}", self.address);
@@ -159,24 +171,24 @@ async fn every_way_in_reads_the_secret_and_keeps_its_token() {
 #[tokio::test]
 async fn a_token_is_renewed_and_got_anew_where_it_is_refused() {
     let stand = Stand::start().await;
-    (stand.inner().lease, stand.inner().renewable) = (1, true);
+    stand.leases(1, true);
     let vault = stand.vault(APPROLE);
     let openai = secret("llm/openai", "value");
     vault.read(&openai).await.unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
     vault.read(&openai).await.unwrap();
-    assert_eq!((stand.inner().logins.len(), stand.inner().renewals), (1, 1));
+    assert_eq!(stand.counts(), (1, 1));
     // Revoked at Vault.
     stand.inner().tokens.clear();
     vault.read(&openai).await.unwrap();
     assert_eq!(stand.inner().logins.len(), 2);
     // One that can't be renewed is got anew before it ends.
-    stand.inner().renewable = false;
+    stand.leases(1, false);
     stand.inner().tokens.clear();
     vault.read(&openai).await.unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
     vault.read(&openai).await.unwrap();
-    assert_eq!((stand.inner().logins.len(), stand.inner().renewals), (4, 1));
+    assert_eq!(stand.counts(), (4, 1));
 }
 
 #[tokio::test]
@@ -192,7 +204,8 @@ async fn what_went_wrong_is_told_apart_and_holds_nothing_secret() {
     }
     stand.inner().denied = true;
     assert!(matches!(read("llm/openai", "value").await, VaultError::Refused(_)));
-    (stand.inner().denied, stand.inner().down) = (false, true);
+    stand.inner().denied = false;
+    stand.inner().down = true;
     assert!(matches!(read("llm/openai", "value").await, VaultError::Down(_)));
     let nobody = VaultConfig {
         address: "http://127.0.0.1:9".into(),
