@@ -12,6 +12,7 @@ use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
 const PYTHON_SDK: &str = "openai==3.54.0";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const NODE_SDK: &str =
     r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
@@ -35,10 +36,11 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 4] = [
+pub(crate) const TOOLS: [Tool; 5] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
     Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
+    Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
 
@@ -66,6 +68,24 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
         cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_SDK])).map(drop)
     })?;
     Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
+}
+
+/// In an environment of its own: what it stands on is its own affair.
+fn schemathesis(context: &Context) -> std::result::Result<Variables, Missing> {
+    const VARIABLE: &str = "BAILIWICK_TEST_SCHEMATHESIS";
+    if let Some(path) = preset(VARIABLE) {
+        return Ok(vec![(VARIABLE, path)]);
+    }
+    if !usable_python() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    let folder = context.tools_dir().join("schemathesis");
+    provide(&folder, SCHEMATHESIS, |folder| {
+        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let python = folder.join("bin/python");
+        cargo::output(Command::new(python).args(["-m", "pip", "install", "--quiet", SCHEMATHESIS])).map(drop)
+    })?;
+    Ok(vec![(VARIABLE, folder.join("bin/schemathesis"))])
 }
 
 fn node(context: &Context) -> std::result::Result<Variables, Missing> {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
+use super::etag::{self, IfMatch};
+use super::input::{self, At, HoldsSecret, Secretive};
+use super::page::Page;
 use crate::app::{Act, App, NotSealed, Resealed};
 use crate::credentials::{CredentialDefinition, CredentialSource, VaultSecret, usable};
 use crate::gateway::Named;
@@ -47,10 +50,15 @@ async fn views(app: &App, rows: Vec<Credential>) -> Result<Vec<CredentialView>, 
     let users = users(app).await?;
     let keyring = Arc::clone(&app.sources.keyring);
     let asked = rows.clone();
-    let states = tokio::task::spawn_blocking(move || asked.iter().map(|row| keyring.state(row)).collect::<Vec<_>>());
+    let states =
+        tokio::task::spawn_blocking(move || asked.iter().map(|row| keyring.state(row)).collect::<Vec<_>>());
     let states = states.await.map_err(|error| store::StoreError::Unavailable(error.to_string()))?;
     let view = |(row, state): (Credential, Result<(), String>)| CredentialView {
-        endpoints: users.iter().filter(|it| it.credential_name() == Some(row.name.as_str())).map(|it| it.name.clone()).collect(),
+        endpoints: users
+            .iter()
+            .filter(|it| it.credential_name() == Some(row.name.as_str()))
+            .map(|it| it.name.clone())
+            .collect(),
         state: if state.is_ok() { "ready" } else { "missing" },
         why: state.err(),
         name: row.name,
@@ -71,12 +79,47 @@ async fn users(app: &App) -> Result<Vec<EndpointDefinition>, Problem> {
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// `GET /api/v1/credentials`.
-pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Value>, Problem> {
-    let mut covers = permit.covering();
+/// Which credentials are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    scope: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/v1/credentials`, by name.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    filter: Result<input::Asked<Filter>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let input::Asked(filter) = filter?;
+    let page = Page::of("credentials", filter.limit, filter.cursor.as_deref())?;
+    let within = permit.scopes_within(filter.scope.as_deref());
     let mut rows = store::credentials::list(&app.store).await?;
-    rows.retain(|row| covers(&row.scope));
-    Ok(Json(json!({ "credentials": views(&app, rows).await? })))
+    rows.retain(|row| within.iter().any(|scope| bailiwick_policy::scope::covers(scope, &row.scope)));
+    // Databases have orders of their own.
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    let (rows, next) = page.cut(rows, false, |row| row.name.clone());
+    Ok(Json(page.answer(&views(&app, rows).await?, next)))
+}
+
+/// What a credential is called as it is now, under whichever master key it is sealed.
+fn tag(row: &Credential) -> String {
+    etag::tag(&Credential { sealed: None, ..row.clone() })
+}
+
+/// `GET /api/v1/credentials/{name}`, with the tag that a change may ask for.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(name): At<String>,
+) -> Result<Response, Problem> {
+    let row = store::credentials::get(&app.store, &name).await?;
+    permit.at(&row.scope, "credential")?;
+    let tag = tag(&row);
+    Ok(etag::tagged(&tag, Json(json!(views(&app, vec![row]).await?.pop()))))
 }
 
 /// A credential on its way in. Neither its `Debug` form nor an error shows it.
@@ -87,21 +130,26 @@ struct Clear(String);
 /// What a request says of a credential: its value, or where it is to be had.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(default)]
+pub(super) struct Written {
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     scope: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     value: Option<Clear>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     env: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     file: Option<std::path::PathBuf>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     vault: Option<VaultSecret>,
     #[serde(default = "yes")]
     test: bool,
+}
+
+/// Left out or there, and never `null`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn yes() -> bool {
@@ -117,25 +165,28 @@ struct Asked {
     test: bool,
 }
 
+impl HoldsSecret for Written {
+    const FIELDS: &'static [&'static str] =
+        &["name", "scope", "value", "env", "file", "vault", "mount", "path", "field", "test"];
+    const TAKES: &'static str = "the body is JSON with `value`, `env`, `file` or `vault`, one of them, and `test`; a new \
+                                 credential has `name` and `scope` too";
+}
+
 impl Asked {
-    /// The words of the reader may repeat what was sent, so they are not told.
-    fn read(body: &Bytes) -> Result<Self, Problem> {
-        const TAKES: &str = "the body is JSON with `value`, `env`, `file` or `vault`, one of them, and `test`; a new \
-                             credential has `name` and `scope` too";
-        let written: Written = serde_json::from_slice(body).map_err(|_| Problem::invalid(TAKES))?;
+    fn read(written: Written) -> Result<Self, Problem> {
         let Written { name, scope, value, env, file, vault, test } = written;
         let (source, value) = match (value, env, file, vault) {
             (Some(Clear(value)), None, None, None) => {
-                let value = usable(value).map_err(|why| Problem::invalid(format!("`value`: {why}")))?;
+                let value = usable(value).map_err(|why| Problem::wrong_field("/value", &why))?;
                 (CredentialSource::Sealed, Some(value))
             }
             (None, Some(name), None, None) => (CredentialSource::Env(name), None),
             (None, None, Some(path), None) => (CredentialSource::File(path), None),
             (None, None, None, Some(secret)) => (CredentialSource::Vault(secret), None),
-            _ => return Err(Problem::invalid(TAKES)),
+            _ => return Err(Problem::wrong_field("", Written::TAKES)),
         };
         if let Some(why) = source.problem() {
-            return Err(Problem::invalid(why));
+            return Err(Problem::wrong_field(source.field(), &why));
         }
         Ok(Self { name, scope, source, value, test })
     }
@@ -179,13 +230,19 @@ struct TestedAt {
 /// Tries a credential at the endpoints that use it.
 async fn tried(app: &App, name: &str, scope: &str, secret: &Secret) -> Result<Vec<TestedAt>, Problem> {
     let mut users = users(app).await?;
-    users.retain(|it| it.credential_name() == Some(name) && bailiwick_policy::scope::covers(scope, &it.scope));
+    users
+        .retain(|it| it.credential_name() == Some(name) && bailiwick_policy::scope::covers(scope, &it.scope));
     let client = &app.gateway.client;
+    let keyring = &app.sources.keyring;
     let trials = users.into_iter().take(MOST_TESTED).map(|endpoint| async move {
         let model = endpoint.models.first().map(|model| model.upstream.clone()).unwrap_or_default();
-        let (result, detail) = match endpoint.target(&model, Some(secret)) {
+        let target = endpoint.read_identity(keyring).and_then(|identity| {
+            let target = endpoint.target(&model, Some(secret), identity.as_ref());
+            target.map_err(|error| error.to_string())
+        });
+        let (result, detail) = match target {
             Ok(target) => probe(client, &target).await,
-            Err(error) => (Tested::Unclear, error.to_string()),
+            Err(why) => (Tested::Unclear, why),
         };
         TestedAt { endpoint: endpoint.name, result, detail }
     });
@@ -205,14 +262,20 @@ fn passes(trials: &[TestedAt]) -> Result<(), Problem> {
     } else {
         ("credential_not_tested", "The credential could not be tested")
     };
-    let said: Vec<String> = bad.iter().map(|it| format!("endpoint `{}`: {}", it.endpoint, it.detail)).collect();
+    let said: Vec<String> =
+        bad.iter().map(|it| format!("endpoint `{}`: {}", it.endpoint, it.detail)).collect();
     Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title)
         .detail(format!("nothing was changed: {}", said.join("; ")))
         .fix("send `\"test\": false` to keep it all the same"))
 }
 
 /// Seals it where it is kept here, and says where it is to be had where not.
-async fn fill(app: &App, row: &mut Credential, asked: &Asked, secret: Option<&Secret>) -> Result<(), Problem> {
+async fn fill(
+    app: &App,
+    row: &mut Credential,
+    asked: &Asked,
+    secret: Option<&Secret>,
+) -> Result<(), Problem> {
     row.source = serde_json::to_value(&asked.source).map_err(|error| Problem::invalid(error.to_string()))?;
     (row.sealed, row.fingerprint) = (None, None);
     if let (CredentialSource::Sealed, Some(secret)) = (&asked.source, secret) {
@@ -227,20 +290,23 @@ async fn fill(app: &App, row: &mut Credential, asked: &Asked, secret: Option<&Se
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Bytes,
+    body: Result<Secretive<Written>, Problem>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let asked = Asked::read(&body)?;
+    let Secretive(body) = body?;
+    let asked = Asked::read(body)?;
     let definition = CredentialDefinition {
         name: asked.name.clone().unwrap_or_default(),
         scope: asked.scope.clone().unwrap_or_else(|| String::from("/")),
         source: asked.source.clone(),
     };
-    bailiwick_policy::scope::validate(&definition.scope).map_err(Problem::invalid)?;
+    bailiwick_policy::scope::validate(&definition.scope)
+        .map_err(|why| Problem::wrong_field("/scope", &why))?;
     permit.at(&definition.scope, "scope")?;
     asked.may(&permit)?;
     let wrong = definition.problems();
     if !wrong.is_empty() {
-        return Err(Problem::invalid(wrong.join("; ")));
+        // Scope and source were looked at.
+        return Err(Problem::wrong_field("/name", &wrong.join("; ")));
     }
     store::scopes::get(&app.store, &definition.scope).await?;
     if store::credentials::get(&app.store, &definition.name).await.is_ok() {
@@ -266,15 +332,21 @@ pub(super) async fn create(
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(name): Path<String>,
-    body: Bytes,
+    At(name): At<String>,
+    expected: IfMatch,
+    body: Result<Secretive<Written>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let old = store::credentials::get(&app.store, &name).await?;
     permit.at(&old.scope, "credential")?;
-    let asked = Asked::read(&body)?;
+    // Whatever was seen: what is replaced is the version that was read here.
+    expected.seen_as(&old, &tag(&old))?;
+    let Secretive(body) = body?;
+    let asked = Asked::read(body)?;
     asked.may(&permit)?;
-    if asked.name.is_some() || asked.scope.is_some() {
-        return Err(Problem::invalid("`name` and `scope` stay as they are"));
+    for (given, field) in [(&asked.name, "/name"), (&asked.scope, "/scope")] {
+        if given.is_some() {
+            return Err(Problem::wrong_field(field, "it stays as it is: leave it out"));
+        }
     }
     let secret = asked.secret(&app).await?;
     let trials = match &secret {
@@ -307,7 +379,9 @@ async fn put(
     });
     let change = async {
         stored.await?;
-        if let (CredentialSource::File(_) | CredentialSource::Vault(_), Some(secret)) = (&asked.source, secret) {
+        if let (CredentialSource::File(_) | CredentialSource::Vault(_), Some(secret)) =
+            (&asked.source, secret)
+        {
             app.sources.keyring.note(&row.id, &asked.source, secret);
         }
         Ok::<_, Problem>(())
@@ -329,7 +403,7 @@ async fn told(app: &App, name: &str, trials: &[TestedAt]) -> Result<Value, Probl
 pub(super) async fn test(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(name): Path<String>,
+    At(name): At<String>,
 ) -> Result<Json<Value>, Problem> {
     let row = store::credentials::get(&app.store, &name).await?;
     permit.at(&row.scope, "credential")?;
@@ -350,10 +424,12 @@ pub(super) async fn test(
 pub(super) async fn end(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(name): Path<String>,
+    At(name): At<String>,
+    expected: IfMatch,
 ) -> Result<Json<Value>, Problem> {
     let row = store::credentials::get(&app.store, &name).await?;
     permit.at(&row.scope, "credential")?;
+    let seen = expected.seen_as(&row, &tag(&row))?;
     let change = async {
         let users: Vec<String> = users(&app)
             .await?
@@ -366,7 +442,7 @@ pub(super) async fn end(
                 .detail(users.join(", "))
                 .fix("give them another one first, or take them out"));
         }
-        Ok(store::credentials::delete(&app.store, &name).await?)
+        Ok(store::credentials::delete(&app.store, &name, seen).await?)
     };
     let what = json!({ "credential": name, "version": row.version, "fingerprint": row.fingerprint });
     app.act(act(&permit, &row.scope, "credential_deleted", what), |()| Value::Null, change).await?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::State;
 
 use super::Problem;
+use crate::admin::input::Body;
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
 use crate::identity::Permit;
@@ -50,11 +50,11 @@ pub(super) enum Outcome {
 pub(super) async fn apply(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<Applying>, QueryRejection>,
-    body: Result<Json<Organisation>, JsonRejection>,
+    how: Result<Asked<Applying>, Problem>,
+    body: Result<Body<Organisation>, Problem>,
 ) -> Result<Json<Outcome>, Problem> {
-    let Query(how) = query.map_err(|error| Problem::invalid(error.body_text()))?;
-    let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(how) = how?;
+    let Body(organisation) = body?;
     // What makes no sense is not recorded: not every number that can be written can be.
     let wrong = problems(&organisation);
     if !wrong.is_empty() {
@@ -119,7 +119,10 @@ pub(crate) fn created(applied: &Applied) -> serde_json::Value {
         return serde_json::json!({ "keys": keys });
     }
     // Names of people stay out of the log.
-    let told = applied.pruned.iter().filter(|what| !["budget user ", "limit user "].iter().any(|of| what.starts_with(of)));
+    let told = applied
+        .pruned
+        .iter()
+        .filter(|what| !["budget user ", "limit user "].iter().any(|of| what.starts_with(of)));
     serde_json::json!({ "keys": keys, "pruned": told.collect::<Vec<_>>(), "pruned_in_all": applied.pruned.len() })
 }
 
@@ -133,7 +136,8 @@ async fn compiles(app: &App, organisation: &Organisation, prune: bool) -> Result
         let kept = organisation.endpoints.iter().all(|new| new.name != row.name);
         if kept
             && !prune
-            && let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition) {
+            && let Ok(definition) = serde_json::from_value::<EndpointDefinition>(row.definition)
+        {
             endpoints.push(definition.for_policy(database));
         }
     }

@@ -9,9 +9,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::config::Config;
 use super::secrets::write_private;
-use super::{App, StartError, trust};
+use super::{App, StartError};
 use crate::credentials::{Envelope, Keyring, MasterKeySource, MasterKeys, SealError, Vault};
 use crate::keys::secret;
+use crate::outbound::Http;
 use crate::providers::Secret;
 use crate::store::replicas::ReplicaNumber;
 use crate::store::{self, Store, StoreError};
@@ -62,26 +63,24 @@ pub enum NotSealed {
 }
 
 /// The keyring of a server. A master key is made where there is none and none is configured.
-pub(super) fn keyring(config: &Config, demo: bool) -> Result<Arc<Keyring>, StartError> {
+pub(super) fn keyring(config: &Config, http: &Http, demo: bool) -> Result<Arc<Keyring>, StartError> {
     let failed = |why: String| StartError::System { what: String::from("the master key"), why };
     let source = match &config.credentials.master_key {
         Some(source) => source.clone(),
         None => {
             let path = config.data_dir.join(FILE);
             if !path.exists() {
-                let key = zeroize::Zeroizing::new(secret::random::<32>().map_err(|error| failed(error.to_string()))?);
-                write_private(&path, &hex::encode(key.as_slice())).map_err(|error| failed(error.to_string()))?;
+                let key = zeroize::Zeroizing::new(
+                    secret::random::<32>().map_err(|error| failed(error.to_string()))?,
+                );
+                write_private(&path, &hex::encode(key.as_slice()))
+                    .map_err(|error| failed(error.to_string()))?;
             }
             MasterKeySource::File(path)
         }
     };
     let master = MasterKeys::load(source).map_err(failed)?;
-    let vault = match &config.credentials.vault {
-        None => None,
-        Some(vault) => Some(Vault::new(vault.clone(), trust(&config.upstream)?).map_err(|why| {
-            StartError::System { what: String::from("the client for Vault cannot be set up"), why }
-        })?),
-    };
+    let vault = config.credentials.vault.as_ref().map(|vault| Vault::new(vault.clone(), http.clone()));
     let every = config.credentials.vault.as_ref().map_or(60, |vault| vault.refresh_seconds);
     // A demo's simulators have their credential there.
     let own = std::fs::canonicalize(&config.data_dir).ok().filter(|_| !demo);
@@ -214,7 +213,11 @@ impl App {
         }
         let me = self.gateway.audit.replica().number;
         let (_, servers) = store::credentials::holders(&self.store, me, key).await?;
-        if servers.is_empty() { Ok(()) } else { Err(NotSealed::NotEverywhere { key: key.to_owned(), servers }) }
+        if servers.is_empty() {
+            Ok(())
+        } else {
+            Err(NotSealed::NotEverywhere { key: key.to_owned(), servers })
+        }
     }
 
     /// Seals version `version` of the credential `id`, so that every server can open it.
@@ -256,8 +259,8 @@ impl App {
                 match moved {
                     Ok(None) => {}
                     Ok(Some(moved)) => {
-                        let done =
-                            store::credentials::reseal(&self.store, &row.id, sealed, &moved.written()).await?;
+                        let done = store::credentials::reseal(&self.store, &row.id, sealed, &moved.written())
+                            .await?;
                         resealed += usize::from(done);
                     }
                     Err(error) => {

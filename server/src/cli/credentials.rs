@@ -88,7 +88,8 @@ impl What {
         } else if let Some(path) = self.file {
             body.insert(String::from("file"), json!(path));
         } else if let Some(text) = self.vault {
-            let written = || Failed::Said(String::from("--vault is MOUNT/PATH#FIELD, such as secret/llm/openai#key"));
+            let written =
+                || Failed::Said(String::from("--vault is MOUNT/PATH#FIELD, such as secret/llm/openai#key"));
             let (place, field) = text.split_once('#').ok_or_else(written)?;
             let (mount, path) = place.split_once('/').ok_or_else(written)?;
             body.insert(String::from("vault"), json!({ "mount": mount, "path": path, "field": field }));
@@ -140,9 +141,12 @@ pub(super) async fn run(command: CredentialsCommand, output: Output) -> Result<(
             let done: Value = Api::new(&remote).json(Method::POST, &path, &[], None).await?;
             output.result(&done, || {
                 let count = done.get("resealed").and_then(Value::as_u64).unwrap_or_default();
-                let mut text = format!("everything is sealed with {}; {count} were sealed anew", text(&done, "key"));
+                let mut text =
+                    format!("everything is sealed with {}; {count} were sealed anew", text(&done, "key"));
                 for name in list(&done, "lost").filter_map(Value::as_str) {
-                    text.push_str(&format!("\n{name} cannot be opened: its master key is not known; set it anew"));
+                    text.push_str(&format!(
+                        "\n{name} cannot be opened: its master key is not known; set it anew"
+                    ));
                 }
                 text
             });
@@ -165,7 +169,12 @@ fn said(made: &Value) -> String {
         None => text(made, "name").to_owned(),
     }];
     for trial in list(made, "tested") {
-        lines.push(format!("  {}: {}, {}", text(trial, "endpoint"), text(trial, "result"), text(trial, "detail")));
+        lines.push(format!(
+            "  {}: {}, {}",
+            text(trial, "endpoint"),
+            text(trial, "result"),
+            text(trial, "detail")
+        ));
     }
     if list(made, "tested").next().is_none() {
         lines.push(String::from("  not tested: no endpoint uses it yet, or none was asked"));
@@ -183,7 +192,12 @@ fn table(all: &Value) -> String {
                     let part = |name: &str, usual: &'static str| {
                         place.get(name).and_then(Value::as_str).unwrap_or(usual).to_owned()
                     };
-                    format!("{kind} {}/{}#{}", part("mount", "secret"), part("path", ""), part("field", "value"))
+                    format!(
+                        "{kind} {}/{}#{}",
+                        part("mount", "secret"),
+                        part("path", ""),
+                        part("field", "value")
+                    )
                 }
                 Some((kind, _)) => kind.clone(),
                 None => String::new(),

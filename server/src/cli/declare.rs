@@ -32,8 +32,10 @@ pub(super) async fn run(args: ApplyArgs, output: Output) -> Result<(), Failed> {
         .map_err(|error| Failed::Said(format!("{}: {error}", args.file.display())))?;
     let body = serde_json::to_value(&organisation).map_err(|error| Failed::Said(error.to_string()))?;
     let how = [("dry_run", args.dry_run), ("prune", args.prune)];
-    let query: Vec<(&str, &str)> = how.into_iter().filter(|(_, is)| *is).map(|(name, _)| (name, "true")).collect();
-    let applied: Value = Api::new(&args.remote).json(Method::POST, "/api/v1/apply", &query, Some(&body)).await?;
+    let query: Vec<(&str, &str)> =
+        how.into_iter().filter(|(_, is)| *is).map(|(name, _)| (name, "true")).collect();
+    let applied: Value =
+        Api::new(&args.remote).json(Method::POST, "/api/v1/apply", &query, Some(&body)).await?;
     if args.dry_run {
         output.result(&applied, || would(&applied));
         return Ok(());
@@ -78,7 +80,11 @@ fn would(answer: &Value) -> String {
             "delete" => '-',
             _ => '~',
         };
-        text.push_str(&format!("{mark} {} {}\n", field(change, "kind").replace('_', " "), field(change, "name")));
+        text.push_str(&format!(
+            "{mark} {} {}\n",
+            field(change, "kind").replace('_', " "),
+            field(change, "name")
+        ));
         for (name, both) in change.get("fields").and_then(Value::as_object).into_iter().flatten() {
             let side = |at: usize| both.get(at).map(Value::to_string).unwrap_or_default();
             text.push_str(&format!("    {name}: {} -> {}\n", side(0), side(1)));

@@ -5,10 +5,11 @@
 //! Vault says is gone, is gone at once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::source::read_file;
 use super::vault::{Vault, VaultError};
 use super::{CredentialSource, Envelope, MasterKeys};
 use crate::providers::Secret;
@@ -74,7 +75,10 @@ impl Watched {
     fn now(&self, keep: Duration) -> Result<&Secret, String> {
         match &self.had {
             Some((secret, at)) if self.fault.is_none() || at.elapsed() < keep => Ok(secret),
-            _ => Err(self.fault.clone().unwrap_or_else(|| String::from("it was not read yet; that is tried now"))),
+            _ => Err(self
+                .fault
+                .clone()
+                .unwrap_or_else(|| String::from("it was not read yet; that is tried now"))),
         }
     }
 }
@@ -122,6 +126,14 @@ impl Keyring {
     /// In words.
     pub fn read(&self, source: &CredentialSource) -> Result<Secret, String> {
         source.read(self.own.as_deref())
+    }
+
+    /// A small file outside the server's own folder, as a credential's is read.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn read_file(&self, path: &Path) -> Result<String, String> {
+        read_file(path, self.own.as_deref())
     }
 
     /// What the credentials of these rows are. Reads files, so not on a thread that serves.

@@ -212,7 +212,9 @@ fn parse(text: &str) -> Result<Vec<(String, Key)>, String> {
         return Err(String::from("it holds no key: 64 hex digits, such as `openssl rand -hex 32` prints"));
     }
     if keys.len() > MOST_KEYS {
-        return Err(format!("it holds more than {MOST_KEYS} keys: take out those that nothing is sealed under"));
+        return Err(format!(
+            "it holds more than {MOST_KEYS} keys: take out those that nothing is sealed under"
+        ));
     }
     Ok(keys)
 }
@@ -257,7 +259,9 @@ mod tests {
     fn what_is_no_key_is_told_without_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        for (text, says) in [("", "no key"), ("s3cret-text", "64 hex digits"), ("1".repeat(63).as_str(), "64 hex digits")] {
+        for (text, says) in
+            [("", "no key"), ("s3cret-text", "64 hex digits"), ("1".repeat(63).as_str(), "64 hex digits")]
+        {
             crate::app::write_private(&path, text).unwrap();
             let why = MasterKeys::load(MasterKeySource::File(path.clone())).unwrap_err();
             assert!(why.contains(says) && !why.contains("s3cret"), "{why}");
@@ -270,7 +274,9 @@ mod tests {
             let why = MasterKeys::load(MasterKeySource::File(path)).unwrap_err();
             assert!(why.contains("chmod 600"), "{why}");
         }
-        for (words, says) in [(vec!["false"], "failed"), (vec![], "no name"), (vec!["/nowhere/kms"], "No such file")] {
+        for (words, says) in
+            [(vec!["false"], "failed"), (vec![], "no name"), (vec!["/nowhere/kms"], "No such file")]
+        {
             let words = words.into_iter().map(str::to_owned).collect();
             let why = MasterKeys::load(MasterKeySource::Command(words)).unwrap_err();
             assert!(why.contains(says), "{why}");

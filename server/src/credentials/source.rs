@@ -161,6 +161,16 @@ impl CredentialDefinition {
 }
 
 impl CredentialSource {
+    /// The pointer to it in what is written of a credential.
+    pub(crate) fn field(&self) -> &'static str {
+        match self {
+            Self::Sealed => "/sealed",
+            Self::Env(_) => "/env",
+            Self::File(_) => "/file",
+            Self::Vault(_) => "/vault",
+        }
+    }
+
     /// What is wrong with the reference by itself.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -186,7 +196,9 @@ impl CredentialSource {
             }
             Self::File(path) => read_file(path, own)
                 .map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?,
-            Self::Sealed | Self::Vault(_) => return Err(String::from("it is neither in a file nor a variable")),
+            Self::Sealed | Self::Vault(_) => {
+                return Err(String::from("it is neither in a file nor a variable"));
+            }
         };
         usable(text)
     }
@@ -233,9 +245,7 @@ impl VaultSecret {
     /// Mount and path become a part of an address: segments of plain characters, so that no other one can be meant.
     fn problem(&self) -> Option<String> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let segment = |text: &str| {
-            !text.is_empty() && text != "." && text != ".." && text.bytes().all(plain)
-        };
+        let segment = |text: &str| !text.is_empty() && text != "." && text != ".." && text.bytes().all(plain);
         for (name, text) in [("mount", &self.mount), ("path", &self.path)] {
             if text.len() > LONGEST_WORD || !text.split('/').all(segment) {
                 return Some(format!(
@@ -243,7 +253,9 @@ impl VaultSecret {
                 ));
             }
         }
-        let odd = self.field.is_empty() || self.field.len() > LONGEST_WORD || self.field.chars().any(char::is_control);
+        let odd = self.field.is_empty()
+            || self.field.len() > LONGEST_WORD
+            || self.field.chars().any(char::is_control);
         odd.then(|| String::from("`vault.field` names no field"))
     }
 }

@@ -9,19 +9,18 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, StatusCode};
+use bytes::Bytes;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::VaultSecret;
 use super::source::{read_file, usable};
+use crate::outbound::{Bounds, Http};
 use crate::providers::Secret;
-use crate::providers::client::{Trust, tls_config};
 
-/// For one request.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest answer.
-const MOST_BYTES: usize = 1 << 20;
+/// Of one answer.
+const BOUNDS: Bounds = Bounds { time: Duration::from_secs(5), bytes: 1 << 20 };
 
 /// Where Vault is and how to get in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -113,7 +112,7 @@ struct Held {
 /// The client. Its `Debug` form shows where it is alone.
 pub struct Vault {
     config: VaultConfig,
-    client: reqwest::Client,
+    http: Http,
     held: tokio::sync::Mutex<Option<Held>>,
 }
 
@@ -130,7 +129,13 @@ impl VaultConfig {
     /// The setting and what is wrong with it.
     pub fn check(&self) -> Result<(), String> {
         if !crate::identity::is_secure(&self.address) || self.address.contains(['?', '#']) {
-            return Err(String::from("`address` must be an https:// address, or http:// on this machine itself"));
+            return Err(String::from(
+                "`address` must be an https:// address, or http:// on this machine itself",
+            ));
+        }
+        let graphic = |name: &String| name.bytes().all(|byte| byte.is_ascii_graphic());
+        if !self.namespace.iter().all(graphic) {
+            return Err(String::from("`namespace` must be letters, digits and signs"));
         }
         if !(1..=86_400).contains(&self.refresh_seconds) {
             return Err(String::from("`refresh_seconds` must be 1 to 86400"));
@@ -158,20 +163,9 @@ impl VaultConfig {
 
 impl Vault {
     /// The client; asks nothing yet.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn new(config: VaultConfig, trust: Trust) -> Result<Self, String> {
-        let tls = tls_config(trust, None).map_err(|error| error.to_string())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .connect_timeout(PATIENCE)
-            .no_proxy()
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { config, client, held: tokio::sync::Mutex::default() })
+    #[must_use]
+    pub fn new(config: VaultConfig, http: Http) -> Self {
+        Self { config, http, held: tokio::sync::Mutex::default() }
     }
 
     /// The field of the secret's newest version.
@@ -190,13 +184,20 @@ impl Vault {
         }
         match answer.pointer_mut("/data/data").and_then(|data| data.get_mut(&secret.field)).map(Value::take) {
             Some(Value::String(text)) => usable(text).map_err(VaultError::Unusable),
-            Some(_) => Err(VaultError::Unusable(format!("the field `{}` of {what} is no text", secret.field))),
+            Some(_) => {
+                Err(VaultError::Unusable(format!("the field `{}` of {what} is no text", secret.field)))
+            }
             None => Err(VaultError::Gone(format!("{what} has no field `{}`", secret.field))),
         }
     }
 
     /// Asks with the token, and once more with another one where that is refused.
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value), VaultError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(StatusCode, Value), VaultError> {
         let token = self.token(None).await?;
         let answered = self.send(method.clone(), path, Some(&token), body.as_ref()).await?;
         if !matches!(answered.0, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) {
@@ -227,8 +228,9 @@ impl Vault {
                 return Ok(());
             }
             if now.renewable
-                && let Ok((StatusCode::OK, answer)) =
-                    self.send(Method::POST, "v1/auth/token/renew-self", Some(&now.token), Some(&json!({}))).await
+                && let Ok((StatusCode::OK, answer)) = self
+                    .send(Method::POST, "v1/auth/token/renew-self", Some(&now.token), Some(&json!({})))
+                    .await
                 && let Some(lease) = lease(&answer, "/auth/lease_duration")
             {
                 (now.since, now.lease) = (Instant::now(), lease);
@@ -275,7 +277,8 @@ impl Vault {
 
     /// A token of a file says itself how long it is good. One that may not ask that is taken as it is.
     async fn of_file(&self, token: Secret) -> Result<Held, VaultError> {
-        let (status, answer) = self.send(Method::GET, "v1/auth/token/lookup-self", Some(&token), None).await?;
+        let (status, answer) =
+            self.send(Method::GET, "v1/auth/token/lookup-self", Some(&token), None).await?;
         let known = status == StatusCode::OK;
         let lease = if known { lease(&answer, "/data/ttl").unwrap_or_default() } else { Duration::ZERO };
         let renewable = known && answer.pointer("/data/renewable").and_then(Value::as_bool).unwrap_or(false);
@@ -289,13 +292,9 @@ impl Vault {
         token: Option<&Secret>,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), VaultError> {
-        // The library's words hold the address alone: what is secret is in headers and bodies.
-        let down = |error: reqwest::Error| {
-            let why = if error.is_timeout() { "it took too long" } else { "no connection" };
-            VaultError::Down(why.to_owned())
-        };
         let address = format!("{}/{path}", self.config.address.trim_end_matches('/'));
-        let mut request = self.client.request(method, address).header("x-vault-request", "true");
+        let mut request =
+            http::Request::builder().method(method).uri(address).header("x-vault-request", "true");
         if let Some(namespace) = &self.config.namespace {
             request = request.header("x-vault-namespace", namespace);
         }
@@ -305,23 +304,23 @@ impl Vault {
             value.set_sensitive(true);
             request = request.header("x-vault-token", value);
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let mut answer = request.send().await.map_err(down)?;
+        let body = match body {
+            Some(body) => {
+                request = request.header(http::header::CONTENT_TYPE, "application/json");
+                Bytes::from(body.to_string())
+            }
+            None => Bytes::new(),
+        };
+        // The words hold neither headers nor bodies, which are what is secret.
+        let request = request.body(body).map_err(|error| VaultError::Down(error.to_string()))?;
+        let answer =
+            self.http.send(request, &BOUNDS).await.map_err(|error| VaultError::Down(error.to_string()))?;
         let status = answer.status();
         // 429 is a standby, 472 to 473 secondaries, 503 sealed: somebody else has to see to it.
         if status.is_server_error() || matches!(status.as_u16(), 429 | 472 | 473) {
             return Err(VaultError::Down(format!("it answered {status}")));
         }
-        let mut bytes = zeroize::Zeroizing::new(Vec::new());
-        while let Some(chunk) = answer.chunk().await.map_err(down)? {
-            if bytes.len().saturating_add(chunk.len()) > MOST_BYTES {
-                return Err(VaultError::Down(format!("its answer has more than {MOST_BYTES} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+        Ok((status, serde_json::from_slice(answer.body()).unwrap_or_default()))
     }
 }
 

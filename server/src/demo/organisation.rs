@@ -256,9 +256,9 @@ fn definition(
         operations,
         dialect: endpoint.dialect,
         base_url: simulator.url().to_owned(),
-        credential: needs_credential(endpoint).then(|| {
-            CredentialRef::Own(CredentialSource::File(credential_file.to_path_buf()))
-        }),
+        credential: needs_credential(endpoint)
+            .then(|| CredentialRef::Own(CredentialSource::File(credential_file.to_path_buf()))),
+        client_certificate: None,
         profile: EndpointProfile {
             name: endpoint.name.to_owned(),
             developer: text(endpoint.developer),

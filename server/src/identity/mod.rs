@@ -19,9 +19,9 @@ mod workload;
 
 pub use actor::{Actor, ActorSession, Permit};
 pub use break_glass::{BREAK_GLASS, hash_password};
+pub(crate) use config::is_secure;
 pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
 pub use csrf::same_origin;
-pub(crate) use config::is_secure;
 pub(crate) use gate::nobody;
 pub use gate::{CSRF_HEADER, gate};
 pub use oidc::Providers;

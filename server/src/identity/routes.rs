@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::sign_in::{self, Fault, session_id, signed};
-use super::{BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin, workload};
+use super::{
+    BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin, workload,
+};
 use crate::admin::to_its_end;
 use crate::app::App;
 use crate::gateway::metrics;

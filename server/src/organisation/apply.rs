@@ -95,7 +95,9 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
         line.unwrap_or(&key.id).to_owned()
     };
     let mut ids: HashMap<String, String> = existing.iter().map(|key| (key.id.clone(), line(key))).collect();
-    ids.extend(existing.iter().filter(|key| is_current(key)).map(|key| (path(&key.scope, &key.name), line(key))));
+    ids.extend(
+        existing.iter().filter(|key| is_current(key)).map(|key| (path(&key.scope, &key.name), line(key))),
+    );
     let mut limits = store::budgets::list(store).await?;
     for definition in &organisation.keys {
         let same = |key: &&store::keys::VirtualKey| {
@@ -304,7 +306,7 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
         endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
     for model in &endpoint.models {
         problems.extend(
-            endpoint.target(&model.upstream, placeholder.as_ref()).err().map(|error| error.to_string()),
+            endpoint.target(&model.upstream, placeholder.as_ref(), None).err().map(|error| error.to_string()),
         );
     }
     problems

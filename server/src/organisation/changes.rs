@@ -121,8 +121,10 @@ fn things(
             key: key(&budget.key),
             limit_usd: plain(&budget.limit_usd),
             carry_over_usd: budget.carry_over_usd.as_deref().map(plain).filter(|amount| amount != "0"),
-            thresholds: read_thresholds(&budget.thresholds)
-                .map_or_else(|_| budget.thresholds.clone(), |sorted| sorted.into_iter().map(i64::from).collect()),
+            thresholds: read_thresholds(&budget.thresholds).map_or_else(
+                |_| budget.thresholds.clone(),
+                |sorted| sorted.into_iter().map(i64::from).collect(),
+            ),
             retired: false,
             ..budget.clone()
         };
@@ -214,7 +216,9 @@ mod tests {
             .iter()
             .map(|change| {
                 let fields: Vec<&str> = change.fields.keys().map(String::as_str).collect();
-                format!("{} {} {} {}", change.change, change.kind, change.name, fields.join(",")).trim().to_owned()
+                format!("{} {} {} {}", change.change, change.kind, change.name, fields.join(","))
+                    .trim()
+                    .to_owned()
             })
             .collect()
     }

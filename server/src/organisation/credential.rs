@@ -49,7 +49,11 @@ pub(super) async fn unknown(store: &Store, organisation: &Organisation) -> Resul
             None => {
                 let near = did_you_mean(wanted, known.iter().map(|(known, _)| known.as_str()));
                 let fix = near.map_or_else(
-                    || String::from("declare it under `credentials`, or set it with `bailiwick credentials set`"),
+                    || {
+                        String::from(
+                            "declare it under `credentials`, or set it with `bailiwick credentials set`",
+                        )
+                    },
                     |near| format!("did you mean `{near}`?"),
                 );
                 problems.push(format!("endpoint `{name}`: there is no credential `{wanted}`; {fix}"));
@@ -69,14 +73,9 @@ pub(super) async fn store_all(
     for definition in &organisation.credentials {
         let source = serde_json::to_value(&definition.source).map_err(not_json)?;
         match existing.iter().find(|row| row.name == definition.name) {
-            Some(row) if row.source == source => {
-                if row.scope != definition.scope {
-                    store::credentials::set_scope(store, &row.id, &definition.scope, now_ms).await?;
-                }
-            }
+            Some(row) if row.source == source => {}
             Some(row) => {
                 let row = Credential {
-                    scope: definition.scope.clone(),
                     source,
                     sealed: None,
                     version: row.version.saturating_add(1),
@@ -88,6 +87,11 @@ pub(super) async fn store_all(
                 store::credentials::replace(store, &row).await?;
             }
             None => store::credentials::create(store, new_row(definition, source, now_ms)?).await?,
+        }
+        if let Some(row) = existing.iter().find(|row| row.name == definition.name)
+            && row.scope != definition.scope
+        {
+            store::credentials::set_scope(store, &row.id, &definition.scope, now_ms).await?;
         }
     }
     Ok(organisation.credentials.len())

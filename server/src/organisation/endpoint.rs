@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::credentials::{CredentialSource, Keyring, Values};
-use crate::providers::{AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
+use crate::providers::{AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec};
 
 /// One endpoint, as declared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct EndpointDefinition {
     /// The provider's credential, by name; never the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialRef>,
+    /// What is presented to a provider that asks for mutual TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
     /// Who runs what where, for the compliance database.
     pub profile: EndpointProfile,
     /// What a million tokens cost here, where it is not the database's list price.
@@ -55,12 +58,25 @@ pub struct EndpointDefinition {
 
 /// Which credential an endpoint uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a credential is its name, or `{ env: NAME }` or `{ file: PATH }` for one of the endpoint's own")]
+#[serde(
+    untagged,
+    expecting = "a credential is its name, or `{ env: NAME }` or `{ file: PATH }` for one of the endpoint's own"
+)]
 pub enum CredentialRef {
     /// The one of this name.
     Named(String),
     /// One of the endpoint's own name, with where it is to be had. Applying makes it one of that name.
     Own(CredentialSource),
+}
+
+/// A certificate of our own: two files that the server can read, under the rules of a credential's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// PEM file with the chain, our own certificate first.
+    pub certificate: std::path::PathBuf,
+    /// PEM file with its private key.
+    pub key: std::path::PathBuf,
 }
 
 /// Why an endpoint cannot be used as declared.
@@ -113,7 +129,12 @@ impl EndpointDefinition {
     ///
     /// # Errors
     /// [`EndpointError`] names the setting to change.
-    pub fn target(&self, upstream_model: &str, credential: Option<&Secret>) -> Result<Target, EndpointError> {
+    pub fn target(
+        &self,
+        upstream_model: &str,
+        credential: Option<&Secret>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Target, EndpointError> {
         let mut limits = Limits::default();
         if let Some(seconds) = self.first_byte_timeout_s {
             limits.first_byte = std::time::Duration::from_secs(seconds);
@@ -127,6 +148,7 @@ impl EndpointDefinition {
             spec.auth = Some(AuthStyle::None);
         }
         spec.limits = limits;
+        spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
     }
@@ -159,6 +181,18 @@ impl EndpointDefinition {
             (None, CredentialRef::Own(source)) => keyring.read(source).map(Some).map_err(|why| named(&why)),
             (None, CredentialRef::Named(_)) => Err(named("there is none of that name")),
         }
+    }
+
+    /// The certificate that is presented, if there is one; its files are read as a credential's.
+    ///
+    /// # Errors
+    /// In words, without any part of it.
+    pub fn read_identity(&self, keyring: &Keyring) -> Result<Option<ClientIdentity>, String> {
+        let read = |files: &ClientCertificate| {
+            ClientIdentity::read(&files.certificate, &files.key, |path| keyring.read_file(path))
+                .map_err(|what| format!("endpoint `{}`: {what}", self.name))
+        };
+        self.client_certificate.as_ref().map(read).transpose()
     }
 
     /// What it declares of its prices.

@@ -231,7 +231,10 @@ fn limit(row: &Budget, unit: Unit, holder: Holder) -> Result<LimitDefinition, St
     let window = window(row)?;
     let per = match unit {
         Unit::Concurrent => None,
-        _ => Some(Per::of(&window).ok_or_else(|| damaged("limit", row.id, "its window is no minute, hour or day"))?),
+        _ => Some(
+            Per::of(&window)
+                .ok_or_else(|| damaged("limit", row.id, "its window is no minute, hour or day"))?,
+        ),
     };
     let amount = |own: Unit| (unit == own).then_some(row.limit_nano);
     Ok(LimitDefinition {

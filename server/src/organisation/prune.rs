@@ -14,11 +14,7 @@ const BECAUSE: &str = "no longer declared";
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn prune(
-    store: &Store,
-    changes: &[Change],
-    now_ms: i64,
-) -> Result<Vec<String>, StoreError> {
+pub async fn prune(store: &Store, changes: &[Change], now_ms: i64) -> Result<Vec<String>, StoreError> {
     let mut done = Vec::new();
     for kind in ["workload", "key", "budget", "limit", "endpoint", "credential", "model_group", "scope"] {
         // Of two scopes the one below goes first.
@@ -28,7 +24,7 @@ pub async fn prune(
                 "workload" => store::workloads::delete(store, name).await,
                 "key" => revoke(store, name, now_ms).await,
                 "endpoint" => store::endpoints::delete(store, name).await,
-                "credential" => store::credentials::delete(store, name).await,
+                "credential" => store::credentials::delete(store, name, None).await,
                 "model_group" => store::model_groups::delete(store, name).await,
                 "scope" => leave(store, name, now_ms).await,
                 // Below, all at once.

@@ -176,7 +176,8 @@ impl WorkloadDefinition {
             problems.push(String::from("`issuer` must be an https:// address, exactly as the tokens say it"));
         }
         if self.audience.trim().is_empty() || self.audience.len() > LONGEST_PATTERN {
-            problems.push(String::from("`audience` says whom the tokens are for: this server, and nobody else"));
+            problems
+                .push(String::from("`audience` says whom the tokens are for: this server, and nobody else"));
         }
         if !LIFETIME_S.contains(&self.lifetime_s) {
             problems.push(format!(
@@ -196,7 +197,8 @@ impl WorkloadDefinition {
         }
         for (name, condition) in &self.claims {
             let patterns = condition.patterns();
-            if patterns.is_empty() || patterns.len() > MOST || patterns.iter().any(|text| wrong_pattern(text)) {
+            if patterns.is_empty() || patterns.len() > MOST || patterns.iter().any(|text| wrong_pattern(text))
+            {
                 problems.push(format!(
                     "`claims.{name}`: 1 to {MOST} texts, in which `*` stands for a whole segment between `/` or `:`, and \
                      `**` at the end for all that follow"
@@ -265,9 +267,21 @@ mod tests {
             ("acme/app", &["acme/app"][..], &["acme/app2", "acme/app/x", "acme", "ACME/app", "acme:app"][..]),
             ("acme/*", &["acme/app"], &["acme/", "acme", "acmecorp/app", "acme/app/x", "x/acme/app"]),
             ("*/app", &["acme/app"], &["/app", "app", "a/b/app"]),
-            ("refs/heads/**", &["refs/heads/main", "refs/heads/a/b"], &["refs/heads/", "refs/heads", "refs/heads/a//b", "refs/tags/v1"]),
-            ("repo:acme/app:ref:refs/heads/*", &["repo:acme/app:ref:refs/heads/main"], &["repo:acme/app:environment:x", "repo:acme/app:ref:refs/heads/a/b"]),
-            ("system:serviceaccount:ns:*", &["system:serviceaccount:ns:app"], &["system:serviceaccount:ns:", "system:serviceaccount:ns/app"]),
+            (
+                "refs/heads/**",
+                &["refs/heads/main", "refs/heads/a/b"],
+                &["refs/heads/", "refs/heads", "refs/heads/a//b", "refs/tags/v1"],
+            ),
+            (
+                "repo:acme/app:ref:refs/heads/*",
+                &["repo:acme/app:ref:refs/heads/main"],
+                &["repo:acme/app:environment:x", "repo:acme/app:ref:refs/heads/a/b"],
+            ),
+            (
+                "system:serviceaccount:ns:*",
+                &["system:serviceaccount:ns:app"],
+                &["system:serviceaccount:ns:", "system:serviceaccount:ns/app"],
+            ),
             ("\u{e4}/*", &["\u{e4}/\u{f6}"], &["a/\u{f6}"]),
         ] {
             assert!(!wrong_pattern(pattern), "{pattern}");

@@ -14,6 +14,8 @@ use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::credentials::{Keyring, Values};
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
+use crate::outbound::Guard;
+use crate::providers::Operation;
 use crate::router::Health;
 use crate::store::policy_versions::PolicyVersion;
 use crate::store::{self, Store, StoreError};
@@ -31,6 +33,8 @@ pub struct Sources {
     pub decide_at_ms: Option<i64>,
     /// The credentials of endpoints.
     pub keyring: Arc<Keyring>,
+    /// Which addresses may be reached.
+    pub guard: Guard,
 }
 
 /// Why no snapshot could be built. The old one stays in force.
@@ -270,11 +274,15 @@ fn place(
     now_ms: i64,
 ) -> Result<Place, String> {
     let credential = definition.credential_of(values, &sources.keyring)?;
+    let identity = definition.read_identity(&sources.keyring)?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
-        let target =
-            definition.target(&model.upstream, credential.as_ref()).map_err(|error| error.to_string())?;
+        let target = definition
+            .target(&model.upstream, credential.as_ref(), identity.as_ref())
+            .map_err(|error| error.to_string())?;
+        let host = target.address(Operation::ChatCompletions).host().unwrap_or_default();
+        sources.guard.host(host).map_err(|why| format!("endpoint `{}`: {why}", definition.name))?;
         let profile = EndpointProfile {
             name: definition.name.clone(),
             model: model.upstream.clone(),

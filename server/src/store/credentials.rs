@@ -5,8 +5,8 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-use super::entities::credentials::{Column, Entity};
 pub use super::entities::credentials::Model as Credential;
+use super::entities::credentials::{Column, Entity};
 use super::entities::replicas;
 use super::replicas::{ReplicaNumber, State};
 use super::{Store, StoreError};
@@ -37,14 +37,12 @@ pub async fn create(store: &Store, credential: Credential) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Replaces a credential that is still at the version before `to.version`.
+/// Replaces a credential that is still at the version before `to.version`; its scope stays.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where somebody else has changed it meanwhile or the scope does not exist,
-/// [`StoreError::Unavailable`].
+/// [`StoreError::Conflict`] where somebody else has changed it meanwhile, [`StoreError::Unavailable`].
 pub async fn replace(store: &Store, to: &Credential) -> Result<(), StoreError> {
     let updated = Entity::update_many()
-        .col_expr(Column::Scope, Expr::value(to.scope.clone()))
         .col_expr(Column::Source, Expr::value(to.source.clone()))
         .col_expr(Column::Sealed, Expr::value(to.sealed.clone()))
         .col_expr(Column::Version, Expr::value(to.version))
@@ -75,13 +73,24 @@ pub async fn reseal(store: &Store, id: &str, before: &str, sealed: &str) -> Resu
     Ok(updated.rows_affected == 1)
 }
 
-/// Deletes the credential of this name.
+/// Deletes the credential of this name, where that is still the one that was `seen`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn delete(store: &Store, name: &str) -> Result<(), StoreError> {
-    let deleted = Entity::delete_many().filter(Column::Name.eq(name)).exec(&store.write).await?;
-    if deleted.rows_affected == 0 { Err(StoreError::NotFound("credential")) } else { Ok(()) }
+/// [`StoreError::NotFound`], [`StoreError::Changed`], [`StoreError::Unavailable`].
+pub async fn delete(store: &Store, name: &str, seen: Option<&Credential>) -> Result<(), StoreError> {
+    let mut query = Entity::delete_many().filter(Column::Name.eq(name));
+    if let Some(seen) = seen {
+        query = query
+            .filter(Column::Id.eq(&seen.id))
+            .filter(Column::Version.eq(seen.version))
+            .filter(Column::Scope.eq(&seen.scope));
+    }
+    let deleted = query.exec(&store.write).await?;
+    match (deleted.rows_affected, seen) {
+        (0, None) => Err(StoreError::NotFound("credential")),
+        (0, Some(_)) => Err(StoreError::Changed),
+        _ => Ok(()),
+    }
 }
 
 /// Tells the others which master keys this server has.
@@ -119,7 +128,9 @@ pub(crate) async fn holders(
 /// The master key that credentials are sealed with, by the first that asks: `first`.
 pub(crate) async fn sealing_key(store: &Store, first: &str, now_ms: i64) -> Result<String, StoreError> {
     let kept = super::settings::keep_first(store, SEALING_KEY, first.into(), now_ms).await?;
-    kept.as_str().map(str::to_owned).ok_or_else(|| StoreError::Corrupt(format!("the setting `{SEALING_KEY}`")))
+    kept.as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| StoreError::Corrupt(format!("the setting `{SEALING_KEY}`")))
 }
 
 /// Seals what is to be sealed from now on with another master key.

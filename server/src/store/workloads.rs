@@ -1,9 +1,8 @@
 //! Workloads whose tokens are exchanged for keys, the tokens that were, and the keys that were made.
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde_json::Value;
 

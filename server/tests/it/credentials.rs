@@ -67,14 +67,18 @@ async fn a_credential_is_kept_tested_and_replaced_without_a_restart() {
     let app = TestApp::start().await;
     let right = right(&app);
     // Nobody uses it yet, so nobody can be asked.
-    let made = create(&app, json!({ "name": "kept", "scope": "/acme", "value": "sk-wrong-one" })).await.is(201);
+    let made =
+        create(&app, json!({ "name": "kept", "scope": "/acme", "value": "sk-wrong-one" })).await.is(201);
     assert_eq!(made.json()["tested"], json!([]));
     assert_eq!((made.json()["version"].as_i64(), made.json()["state"].as_str()), (Some(1), Some("ready")));
     create(&app, json!({ "name": "kept", "value": "sk-again" })).await.is(409);
     uses(&app, json!("kept")).await;
     asks(&app).await.refused(502, "upstream_credential_refused");
     let tested = app.admin(Method::POST, &format!("{PATH}/kept/test"), None).await.is(200).json();
-    assert_eq!((&tested["tested"][0]["endpoint"], &tested["tested"][0]["result"]), (&json!(ENDPOINT), &json!("refused")));
+    assert_eq!(
+        (&tested["tested"][0]["endpoint"], &tested["tested"][0]["result"]),
+        (&json!(ENDPOINT), &json!("refused"))
+    );
 
     // What a provider refuses is not stored, unless it is not asked.
     let refused = rotate(&app, "kept", json!({ "value": "sk-wrong-two" })).await.is(422).json();
@@ -87,7 +91,42 @@ async fn a_credential_is_kept_tested_and_replaced_without_a_restart() {
     let taken = rotate(&app, "kept", json!({ "value": right })).await.is(200).json();
     assert_eq!((&taken["tested"][0]["result"], &taken["version"]), (&json!("accepted"), &json!(3)));
     asks(&app).await.is(200);
-    assert_eq!(app.simulator(ENDPOINT).received().last().unwrap().header("authorization"), Some(format!("Bearer {right}").as_str()));
+    assert_eq!(
+        app.simulator(ENDPOINT).received().last().unwrap().header("authorization"),
+        Some(format!("Bearer {right}").as_str())
+    );
+
+    // One that was seen earlier is another one by now.
+    let tagged = async |tag: &str| {
+        let request = app.client.post(format!("{}{PATH}/kept/rotate", app.url())).bearer_auth(app.token());
+        let request = request.header("if-match", tag).json(&json!({ "value": right }));
+        read(request.send().await.unwrap()).await
+    };
+    let seen = app.admin(Method::GET, &format!("{PATH}/kept"), None).await.is(200);
+    assert_eq!(seen.json()["version"], 3);
+    let tag = seen.header("etag").unwrap().to_owned();
+    tagged(&tag).await.is(200);
+    tagged(&tag).await.is(412);
+    assert_eq!(listed(&app, "kept").await["version"], 4);
+    create(&app, json!({ "name": "a-first", "scope": "/acme/clinic", "value": "x" })).await.is(201);
+    let page = app.admin(Method::GET, &format!("{PATH}?limit=1"), None).await.is(200).json();
+    let names = |page: &Value| -> Vec<String> {
+        page["credentials"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&page), ["a-first"]);
+    let next = format!("{PATH}?limit=1000&cursor={}", page["next"].as_str().unwrap());
+    let rest = app.admin(Method::GET, &next, None).await.is(200).json();
+    assert!(!names(&rest).contains(&String::from("a-first")) && names(&rest).contains(&String::from("kept")));
+    let clinic = app.admin(Method::GET, &format!("{PATH}?scope=/acme/clinic"), None).await.is(200).json();
+    assert!(
+        names(&clinic).contains(&String::from("a-first")) && !names(&clinic).contains(&String::from("kept"))
+    );
+    app.admin(Method::DELETE, &format!("{PATH}/a-first"), None).await.is(200);
 
     // In use, so it stays.
     let used = app.admin(Method::DELETE, &format!("{PATH}/kept"), None).await.is(409).json();
@@ -107,6 +146,7 @@ async fn a_credential_is_kept_tested_and_replaced_without_a_restart() {
     ] {
         let refused = create(&app, body.clone()).await.is(400);
         assert!(refused.json()["detail"].as_str().unwrap().contains(says), "{body}: {}", refused.text());
+        assert!(refused.json()["errors"][0]["pointer"].is_string(), "{body}: {}", refused.text());
     }
     create(&app, json!({ "name": "x", "scope": "/nowhere", "value": "x" })).await.is(404);
     let missing = create(&app, json!({ "name": "x", "file": "/nowhere/key" })).await.is(422).json();
@@ -124,6 +164,9 @@ async fn a_credential_is_kept_tested_and_replaced_without_a_restart() {
         "credential_tested",
         "credential_rotated",
         "credential_rotated",
+        "credential_rotated",
+        "credential_created",
+        "credential_deleted",
         "credential_deleted",
     ];
     assert_eq!(acts, expected);
@@ -145,7 +188,8 @@ async fn under_load_nothing_fails_while_credentials_and_the_master_key_are_repla
                 let mut asked = 0;
                 while going.load(Ordering::Relaxed) {
                     let body = message(MODEL, "Tell me about rivers");
-                    let request = client.post(format!("{url}/v1/chat/completions")).bearer_auth(&key).json(&body);
+                    let request =
+                        client.post(format!("{url}/v1/chat/completions")).bearer_auth(&key).json(&body);
                     read(request.send().await.unwrap()).await.is(200);
                     asked += 1;
                 }
@@ -254,11 +298,13 @@ async fn a_credential_is_for_its_scope_and_a_reference_is_for_the_root() {
     let right = right(&app);
     let token = create_token(&app.app().store, "t", "/acme/clinic", &["admin"], 1).await.unwrap().reveal();
     let sent = async |method: Method, path: &str, body: &Value| {
-        let request = app.client.request(method, format!("{}{path}", app.url())).bearer_auth(&token).json(body);
+        let request =
+            app.client.request(method, format!("{}{path}", app.url())).bearer_auth(&token).json(body);
         read(request.send().await.unwrap()).await
     };
     let file = app.data().join("simulator.credential");
-    for reference in [json!({ "file": file }), json!({ "env": "PATH" }), json!({ "vault": { "path": "a" } })] {
+    for reference in [json!({ "file": file }), json!({ "env": "PATH" }), json!({ "vault": { "path": "a" } })]
+    {
         let mut body = reference.clone();
         (body["name"], body["scope"]) = (json!("theirs"), json!("/acme/clinic"));
         sent(Method::POST, PATH, &body).await.is(403);
@@ -289,7 +335,9 @@ async fn a_credential_is_for_its_scope_and_a_reference_is_for_the_root() {
     assert!(refused.text().contains("did you mean `theirs`?"), "{}", refused.text());
     apply(endpoints("theirs", "/acme/clinic")).await.is(200);
     // Moved away from under an endpoint, it is lent no more.
-    apply(json!({ "credentials": [{ "name": "theirs", "scope": "/acme/research", "sealed": true }] })).await.is(200);
+    apply(json!({ "credentials": [{ "name": "theirs", "scope": "/acme/research", "sealed": true }] }))
+        .await
+        .is(200);
     let endpoints = app.admin(Method::GET, "/api/v1/endpoints", None).await.is(200).json();
     assert!(endpoints["unusable"].to_string().contains("does not cover"), "{endpoints}");
     app.finish().await;
@@ -334,12 +382,27 @@ async fn no_credential_is_in_any_output_or_table() {
     let mut keep = |reply: Reply| said.push(format!("{:?} {}", reply.headers, reply.text()));
     keep(create(&app, json!({ "name": "sealed", "scope": "/acme", "value": REPLACED })).await.is(201));
     keep(create(&app, json!({ "name": "filed", "scope": "/acme", "file": filed })).await.is(201));
-    keep(create(&app, json!({ "name": "variable", "scope": "/acme", "env": "PATH", "test": false })).await.is(201));
-    let reference = json!({ "name": "vaulted", "scope": "/acme", "vault": { "path": "llm/openai", "field": "key" } });
+    keep(
+        create(&app, json!({ "name": "variable", "scope": "/acme", "env": "PATH", "test": false }))
+            .await
+            .is(201),
+    );
+    let reference =
+        json!({ "name": "vaulted", "scope": "/acme", "vault": { "path": "llm/openai", "field": "key" } });
     keep(create(&app, reference).await.is(201));
     keep(rotate(&app, "sealed", json!({ "value": SEALED })).await.is(200));
+    // Whoever sends it again gets the answer that is kept.
+    for _ in 0..2 {
+        let request = app.client.post(format!("{}{PATH}/sealed/rotate", app.url())).bearer_auth(app.token());
+        let request =
+            request.header("idempotency-key", "a-key-of-the-canaries").json(&json!({ "value": SEALED }));
+        keep(read(request.send().await.unwrap()).await.is(200));
+    }
+    keep(app.admin(Method::GET, &format!("{PATH}/sealed"), None).await.is(200));
     for odd in [
         json!({ "name": MISPLACED, "value": { "value": MISPLACED } }),
+        json!({ "name": "x", MISPLACED: "x" }),
+        json!({ "name": "x", "vault": { MISPLACED: "x" } }),
         json!({ "name": "x", "value": [MISPLACED] }),
         json!({ "name": "x", "test": MISPLACED, "value": "x" }),
         json!({ "name": "x", "env": { "NAME": MISPLACED } }),
@@ -361,9 +424,14 @@ async fn no_credential_is_in_any_output_or_table() {
     keep(asks(&app).await.refused(502, "upstream_credential_echo"));
     app.simulator(ENDPOINT).set_behaviour(Behaviour::Normal);
     keep(app.admin(Method::POST, "/api/v1/credentials:reseal", None).await.is(200));
-    for path in
-        [PATH, "/api/v1/organisation", "/api/v1/endpoints", "/api/v1/audit/export", "/api/openapi.json", "/metrics"]
-    {
+    for path in [
+        PATH,
+        "/api/v1/organisation",
+        "/api/v1/endpoints",
+        "/api/v1/audit/export",
+        "/api/openapi.json",
+        "/metrics",
+    ] {
         keep(app.admin(Method::GET, path, None).await.is(200));
     }
     keep(app.admin(Method::POST, "/api/v1/apply?dry_run=true&prune=true", Some(&json!({}))).await.is(200));
@@ -398,7 +466,13 @@ async fn no_credential_is_in_any_output_or_table() {
     std::fs::write(&config, text).unwrap();
     let (backup_path, config) = (backup.clone(), config.clone());
     let made = tokio::task::spawn_blocking(move || {
-        let words = ["backup", "--include-secrets", "--config", config.to_str().unwrap(), backup_path.to_str().unwrap()];
+        let words = [
+            "backup",
+            "--include-secrets",
+            "--config",
+            config.to_str().unwrap(),
+            backup_path.to_str().unwrap(),
+        ];
         run(&words, None, "").is(0)
     });
     said.push(format!("{:?}", made.await.unwrap()));

@@ -83,7 +83,10 @@ async fn what_is_declared_can_be_written_compared_and_pruned() {
     assert!(would(&app, &less, true).await.is_empty());
     // The log tells what ended, without people's names.
     let records = app.records().await;
-    let told = records.iter().filter_map(|record| record.sections.get("result")).find(|it| it["made"]["pruned"].is_array());
+    let told = records
+        .iter()
+        .filter_map(|record| record.sections.get("result"))
+        .find(|it| it["made"]["pruned"].is_array());
     let told = told.unwrap().to_string();
     assert!(told.contains("/acme/clinic/extra") && !told.contains("u-1"), "{told}");
 
@@ -111,8 +114,7 @@ async fn the_commands_write_compare_and_read() {
         std::fs::write(&file, changed).unwrap();
         let would = run(&["apply", "--file", &file, "--dry-run"]).is(0);
         assert_eq!(
-            would.out,
-            "~ budget /acme/research by month\n    limit_usd: \"100\" -> \"101\"\n",
+            would.out, "~ budget /acme/research by month\n    limit_usd: \"100\" -> \"101\"\n",
             "{would:?}"
         );
         run(&["apply", "--file", &file, "--prune"]).is(0);

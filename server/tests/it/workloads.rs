@@ -84,14 +84,16 @@ async fn a_job_gets_a_key_that_does_what_is_declared_and_ends() {
     app.ask(&key, "assistant", "Tell me about rivers").await.is(200);
     app.ask(&key, "gpt-4.1-mini", "Tell me about rivers").await.is(404);
     let all = app.admin(Method::GET, "/api/v1/keys", None).await.is(200).json();
-    let listed = all["keys"].as_array().unwrap().iter().find(|it| it["settings"]["environment"] == "ci").unwrap();
+    let listed =
+        all["keys"].as_array().unwrap().iter().find(|it| it["settings"]["environment"] == "ci").unwrap();
     let id = listed["id"].as_str().unwrap().to_owned();
     assert_eq!(listed["scope"], "/acme/research");
     app.admin(Method::POST, &format!("/api/v1/keys/{id}/rotate"), None).await.is(409);
     // It is no declared thing.
     assert!(!app.admin(Method::GET, "/api/v1/organisation", None).await.is(200).text().contains(&id));
     let record = app.records().await;
-    let act = record.iter().filter_map(|it| it.sections.get("act")).find(|it| it["act"] == "workload_key_created");
+    let act =
+        record.iter().filter_map(|it| it.sections.get("act")).find(|it| it["act"] == "workload_key_created");
     let act = act.expect("its record");
     assert_eq!((&act["what"]["key"], &act["what"]["workload"]), (&json!(id), &json!("ci")));
     assert_eq!(act["what"]["subject"], "repo:acme/app:ref:refs/heads/main");
@@ -136,7 +138,17 @@ async fn what_is_not_believed_gets_nothing() {
         ("no exp", without("exp")),
         ("exp as text", with("exp", json!("never"))),
         ("good for a year", with("exp", json!(now_s + 31_536_000))),
-        ("ends before it begins", with("iat", json!(now_s + 30)).as_object().cloned().map(|mut it| { it.insert("exp".into(), json!(now_s + 10)); Value::Object(it) }).unwrap()),
+        (
+            "ends before it begins",
+            with("iat", json!(now_s + 30))
+                .as_object()
+                .cloned()
+                .map(|mut it| {
+                    it.insert("exp".into(), json!(now_s + 10));
+                    Value::Object(it)
+                })
+                .unwrap(),
+        ),
         ("not yet", with("nbf", json!(now_s + 600))),
         ("made tomorrow", with("iat", json!(now_s + 600))),
         ("another repository", with("repository", json!("evil/app"))),
@@ -179,7 +191,8 @@ async fn what_is_not_believed_gets_nothing() {
 
     let token = signed(&idp, &good);
     let form = |changes: &[(&'static str, &'static str)]| {
-        let mut form = vec![("grant_type", GRANT), ("subject_token", token.as_str()), ("subject_token_type", JWT)];
+        let mut form =
+            vec![("grant_type", GRANT), ("subject_token", token.as_str()), ("subject_token_type", JWT)];
         for change in changes {
             form.retain(|(name, _)| *name != change.0 || change.1 == "twice");
             form.push(*change);
@@ -252,8 +265,12 @@ async fn a_token_is_worth_one_key_unless_it_is_declared_otherwise() {
     workload["name"] = json!("ci-too");
     app.apply(json!({ "workloads": [workload] })).await;
     refused(give(&app, &token).await, 400, "invalid_request");
-    let form =
-        [("grant_type", GRANT), ("subject_token", &token), ("subject_token_type", JWT), ("workload", "ci-too")];
+    let form = [
+        ("grant_type", GRANT),
+        ("subject_token", &token),
+        ("subject_token_type", JWT),
+        ("workload", "ci-too"),
+    ];
     exchange(&app, &form).await.is(200);
     app.finish().await;
 }
@@ -287,7 +304,9 @@ async fn keys_of_an_issuer_change_and_it_may_be_away() {
     give(&app, &second(&claims(&app, &idp))).await.is(200);
 
     // An issuer that sends one elsewhere for its keys, or is another one, is not asked there.
-    for metadata in [json!({ "issuer": "https://other.example" }), json!({ "jwks_uri": "http://169.254.169.254/keys" })] {
+    for metadata in
+        [json!({ "issuer": "https://other.example" }), json!({ "jwks_uri": "http://169.254.169.254/keys" })]
+    {
         let liar = Idp::start().await;
         liar.metadata(metadata);
         let workload = json!({ "name": "liar", "scope": "/acme", "issuer": liar.url, "audience": AUDIENCE, "claims": { "sub": "**" } });

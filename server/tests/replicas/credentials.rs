@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use bailiwick::clock::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, a_call, until};
+use crate::idp::{Idp, Signature};
 
 const PATH: &str = "/api/v1/credentials";
 
@@ -105,6 +107,56 @@ async fn the_master_key_is_replaced_on_every_server_under_load() {
         fleet.replicas[last].start();
         fleet.ask(last, &purse.key, &json!({})).await.unwrap();
         assert_eq!(sent(&fleet), "Bearer sk-two");
+    }
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workloads_key_works_on_every_server_within_a_second_and_is_given_once() {
+    let idp = Idp::start().await;
+    let fleet = Fleet::start(Fleet::size(), &a_call("0.01")).await;
+    fleet
+        .apply(json!({ "workloads": [{
+            "name": "ci", "scope": "/acme", "issuer": idp.url, "audience": "bailiwick",
+            "claims": { "sub": "job" }, "lifetime_s": 600,
+        }] }))
+        .await;
+    let exchange = async |at: usize, token: &str| {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+        ];
+        let url = format!("{}/auth/token", fleet.replicas[at].url());
+        let form = reqwest::Url::parse_with_params("http://form", form).unwrap();
+        let request = fleet.client.post(url).body(form.query().unwrap().to_owned());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let all = 0..fleet.replicas.len();
+    for round in all.clone() {
+        let now_s = Clock::new().now_ms() / 1_000;
+        let claims = json!({
+            "iss": idp.url, "aud": "bailiwick", "sub": "job", "iat": now_s, "exp": now_s + 300,
+            "jti": format!("job-{round}"),
+        });
+        let token = idp.sign(&Signature::Key(String::from("k1")), "JWT", &claims);
+        // The same token is brought to every server at once, twice.
+        let brought = all.clone().chain(all.clone()).map(|at| exchange(at, &token));
+        let answers = futures::future::join_all(brought).await;
+        let given = Instant::now();
+        let (taken, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|(status, _)| *status == 200);
+        assert_eq!(taken.len(), 1, "{answers:?}");
+        assert!(refused.iter().all(|(_, body)| body["error"] == "invalid_request"), "{answers:?}");
+        let key = taken[0].1["access_token"].as_str().unwrap();
+        for at in all.clone() {
+            until("the key works", || async {
+                fleet.ask(at, key, &json!({})).await.is_some_and(|(status, _)| status == 200)
+            })
+            .await;
+        }
+        assert!(given.elapsed() < Duration::from_secs(1), "{:?}", given.elapsed());
     }
     fleet.finish().await;
 }

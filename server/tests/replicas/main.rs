@@ -20,6 +20,9 @@ mod credentials;
 mod cut_off;
 mod deaths;
 mod fleet;
+#[allow(dead_code, reason = "the other tests' provider can do more")]
+#[path = "../it/idp.rs"]
+mod idp;
 mod load;
 mod money;
 mod outages;

@@ -9,6 +9,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::*;
+use crate::outbound::Way;
+use crate::providers::client::Trust;
 
 #[derive(Default)]
 struct Inner {
@@ -79,9 +81,7 @@ async fn read(State(shared): State<Shared>, Path(path): Path<String>, headers: H
         return refuse(403, "permission denied");
     }
     match inner.secrets.get(&path) {
-        Some(data) => {
-            Json(json!({ "data": { "data": data, "metadata": { "version": 1 } } })).into_response()
-        }
+        Some(data) => Json(json!({ "data": { "data": data, "metadata": { "version": 1 } } })).into_response(),
         None => refuse(404, ""),
     }
 }
@@ -119,13 +119,29 @@ impl Stand {
         self.shared.lock().unwrap()
     }
 
+    /// From now on tokens are good for so many seconds.
+    fn leases(&self, seconds: u64, renewable: bool) {
+        let mut inner = self.inner();
+        (inner.lease, inner.renewable) = (seconds, renewable);
+    }
+
+    /// How often somebody logged in, and a token was renewed.
+    fn counts(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.logins.len(), inner.renewals)
+    }
+
     fn vault(&self, auth: &str) -> Vault {
         let auth = auth.replace("DIR", self.folder.path().to_str().unwrap());
         let written = format!("address = '{}'\nnamespace = 'team'\nauth = {auth}", self.address);
         let config: VaultConfig = toml::from_str(&written).unwrap();
         config.check().unwrap();
-        Vault::new(config, Trust::default()).unwrap()
+        Vault::new(config, http())
     }
+}
+
+fn http() -> Http {
+    Http::new(Trust::default(), &Way::here()).unwrap()
 }
 
 const APPROLE: &str = "{ approle = { role_id = 'r-1', secret_id_file = 'DIR/secret-id' } }";
@@ -155,24 +171,24 @@ async fn every_way_in_reads_the_secret_and_keeps_its_token() {
 #[tokio::test]
 async fn a_token_is_renewed_and_got_anew_where_it_is_refused() {
     let stand = Stand::start().await;
-    (stand.inner().lease, stand.inner().renewable) = (1, true);
+    stand.leases(1, true);
     let vault = stand.vault(APPROLE);
     let openai = secret("llm/openai", "value");
     vault.read(&openai).await.unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
     vault.read(&openai).await.unwrap();
-    assert_eq!((stand.inner().logins.len(), stand.inner().renewals), (1, 1));
+    assert_eq!(stand.counts(), (1, 1));
     // Revoked at Vault.
     stand.inner().tokens.clear();
     vault.read(&openai).await.unwrap();
     assert_eq!(stand.inner().logins.len(), 2);
     // One that can't be renewed is got anew before it ends.
-    stand.inner().renewable = false;
+    stand.leases(1, false);
     stand.inner().tokens.clear();
     vault.read(&openai).await.unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
     vault.read(&openai).await.unwrap();
-    assert_eq!((stand.inner().logins.len(), stand.inner().renewals), (4, 1));
+    assert_eq!(stand.counts(), (4, 1));
 }
 
 #[tokio::test]
@@ -188,7 +204,8 @@ async fn what_went_wrong_is_told_apart_and_holds_nothing_secret() {
     }
     stand.inner().denied = true;
     assert!(matches!(read("llm/openai", "value").await, VaultError::Refused(_)));
-    (stand.inner().denied, stand.inner().down) = (false, true);
+    stand.inner().denied = false;
+    stand.inner().down = true;
     assert!(matches!(read("llm/openai", "value").await, VaultError::Down(_)));
     let nobody = VaultConfig {
         address: "http://127.0.0.1:9".into(),
@@ -196,13 +213,16 @@ async fn what_went_wrong_is_told_apart_and_holds_nothing_secret() {
         auth: VaultAuth::TokenFile(stand.folder.path().join("token")),
         refresh_seconds: 60,
     };
-    let nobody = Vault::new(nobody, Trust::default()).unwrap();
+    let nobody = Vault::new(nobody, http());
     assert!(matches!(nobody.read(&secret("a", "b")).await.unwrap_err(), VaultError::Down(_)));
     std::fs::write(stand.folder.path().join("secret-id"), "another-secret-id").unwrap();
     let refused = stand.vault(APPROLE).read(&secret("llm/openai", "value")).await.unwrap_err();
     assert!(matches!(refused, VaultError::Refused(_)), "{refused}");
     for said in [format!("{refused} {refused:?}"), read("odd", "broken").await.to_string()] {
-        assert!(!said.contains("secret-id-of") && !said.contains("another-secret") && !said.contains("a\nb"), "{said}");
+        assert!(
+            !said.contains("secret-id-of") && !said.contains("another-secret") && !said.contains("a\nb"),
+            "{said}"
+        );
     }
 }
 
@@ -211,7 +231,10 @@ fn what_cannot_work_is_named() {
     for (written, named) in [
         ("address = 'http://vault.example'\nauth = { token_file = 't' }", "address"),
         ("address = 'https://u:p@vault.example'\nauth = { token_file = 't' }", "address"),
-        ("address = 'https://v.example'\nauth = { token_file = 't' }\nrefresh_seconds = 0", "refresh_seconds"),
+        (
+            "address = 'https://v.example'\nauth = { token_file = 't' }\nrefresh_seconds = 0",
+            "refresh_seconds",
+        ),
         (
             "address = 'https://v.example'\nauth = { approle = { mount = 'a?b', role_id = 'r', secret_id_file = 's' } }",
             "mount",

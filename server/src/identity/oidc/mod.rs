@@ -20,8 +20,8 @@ use bailiwick_ui::{SignInNotice, is_local};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-pub(super) use discovery::{Http, network};
 pub use discovery::Providers;
+pub(super) use discovery::{Http, network};
 pub(super) use logout::end_session;
 
 use super::routes::{Auth, redirect, refresh};

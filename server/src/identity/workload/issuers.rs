@@ -77,7 +77,9 @@ impl Issuers {
             state.tried = Some(Instant::now());
             match ask(issuer, http).await {
                 Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
-                Err(why) => tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys"),
+                Err(why) => {
+                    tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys")
+                }
             }
         }
         match &state.keys {

@@ -100,16 +100,23 @@ impl Refused {
                 "temporarily_unavailable",
                 "too many keys were asked for; wait, or use the ones that were given",
             ),
-            Self::Unavailable(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "the issuer does not answer; try again")
-            }
+            Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "the issuer does not answer; try again",
+            ),
             Self::Fault(error) => {
                 let reference = secret::random::<4>().map(hex::encode).unwrap_or_default();
                 tracing::error!(%error, reference, "a token could not be exchanged");
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "the server could not do it; its log says why")
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "temporarily_unavailable",
+                    "the server could not do it; its log says why",
+                )
             }
         };
-        let mut response = (status, json!({ "error": error, "error_description": why }).to_string()).into_response();
+        let mut response =
+            (status, json!({ "error": error, "error_description": why }).to_string()).into_response();
         if status != StatusCode::BAD_REQUEST {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         }
@@ -152,7 +159,10 @@ impl Asked {
     fn check(&self) -> Result<(), Refused> {
         let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         if self.grant_type != GRANT {
-            return Err(Refused::Named("unsupported_grant_type", "the grant type is that of token exchange (RFC 8693)"));
+            return Err(Refused::Named(
+                "unsupported_grant_type",
+                "the grant type is that of token exchange (RFC 8693)",
+            ));
         }
         if ![JWT, ID_TOKEN].contains(&self.subject_token_type.as_str()) {
             return Err(Refused::Invalid("subject_token_type is that of a JWT or an ID token"));
@@ -222,7 +232,8 @@ async fn believed(auth: &Auth, asked: &Asked, now_ms: i64) -> Result<(WorkloadDe
     let Some(issuer) = workloads.first().map(|it| it.issuer.clone()) else {
         return Err(Refused::Token("unknown_issuer"));
     };
-    let subject = token::verified(unverified, &issuer, &auth.app.issuers, auth.app.providers.http(), now_ms).await?;
+    let subject =
+        token::verified(unverified, &issuer, &auth.app.issuers, auth.app.providers.http(), now_ms).await?;
     workloads.retain(|it| subject.is_for(&it.audience));
     if workloads.is_empty() {
         return Err(Refused::Token("wrong_audience"));
@@ -230,7 +241,10 @@ async fn believed(auth: &Auth, asked: &Asked, now_ms: i64) -> Result<(WorkloadDe
     if let Some(wanted) = asked.audience.as_ref().filter(|audience| !audience.is_empty())
         && !workloads.iter().any(|it| it.audience == *wanted)
     {
-        return Err(Refused::Named("invalid_target", "audience is the one that the token is for, or left out"));
+        return Err(Refused::Named(
+            "invalid_target",
+            "audience is the one that the token is for, or left out",
+        ));
     }
     workloads.retain(|it| it.is_for(subject.claims()));
     if let Some(name) = &asked.workload {
@@ -243,11 +257,26 @@ async fn believed(auth: &Auth, asked: &Asked, now_ms: i64) -> Result<(WorkloadDe
     }
 }
 
+/// What came of a token that is believed.
+#[derive(PartialEq)]
+enum Given {
+    /// A key.
+    Now,
+    /// Nothing: a key was given for it before.
+    Before,
+    /// Nothing: there are as many keys as there may be.
+    Full,
+}
+
 async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
     let app = &auth.app;
     let now_ms = app.gateway.clock.now_ms();
     let (workload, subject) = believed(auth, asked, now_ms).await?;
-    if store::workloads::open_keys(&app.store, &workload.name, now_ms).await? >= u64::from(workload.most_keys) {
+    let full = async || -> Result<bool, Fault> {
+        let open = store::workloads::open_keys(&app.store, &workload.name, now_ms).await?;
+        Ok(open >= u64::from(workload.most_keys))
+    };
+    if full().await.map_err(Refused::Fault)? {
         return Err(Refused::Busy("most_keys"));
     }
     let key = VirtualKey::generate()?;
@@ -260,7 +289,8 @@ async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
     };
     let mut row = key_row(&key, &definition, now_ms)?;
     row.workload = Some(workload.name.clone());
-    let told = |claim: &str| subject.text(claim).map(|text| text.chars().take(LONGEST_RECORDED).collect::<String>());
+    let told =
+        |claim: &str| subject.text(claim).map(|text| text.chars().take(LONGEST_RECORDED).collect::<String>());
     let what = json!({
         "key": key.id(), "workload": workload.name, "issuer": workload.issuer, "subject": told("sub"),
         "token": told("jti"), "expires_ms": expires_ms,
@@ -274,19 +304,26 @@ async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
         what,
     };
     let change = async {
+        // Again: others may have come first.
+        if full().await? {
+            return Ok::<_, Fault>(Given::Full);
+        }
         // Of two that bring the same token at once, one gets a key.
         if !workload.reusable {
             let until_ms = subject.until_ms().min(now_ms.saturating_add(DAY_MS));
             let id = secret::digest(&format!("{}\n{}", workload.issuer, subject.id()));
             if !store::workloads::take_token(&app.store, &id, until_ms, now_ms).await? {
-                return Ok::<_, Fault>(false);
+                return Ok(Given::Before);
             }
         }
         store::keys::create(&app.store, row).await?;
-        Ok(true)
+        Ok(Given::Now)
     };
-    if !app.act(act, |made| json!({ "made": made }), change).await.map_err(Refused::Fault)? {
-        return Err(Refused::Token("replayed"));
+    let told = |given: &Given| json!({ "given": *given == Given::Now });
+    match app.act(act, told, change).await.map_err(Refused::Fault)? {
+        Given::Now => {}
+        Given::Before => return Err(Refused::Token("replayed")),
+        Given::Full => return Err(Refused::Busy("most_keys")),
     }
     Ok(json!({
         "access_token": key.reveal(), "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer",

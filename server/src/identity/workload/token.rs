@@ -107,7 +107,11 @@ impl Unverified {
         let mut fitting = keys.keys().iter().filter(fits).peekable();
         fitting.peek()?;
         let algorithm = self.header.alg.core();
-        Some(fitting.any(|key| key.verify_signature(&algorithm, self.message.as_bytes(), &self.signature).is_ok()))
+        Some(
+            fitting.any(|key| {
+                key.verify_signature(&algorithm, self.message.as_bytes(), &self.signature).is_ok()
+            }),
+        )
     }
 
     fn check(&self, issuer: &str, now_ms: i64) -> Result<(), &'static str> {

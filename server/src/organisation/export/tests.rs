@@ -124,7 +124,12 @@ async fn what_has_ended_is_not_written_and_a_replaced_key_is_the_same_one() {
     let done = prune(&db.store, &gone, NOW_MS).await.unwrap();
     assert!(done.contains(&String::from("key /acme/app")), "{done:?}");
     assert_eq!(comes_back(&db.store).await, less);
-    assert!(prune(&db.store, &differences(&db.store, &less, true, NOW_MS).await.unwrap(), NOW_MS).await.unwrap().is_empty());
+    assert!(
+        prune(&db.store, &differences(&db.store, &less, true, NOW_MS).await.unwrap(), NOW_MS)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let rows = store::keys::list(&db.store).await.unwrap();
     let ended = rows.iter().filter(|row| row.name == "app").all(|row| row.revoked_ms.is_some());
     assert!(ended, "both of the line");

@@ -7,6 +7,7 @@ pub mod budgets;
 pub mod checkpoints;
 pub mod credentials;
 pub mod decisions;
+pub mod done_once;
 pub mod endpoints;
 pub mod identities;
 pub mod key_use;
