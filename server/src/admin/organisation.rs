@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Problem;
-use crate::admin::input::Body;
+use crate::admin::input::{Asked, Body};
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
 use crate::identity::Permit;

@@ -58,7 +58,7 @@ async fn revoke(store: &Store, named: &str, now_ms: i64) -> Result<(), StoreErro
     if ended.is_empty() {
         return Err(StoreError::NotFound("key"));
     }
-    store::keys::revoke(store, &ended, Some(BECAUSE), now_ms).await
+    store::keys::revoke(store, &ended, Some(BECAUSE), now_ms, None).await
 }
 
 /// A scope that is no longer declared: gone where nothing names it, and without declarations otherwise. The root stays.
