@@ -105,7 +105,7 @@ async fn what_has_ended_is_not_written_and_a_replaced_key_is_the_same_one() {
     let mut settings = old.settings.clone();
     settings["line"] = json!(old.id);
     let new = VirtualKey { id: "replacement".into(), settings, ..old.clone() };
-    store::keys::rotate(&db.store, &old.id, new, NOW_MS + 5).await.unwrap();
+    store::keys::rotate(&db.store, &old.id, new, NOW_MS + 5, None).await.unwrap();
     assert_eq!(comes_back(&db.store).await, before);
     let budgets = store::budgets::list(&db.store).await.unwrap().len();
     apply(&db.store, &before, NOW_MS).await.unwrap();
