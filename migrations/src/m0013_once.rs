@@ -31,6 +31,6 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(index("done_once_expires", "done_once", &["expires_ms"])).await?;
         manager.create_index(index("sessions_created", "sessions", &["created_ms", "public_id"])).await?;
-        manager.create_index(index("virtual_keys_scope", "virtual_keys", &["scope", "id"])).await
+        manager.create_index(index("virtual_keys_scope_id", "virtual_keys", &["scope", "id"])).await
     }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use http::Uri;
+use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::connect::{HttpConnector, proxy::Tunnel},
@@ -125,6 +126,19 @@ impl Transport {
     }
 }
 
+/// The same address with the port of its scheme: a tunnel is asked for by host and port (RFC 9110, 9.3.6), and for 443 where
+/// none is said.
+fn with_port(address: Uri) -> Uri {
+    let port = if address.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
+    let mut parts = address.clone().into_parts();
+    let told = match &parts.authority {
+        Some(authority) if authority.port().is_none() => format!("{}:{port}", authority.host()).parse(),
+        _ => return address,
+    };
+    parts.authority = told.ok();
+    Uri::from_parts(parts).unwrap_or(address)
+}
+
 fn tcp<R>(mut connector: HttpConnector<R>, limit: Duration) -> HttpConnector<R> {
     connector.set_nodelay(true);
     connector.enforce_http(false);
@@ -149,7 +163,9 @@ impl Service<Uri> for Transport {
             // No resolver is asked for an address, so it is judged here.
             ways.guard.host(host)?;
             match &ways.tunnel {
-                Some((proxy, tunnel)) if proxy.is_for(host) => Ok(tunnel.clone().oneshot(address).await?),
+                Some((proxy, tunnel)) if proxy.is_for(host) => {
+                    Ok(tunnel.clone().oneshot(with_port(address)).await?)
+                }
                 _ => Ok(ways.direct.clone().oneshot(address).await?),
             }
         })
