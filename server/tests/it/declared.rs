@@ -79,11 +79,11 @@ async fn what_is_declared_can_be_written_compared_and_pruned() {
     // What stays cannot name what goes.
     let mut torn = less.clone();
     torn["credentials"] = json!([]);
-    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).text();
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
     assert!(refused.contains("there is no credential `openai-us`"), "{refused}");
     torn = less.clone();
     torn["budgets"] = json!([{ "scope": "/acme", "models": "own", "window": "day", "limit_usd": "1" }]);
-    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).text();
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
     assert!(refused.contains("there is no model group `own`"), "{refused}");
     assert_eq!(exported(&app).await, all, "nothing was changed");
 
