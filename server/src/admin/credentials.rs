@@ -430,19 +430,22 @@ pub(super) async fn end(
     let row = store::credentials::get(&app.store, &name).await?;
     permit.at(&row.scope, "credential")?;
     let seen = expected.seen_as(&row, &tag(&row))?;
-    let change = async {
-        let users: Vec<String> = users(&app)
-            .await?
-            .into_iter()
-            .filter(|it| it.credential_name() == Some(name.as_str()))
-            .map(|it| it.name)
-            .collect();
-        if !users.is_empty() {
-            return Err(Problem::new(StatusCode::CONFLICT, "conflict", "Endpoints use the credential")
-                .detail(users.join(", "))
-                .fix("give them another one first, or take them out"));
+    let free = async || -> Result<(), Problem> {
+        let users = users(&app).await?;
+        let users = users.iter().filter(|it| it.credential_name() == Some(name.as_str()));
+        let users: Vec<&str> = users.map(|it| it.name.as_str()).collect();
+        if users.is_empty() {
+            return Ok(());
         }
-        Ok(store::credentials::delete(&app.store, &name, seen).await?)
+        Err(Problem::new(StatusCode::CONFLICT, "conflict", "Endpoints use the credential")
+            .detail(users.join(", "))
+            .fix("give them another one first, or take them out"))
+    };
+    free().await?;
+    let change = async {
+        // Again: a declaration may have come first.
+        free().await?;
+        Ok::<_, Problem>(store::credentials::delete(&app.store, &name, seen).await?)
     };
     let what = json!({ "credential": name, "version": row.version, "fingerprint": row.fingerprint });
     app.act(act(&permit, &row.scope, "credential_deleted", what), |()| Value::Null, change).await?;

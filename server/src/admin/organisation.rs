@@ -62,8 +62,8 @@ pub(super) async fn apply(
     }
     compiles(&app, &organisation, how.prune).await?;
     let now_ms = app.gateway.clock.now_ms();
+    check(&app.store, &organisation, how.prune).await?;
     if how.dry_run {
-        check(&app.store, &organisation).await?;
         let changes = differences(&app.store, &organisation, how.prune, now_ms).await?;
         return Ok(Json(Outcome::Would { changes }));
     }
@@ -78,7 +78,10 @@ pub(super) async fn apply(
         // Again: another declaration may have come first.
         compiles(&app, &organisation, how.prune).await?;
         let gone = match how.prune {
-            true => differences(&app.store, &organisation, true, now_ms).await?,
+            true => {
+                check(&app.store, &organisation, true).await?;
+                differences(&app.store, &organisation, true, now_ms).await?
+            }
             false => Vec::new(),
         };
         let mut applied = apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?;

@@ -75,7 +75,7 @@ pub enum ApplyError {
 /// [`ApplyError`].
 pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
     let organisation = &organisation.with_own_credentials();
-    check(store, organisation).await?;
+    check(store, organisation, false).await?;
     let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
     applied.credentials = credential::store_all(store, organisation, now_ms).await?;
     for endpoint in &organisation.endpoints {
@@ -121,14 +121,16 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
     Ok(applied)
 }
 
-/// Refuses a declaration that is wrong by itself or names what there is not.
+/// Refuses a declaration that is wrong by itself or names what there is not; with `prune`, what it does not declare itself
+/// is there no more.
 ///
 /// # Errors
 /// [`ApplyError`].
-pub async fn check(store: &Store, organisation: &Organisation) -> Result<(), ApplyError> {
+pub async fn check(store: &Store, organisation: &Organisation, prune: bool) -> Result<(), ApplyError> {
+    let organisation = &organisation.with_own_credentials();
     let mut wrong = problems(organisation);
-    wrong.extend(budget::unknown_groups(store, organisation).await?);
-    wrong.extend(credential::unknown(store, organisation).await?);
+    wrong.extend(budget::unknown_groups(store, organisation, prune).await?);
+    wrong.extend(credential::unknown(store, organisation, prune).await?);
     if wrong.is_empty() { Ok(()) } else { Err(ApplyError::Invalid(wrong)) }
 }
 

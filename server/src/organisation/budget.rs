@@ -165,10 +165,16 @@ pub(super) fn problems(organisation: &Organisation) -> Vec<String> {
     problems
 }
 
-/// Groups that budgets of the declaration name and nobody declares.
+/// Whether a group has ended that past spend still names: no declaration makes one without models.
+pub(super) fn is_over(models: &serde_json::Value) -> bool {
+    models.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Groups that budgets of the declaration name and nobody declares; `alone` only what it declares itself counts.
 pub(super) async fn unknown_groups(
     store: &Store,
     organisation: &Organisation,
+    alone: bool,
 ) -> Result<Vec<String>, store::StoreError> {
     let of_limits = organisation.limits.iter().filter_map(|limit| limit.models.as_deref());
     let named: BTreeSet<&str> =
@@ -176,8 +182,10 @@ pub(super) async fn unknown_groups(
     if named.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known: BTreeSet<String> =
-        store::model_groups::list(store).await?.into_iter().map(|group| group.name).collect();
+    let stored = if alone { Vec::new() } else { store::model_groups::list(store).await? };
+    // One without models was pruned, and only past spend names it.
+    let stored = stored.into_iter().filter(|group| !is_over(&group.models));
+    let mut known: BTreeSet<String> = stored.map(|group| group.name).collect();
     known.extend(organisation.model_groups.iter().map(|group| group.name.clone()));
     let unknown = named.into_iter().filter(|name| !known.contains(*name)).map(|name| {
         let fix = did_you_mean(name, known.iter().map(String::as_str)).map_or_else(

@@ -27,11 +27,17 @@ impl Organisation {
     }
 }
 
-/// Credentials that endpoints of the declaration name and may not use, or that nobody declares.
-pub(super) async fn unknown(store: &Store, organisation: &Organisation) -> Result<Vec<String>, StoreError> {
+/// Credentials that endpoints of the declaration name and may not use, or that nobody declares; `alone` only what it
+/// declares itself counts.
+pub(super) async fn unknown(
+    store: &Store,
+    organisation: &Organisation,
+    alone: bool,
+) -> Result<Vec<String>, StoreError> {
     let mut known: Vec<(String, String)> =
         organisation.credentials.iter().map(|own| (own.name.clone(), own.scope.clone())).collect();
-    for row in store::credentials::list(store).await? {
+    let stored = if alone { Vec::new() } else { store::credentials::list(store).await? };
+    for row in stored {
         if known.iter().all(|(name, _)| *name != row.name) {
             known.push((row.name, row.scope));
         }

@@ -1,6 +1,7 @@
 //! What is stored, as the declaration that makes it so.
 //!
-//! What has ended is left out: keys that are revoked, expired or replaced, retired budgets and limits, and scopes in which
+//! What has ended is left out: keys that are revoked, expired or replaced, retired budgets and limits, model groups that
+//! only these name, and scopes in which
 //! nothing else ever was and for which nothing is declared. Credentials that are kept here are named, not told.
 
 use std::collections::{BTreeSet, HashMap};
@@ -9,6 +10,7 @@ use bailiwick_policy::scope;
 use serde::de::DeserializeOwned;
 
 use super::apply::{is_current, path};
+use super::budget::is_over;
 use super::changes::{Change, budget_name, changes, limit_name};
 use super::{
     BudgetDefinition, BudgetSettings, Declarations, KeyDefinition, KeySettings, LimitDefinition, ModelGroup,
@@ -62,6 +64,9 @@ pub async fn export(store: &Store, now_ms: i64) -> Result<Organisation, StoreErr
         organisation.workloads.push(read(row.definition, "workload", row.name)?);
     }
     for row in store::model_groups::list(store).await? {
+        if is_over(&row.models) {
+            continue;
+        }
         let models = read(row.models, "model group", &row.name)?;
         organisation.model_groups.push(ModelGroup { name: row.name, models });
     }

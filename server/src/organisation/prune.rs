@@ -25,7 +25,7 @@ pub async fn prune(store: &Store, changes: &[Change], now_ms: i64) -> Result<Vec
                 "key" => revoke(store, name, now_ms).await,
                 "endpoint" => store::endpoints::delete(store, name).await,
                 "credential" => store::credentials::delete(store, name, None).await,
-                "model_group" => store::model_groups::delete(store, name).await,
+                "model_group" => disband(store, name, now_ms).await,
                 "scope" => leave(store, name, now_ms).await,
                 // Below, all at once.
                 _ => continue,
@@ -59,6 +59,16 @@ async fn revoke(store: &Store, named: &str, now_ms: i64) -> Result<(), StoreErro
         return Err(StoreError::NotFound("key"));
     }
     store::keys::revoke(store, &ended, Some(BECAUSE), now_ms, None).await
+}
+
+/// A group that is no longer declared: gone where nothing names it, and without models where past spend does.
+async fn disband(store: &Store, name: &str, now_ms: i64) -> Result<(), StoreError> {
+    match store::model_groups::delete(store, name).await {
+        Err(StoreError::Conflict(_)) => {
+            store::model_groups::put(store, name, serde_json::json!([]), now_ms).await
+        }
+        done => done,
+    }
 }
 
 /// A scope that is no longer declared: gone where nothing names it, and without declarations otherwise. The root stays.

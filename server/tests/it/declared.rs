@@ -29,7 +29,7 @@ async fn what_is_declared_can_be_written_compared_and_pruned() {
         "model_groups": [{ "name": "own", "models": ["gpt-oss*"] }],
         "budgets": [{ "key": "extra", "models": "own", "window": "day", "limit_usd": "2.50" },
             { "user": "u-1", "window": "total", "limit_usd": "9", "thresholds": [90, 50] }],
-        "limits": [{ "scope": "/acme/clinic", "tokens": 5000, "per": "hour" }],
+        "limits": [{ "scope": "/acme/clinic", "tokens": 500000, "per": "hour" }],
         "credentials": [{ "name": "spare", "scope": "/acme", "sealed": true }],
         "workloads": [{ "name": "ci", "scope": "/acme/build", "issuer": "https://id.example", "audience": "b",
             "claims": { "sub": "x" } }],
@@ -76,6 +76,17 @@ async fn what_is_declared_can_be_written_compared_and_pruned() {
     assert_eq!(exported(&app).await, all, "a dry run changes nothing");
     app.ask(&key, "assistant", "A cough").await.is(200);
 
+    // What stays cannot name what goes.
+    let mut torn = less.clone();
+    torn["credentials"] = json!([]);
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
+    assert!(refused.contains("there is no credential `openai-us`"), "{refused}");
+    torn = less.clone();
+    torn["budgets"] = json!([{ "scope": "/acme", "models": "own", "window": "day", "limit_usd": "1" }]);
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
+    assert!(refused.contains("there is no model group `own`"), "{refused}");
+    assert_eq!(exported(&app).await, all, "nothing was changed");
+
     let pruned = app.admin(Method::POST, path, Some(&less)).await.is(200).json();
     assert!(pruned["pruned"].to_string().contains("key /acme/clinic/extra"), "{pruned}");
     app.ask(&key, "assistant", "A cough").await.is(401);
@@ -90,9 +101,16 @@ async fn what_is_declared_can_be_written_compared_and_pruned() {
     let told = told.unwrap().to_string();
     assert!(told.contains("/acme/clinic/extra") && !told.contains("u-1"), "{told}");
 
-    // An endpoint that a kill switch or a rule needs is asked for before anything is ended.
-    let nothing = app.admin(Method::POST, path, Some(&json!({}))).await;
-    assert!([200, 400].contains(&nothing.status), "{}", nothing.text());
+    // Of nothing everything ends, and what has ended works for nobody.
+    let pruned = app.admin(Method::POST, path, Some(&json!({}))).await.is(200).json();
+    assert!(pruned["pruned"].to_string().contains("endpoint openai-us"), "{pruned}");
+    app.ask("research", "assistant", "Tell me about rivers").await.is(401);
+    let left = exported(&app).await;
+    let empty = |list: &str| left[list].as_array().unwrap().is_empty();
+    assert!(
+        ["endpoints", "credentials", "keys", "budgets", "limits", "workloads"].iter().all(|list| empty(list)),
+        "{left}"
+    );
     app.finish().await;
 }
 

@@ -175,6 +175,9 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("POST", "/api/v1/credentials") => {
             (None, Some(json!({ "name": "", "scope": "/acme/clinic", "value": "x" })), true)
         }
+        ("GET", "/api/v1/credentials/{name}") => {
+            (Some(route.path.replace("{name}", &of.credential)), None, true)
+        }
         ("POST", "/api/v1/credentials/{name}/rotate") => {
             (Some(route.path.replace("{name}", &of.credential)), Some(json!({ "value": "" })), true)
         }
