@@ -9,7 +9,7 @@ use std::time::Duration;
 use bailiwick_ledger::SignedCheckpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::credentials::{MasterKeySource, VaultConfig};
+use super::credentials::CredentialsConfig;
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
@@ -240,34 +240,6 @@ pub struct UpstreamConfig {
     pub private_networks: Networks,
     /// The proxy that the rest of the world is reached through.
     pub proxy: Option<ProxyConfig>,
-}
-
-/// Credentials of providers: what seals those that are kept here, and where others come from.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CredentialsConfig {
-    /// Where the master key comes from; `master.key` in the data directory where absent.
-    pub master_key: Option<MasterKeySource>,
-    /// Seconds for which a credential goes on as it last was while its file or Vault cannot be read.
-    pub keep_seconds: u32,
-    /// Vault or OpenBao.
-    pub vault: Option<VaultConfig>,
-}
-
-impl Default for CredentialsConfig {
-    fn default() -> Self {
-        Self { master_key: None, keep_seconds: 900, vault: None }
-    }
-}
-
-impl CredentialsConfig {
-    fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let master = match &mut self.master_key {
-            Some(MasterKeySource::File(path)) => Some(path),
-            _ => None,
-        };
-        master.into_iter().chain(self.vault.iter_mut().flat_map(VaultConfig::files))
-    }
 }
 
 /// Why a configuration does not load.

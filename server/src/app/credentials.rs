@@ -1,16 +1,17 @@
 //! Credentials of providers in a running server: the master key that servers agree about, what is looked at beside the
 //! requests, and sealing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::config::Config;
 use super::secrets::write_private;
 use super::{App, StartError};
-use crate::credentials::{Envelope, Keyring, MasterKeySource, MasterKeys, SealError, Vault};
+use crate::credentials::{Envelope, Keyring, MasterKeySource, MasterKeys, SealError, Vault, VaultConfig};
 use crate::keys::secret;
 use crate::outbound::Http;
 use crate::providers::Secret;
@@ -28,6 +29,35 @@ const COMMAND_AGAIN: Duration = Duration::from_secs(60);
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How often what is sealed is looked through: another server may seal with the key before at the same time.
 const PASSES: usize = 3;
+
+/// `[credentials]` of `bailiwick.toml`: what seals those that are kept here, and where others come from.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CredentialsConfig {
+    /// Where the master key comes from; `master.key` in the data directory where absent.
+    pub master_key: Option<MasterKeySource>,
+    /// Seconds for which a credential goes on as it last was while its file or Vault cannot be read.
+    pub keep_seconds: u32,
+    /// Vault or OpenBao.
+    pub vault: Option<VaultConfig>,
+}
+
+impl Default for CredentialsConfig {
+    fn default() -> Self {
+        Self { master_key: None, keep_seconds: 900, vault: None }
+    }
+}
+
+impl CredentialsConfig {
+    /// The files that it names.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let master = match &mut self.master_key {
+            Some(MasterKeySource::File(path)) => Some(path),
+            _ => None,
+        };
+        master.into_iter().chain(self.vault.iter_mut().flat_map(VaultConfig::files))
+    }
+}
 
 /// What came of sealing everything with another master key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

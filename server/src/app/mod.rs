@@ -37,10 +37,10 @@ pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use compliance::{Changed, ComplianceStatus, InForce};
 pub use config::{
-    ClientCertificates, ComplianceConfig, Config, ConfigError, CredentialsConfig, DatabaseUrl, LimitsConfig,
-    MetricsAccess, PolicyConfig, TlsConfig, UpstreamConfig,
+    ClientCertificates, ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess,
+    PolicyConfig, TlsConfig, UpstreamConfig,
 };
-pub use credentials::{NotSealed, Resealed};
+pub use credentials::{CredentialsConfig, NotSealed, Resealed};
 pub use listen::{Listening, serve_on};
 pub use loading::{read_bundle, sources};
 pub use policy::PolicyStatus;

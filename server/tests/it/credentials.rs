@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::routing::get;
-use axum::{Json, Router};
 use bailiwick::identity::create_token;
 use bailiwick::store;
 use reqwest::Method;
@@ -15,6 +13,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, logs, message, metrics, stored};
 use crate::process::{Ended, run};
 use crate::reply::{Reply, read};
+use crate::vault::{TOKEN as VAULT_TOKEN, Vault};
 
 const PATH: &str = "/api/v1/credentials";
 /// The endpoint that the tests give other credentials.
@@ -349,7 +348,6 @@ const REPLACED: &str = "sk-canary-replaced-d5e20b86";
 const REFUSED: &str = "sk-canary-refused-c41d77e0";
 const FILED: &str = "sk-canary-filed-1b9e44af";
 const VAULTED: &str = "sk-canary-vaulted-90cc12d7";
-const VAULT_TOKEN: &str = "hvs.canary-token-5a6b7c8d9e";
 const MISPLACED: &str = "sk-canary-misplaced-66f0a3b1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -497,45 +495,5 @@ async fn no_credential_is_in_any_output_or_table() {
         // The simulators' own is a file there; it is what endpoints of a demo refer to.
         places.retain(|place| *canary != simulated || !place.ends_with("simulator.credential"));
         assert!(places.is_empty(), "{canary}: {places:?}");
-    }
-}
-
-/// As much of Vault as a token needs to read one secret.
-struct Vault {
-    address: String,
-    state: Arc<std::sync::Mutex<(Option<String>, bool)>>,
-}
-
-impl Vault {
-    async fn start() -> Self {
-        let state = Arc::new(std::sync::Mutex::new((None::<String>, false)));
-        let shared = Arc::clone(&state);
-        let secret = get(move |headers: http::HeaderMap| async move {
-            use axum::response::IntoResponse as _;
-            let (value, down) = shared.lock().unwrap().clone();
-            match value {
-                _ if down => http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
-                _ if headers.get("x-vault-token").is_none_or(|token| token != VAULT_TOKEN) => {
-                    http::StatusCode::FORBIDDEN.into_response()
-                }
-                Some(value) => Json(json!({ "data": { "data": { "key": value } } })).into_response(),
-                None => http::StatusCode::NOT_FOUND.into_response(),
-            }
-        });
-        let router = Router::new()
-            .route("/v1/auth/token/lookup-self", get(|| async { Json(json!({ "data": { "ttl": 0 } })) }))
-            .route("/v1/secret/data/llm/openai", secret);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, state }
-    }
-
-    fn says(&self, value: Option<&str>) {
-        self.state.lock().unwrap().0 = value.map(str::to_owned);
-    }
-
-    fn down(&self, down: bool) {
-        self.state.lock().unwrap().1 = down;
     }
 }

@@ -60,4 +60,5 @@ mod support;
 mod tls;
 mod tokens;
 mod transfer;
+mod vault;
 mod workloads;
