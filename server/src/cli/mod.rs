@@ -105,7 +105,7 @@ enum Command {
     /// Credentials of providers
     #[command(subcommand)]
     Credentials(credentials::CredentialsCommand),
-    /// Declare scopes, credentials, endpoints, model groups, budgets, limits, keys and workloads
+    /// Make an organisation what a file says: scopes, endpoints, budgets, keys and the rest
     Apply(declare::ApplyArgs),
     /// Write what is declared, as what `apply` reads
     Export(export::ExportArgs),
