@@ -11,6 +11,7 @@ pub mod budgets;
 pub mod cli;
 pub mod clock;
 pub mod console;
+pub mod credentials;
 pub mod demo;
 pub mod gateway;
 pub mod git;

@@ -18,16 +18,43 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(
-                http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
-                "The body is not said to be JSON",
-            )
-            .fix("send `content-type: application/json`"));
-        }
-        let bytes = bytes(request, state).await?;
+        let bytes = json(request, state).await?;
         read(&bytes).map(Self)
+    }
+}
+
+/// What holds a secret: of a body that is none of it nothing is repeated but the names of its fields.
+pub(crate) trait HoldsSecret: DeserializeOwned {
+    /// All that a field is called, at any depth.
+    const FIELDS: &'static [&'static str];
+    /// What is taken, in words.
+    const TAKES: &'static str;
+}
+
+/// A JSON body that holds a secret.
+pub(crate) struct Secretive<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: HoldsSecret> FromRequest<S> for Secretive<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = json(request, state).await?;
+        let mut text = serde_json::Deserializer::from_slice(&bytes);
+        let read = serde_path_to_error::deserialize(&mut text).map_err(|error| {
+            let mut pointer = String::new();
+            for segment in error.path() {
+                match segment {
+                    Segment::Map { key } if T::FIELDS.contains(&key.as_str()) => {
+                        pointer.push('/');
+                        pointer.push_str(key);
+                    }
+                    _ => break,
+                }
+            }
+            Problem::wrong_field(&pointer, T::TAKES)
+        })?;
+        text.end().map_err(|_| Problem::wrong_field("", T::TAKES))?;
+        Ok(Self(read))
     }
 }
 
@@ -82,6 +109,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
         let named = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         named.map(|axum::extract::Path(named)| Self(named)).map_err(|_| Problem::not_found("thing"))
     }
+}
+
+async fn json<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if is_json(request.headers()) {
+        return bytes(request, state).await;
+    }
+    Err(Problem::new(http::StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "The body is not said to be JSON")
+        .fix("send `content-type: application/json`"))
 }
 
 async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod budgets;
+mod credentials;
 mod decisions;
 mod endpoints;
 mod etag;
@@ -66,6 +67,12 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/replicas", get(replicas::list))
         .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
+        .route("/api/v1/organisation", get(organisation::export))
+        .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
+        .route("/api/v1/credentials:reseal", post(credentials::reseal))
+        .route("/api/v1/credentials/{name}", get(credentials::get).delete(credentials::end))
+        .route("/api/v1/credentials/{name}/rotate", post(credentials::rotate))
+        .route("/api/v1/credentials/{name}/test", post(credentials::test))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
         .route("/api/v1/endpoints/matrix", get(endpoints::matrix))

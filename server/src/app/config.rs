@@ -9,6 +9,7 @@ use std::time::Duration;
 use bailiwick_ledger::SignedCheckpoint;
 use serde::{Deserialize, Serialize};
 
+use super::credentials::CredentialsConfig;
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
@@ -75,6 +76,9 @@ pub struct Config {
     /// How providers are reached.
     #[serde(default)]
     pub upstream: UpstreamConfig,
+    /// Credentials of providers.
+    #[serde(default)]
+    pub credentials: CredentialsConfig,
     /// How people sign in.
     #[serde(default, skip_serializing_if = "IdentityConfig::is_default")]
     pub identity: IdentityConfig,
@@ -284,6 +288,7 @@ impl Config {
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
         paths.extend(config.upstream.ca_bundle.as_mut());
+        paths.extend(config.credentials.files());
         paths.extend(config.upstream.proxy.as_mut().and_then(|proxy| proxy.credential_file.as_mut()));
         if let Some(compliance) = &mut config.compliance {
             paths.extend([&mut compliance.release, &mut compliance.public_key]);
@@ -338,6 +343,10 @@ impl Config {
             }
         }
         self.identity.check().map_err(ConfigError::Value)?;
+        within("credentials.keep_seconds", u64::from(self.credentials.keep_seconds), 0, MOST_SECONDS)?;
+        if let Some(vault) = &self.credentials.vault {
+            vault.check().map_err(|why| ConfigError::Value(format!("`credentials.vault`: {why}")))?;
+        }
         if let Some(proxy) = &self.upstream.proxy {
             proxy.check().map_err(ConfigError::Value)?;
         }
@@ -381,6 +390,7 @@ impl Config {
             forwarded_header: ForwardedHeader::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
+            credentials: CredentialsConfig::default(),
             identity: IdentityConfig::default(),
             checkpoints: Vec::new(),
         }
@@ -447,6 +457,11 @@ mod tests {
             ("[limits]\nnesting = 10000", "1 to 256"),
             ("[limits]\nshutdown_seconds = 90000", "limits.shutdown_seconds"),
             ("[limits]\nspool_bytes = 5000000000", "limits.spool_bytes"),
+            ("[credentials]\nkeep_seconds = 90000", "credentials.keep_seconds"),
+            (
+                "[credentials.vault]\naddress = 'http://v.example'\nauth = { token_file = 't' }",
+                "credentials.vault",
+            ),
             ("replica = ''", "replica"),
             ("replica = \"a\\u0000\"", "replica"),
             ("public_url = 'javascript:alert(1)'", "public_url"),

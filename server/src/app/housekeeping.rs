@@ -19,6 +19,9 @@ const FLUSH: Duration = Duration::from_secs(60);
 const SET_BACK_MS: i64 = 2_000;
 /// How long a session is kept after its end: thirty days.
 const SESSIONS_KEPT_MS: i64 = 30 * 86_400_000;
+/// How long a key that was given in exchange for a token is kept after its end, so that whoever still uses it is told
+/// that it has expired: an hour.
+const EXCHANGED_KEPT_MS: i64 = 3_600_000;
 
 /// Starts the tasks; they end with the server.
 pub(super) fn start(app: &Arc<App>) {
@@ -85,6 +88,7 @@ fn notes(app: &Arc<App>) {
                     app.note_key_use().await;
                     if app.is_on_duty() {
                         app.forget_sessions().await;
+                        app.forget_exchanged().await;
                     }
                 }
             }
@@ -121,6 +125,14 @@ impl App {
         let before_ms = self.gateway.clock.now_ms() - SESSIONS_KEPT_MS;
         if let Err(error) = store::sessions::sweep(&self.store, before_ms).await {
             tracing::warn!(%error, "sessions that are over could not be deleted");
+        }
+    }
+
+    /// Deletes keys of workloads that have ended: what was done with them is in the log.
+    async fn forget_exchanged(&self) {
+        let before_ms = self.gateway.clock.now_ms() - EXCHANGED_KEPT_MS;
+        if let Err(error) = store::workloads::sweep(&self.store, before_ms).await {
+            tracing::warn!(%error, "ended keys of workloads could not be deleted");
         }
     }
 

@@ -8,6 +8,7 @@ use bailiwick_pii::Detector;
 use bailiwick_policy::{BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 
 use super::{Config, StartError};
+use crate::credentials::Keyring;
 use crate::outbound::Guard;
 use crate::snapshot::{LoadedBundle, Sources};
 
@@ -16,7 +17,11 @@ use crate::snapshot::{LoadedBundle, Sources};
 ///
 /// # Errors
 /// [`StartError`].
-pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
+pub fn sources(
+    config: &Config,
+    keyring: Arc<Keyring>,
+    shipped: BTreeMap<String, String>,
+) -> Result<Sources, StartError> {
     let load = |folder: String, source: BundleSource| {
         LoadedBundle::of(source, &shipped).map(Arc::new).map_err(|problems| StartError::Bundle {
             folder,
@@ -33,7 +38,7 @@ pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sou
         shipped: Arc::new(shipped),
         detector: Arc::new(Detector::new()),
         decide_at_ms: None,
-        data_dir: None,
+        keyring,
         guard: Guard::new(config.upstream.private_networks.clone()),
     })
 }

@@ -6,6 +6,7 @@ mod bus;
 mod clients;
 mod compliance;
 mod config;
+mod credentials;
 mod first;
 mod follow;
 mod head;
@@ -40,6 +41,7 @@ pub use config::{
     ClientCertificates, ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess,
     PolicyConfig, TlsConfig, UpstreamConfig,
 };
+pub use credentials::{CredentialsConfig, NotSealed, Resealed};
 pub use listen::{Listening, serve_on};
 pub use loading::{read_bundle, sources};
 pub use policy::PolicyStatus;
@@ -146,6 +148,8 @@ pub struct App {
     pub http: Http,
     /// The identity providers, as far as they are known.
     pub providers: identity::Providers,
+    /// The issuers of workloads' tokens, as far as they are known.
+    pub issuers: identity::Issuers,
     /// Budgets that reach a share of their limit, as it is noticed.
     pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
@@ -184,10 +188,10 @@ impl App {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
-        let mut sources = sources(&config, compliance::shipped(config.compliance.as_ref())?)?;
+        let http = clients::http(&config.upstream)?;
+        let keyring = credentials::keyring(&config, &http, demo.is_some())?;
+        let mut sources = sources(&config, keyring, compliance::shipped(config.compliance.as_ref())?)?;
         sources.decide_at_ms = demo.map(|demo| demo.decide_at_ms);
-        // A demo's simulators have their credential there.
-        sources.data_dir = std::fs::canonicalize(&config.data_dir).ok().filter(|_| demo.is_none());
         let store = match &config.database_url {
             Some(url) => Store::open(url.as_str()).await?,
             None => Store::open_file(&config.data_dir.join("bailiwick.db")).await?,
@@ -229,6 +233,7 @@ impl App {
         } else {
             recover::book_unsettled(&audit, &store, &clock).await?;
         }
+        credentials::agree(&store, audit.replica().number, &sources.keyring, clock.now_ms()).await?;
         let asked = Instant::now();
         let lessee = audit.lessee();
         lessee.begin().await?;
@@ -239,7 +244,6 @@ impl App {
         };
         let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
-        let http = clients::http(&config.upstream)?;
         let providers = clients::identity_providers(&config, &http);
         organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
             what: String::from("the rate limits of keys cannot be stored"),
@@ -255,8 +259,12 @@ impl App {
         if let Some(policy) = &policy {
             policy.begin(&store, &sources, &clock).await?;
         }
-        let (revision, snapshot) =
+        let (mut revision, mut snapshot) =
             snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        if credentials::first_look(&sources.keyring).await {
+            (revision, snapshot) =
+                snapshot::build_whole(&store, &sources, &budgets, None, clock.now_ms()).await?;
+        }
         report_unusable(&snapshot);
         let of = config.compliance.as_ref();
         compliance::report(&store, of, &sources.shipped, &snapshot.policy, clock.now_ms()).await?;
@@ -285,6 +293,7 @@ impl App {
             simulated: demo.is_some(),
             http,
             providers,
+            issuers: identity::Issuers::default(),
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
             duty: shared.then_some(on_duty),
@@ -306,6 +315,7 @@ impl App {
         app.gateway.freshness.confirm(asked);
         follow::start(&app);
         policy::start(&app);
+        credentials::start(&app);
         housekeeping::start(&app);
         if shared {
             membership::start(&app, duty);

@@ -6,10 +6,12 @@ mod audit;
 mod backup;
 mod budgets;
 mod compliance;
+mod credentials;
 mod declare;
 mod demo;
 mod endpoints;
 mod explain;
+mod export;
 mod identity;
 mod kept;
 mod keys;
@@ -100,8 +102,13 @@ enum Command {
     /// What the configuration of signing in needs
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
-    /// Declare scopes, endpoints, model groups, budgets, limits and keys
+    /// Credentials of providers
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
+    /// Make an organisation what a file says: scopes, endpoints, budgets, keys and the rest
     Apply(declare::ApplyArgs),
+    /// Write what is declared, as what `apply` reads
+    Export(export::ExportArgs),
     /// Export, verify and prove the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -211,7 +218,9 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Sessions(command) => asynchronous(identity::sessions(command, output)),
         Command::Rbac(command) => asynchronous(identity::rbac(command, output)),
         Command::Identity(command) => identity::identity(&command, output),
+        Command::Credentials(command) => asynchronous(credentials::run(command, output)),
         Command::Apply(args) => asynchronous(declare::run(args, output)),
+        Command::Export(args) => asynchronous(export::run(args, output)),
         Command::Audit(command) => asynchronous(audit::run(command, output)),
     }
 }

@@ -8,6 +8,7 @@ use bailiwick_policy::{ModelAlias, Operation};
 
 use super::simulator::{Simulator, SimulatorConfig, SimulatorHandle};
 use crate::budgets::Window;
+use crate::credentials::CredentialSource;
 use crate::organisation::{
     BudgetDefinition, CredentialRef, Declarations, EndpointDefinition, KeyDefinition, KeySettings,
     OpaqueContent, Organisation, Scope,
@@ -196,6 +197,8 @@ pub(super) fn organisation(simulators: &[SimulatorHandle], credential_file: &Pat
             .zip(simulators)
             .map(|(endpoint, simulator)| definition(endpoint, simulator, credential_file))
             .collect(),
+        credentials: Vec::new(),
+        workloads: Vec::new(),
         model_groups: Vec::new(),
         limits: Vec::new(),
         budgets: [
@@ -253,7 +256,8 @@ fn definition(
         operations,
         dialect: endpoint.dialect,
         base_url: simulator.url().to_owned(),
-        credential: needs_credential(endpoint).then(|| CredentialRef::File(credential_file.to_path_buf())),
+        credential: needs_credential(endpoint)
+            .then(|| CredentialRef::Own(CredentialSource::File(credential_file.to_path_buf()))),
         client_certificate: None,
         profile: EndpointProfile {
             name: endpoint.name.to_owned(),

@@ -20,6 +20,9 @@ pub enum Named {
     Subject,
     /// `x-bailiwick-session`.
     Session,
+    /// A provider's credential: its fingerprint. Nobody may ask for one of a text.
+    #[serde(skip)]
+    Credential,
 }
 
 impl Named {
@@ -28,6 +31,7 @@ impl Named {
             Self::User => "usr",
             Self::Subject => "sub",
             Self::Session => "ses",
+            Self::Credential => "crd",
         }
     }
 }

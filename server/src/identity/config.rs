@@ -236,7 +236,7 @@ impl ProviderConfig {
 }
 
 /// `https`, or `http` on this machine itself.
-pub(super) fn is_secure(url: &str) -> bool {
+pub(crate) fn is_secure(url: &str) -> bool {
     url.parse::<http::Uri>().is_ok_and(|uri| {
         let host = uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -15,9 +15,11 @@ mod session;
 mod sign_in;
 mod table;
 mod token;
+mod workload;
 
 pub use actor::{Actor, ActorSession, Permit};
 pub use break_glass::{BREAK_GLASS, hash_password};
+pub(crate) use config::is_secure;
 pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
 pub use csrf::same_origin;
 pub(crate) use gate::nobody;
@@ -28,3 +30,4 @@ pub(crate) use routes::{redirect, ways};
 pub use session::{NewSession, SessionCookie, SessionError, new_setup_link};
 pub use table::{Needs, ROUTES, Route};
 pub use token::{ServiceTokenText, TokenError, create_token};
+pub use workload::Issuers;

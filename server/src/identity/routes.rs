@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::sign_in::{self, Fault, session_id, signed};
-use super::{BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin};
+use super::{
+    BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin, workload,
+};
 use crate::admin::to_its_end;
 use crate::app::App;
 use crate::gateway::metrics;
@@ -39,6 +41,7 @@ pub fn router(app: Arc<App>, assets: Assets, base_url: &str) -> axum::Router {
         .route("/auth/break-glass", post(break_the_glass))
         .route("/auth/sign-out", post(sign_out))
         .merge(oidc::router())
+        .merge(workload::router())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
         .with_state(Auth { app, assets, ways, base_url })
 }

@@ -67,6 +67,7 @@ const fn fresh(method: &'static str, path: &'static str, needs: Needs, summary: 
 
 const AUDIT: &str = "console:audit";
 const BUDGETS: &str = "console:budgets";
+const CREDENTIALS: &str = "console:credentials";
 const DECISIONS: &str = "console:decisions";
 const ENDPOINTS: &str = "console:endpoints";
 const KEYS: &str = "console:keys";
@@ -103,6 +104,14 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/api/v1/replicas", Root(REPLICAS, "read"), "The servers of the database, and those that are waited for"),
     fresh("POST", "/api/v1/replicas/{number}/lost", Root(REPLICAS, "lose"), "Say that a missing replica's spool is lost; what it held is free again"),
     fresh("POST", "/api/v1/apply", Root(ORGANISATION, "apply"), "Declare scopes, endpoints, model groups, budgets and keys"),
+    at("GET", "/api/v1/organisation", Root(ORGANISATION, "read"), "What is declared, as what `apply` takes"),
+    at("GET", "/api/v1/credentials", Scoped(CREDENTIALS, "read"), "Credentials of providers: where they are to be had, never what they are"),
+    at("GET", "/api/v1/credentials/{name}", Scoped(CREDENTIALS, "read"), "One credential, with the tag that a change may ask for"),
+    fresh("POST", "/api/v1/credentials", Scoped(CREDENTIALS, "write"), "Keep or refer to a provider's credential, tested where an endpoint uses it"),
+    fresh("POST", "/api/v1/credentials/{name}/rotate", Scoped(CREDENTIALS, "write"), "Put another credential in its place; in force when this answers"),
+    at("POST", "/api/v1/credentials/{name}/test", Scoped(CREDENTIALS, "test"), "Ask the providers of its endpoints whether they take it"),
+    fresh("DELETE", "/api/v1/credentials/{name}", Scoped(CREDENTIALS, "write"), "Delete a credential that no endpoint uses"),
+    fresh("POST", "/api/v1/credentials:reseal", Root(CREDENTIALS, "write"), "Seal everything that is kept here with the first master key"),
     at("GET", "/api/v1/endpoints", Scoped(ENDPOINTS, "read"), "Endpoints and their health"),
     at("GET", "/api/v1/endpoints/explain", Scoped(ENDPOINTS, "read"), "Every attribute of an endpoint, with facts and evidence"),
     at("GET", "/api/v1/endpoints/matrix", Scoped(ENDPOINTS, "read"), "Each endpoint against each regulation: yes, no, only if something is attested or stated, or unknown"),
@@ -144,6 +153,7 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/auth/callback/{provider}", Guest, "Where an identity provider sends the browser back"),
     at("POST", "/auth/back-channel-logout/{provider}", Nothing, "An identity provider ends sessions, with a signed logout token"),
     at("POST", "/auth/sign-out", Guest, "End the session"),
+    at("POST", "/auth/token", Nothing, "Exchange a workload's token for a short-lived virtual key (RFC 8693)"),
     at("GET", "/assets/{name}", Nothing, "Style, icon and scripts of the pages"),
     at("GET", "/livez", Nothing, "Whether the process lives"),
     at("GET", "/readyz", Nothing, "Whether it can serve"),

@@ -6,8 +6,10 @@ use bailiwick_policy::scope;
 use serde::Serialize;
 
 use super::{
-    EndpointDefinition, KeyDefinition, KeySettings, Organisation, budget, key_problems, key_row, own_limit,
+    EndpointDefinition, KeyDefinition, KeySettings, Organisation, WorkloadDefinition, budget, credential,
+    key_problems, key_row, own_limit,
 };
+use crate::credentials::CredentialDefinition;
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
 use crate::store::{self, Store, StoreError};
@@ -17,12 +19,19 @@ use crate::store::{self, Store, StoreError};
 pub struct Applied {
     /// Scopes that are there now because of it.
     pub scopes: usize,
+    /// Credentials.
+    pub credentials: usize,
     /// Endpoints.
     pub endpoints: usize,
     /// Budgets.
     pub budgets: usize,
     /// Limits.
     pub limits: usize,
+    /// Workloads.
+    pub workloads: usize,
+    /// What was ended or deleted because the declaration does not name it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<String>,
     /// Keys that were created, with their secrets: the one time these are shown.
     pub created_keys: Vec<CreatedKey>,
 }
@@ -65,42 +74,74 @@ pub enum ApplyError {
 /// # Errors
 /// [`ApplyError`].
 pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
-    let mut wrong = problems(organisation);
-    wrong.extend(budget::unknown_groups(store, organisation).await?);
-    if !wrong.is_empty() {
-        return Err(ApplyError::Invalid(wrong));
-    }
+    let organisation = &organisation.with_own_credentials();
+    check(store, organisation, false).await?;
     let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
+    applied.credentials = credential::store_all(store, organisation, now_ms).await?;
     for endpoint in &organisation.endpoints {
         let definition = serde_json::to_value(endpoint).map_err(not_json)?;
         store::endpoints::put(store, &endpoint.name, &endpoint.scope, definition, now_ms).await?;
         applied.endpoints += 1;
     }
-    let mut ids = HashMap::new();
+    for workload in &organisation.workloads {
+        let definition = serde_json::to_value(workload).map_err(not_json)?;
+        store::workloads::put(store, &workload.name, &workload.scope, definition, now_ms).await?;
+    }
+    applied.workloads = organisation.workloads.len();
     let existing = store::keys::list(store).await?;
+    // By id, each key's line: budgets follow it.
+    let line = |key: &store::keys::VirtualKey| {
+        let line = key.settings.get("line").and_then(serde_json::Value::as_str);
+        line.unwrap_or(&key.id).to_owned()
+    };
+    let mut ids: HashMap<String, String> = existing.iter().map(|key| (key.id.clone(), line(key))).collect();
+    ids.extend(
+        existing.iter().filter(|key| is_current(key)).map(|key| (path(&key.scope, &key.name), line(key))),
+    );
     let mut limits = store::budgets::list(store).await?;
     for definition in &organisation.keys {
-        let known = existing.iter().find(|key| {
-            key.scope == definition.scope
-                && key.name == definition.name
-                && key.revoked_ms.is_none()
-                && key.rotated_to.is_none()
-        });
-        if let Some(known) = known {
+        let same = |key: &&store::keys::VirtualKey| {
+            key.scope == definition.scope && key.name == definition.name && is_current(key)
+        };
+        if let Some(known) = existing.iter().find(same) {
             change_key(store, known, definition).await?;
-            let line = known.settings.get("line").and_then(serde_json::Value::as_str).unwrap_or(&known.id);
+            let line = line(known);
             let own = definition.settings.requests_per_minute;
-            budget::store_own_limit(store, line, own, &mut limits, now_ms).await?;
-            ids.insert(definition.name.as_str(), known.id.clone());
+            budget::store_own_limit(store, &line, own, &mut limits, now_ms).await?;
+            ids.insert(definition.name.clone(), line);
             continue;
         }
         let created = create_key(store, definition, now_ms).await?;
-        ids.insert(definition.name.as_str(), created.id.clone());
+        ids.insert(definition.name.clone(), created.id.clone());
+        ids.insert(path(&definition.scope, &definition.name), created.id.clone());
         applied.created_keys.push(created);
     }
     applied.budgets = budget::store_all(store, organisation, &ids, now_ms).await?;
     applied.limits = organisation.limits.len();
     Ok(applied)
+}
+
+/// Refuses a declaration that is wrong by itself or names what there is not; with `prune`, what it does not declare itself
+/// is there no more.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn check(store: &Store, organisation: &Organisation, prune: bool) -> Result<(), ApplyError> {
+    let organisation = &organisation.with_own_credentials();
+    let mut wrong = problems(organisation);
+    wrong.extend(budget::unknown_groups(store, organisation, prune).await?);
+    wrong.extend(credential::unknown(store, organisation, prune).await?);
+    if wrong.is_empty() { Ok(()) } else { Err(ApplyError::Invalid(wrong)) }
+}
+
+/// Whether a key is the one that its scope and name mean.
+pub(super) fn is_current(key: &store::keys::VirtualKey) -> bool {
+    key.revoked_ms.is_none() && key.rotated_to.is_none() && key.workload.is_none()
+}
+
+/// What a key is called where its name alone could be another scope's: `/acme/lab/notebook`.
+pub(super) fn path(scope: &str, name: &str) -> String {
+    format!("{}/{name}", scope.trim_end_matches('/'))
 }
 
 /// Creates one key.
@@ -167,6 +208,8 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
         .scopes
         .iter()
         .map(|scope| scope.path.as_str())
+        .chain(organisation.credentials.iter().map(|credential| credential.scope.as_str()))
+        .chain(organisation.workloads.iter().map(|workload| workload.scope.as_str()))
         .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
         .chain(organisation.keys.iter().map(|key| key.scope.as_str()))
         .chain(organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()))
@@ -190,6 +233,7 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
 /// Everything that is wrong with a declaration by itself.
 #[must_use]
 pub fn problems(organisation: &Organisation) -> Vec<String> {
+    let organisation = &organisation.with_own_credentials();
     let mut problems = Vec::new();
     let mut path = |path: &str| {
         if let Err(problem) = scope::validate(path) {
@@ -209,6 +253,8 @@ pub fn problems(organisation: &Organisation) -> Vec<String> {
     problems.extend(twice(organisation));
     problems.extend(budget::problems(organisation));
     problems.extend(organisation.keys.iter().flat_map(key_problems));
+    problems.extend(organisation.credentials.iter().flat_map(CredentialDefinition::problems));
+    problems.extend(organisation.workloads.iter().flat_map(WorkloadDefinition::problems));
     problems
 }
 
@@ -223,6 +269,8 @@ fn twice(organisation: &Organisation) -> Vec<String> {
         }
     };
     organisation.scopes.iter().for_each(|scope| once(format!("scope `{}`", scope.path)));
+    organisation.credentials.iter().for_each(|it| once(format!("credential `{}`", it.name)));
+    organisation.workloads.iter().for_each(|it| once(format!("workload `{}`", it.name)));
     organisation.endpoints.iter().for_each(|endpoint| once(format!("endpoint `{}`", endpoint.name)));
     organisation.keys.iter().for_each(|key| once(format!("key `{}` of {}", key.name, key.scope)));
     organisation.model_groups.iter().for_each(|group| once(format!("model group `{}`", group.name)));

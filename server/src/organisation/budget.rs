@@ -28,7 +28,7 @@ pub struct BudgetDefinition {
     /// The scope that it holds for. Exactly one of this, `key` and `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The key's id or, within one file, its name.
+    /// The key's id; within one file, its name; or its scope and name: `/acme/lab/notebook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The user that it holds for: the `owner` of keys.
@@ -115,7 +115,7 @@ impl BudgetDefinition {
         problems
     }
 
-    fn row(&self, ids: &HashMap<&str, String>, now_ms: i64) -> Result<store::budgets::Budget, String> {
+    fn row(&self, ids: &HashMap<String, String>, now_ms: i64) -> Result<store::budgets::Budget, String> {
         let key = |key: &str| ids.get(key).cloned().unwrap_or_else(|| key.to_owned());
         let settings = BudgetSettings {
             lower_output: self.lower_output,
@@ -165,10 +165,16 @@ pub(super) fn problems(organisation: &Organisation) -> Vec<String> {
     problems
 }
 
-/// Groups that budgets of the declaration name and nobody declares.
+/// Whether a group has ended that past spend still names: no declaration makes one without models.
+pub(super) fn is_over(models: &serde_json::Value) -> bool {
+    models.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Groups that budgets of the declaration name and nobody declares; `alone` only what it declares itself counts.
 pub(super) async fn unknown_groups(
     store: &Store,
     organisation: &Organisation,
+    alone: bool,
 ) -> Result<Vec<String>, store::StoreError> {
     let of_limits = organisation.limits.iter().filter_map(|limit| limit.models.as_deref());
     let named: BTreeSet<&str> =
@@ -176,8 +182,10 @@ pub(super) async fn unknown_groups(
     if named.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known: BTreeSet<String> =
-        store::model_groups::list(store).await?.into_iter().map(|group| group.name).collect();
+    let stored = if alone { Vec::new() } else { store::model_groups::list(store).await? };
+    // One without models was pruned, and only past spend names it.
+    let stored = stored.into_iter().filter(|group| !is_over(&group.models));
+    let mut known: BTreeSet<String> = stored.map(|group| group.name).collect();
     known.extend(organisation.model_groups.iter().map(|group| group.name.clone()));
     let unknown = named.into_iter().filter(|name| !known.contains(*name)).map(|name| {
         let fix = did_you_mean(name, known.iter().map(String::as_str)).map_or_else(
@@ -189,11 +197,12 @@ pub(super) async fn unknown_groups(
     Ok(unknown.collect())
 }
 
-/// Stores the model groups and budgets of a declaration that was checked. `ids` are the keys' ids by name.
+/// Stores the model groups and budgets of a declaration that was checked. `ids` are the first keys of their lines, by what
+/// keys may be called.
 pub(super) async fn store_all(
     store: &Store,
     organisation: &Organisation,
-    ids: &HashMap<&str, String>,
+    ids: &HashMap<String, String>,
     now_ms: i64,
 ) -> Result<usize, ApplyError> {
     for group in &organisation.model_groups {

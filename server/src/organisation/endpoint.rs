@@ -1,17 +1,12 @@
 //! The definition of an endpoint, and how it becomes a place to send to.
 
-use std::io::Read as _;
-use std::path::Path;
-
 use bailiwick_compliance_db::{Database, EndpointProfile, ModelKind};
-use bailiwick_policy::{ModelAlias, Operation};
+use bailiwick_policy::{ModelAlias, Operation, scope};
 use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
+use crate::credentials::{CredentialSource, Keyring, Values};
 use crate::providers::{AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec};
-
-/// Bytes of the longest credential file.
-const LONGEST_CREDENTIAL: u64 = 16 * 1024;
 
 /// One endpoint, as declared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +25,7 @@ pub struct EndpointDefinition {
     pub dialect: Dialect,
     /// `https://host[:port]`.
     pub base_url: String,
-    /// Where the provider's credential is to be had; never the credential itself.
+    /// The provider's credential, by name; never the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialRef>,
     /// What is presented to a provider that asks for mutual TLS.
@@ -61,36 +56,17 @@ pub struct EndpointDefinition {
     pub idle_timeout_s: Option<u64>,
 }
 
-/// Where a credential is to be had.
+/// Which credential an endpoint uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", try_from = "WrittenCredential")]
+#[serde(
+    untagged,
+    expecting = "a credential is its name, or `{ env: NAME }` or `{ file: PATH }` for one of the endpoint's own"
+)]
 pub enum CredentialRef {
-    /// An environment variable of the server.
-    Env(String),
-    /// A file that the server can read; its trailing line break is cut off.
-    File(std::path::PathBuf),
-}
-
-/// As it is written, in YAML too, where an enum would ask for a tag: `{ env: NAME }` or `{ file: PATH }`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenCredential {
-    #[serde(default)]
-    env: Option<String>,
-    #[serde(default)]
-    file: Option<std::path::PathBuf>,
-}
-
-impl TryFrom<WrittenCredential> for CredentialRef {
-    type Error = &'static str;
-
-    fn try_from(written: WrittenCredential) -> Result<Self, Self::Error> {
-        match (written.env, written.file) {
-            (Some(name), None) => Ok(Self::Env(name)),
-            (None, Some(path)) => Ok(Self::File(path)),
-            _ => Err("a credential is `{ env: NAME }` or `{ file: PATH }`"),
-        }
-    }
+    /// The one of this name.
+    Named(String),
+    /// One of the endpoint's own name, with where it is to be had. Applying makes it one of that name.
+    Own(CredentialSource),
 }
 
 /// A certificate of our own: two files that the server can read, under the rules of a credential's.
@@ -106,14 +82,6 @@ pub struct ClientCertificate {
 /// Why an endpoint cannot be used as declared.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// The credential is not there.
-    #[error("endpoint `{endpoint}`: {what}")]
-    Credential {
-        /// The endpoint.
-        endpoint: String,
-        /// What is missing.
-        what: String,
-    },
     /// The address or limits are unusable.
     #[error("endpoint `{endpoint}`: {source}")]
     Target {
@@ -130,44 +98,6 @@ pub enum EndpointError {
         /// Why.
         what: String,
     },
-}
-
-impl CredentialRef {
-    /// Reads the credential. From a file it is read only where it is an ordinary and small one, outside the folder
-    /// `secrets`, which is the server's own.
-    ///
-    /// # Errors
-    /// In words, without any part of it.
-    pub fn read(&self, secrets: Option<&Path>) -> Result<Secret, String> {
-        let text = match self {
-            Self::Env(name) => std::env::var(name)
-                .map_err(|_| format!("the environment variable {name} with its credential is not set"))?,
-            Self::File(path) => read_file(path, secrets)
-                .map_err(|why| format!("its credential file {} cannot be read: {why}", path.display()))?,
-        };
-        let text = text.trim_end_matches(['\r', '\n']).to_owned();
-        if text.is_empty() { Err(String::from("its credential is empty")) } else { Ok(Secret::new(text)) }
-    }
-}
-
-/// Reading a pipe or a device may never end, and a large file is something else than a credential.
-fn read_file(path: &Path, secrets: Option<&Path>) -> Result<String, String> {
-    let words = |error: std::io::Error| error.to_string();
-    let path = path.canonicalize().map_err(words)?;
-    if secrets.is_some_and(|folder| path.starts_with(folder)) {
-        return Err(String::from("it is in the server's own data directory: put it elsewhere"));
-    }
-    let known = std::fs::metadata(&path).map_err(words)?;
-    if !known.is_file() {
-        return Err(String::from("it is no ordinary file"));
-    }
-    let mut text = String::new();
-    let file = std::fs::File::open(&path).map_err(words)?;
-    let read = file.take(LONGEST_CREDENTIAL + 1).read_to_string(&mut text).map_err(words)?;
-    if u64::try_from(read).is_ok_and(|read| read > LONGEST_CREDENTIAL) {
-        return Err(format!("it is longer than {LONGEST_CREDENTIAL} bytes"));
-    }
-    Ok(text)
 }
 
 impl EndpointDefinition {
@@ -230,27 +160,44 @@ impl EndpointDefinition {
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
     }
 
-    /// The credential, if it needs one; see [`CredentialRef::read`].
+    /// The name of its credential, if it needs one.
+    #[must_use]
+    pub fn credential_name(&self) -> Option<&str> {
+        self.credential.as_ref().map(|reference| match reference {
+            CredentialRef::Named(name) => name.as_str(),
+            CredentialRef::Own(_) => self.name.as_str(),
+        })
+    }
+
+    /// Its credential, if that needs one, as `values` has it.
     ///
     /// # Errors
-    /// [`EndpointError::Credential`].
-    pub fn read_credential(&self, secrets: Option<&Path>) -> Result<Option<Secret>, EndpointError> {
-        let read = |reference: &CredentialRef| {
-            reference
-                .read(secrets)
-                .map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
+    /// In words, without any part of it.
+    pub fn credential_of(&self, values: &Values, keyring: &Keyring) -> Result<Option<Secret>, String> {
+        let Some((reference, name)) = self.credential.as_ref().zip(self.credential_name()) else {
+            return Ok(None);
         };
-        self.credential.as_ref().map(read).transpose()
+        let endpoint = &self.name;
+        let named = |why: &str| format!("endpoint `{endpoint}`: its credential `{name}`: {why}");
+        match (values.get(name), reference) {
+            (Some((scope, _)), _) if !scope::covers(scope, &self.scope) => {
+                Err(named(&format!("it is of {scope}, which does not cover {}", self.scope)))
+            }
+            (Some((_, value)), _) => value.cloned().map(Some).map_err(named),
+            // As a server of the release before stores it.
+            (None, CredentialRef::Own(source)) => keyring.read(source).map(Some).map_err(|why| named(&why)),
+            (None, CredentialRef::Named(_)) => Err(named("there is none of that name")),
+        }
     }
 
     /// The certificate that is presented, if there is one; its files are read as a credential's.
     ///
     /// # Errors
-    /// [`EndpointError::Credential`].
-    pub fn read_identity(&self, secrets: Option<&Path>) -> Result<Option<ClientIdentity>, EndpointError> {
+    /// In words, without any part of it.
+    pub fn read_identity(&self, keyring: &Keyring) -> Result<Option<ClientIdentity>, String> {
         let read = |files: &ClientCertificate| {
-            ClientIdentity::read(&files.certificate, &files.key, |path| read_file(path, secrets))
-                .map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
+            ClientIdentity::read(&files.certificate, &files.key, |path| keyring.read_file(path))
+                .map_err(|what| format!("endpoint `{}`: {what}", self.name))
         };
         self.client_certificate.as_ref().map(read).transpose()
     }
@@ -285,43 +232,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_credential_is_a_small_ordinary_file_outside_the_data_directory() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        let data = data.canonicalize().unwrap();
-        let read = |path: &Path| CredentialRef::File(path.to_owned()).read(Some(&data));
-        let good = folder.path().join("good");
-        std::fs::write(&good, "sk-1\n").unwrap();
-        assert!(read(&good).is_ok());
-        let own = data.join("log.key");
-        std::fs::write(&own, "secret").unwrap();
-        assert!(read(&own).unwrap_err().contains("data directory"));
-        let large = folder.path().join("large");
-        std::fs::write(&large, "x".repeat(20_000)).unwrap();
-        assert!(read(&large).unwrap_err().contains("longer than"));
-        #[cfg(unix)]
-        {
-            let link = folder.path().join("link");
-            std::os::unix::fs::symlink(&own, &link).unwrap();
-            assert!(read(&link).unwrap_err().contains("data directory"));
-            assert!(read(Path::new("/dev/zero")).unwrap_err().contains("no ordinary file"));
-        }
-    }
-
-    #[test]
-    fn a_credential_reads_alike_from_yaml_and_json_and_from_what_is_stored() {
+    fn a_credential_is_a_name_or_a_reference_in_yaml_and_json_and_as_stored() {
+        let own = |source| CredentialRef::Own(source);
         let written = [
-            ("{ env: KEY }", CredentialRef::Env("KEY".into())),
-            ("{ file: /k }", CredentialRef::File("/k".into())),
+            ("openai-eu", CredentialRef::Named("openai-eu".into())),
+            ("{ env: KEY }", own(CredentialSource::Env("KEY".into()))),
+            ("{ file: /k }", own(CredentialSource::File("/k".into()))),
         ];
         for (yaml, expected) in written {
             assert_eq!(serde_norway::from_str::<CredentialRef>(yaml).unwrap(), expected);
             let stored = serde_json::to_value(&expected).unwrap();
             assert_eq!(serde_json::from_value::<CredentialRef>(stored).unwrap(), expected);
         }
-        for wrong in ["{ env: KEY, file: /k }", "{ value: s3cret }", "{}"] {
-            assert!(serde_norway::from_str::<CredentialRef>(wrong).is_err(), "{wrong}");
+        for wrong in ["{ env: KEY, file: /k }", "{ value: s3cret }", "{}", "7"] {
+            let why = serde_norway::from_str::<CredentialRef>(wrong).unwrap_err().to_string();
+            assert!(why.contains("its name, or") && !why.contains("s3cret"), "{wrong}: {why}");
         }
     }
 }

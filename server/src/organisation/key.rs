@@ -123,5 +123,6 @@ pub fn key_row(
         disabled_ms: None,
         disabled_because: None,
         revoked_because: None,
+        workload: None,
     })
 }

@@ -18,7 +18,7 @@ pub struct LimitDefinition {
     /// The scope that it holds for. Exactly one of this, `key` and `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The key's id or, within one file, its name.
+    /// The key's id; within one file, its name; or its scope and name: `/acme/lab/notebook`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The user that it holds for: the `owner` of keys.
@@ -66,6 +66,11 @@ impl Per {
             Self::Hour => Window::LAST_HOUR,
             Self::Day => Window::LAST_DAY,
         }
+    }
+
+    /// The one whose window that is.
+    pub(super) fn of(window: &Window) -> Option<Self> {
+        [Self::Minute, Self::Hour, Self::Day].into_iter().find(|per| per.window() == *window)
     }
 }
 
@@ -125,7 +130,7 @@ impl LimitDefinition {
 
     pub(super) fn row(
         &self,
-        ids: &HashMap<&str, String>,
+        ids: &HashMap<String, String>,
         now_ms: i64,
     ) -> Result<store::budgets::Budget, String> {
         let (unit, window, amount) = self.measure()?;

@@ -1,15 +1,20 @@
-//! What an operator declares: scopes, endpoints, model groups, budgets and keys.
+//! What an operator declares: scopes, credentials, endpoints, model groups, budgets, limits, keys and workloads.
 //!
 //! The same types are the file of `bailiwick apply -f`, the seed of the demo and, as JSON, what the database keeps.
 //! Rules, roles and attestations are not here: Git owns those (the policy bundle).
 
 mod apply;
 mod budget;
+mod changes;
+mod credential;
 pub mod describe;
 mod endpoint;
+mod export;
 mod key;
 mod limit;
 mod price;
+mod prune;
+mod workload;
 mod written_key;
 
 use std::collections::BTreeSet;
@@ -18,14 +23,20 @@ use bailiwick_compliance_db::Country;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::CredentialDefinition;
 use crate::keys::Networks;
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, own_limits, problems};
+pub use apply::{Applied, ApplyError, CreatedKey, apply, check, create_key, own_limits, problems};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
+pub use changes::Change;
+pub(crate) use credential::new_row;
 pub use endpoint::{ClientCertificate, CredentialRef, EndpointDefinition, EndpointError};
+pub use export::{differences, export};
 pub use key::{key_problems, key_row};
 pub use limit::{LimitDefinition, Per, own_limit};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
+pub use prune::prune;
+pub use workload::{Condition, WorkloadDefinition};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +44,8 @@ pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
 pub struct Organisation {
     /// Parents before children, or in any order; missing parents are created.
     pub scopes: Vec<Scope>,
+    /// Credentials by name.
+    pub credentials: Vec<CredentialDefinition>,
     /// Endpoints by name.
     pub endpoints: Vec<EndpointDefinition>,
     /// Names for some models, by name.
@@ -43,6 +56,8 @@ pub struct Organisation {
     pub limits: Vec<LimitDefinition>,
     /// Keys by (scope, name). A key that exists keeps its secret.
     pub keys: Vec<KeyDefinition>,
+    /// Workloads by name.
+    pub workloads: Vec<WorkloadDefinition>,
 }
 
 /// One scope and what holds for it and all below.

@@ -12,6 +12,7 @@ pub mod events;
 pub mod failure;
 pub mod identity;
 pub mod openai;
+pub mod probe;
 pub mod secret;
 pub mod sse;
 pub mod target;

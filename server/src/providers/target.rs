@@ -113,6 +113,7 @@ pub struct Target {
     embeddings: Uri,
     messages: Uri,
     count_tokens: Uri,
+    models: Uri,
     auth: Option<(HeaderName, HeaderValue)>,
     identity: Option<ClientIdentity>,
     credential: Option<Secret>,
@@ -203,6 +204,7 @@ impl Target {
             embeddings: address("embeddings")?,
             messages: address("messages")?,
             count_tokens: address("messages/count_tokens")?,
+            models: address("models")?,
             auth: auth_header(auth_style, credential.as_ref())?,
             identity: spec.identity,
             credential,
@@ -226,6 +228,11 @@ impl Target {
             Operation::Messages => &self.messages,
             Operation::CountTokens => &self.count_tokens,
         }
+    }
+
+    /// The address of the service's list of models.
+    pub fn models(&self) -> &Uri {
+        &self.models
     }
 
     /// The model as the service names it.

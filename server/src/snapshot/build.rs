@@ -1,7 +1,6 @@
 //! Builds a snapshot from the database, the bundle and the compliance database.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{Attribute, Context, EndpointProfile, FeatureSet, ModelInfo, Value};
@@ -13,6 +12,7 @@ use super::budgets::{self, Chains};
 use super::kill_switches;
 use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
+use crate::credentials::{Keyring, Values};
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
 use crate::outbound::Guard;
 use crate::providers::Operation;
@@ -31,10 +31,10 @@ pub struct Sources {
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
     pub decide_at_ms: Option<i64>,
+    /// The credentials of endpoints.
+    pub keyring: Arc<Keyring>,
     /// Which addresses may be reached.
     pub guard: Guard,
-    /// The server's own folder: no endpoint's credential is read from it.
-    pub data_dir: Option<PathBuf>,
 }
 
 /// Why no snapshot could be built. The old one stays in force.
@@ -117,6 +117,7 @@ async fn build(
         scopes: scopes(store).await?,
         budgets: budgets::Declared::load(store, budgets, now_ms).await?,
         endpoints: store::endpoints::list(store).await?,
+        credentials: store::credentials::list(store).await?,
         keys: store::keys::list(store).await?,
     };
     let (sources, previous) = (sources.clone(), previous.cloned());
@@ -136,6 +137,7 @@ struct Read {
     scopes: BTreeMap<String, Declarations>,
     budgets: budgets::Declared,
     endpoints: Vec<store::endpoints::Endpoint>,
+    credentials: Vec<store::credentials::Credential>,
     keys: Vec<store::keys::VirtualKey>,
 }
 
@@ -151,10 +153,11 @@ impl Read {
         let mut unusable = Vec::new();
         let mut places = Vec::new();
         let mut endpoints = Vec::new();
+        let values = sources.keyring.values(&self.credentials);
         for row in self.endpoints {
             let definition: EndpointDefinition = serde_json::from_value(row.definition)
                 .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-            match place(&definition, sources, &loaded, previous, decide_at_ms) {
+            match place(&definition, &values, sources, &loaded, previous, decide_at_ms) {
                 Ok(place) => {
                     endpoints.push(definition.for_policy(&loaded.database));
                     places.push(place);
@@ -270,15 +273,14 @@ async fn scopes(store: &Store) -> Result<BTreeMap<String, Declarations>, BuildEr
 
 fn place(
     definition: &EndpointDefinition,
+    values: &Values,
     sources: &Sources,
     loaded: &LoadedBundle,
     previous: Option<&Snapshot>,
     now_ms: i64,
 ) -> Result<Place, String> {
-    let credential =
-        definition.read_credential(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
-    let identity =
-        definition.read_identity(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
+    let credential = definition.credential_of(values, &sources.keyring)?;
+    let identity = definition.read_identity(&sources.keyring)?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {

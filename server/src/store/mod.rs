@@ -9,6 +9,7 @@ pub mod budgets;
 pub(crate) mod commit;
 mod connect;
 pub(crate) mod copy;
+pub mod credentials;
 pub mod decisions;
 pub mod done_once;
 pub mod endpoints;
@@ -41,6 +42,7 @@ pub mod sign_ins;
 pub(crate) mod standing;
 pub(crate) mod tree;
 mod within;
+pub mod workloads;
 mod writes;
 
 pub(crate) use connect::Location;

@@ -39,3 +39,12 @@ pub async fn put(
         .await?;
     Ok(())
 }
+
+/// Deletes the group called `name`.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where a budget still names it, [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn delete(store: &Store, name: &str) -> Result<(), StoreError> {
+    let deleted = Entity::delete_by_id(name.to_owned()).exec(&store.write).await?;
+    if deleted.rows_affected == 0 { Err(StoreError::NotFound("model group")) } else { Ok(()) }
+}

@@ -132,6 +132,7 @@ async fn add(
         settled_to: 0,
         spools: false,
         protocol: PROTOCOL,
+        master_keys: None,
     };
     let new = row.clone().into_active_model().reset_all();
     match replicas::Entity::insert(new).exec_without_returning(db).await {

@@ -44,6 +44,7 @@ fn key(id: &str, scope: &str) -> keys::VirtualKey {
         disabled_ms: None,
         disabled_because: None,
         revoked_because: None,
+        workload: None,
     }
 }
 
@@ -423,6 +424,30 @@ async fn every_change_of_the_configuration_raises_the_revision() {
     raises!(endpoints::put(&store, "e", "/acme", json!({"new": 1}), 3));
     raises!(endpoints::delete(&store, "e"));
     raises!(model_groups::put(&store, "g", json!([]), 2));
+    let credential = |version| credentials::Credential {
+        id: "cr_1".into(),
+        name: "c".into(),
+        scope: "/acme".into(),
+        source: json!({"sealed": true}),
+        sealed: Some(format!("envelope {version}")),
+        version,
+        fingerprint: None,
+        created_ms: 1,
+        updated_ms: 1,
+        updated_by: None,
+    };
+    raises!(credentials::create(&store, credential(1)));
+    raises!(credentials::replace(&store, &credential(2)));
+    assert!(credentials::replace(&store, &credential(2)).await.is_err(), "it is no version 1 any more");
+    raises!(credentials::set_scope(&store, "cr_1", "/", 2));
+    assert!(!credentials::reseal(&store, "cr_1", "envelope 1", "new").await.unwrap());
+    assert!(!moved().await, "another envelope came first");
+    raises!(credentials::reseal(&store, "cr_1", "envelope 2", "new"));
+    let other = credentials::delete(&store, "c", Some(&credential(2))).await;
+    assert!(matches!(other, Err(StoreError::Changed)), "it has another scope than was seen: {other:?}");
+    let seen = credentials::get(&store, "c").await.unwrap();
+    raises!(credentials::delete(&store, "c", Some(&seen)));
+    assert!(matches!(credentials::delete(&store, "c", None).await, Err(StoreError::NotFound(_))));
     raises!(keys::create(&store, key("k1", "/acme")));
     raises!(keys::change(&store, "k1", json!({}), None));
     raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5, None));
@@ -503,6 +528,7 @@ async fn every_change_of_the_configuration_raises_the_revision() {
     .collect();
     let known = [
         "budgets",
+        "credentials",
         "endpoints",
         "keys",
         "kill_switches",

@@ -26,6 +26,7 @@ pages! {
     tutorial_policy: "docs/tutorial/policy-in-git.md",
     put_it_in_front: "docs/how-to/put-it-in-front-of-an-app.md",
     declare: "docs/how-to/declare-an-organisation.md",
+    credentials: "docs/how-to/keep-provider-credentials.md",
     set_budgets: "docs/how-to/set-budgets.md",
     stop_something: "docs/how-to/stop-something-at-once.md",
     follow_git: "docs/how-to/follow-a-git-repository.md",

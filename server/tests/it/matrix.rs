@@ -25,7 +25,7 @@ const ROLES: [&str; 9] = [
 ];
 
 /// Who has which right.
-const RIGHTS: [(&str, &str, &[&str]); 26] = [
+const RIGHTS: [(&str, &str, &[&str]); 30] = [
     ("console:audit", "read", &["owner", "admin", "auditor"]),
     ("console:audit", "export", &["owner", "admin", "auditor"]),
     ("console:budgets", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
@@ -53,6 +53,10 @@ const RIGHTS: [(&str, &str, &[&str]); 26] = [
     ("console:kill-switches", "throw", &["owner", "admin"]),
     ("console:kill-switches", "lift", &["owner", "admin"]),
     ("console:organisation", "apply", &["owner", "admin"]),
+    ("console:organisation", "read", &["owner", "admin", "auditor"]),
+    ("console:credentials", "read", &["owner", "admin", "auditor"]),
+    ("console:credentials", "write", &["owner", "admin"]),
+    ("console:credentials", "test", &["owner", "admin"]),
     ("console:people", "read", &["owner", "admin", "auditor"]),
     ("console:people", "disable", &["owner", "admin"]),
     ("console:people", "enable", &["owner", "admin"]),
@@ -80,6 +84,7 @@ struct Things {
     switch: String,
     budget: i64,
     token: String,
+    credential: String,
     person: String,
     decision: String,
     digest: String,
@@ -97,6 +102,14 @@ async fn things(app: &TestApp) -> Things {
         budgets["budgets"].as_array().unwrap().iter().find(|budget| budget["scope"] == "/acme/clinic");
     let token = json!({ "name": "probed", "scope": "/acme/clinic", "roles": ["viewer"] });
     let token = app.admin(Method::POST, "/api/v1/service-tokens", Some(&token)).await.is(201).json();
+    let credential = json!({ "name": "probed", "scope": "/acme/clinic", "value": "sk-probed" });
+    app.admin(Method::POST, "/api/v1/credentials", Some(&credential)).await.is(201);
+    app.apply(json!({ "endpoints": [{
+        "name": "probed", "scope": "/acme/clinic", "dialect": "vllm", "base_url": "http://127.0.0.1:9",
+        "models": [{ "alias": "probed", "upstream": "probed" }], "credential": "probed",
+        "profile": { "name": "probed", "operator": "self", "service": "vllm", "model": "probed" },
+    }] }))
+    .await;
     let person = store::people::Person {
         id: String::from("probed"),
         subject: None,
@@ -115,6 +128,7 @@ async fn things(app: &TestApp) -> Things {
         switch: switch["id"].as_str().unwrap().to_owned(),
         budget: budget.unwrap()["id"].as_i64().unwrap(),
         token: token["id"].as_str().unwrap().to_owned(),
+        credential: String::from("probed"),
         person: String::from("probed"),
         decision,
         digest: app.app().gateway.snapshot.load().bundle_digest.clone(),
@@ -158,6 +172,24 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             (Some(route.path.replace("{id}", &of.switch)), bad(), true)
         }
         ("POST", "/api/v1/policy:plan" | "/api/v1/apply" | "/api/v1/audit/pseudonym") => (None, bad(), false),
+        ("POST", "/api/v1/credentials") => {
+            (None, Some(json!({ "name": "", "scope": "/acme/clinic", "value": "x" })), true)
+        }
+        ("GET", "/api/v1/credentials/{name}") => {
+            (Some(route.path.replace("{name}", &of.credential)), None, true)
+        }
+        ("POST", "/api/v1/credentials/{name}/rotate") => {
+            (Some(route.path.replace("{name}", &of.credential)), Some(json!({ "value": "" })), true)
+        }
+        ("POST", "/api/v1/credentials/{name}/test") => {
+            (Some(route.path.replace("{name}", &of.credential)), None, true)
+        }
+        // The one that an endpoint of the clinic uses stays.
+        ("DELETE", "/api/v1/credentials/{name}") => {
+            (Some(route.path.replace("{name}", &of.credential)), None, true)
+        }
+        ("POST", "/api/v1/credentials:reseal") => (None, None, false),
+        ("POST", "/auth/token") => (None, bad(), false),
         ("POST", "/api/v1/replicas/{number}/lost") => {
             (Some(route.path.replace("{number}", "1")), bad(), false)
         }
@@ -207,6 +239,8 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/policy"
             | "/api/v1/replicas"
             | "/api/v1/endpoints"
+            | "/api/v1/organisation"
+            | "/api/v1/credentials"
             | "/api/v1/compliance"
             | "/api/v1/budgets"
             | "/api/v1/limits"

@@ -16,9 +16,13 @@
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
+mod credentials;
 mod cut_off;
 mod deaths;
 mod fleet;
+#[allow(dead_code, reason = "the other tests' provider can do more")]
+#[path = "../it/idp.rs"]
+mod idp;
 mod load;
 mod money;
 mod outages;

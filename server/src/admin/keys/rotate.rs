@@ -38,6 +38,14 @@ pub(in crate::admin) async fn rotate(
     body: Result<OptionalBody<Rotation>, Problem>,
 ) -> Result<Json<ShownKey>, Problem> {
     let old = reach(&app, &permit, &id).await?;
+    if old.workload.is_some() {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "The key was given in exchange for a token",
+        )
+        .fix("exchange another token for another key"));
+    }
     let OptionalBody(rotation) = body?;
     let seen = expected.seen(&old)?;
     let now_ms = app.gateway.clock.now_ms();

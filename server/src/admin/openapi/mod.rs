@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 4] =
-    ["/api/v1/keys/", "/api/v1/people/", "/api/v1/service-tokens/", "/api/v1/kill-switches/"];
+const TAGGED: [&str; 5] = [
+    "/api/v1/keys/",
+    "/api/v1/people/",
+    "/api/v1/service-tokens/",
+    "/api/v1/kill-switches/",
+    "/api/v1/credentials/",
+];
 
 /// `GET /api/openapi.json`.
 pub(super) async fn document() -> Json<Value> {
@@ -40,7 +45,7 @@ fn operation(route: &Route) -> Value {
     if route.method == "POST" && !open {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
-    let of_one = TAGGED.iter().any(|path| route.path.starts_with(path)) && route.path.contains("{id}");
+    let of_one = TAGGED.iter().any(|path| route.path.starts_with(path)) && !route.path.ends_with("/test");
     if of_one && route.method != "GET" {
         parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
     }

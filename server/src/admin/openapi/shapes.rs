@@ -204,6 +204,59 @@ fn why(required: bool) -> Value {
     }
 }
 
+fn organisation(closed: bool) -> Value {
+    let lists =
+        ["scopes", "credentials", "endpoints", "model_groups", "budgets", "limits", "keys", "workloads"];
+    let lists = lists.map(|name| (name, json!({ "type": "array", "items": { "type": "object" } })));
+    object(&[], &lists, closed)
+}
+
+fn credential() -> Value {
+    object(
+        &[
+            ("name", text()),
+            ("scope", text()),
+            ("source", any()),
+            ("state", one_of(&["ready", "missing"])),
+            ("why", maybe("string")),
+            ("version", int()),
+            ("fingerprint", maybe("string")),
+            ("endpoints", json!({ "type": "array", "items": text() })),
+            ("created_ms", int()),
+            ("updated_ms", int()),
+            ("updated_by", maybe("string")),
+        ],
+        &[("tested", json!({ "type": "array" }))],
+        false,
+    )
+}
+
+/// One of `value`, `env`, `file` and `vault` has to be there.
+fn new_credential(required: &[(&str, Value)], optional: &[(&str, Value)]) -> Value {
+    let segments =
+        || json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", "maxLength": 256 });
+    let field = json!({ "type": "string", "minLength": 1, "maxLength": 256 });
+    let vault = object(&[("path", segments())], &[("mount", segments()), ("field", field)], true);
+    let places = [
+        (
+            "value",
+            json!({ "type": "string", "writeOnly": true, "pattern": "^[!-~]([ -~]*[!-~])?$", "maxLength": 16_384 }),
+        ),
+        ("env", json!({ "type": "string", "pattern": "^[^=]+$" })),
+        ("file", json!({ "type": "string", "pattern": "^/" })),
+        ("vault", vault),
+    ];
+    let mut all = optional.to_vec();
+    all.extend(places.iter().cloned());
+    all.push(("test", json!({ "type": "boolean", "default": true })));
+    let mut body = object(required, &all, true);
+    let one = places.map(|(name, _)| json!({ "required": [name] }));
+    if let Some(body) = body.as_object_mut() {
+        body.insert(String::from("oneOf"), json!(one));
+    }
+    body
+}
+
 /// The shape of an operation; an answer of any kind where none is told.
 pub(super) fn of(method: &str, path: &str) -> Shape {
     let scope = || ("scope", text());
@@ -266,10 +319,30 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/replicas") => Shape::list("replicas", &any()),
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {
-            let lists = ["scopes", "endpoints", "model_groups", "budgets", "limits", "keys"];
-            let lists = lists.map(|name| (name, json!({ "type": "array", "items": { "type": "object" } })));
-            Shape::ok(any()).takes(object(&[], &lists, true))
+            let yes = json!({ "type": "boolean", "default": false });
+            Shape::ok(any()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
         }
+        ("GET", "/api/v1/organisation") => Shape::ok(organisation(false)),
+        ("GET", "/api/v1/credentials") => Shape::list("credentials", &credential()).asks(&[scope()]),
+        ("GET", "/api/v1/credentials/{name}") => Shape::ok(credential()),
+        ("POST", "/api/v1/credentials") => {
+            let name = json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,256}$" });
+            Shape::created(credential()).takes(new_credential(&[("name", name)], &[scope()]))
+        }
+        ("POST", "/api/v1/credentials/{name}/rotate") => {
+            Shape::ok(credential()).takes(new_credential(&[], &[]))
+        }
+        ("POST", "/api/v1/credentials/{name}/test") => {
+            Shape::ok(object(&[("name", text()), ("tested", json!({ "type": "array" }))], &[], false))
+        }
+        ("DELETE", "/api/v1/credentials/{name}") => {
+            Shape::ok(object(&[("name", text()), ("deleted", json!({ "type": "boolean" }))], &[], false))
+        }
+        ("POST", "/api/v1/credentials:reseal") => Shape::ok(object(
+            &[("key", text()), ("resealed", int()), ("lost", json!({ "type": "array", "items": text() }))],
+            &[],
+            false,
+        )),
         ("GET", "/api/v1/endpoints") => Shape::list("endpoints", &any()).asks(&[scope(), ("model", text())]),
         ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
         ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),

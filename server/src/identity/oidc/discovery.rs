@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::Refused;
 use crate::identity::ProviderConfig;
-use crate::identity::config::is_secure;
+use crate::identity::is_secure;
 use crate::outbound::{self, Bounds, OutboundError};
 
 /// The least between two requests for a provider's keys.
@@ -89,7 +89,7 @@ impl Providers {
         Self { http: Http(http), known: known.collect(), begun: Mutex::default() }
     }
 
-    pub(super) fn http(&self) -> &Http {
+    pub(in crate::identity) fn http(&self) -> &Http {
         &self.http
     }
 
@@ -169,7 +169,7 @@ impl Providers {
 }
 
 /// An IPv6 host has a network of its own to choose addresses from.
-fn network(address: IpAddr) -> IpAddr {
+pub(in crate::identity) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         v4 @ IpAddr::V4(_) => v4,
@@ -178,11 +178,11 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// The client towards identity providers, for whom what a provider answers is an error of its own.
 #[derive(Debug, Clone)]
-pub(super) struct Http(outbound::Http);
+pub(in crate::identity) struct Http(outbound::Http);
 
 /// Why a provider gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpError {
+pub(in crate::identity) enum HttpError {
     #[error(transparent)]
     Outbound(#[from] OutboundError),
     #[error("{0}")]
@@ -198,6 +198,17 @@ impl Http {
             return Err(HttpError::Fault(answer.status()));
         }
         Ok(answer.map(Into::into))
+    }
+
+    /// What `address` gives to everybody.
+    pub(in crate::identity) async fn get(&self, address: &str) -> Result<Vec<u8>, HttpError> {
+        let request =
+            http::Request::get(address).header(http::header::ACCEPT, "application/json").body(Vec::new())?;
+        let answer = self.send(request).await?;
+        if !answer.status().is_success() {
+            return Err(HttpError::Fault(answer.status()));
+        }
+        Ok(answer.into_body())
     }
 
     /// The JSON that `address` gives for an access token.

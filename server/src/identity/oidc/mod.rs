@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 pub use discovery::Providers;
+pub(super) use discovery::{Http, network};
 pub(super) use logout::end_session;
 
 use super::routes::{Auth, redirect, refresh};

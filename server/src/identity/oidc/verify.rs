@@ -32,7 +32,7 @@ pub(super) enum Unbelieved {
 }
 
 impl SigningAlgorithm {
-    pub(super) const fn core(self) -> CoreJwsSigningAlgorithm {
+    pub(in crate::identity) const fn core(self) -> CoreJwsSigningAlgorithm {
         match self {
             Self::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
             Self::RS384 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,

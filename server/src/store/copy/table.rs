@@ -7,10 +7,10 @@ use sea_orm::{
 
 use super::row::{self, Row};
 use crate::store::entities::{
-    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, done_once, endpoints,
-    identities, key_use, kill_switches, logout_tokens, model_groups, people, policy_versions, records,
-    replicas, revision, scopes, service_tokens, sessions, settings, setup_links, sign_ins, tree_head,
-    tree_runs, tree_tiles, virtual_keys,
+    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, credentials, decisions, done_once,
+    endpoints, identities, key_use, kill_switches, logout_tokens, model_groups, people, policy_versions,
+    records, replicas, revision, scopes, service_tokens, sessions, settings, setup_links, sign_ins,
+    subject_tokens, tree_head, tree_runs, tree_tiles, virtual_keys, workloads,
 };
 use crate::store::{StoreError, standing};
 
@@ -64,6 +64,9 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(settings::Entity, Other)?,
         of(scopes::Entity, Other)?,
         of(endpoints::Entity, Other)?,
+        of(credentials::Entity, Other)?,
+        of(workloads::Entity, Other)?,
+        of(subject_tokens::Entity, Other)?,
         of(model_groups::Entity, Other)?,
         of(virtual_keys::Entity, Other)?.later(virtual_keys::Column::RotatedTo.as_str()),
         of(key_use::Entity, Other)?,

@@ -28,6 +28,8 @@ pub struct Model {
     pub spools: bool,
     /// By which rules it treats the others.
     pub protocol: i64,
+    /// The ids of the master keys that it has, with commas between.
+    pub master_keys: Option<String>,
 }
 
 /// The life of a replica.

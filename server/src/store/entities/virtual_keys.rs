@@ -33,6 +33,8 @@ pub struct Model {
     pub disabled_because: Option<String>,
     /// Why it was revoked.
     pub revoked_because: Option<String>,
+    /// The workload that it was made for in exchange for a token.
+    pub workload: Option<String>,
 }
 
 /// No relation is followed in code.

@@ -28,8 +28,9 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 23] = [
+const SOURCES: [(&str, &str); 25] = [
     ("budgets", include_str!("../budgets.rs")),
+    ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
     ("done_once", include_str!("../done_once.rs")),
     ("endpoints", include_str!("../endpoints.rs")),
@@ -52,6 +53,7 @@ const SOURCES: [(&str, &str); 23] = [
     ("sign_ins", include_str!("../sign_ins.rs")),
     ("standing", include_str!("../standing.rs")),
     ("tree", include_str!("../tree.rs")),
+    ("workloads", include_str!("../workloads.rs")),
 ];
 /// What changes no row, and what `audit/tests/replicas.rs` tries, because a caller begins it anew.
 const ASIDE: [&str; 5] = [
@@ -109,6 +111,32 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(endpoints::put("e", "/acme", json!({}), 1));
     undone!(endpoints::delete("e"));
     undone!(model_groups::put("g", json!([]), 1));
+    let mut credential = credentials::Credential {
+        id: "cr_1".into(),
+        name: "c".into(),
+        scope: "/acme".into(),
+        source: json!({"sealed": true}),
+        sealed: None,
+        version: 1,
+        fingerprint: None,
+        created_ms: 1,
+        updated_ms: 1,
+        updated_by: None,
+    };
+    undone!(credentials::create(credential.clone()));
+    (credential.version, credential.sealed) = (2, Some("envelope".into()));
+    undone!(credentials::replace(&credential));
+    assert!(undone!(credentials::reseal("cr_1", "envelope", "another")));
+    undone!(credentials::set_scope("cr_1", "/", 2));
+    undone!(credentials::delete("c", None));
+    undone!(workloads::put("w", "/acme", json!({}), 1));
+    undone!(workloads::delete("w"));
+    assert!(undone!(workloads::take_token(&[1; 32], 9, 1)));
+    assert!(!workloads::take_token(&store, &[1; 32], 9, 1).await.unwrap(), "it is taken once");
+    let mut given = key("k0", "/acme");
+    (given.workload, given.expires_ms) = (Some("w".into()), Some(5));
+    keys::create(&store, given).await.unwrap();
+    assert_eq!(undone!(workloads::sweep(6)), 1);
     undone!(keys::create_all(vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]));
     undone!(keys::change("k1", json!({ "models": ["b"] }), None));
     undone!(keys::disable(&["k2"], "moved", 5, None));
@@ -150,6 +178,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     let (me, _) = undone!(replicas::join("one", 1));
     assert!(undone!(replicas::beat(me)));
     assert!(undone!(replicas::spools(me)));
+    undone!(credentials::tell_keys(me.number, &[String::from("mk_1")]));
     let day = 86_400_000;
     let ask = Ask {
         budget: budget.id,

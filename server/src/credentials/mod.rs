@@ -1,0 +1,18 @@
+//! Credentials of providers: sealed in the database, or referred to (a file, the environment, Vault), and never shown.
+//!
+//! A credential that is kept here is sealed with AES-256-GCM under a key of its own, and that one under the
+//! [master key](MasterKeys), which is not in the database. [`Keyring`] gives what the references stand for now; a
+//! snapshot takes it from there, so a request under way goes on with the credential that it began with.
+
+mod envelope;
+mod keyring;
+mod master;
+mod source;
+mod vault;
+
+pub use envelope::{Envelope, SealError};
+pub use keyring::{Keyring, Values};
+pub use master::{MasterKeySource, MasterKeys};
+pub(crate) use source::usable;
+pub use source::{CredentialDefinition, CredentialSource, VaultSecret};
+pub use vault::{Vault, VaultAuth, VaultConfig};

@@ -1,0 +1,107 @@
+//! What is known of the issuers of workloads' tokens: their keys, found through their discovery documents
+//! (<https://openid.net/specs/openid-connect-discovery-1_0.html>) when they are first needed.
+//!
+//! Keys are asked for again where a token names one that is not known, but not more often than [`COOL_DOWN`], and in any
+//! case after [`KEPT`]: a key that is not published any more is not believed for longer. Of a discovery document only
+//! the issuer and the place of the keys count: some issuers have nothing else.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use openidconnect::core::CoreJsonWebKeySet;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{Refused, Throttle};
+use crate::identity::is_secure;
+use crate::identity::oidc::Http;
+
+/// The least between two requests for an issuer's keys.
+const COOL_DOWN: Duration = Duration::from_secs(5);
+/// How long keys are believed without asking again.
+const KEPT: Duration = Duration::from_secs(600);
+/// How long they are believed while the issuer does not answer.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The issuers, each as it was when it was last asked.
+#[derive(Debug, Default)]
+pub struct Issuers {
+    known: Mutex<HashMap<String, Arc<Slot>>>,
+    throttle: Throttle,
+}
+
+type Slot = tokio::sync::Mutex<State>;
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<(Arc<CoreJsonWebKeySet>, Instant)>,
+    tried: Option<Instant>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Issuers {
+    /// Whether this address may ask for another key now.
+    pub(super) fn admits(&self, client: Option<IpAddr>) -> bool {
+        self.throttle.admits(client)
+    }
+
+    fn slot(&self, issuer: &str) -> Arc<Slot> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(issuer.to_owned()).or_default())
+    }
+
+    /// The keys of an issuer that a workload is declared for; newer ones than `before`, where they can be had.
+    pub(super) async fn keys(
+        &self,
+        issuer: &str,
+        before: Option<&Arc<CoreJsonWebKeySet>>,
+        http: &Http,
+    ) -> Result<Arc<CoreJsonWebKeySet>, Refused> {
+        let slot = self.slot(issuer);
+        let mut state = slot.lock().await;
+        let fresh = |(keys, at): &(Arc<CoreJsonWebKeySet>, Instant)| {
+            at.elapsed() < KEPT && before.is_none_or(|before| !Arc::ptr_eq(keys, before))
+        };
+        if let Some((keys, _)) = state.keys.as_ref().filter(|known| fresh(*known)) {
+            return Ok(Arc::clone(keys));
+        }
+        let waits = state.tried.is_some_and(|at| at.elapsed() < COOL_DOWN);
+        if !waits {
+            state.tried = Some(Instant::now());
+            match ask(issuer, http).await {
+                Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
+                Err(why) => {
+                    tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys")
+                }
+            }
+        }
+        match &state.keys {
+            Some((keys, at)) if at.elapsed() < LONGEST => Ok(Arc::clone(keys)),
+            _ => Err(Refused::Unavailable("issuer_down")),
+        }
+    }
+}
+
+async fn ask(issuer: &str, http: &Http) -> Result<CoreJsonWebKeySet, String> {
+    let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let document = http.get(&address).await.map_err(|error| error.to_string())?;
+    let document: Document =
+        serde_json::from_slice(&document).map_err(|_| String::from("its discovery document is none"))?;
+    if document.issuer != issuer {
+        return Err(String::from("its discovery document is another issuer's"));
+    }
+    // Only an issuer on this machine may have its keys there.
+    let here = issuer.starts_with("http://");
+    if !is_secure(&document.jwks_uri) || (!here && !document.jwks_uri.starts_with("https://")) {
+        return Err(String::from("its keys are not at an https:// address"));
+    }
+    let keys = http.get(&document.jwks_uri).await.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&keys).map_err(|_| String::from("its keys are none"))
+}

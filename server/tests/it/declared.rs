@@ -1,0 +1,144 @@
+//! What is declared, written as what `apply` reads; what another declaration would change; and ending what it leaves out.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::process::run;
+
+async fn exported(app: &TestApp) -> Value {
+    app.admin(Method::GET, "/api/v1/organisation", None).await.is(200).json()
+}
+
+async fn would(app: &TestApp, declaration: &Value, prune: bool) -> Vec<String> {
+    let path = format!("/api/v1/apply?dry_run=true&prune={prune}");
+    let answer = app.admin(Method::POST, &path, Some(declaration)).await.is(200).json();
+    let changes = answer["changes"].as_array().unwrap();
+    let text = |change: &Value, name: &str| change[name].as_str().unwrap().to_owned();
+    changes
+        .iter()
+        .map(|it| format!("{} {} {}", text(it, "change"), text(it, "kind"), text(it, "name")))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_declared_can_be_written_compared_and_pruned() {
+    let app = TestApp::start().await;
+    let more = json!({
+        "keys": [{ "scope": "/acme/clinic", "name": "extra", "requests_per_minute": 7 }],
+        "model_groups": [{ "name": "own", "models": ["gpt-oss*"] }],
+        "budgets": [{ "key": "extra", "models": "own", "window": "day", "limit_usd": "2.50" },
+            { "user": "u-1", "window": "total", "limit_usd": "9", "thresholds": [90, 50] }],
+        "limits": [{ "scope": "/acme/clinic", "tokens": 500000, "per": "hour" }],
+        "credentials": [{ "name": "spare", "scope": "/acme", "sealed": true }],
+        "workloads": [{ "name": "ci", "scope": "/acme/build", "issuer": "https://id.example", "audience": "b",
+            "claims": { "sub": "x" } }],
+    });
+    let key = app.apply(more.clone()).await["created_keys"][0]["key"].as_str().unwrap().to_owned();
+    app.ask(&key, "assistant", "A cough").await.is(200);
+    let all = exported(&app).await;
+    assert_eq!(all["keys"].as_array().unwrap().len(), 4);
+    assert!(all["scopes"].to_string().contains("/acme/build"), "{all}");
+    // As it is, nothing would change, even where what is not named ends.
+    assert!(would(&app, &all, true).await.is_empty(), "{:?}", would(&app, &all, true).await);
+    assert!(would(&app, &more, false).await.is_empty());
+    let applied = app.apply(all.clone()).await;
+    assert_eq!(applied["created_keys"], json!([]));
+    assert_eq!(exported(&app).await, all);
+
+    // Without the second part it is what it was.
+    let (mut less, path) = (all.clone(), "/api/v1/apply?prune=true");
+    let without = |list: &mut Value, name: &str| {
+        list.as_array_mut().unwrap().retain(|it| !it.to_string().contains(name));
+    };
+    without(&mut less["keys"], "\"extra\"");
+    without(&mut less["budgets"], "\"extra\"");
+    without(&mut less["budgets"], "u-1");
+    without(&mut less["scopes"], "/acme/build");
+    without(&mut less["credentials"], "spare");
+    for list in ["model_groups", "limits", "workloads"] {
+        less[list] = json!([]);
+    }
+    let ends = would(&app, &less, true).await;
+    let expected = [
+        "delete scope /acme/build",
+        "delete credential spare",
+        "delete model_group own",
+        "delete budget key /acme/clinic/extra for own by day",
+        "delete budget user u-1 by total",
+    ];
+    for line in expected {
+        assert!(ends.iter().any(|it| it == line), "{line}: {ends:?}");
+    }
+    assert!(ends.iter().any(|it| it.starts_with("delete limit /acme/clinic of tokens")), "{ends:?}");
+    assert!(ends.contains(&String::from("delete key /acme/clinic/extra")) && ends.len() == 8, "{ends:?}");
+    assert!(would(&app, &less, false).await.is_empty(), "nothing ends that is only not named");
+    assert_eq!(exported(&app).await, all, "a dry run changes nothing");
+    app.ask(&key, "assistant", "A cough").await.is(200);
+
+    // What stays cannot name what goes.
+    let mut torn = less.clone();
+    torn["credentials"] = json!([]);
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
+    assert!(refused.contains("there is no credential `openai-us`"), "{refused}");
+    torn = less.clone();
+    torn["budgets"] = json!([{ "scope": "/acme", "models": "own", "window": "day", "limit_usd": "1" }]);
+    let refused = app.admin(Method::POST, path, Some(&torn)).await.is(400).json().to_string();
+    assert!(refused.contains("there is no model group `own`"), "{refused}");
+    assert_eq!(exported(&app).await, all, "nothing was changed");
+
+    let pruned = app.admin(Method::POST, path, Some(&less)).await.is(200).json();
+    assert!(pruned["pruned"].to_string().contains("key /acme/clinic/extra"), "{pruned}");
+    app.ask(&key, "assistant", "A cough").await.is(401);
+    assert_eq!(exported(&app).await, less);
+    assert!(would(&app, &less, true).await.is_empty());
+    // The log tells what ended, without people's names.
+    let records = app.records().await;
+    let told = records
+        .iter()
+        .filter_map(|record| record.sections.get("result"))
+        .find(|it| it["made"]["pruned"].is_array());
+    let told = told.unwrap().to_string();
+    assert!(told.contains("/acme/clinic/extra") && !told.contains("u-1"), "{told}");
+
+    // Of nothing everything ends, and what has ended works for nobody.
+    let pruned = app.admin(Method::POST, path, Some(&json!({}))).await.is(200).json();
+    assert!(pruned["pruned"].to_string().contains("endpoint openai-us"), "{pruned}");
+    app.ask("research", "assistant", "Tell me about rivers").await.is(401);
+    let left = exported(&app).await;
+    let empty = |list: &str| left[list].as_array().unwrap().is_empty();
+    assert!(
+        ["endpoints", "credentials", "keys", "budgets", "limits", "workloads"].iter().all(|list| empty(list)),
+        "{left}"
+    );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_write_compare_and_read() {
+    let app = TestApp::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("organisation.yaml").to_str().unwrap().to_owned();
+    let (url, token) = (app.url().to_owned(), app.token().to_owned());
+    let done = tokio::task::spawn_blocking(move || {
+        let run = |words: &[&str]| run(words, Some((&url, &token)), "");
+        run(&["export", "--output", &file]).is(0);
+        let same = run(&["apply", "--file", &file, "--dry-run", "--prune"]).is(0);
+        assert_eq!(same.out, "nothing would change\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(run(&["export"]).is(0).out.trim_end(), text.trim_end());
+        let changed = text.replace("limit_usd: '100'", "limit_usd: '101'");
+        assert_ne!(changed, text);
+        std::fs::write(&file, changed).unwrap();
+        let would = run(&["apply", "--file", &file, "--dry-run"]).is(0);
+        assert_eq!(
+            would.out, "~ budget /acme/research by month\n    limit_usd: \"100\" -> \"101\"\n",
+            "{would:?}"
+        );
+        run(&["apply", "--file", &file, "--prune"]).is(0);
+        run(&["export", "--json"]).is(0).json()
+    });
+    let now = done.await.unwrap();
+    assert!(now["budgets"].to_string().contains("\"101\""), "{now}");
+    app.finish().await;
+}
