@@ -141,24 +141,67 @@ impl Actor {
             Err(store::StoreError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if person.disabled_ms.is_some() || person.erased_ms.is_some() {
+        if person.disabled_ms.is_some() || person.erased_ms.is_some() || person.deprovisioned_ms.is_some() {
             return Ok(None);
         }
         let subject = format!("user:{}", person.id);
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
+        let pushed = pushed_groups(app, id).await?;
+        for (provider, groups) in &pushed {
+            held.extend(group_names(provider, groups));
+        }
         for identity in store::identities::of(&app.store, id).await? {
-            if app.config.identity.provider(&identity.provider).is_some() {
-                held.extend(group_names(&identity.provider, &identity.groups));
+            if let Some(provider) = app.config.identity.provider(&identity.provider) {
+                let claims = match pushed {
+                    Some((by, _)) if by == provider.id => attributes_alone(provider, &identity.groups),
+                    _ => identity.groups,
+                };
+                held.extend(group_names(&provider.id, &claims));
             }
         }
+        held.sort();
+        held.dedup();
         let name = person.display_name.or(person.email).unwrap_or_else(|| person.id.clone());
         Ok(Some(Self { subject, name, held, session: None }))
     }
 }
 
+/// The groups of a person whom a provider pushes with their groups, and its id. Then those of the last sign-in do not
+/// count: who is taken out of a group is out at once.
+pub(super) async fn pushed_groups<'a>(
+    app: &'a App,
+    person: &str,
+) -> Result<Option<(&'a str, serde_json::Value)>, store::StoreError> {
+    let provider = app.config.identity.provisioned();
+    let pushes = provider.filter(|provider| {
+        provider.scim.as_ref().is_some_and(|scim| scim.groups == super::GroupSource::Scim)
+    });
+    let Some(provider) = pushes else { return Ok(None) };
+    if store::scim_users::find(&app.store, person).await?.is_none() {
+        return Ok(None);
+    }
+    let groups = store::scim_groups::of_people(&app.store, &[person.to_owned()]).await?;
+    let words: Vec<String> = groups.values().flatten().flat_map(crate::scim::group_words).collect();
+    Ok(Some((&provider.id, words.into())))
+}
+
+/// Of what a provider said at a sign-in, the attributes that count as groups: `department=Finance`.
+pub(super) fn attributes_alone(
+    provider: &super::ProviderConfig,
+    groups: &serde_json::Value,
+) -> serde_json::Value {
+    let of_attribute = |group: &&str| {
+        provider.attribute_claims.iter().any(|name| {
+            group.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('='))
+        })
+    };
+    let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    groups.filter(of_attribute).collect()
+}
+
 /// What policy lines call a provider's groups: `group:<provider>:<group>`, so that no provider can name another's.
-pub(super) fn group_names(provider: &str, groups: &serde_json::Value) -> impl Iterator<Item = Held> {
+pub(crate) fn group_names(provider: &str, groups: &serde_json::Value) -> impl Iterator<Item = Held> {
     let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
     groups.map(move |group| Held::new(format!("group:{provider}:{group}"), "/"))
 }

@@ -16,9 +16,13 @@ mod sign_in;
 mod table;
 mod token;
 
+pub(crate) use actor::group_names;
 pub use actor::{Actor, ActorSession, Permit};
 pub use break_glass::{BREAK_GLASS, hash_password};
-pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
+pub use config::{
+    BreakGlassConfig, GroupSource, IdentityConfig, ProviderConfig, ScimAttribute, ScimConfig, SessionConfig,
+    SigningAlgorithm,
+};
 pub use csrf::same_origin;
 pub(crate) use gate::nobody;
 pub use gate::{CSRF_HEADER, gate};
@@ -26,5 +30,6 @@ pub use oidc::Providers;
 pub use routes::router;
 pub(crate) use routes::{redirect, ways};
 pub use session::{NewSession, SessionCookie, SessionError, new_setup_link};
+pub(crate) use sign_in::written;
 pub use table::{Needs, ROUTES, Route};
 pub use token::{ServiceTokenText, TokenError, create_token};

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 use super::sign_in::{self, Fault, session_id, signed};
 use super::{BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin};
 use crate::admin::to_its_end;
-use crate::app::App;
+use crate::app::{App, acts};
 use crate::gateway::metrics;
 use crate::keys::secret;
 use crate::store;
@@ -162,6 +162,7 @@ fn owner(id: &str, name: &str, now_ms: i64) -> store::people::Person {
         created_ms: now_ms,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     }
 }
 
@@ -185,7 +186,7 @@ async fn break_the_glass(
     let Ok(Form(Password { password })) = form else {
         return error_page(&headers, &auth.assets, None, PageError::BadRequest);
     };
-    match break_glass::verify(app, password).await {
+    match break_glass::verify(app, acts::client(), password).await {
         Some(true) => {}
         Some(false) => {
             tracing::error!("BREAK-GLASS: somebody tried a wrong password of the break-glass account");

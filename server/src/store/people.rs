@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::entities::identities;
+use super::entities::{identities, scim_members, scim_users};
 pub use super::entities::people::Model as Person;
 use super::entities::people::{ActiveModel, Column, Entity};
 use super::{Store, StoreError, sessions};
@@ -100,6 +100,9 @@ async fn change_and_end_sessions(store: &Store, change: ActiveModel, now_ms: i64
                 if person.erased_ms.is_some() {
                     let of_person = identities::Column::Person.eq(&person.id);
                     identities::Entity::delete_many().filter(of_person).exec(transaction).await?;
+                    let member = scim_members::Column::Person.eq(&person.id);
+                    scim_members::Entity::delete_many().filter(member).exec(transaction).await?;
+                    scim_users::Entity::delete_by_id(&person.id).exec(transaction).await?;
                 }
                 sessions::end_all_of(transaction, &person.id, now_ms).await
             })

@@ -46,7 +46,9 @@ mod process;
 mod random;
 mod replicas;
 mod reply;
+mod requests;
 mod repository;
+mod scim;
 mod sdk;
 mod streaming;
 #[path = "../support/mod.rs"]

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use bailiwick_ledger::Kind;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub(in crate::admin) async fn list(State(app): State<Arc<App>>) -> Result<Json<V
             "id": person.id, "name": person.display_name, "email": person.email,
             "identities": known, "roles": actor.map(|actor| shown(actor.roles(&app))).unwrap_or_default(),
             "created_ms": person.created_ms, "disabled_ms": person.disabled_ms,
-            "erased_ms": person.erased_ms,
+            "deprovisioned_ms": person.deprovisioned_ms, "erased_ms": person.erased_ms,
         }));
     }
     Ok(Json(json!({ "people": people })))
@@ -71,7 +72,12 @@ pub(in crate::admin) async fn enable(
     permit: Permit,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    store::people::get(&app.store, &id).await?;
+    let person = store::people::get(&app.store, &id).await?;
+    if person.deprovisioned_ms.is_some() {
+        let title = "The identity provider says that they may not sign in";
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", title)
+            .fix("let them be active at the provider: it will push that here"));
+    }
     let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id).await?) };
     app.act_aside(act(&permit, "person_enabled", json!({ "person": id })), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": false })))
