@@ -148,7 +148,7 @@ impl Actor {
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
         let pushed = pushed_groups(app, id).await?;
-        for (provider, groups) in &pushed {
+        if let Some((provider, groups)) = &pushed {
             held.extend(group_names(provider, groups));
         }
         for identity in store::identities::of(&app.store, id).await? {
@@ -192,9 +192,10 @@ pub(super) fn attributes_alone(
     groups: &serde_json::Value,
 ) -> serde_json::Value {
     let of_attribute = |group: &&str| {
-        provider.attribute_claims.iter().any(|name| {
-            group.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('='))
-        })
+        provider
+            .attribute_claims
+            .iter()
+            .any(|name| group.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')))
     };
     let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
     groups.filter(of_attribute).collect()

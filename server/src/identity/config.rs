@@ -245,7 +245,9 @@ impl IdentityConfig {
                 return Err(format!("`identity.provider` has two with the id `{id}`"));
             }
             if provider.scim.is_some() && self.provider.iter().take(at).any(|other| other.scim.is_some()) {
-                return Err(String::from("`identity.provider` has two with `scim`: one pushes people, at most"));
+                return Err(String::from(
+                    "`identity.provider` has two with `scim`: one pushes people, at most",
+                ));
             }
             let others = self.provider.iter().take(at).flat_map(|other| &other.email_domains);
             if let Some(domain) = others.into_iter().find(|domain| provider.is_for(&format!("x@{domain}"))) {
@@ -342,7 +344,10 @@ mod tests {
                 ),
                 "two for",
             ),
-            (format!("{provider}scim = {{}}\n{}scim = {{}}", provider.replace("corp", "other")), "two with `scim`"),
+            (
+                format!("{provider}scim = {{}}\n{}scim = {{}}", provider.replace("corp", "other")),
+                "two with `scim`",
+            ),
             (format!("{provider}scim = {{ claim = '' }}"), "`scim.claim`"),
             ("[break_glass]\npassword_hash = 'hunter2'".to_owned(), "password_hash"),
         ] {

@@ -161,7 +161,8 @@ async fn one(scim: &Scim, directory: &Directory<'_>, operation: Operation) -> Re
     let kind = TYPES.iter().find(is).copied().ok_or_else(|| ScimError::not_found("path"))?;
     let mut headers = HeaderMap::new();
     if let Some(version) = &operation.version {
-        let tag = HeaderValue::from_str(version).map_err(|_| ScimError::value("`version` is an entity tag"))?;
+        let tag =
+            HeaderValue::from_str(version).map_err(|_| ScimError::value("`version` is an entity tag"))?;
         headers.insert(header::IF_MATCH, tag);
     }
     let (status, resource) = match (operation.method.as_str(), id) {

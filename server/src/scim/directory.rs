@@ -156,7 +156,11 @@ impl Directory<'_> {
     }
 
     /// Gives one other attributes. Nothing happens, and nothing is recorded, where they are the same.
-    pub(super) async fn change(&self, before: Resource, attributes: Attributes) -> Result<Resource, ScimError> {
+    pub(super) async fn change(
+        &self,
+        before: Resource,
+        attributes: Attributes,
+    ) -> Result<Resource, ScimError> {
         let is_same = match before.kind.name {
             "User" => before.attributes == attributes,
             _ => {
@@ -178,7 +182,11 @@ impl Directory<'_> {
 
     /// Deletes one.
     pub(super) async fn delete(&self, before: &Resource) -> Result<(), ScimError> {
-        if before.kind.name == "User" { self.delete_user(before).await } else { self.delete_group(before).await }
+        if before.kind.name == "User" {
+            self.delete_user(before).await
+        } else {
+            self.delete_group(before).await
+        }
     }
 
     fn now_ms(&self) -> i64 {
@@ -328,9 +336,8 @@ impl Directory<'_> {
         let members: Vec<String> = members(attributes).into_iter().collect();
         let mut what = self.group_told(&group);
         tell(&mut what, "come", named(&members));
-        let change = async {
-            store::scim_groups::create(&self.app.store, group, members).await.map_err(of_store)
-        };
+        let change =
+            async { store::scim_groups::create(&self.app.store, group, members).await.map_err(of_store) };
         self.app.act_aside(self.act("scim_group_created", what), |()| Value::Null, change).await?;
         Ok(id)
     }
@@ -348,9 +355,8 @@ impl Directory<'_> {
         }
         tell(&mut what, "come", named(&come));
         tell(&mut what, "gone", named(&gone));
-        let change = async {
-            store::scim_groups::change(&self.app.store, group, come, gone).await.map_err(of_store)
-        };
+        let change =
+            async { store::scim_groups::change(&self.app.store, group, come, gone).await.map_err(of_store) };
         self.app.act_aside(self.act("scim_group_changed", what), |()| Value::Null, change).await?;
         Ok(())
     }
@@ -446,4 +452,3 @@ fn group_row(id: &str, version: i64, created_ms: i64, now_ms: i64, attributes: &
         modified_ms: now_ms,
     }
 }
-

@@ -59,8 +59,7 @@ impl ScimError {
 
     /// Its body.
     pub(super) fn body(&self) -> Value {
-        let mut body =
-            json!({ "schemas": [SCHEMA], "status": self.status.as_str(), "detail": self.detail });
+        let mut body = json!({ "schemas": [SCHEMA], "status": self.status.as_str(), "detail": self.detail });
         if let (Some(kind), Some(body)) = (self.kind, body.as_object_mut()) {
             body.insert(String::from("scimType"), json!(kind));
         }

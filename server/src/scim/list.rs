@@ -181,7 +181,13 @@ mod tests {
         assert_eq!(of(""), Ok((1, USUAL)));
         assert_eq!(of("startIndex=0&count=-5"), Ok((1, 0)));
         assert_eq!(of("startIndex=11&count=100000"), Ok((11, MOST)));
-        for bad in ["startIndex=x", "count=1.5", "sortOrder=sideways", "filter=x", "attributes=a&excludedAttributes=b"] {
+        for bad in [
+            "startIndex=x",
+            "count=1.5",
+            "sortOrder=sideways",
+            "filter=x",
+            "attributes=a&excludedAttributes=b",
+        ] {
             assert!(of(bad).is_err(), "{bad}");
         }
         let query = Query::of_address("filter=userName+eq+%22a%26b%22&attributes=a%2Cb").unwrap();
@@ -193,7 +199,8 @@ mod tests {
 
     #[test]
     fn resources_come_in_order_and_those_without_come_last() {
-        let user = |name: Value| (&USER, json!({ "userName": "x", "title": name }).as_object().unwrap().clone());
+        let user =
+            |name: Value| (&USER, json!({ "userName": "x", "title": name }).as_object().unwrap().clone());
         let mut several = vec![user(Value::Null), user(json!("b")), user(json!("A"))];
         let order = |several: &[(&'static ResourceType, Attributes)]| -> Vec<Value> {
             several.iter().map(|(_, user)| user["title"].clone()).collect()

@@ -28,7 +28,9 @@ pub(super) fn resource(kind: &ResourceType, sent: &Value) -> Result<Attributes, 
         let own = kind.own(name);
         let known = schema::named(kind.schema.attributes, own).or_else(|| schema::named(COMMON, own));
         // What nobody knows here is passed over (RFC 7644, 3.3).
-        let Some(attribute) = known.filter(|known| known.mutability != Mutability::ReadOnly) else { continue };
+        let Some(attribute) = known.filter(|known| known.mutability != Mutability::ReadOnly) else {
+            continue;
+        };
         if let Some(value) = self::value(attribute, value)? {
             read.insert(attribute.name.to_owned(), value);
         }
@@ -119,11 +121,7 @@ pub(super) fn element(attribute: &Attribute, sent: &Value) -> Result<Option<Valu
     }
 }
 
-fn parts(
-    known: &'static [Attribute],
-    sent: &Value,
-    of: &str,
-) -> Result<Map<String, Value>, ScimError> {
+fn parts(known: &'static [Attribute], sent: &Value, of: &str) -> Result<Map<String, Value>, ScimError> {
     let mut read = Map::new();
     let Value::Object(sent) = sent else {
         return match sent {

@@ -122,8 +122,10 @@ pub(super) fn is_active(attributes: &Attributes) -> bool {
 pub(super) fn emails(attributes: &Attributes) -> Vec<&str> {
     let several = attributes.get("emails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let address = |element: &'_ Value| element.get("value").and_then(Value::as_str).is_some();
-    let (first, rest): (Vec<&Value>, Vec<&Value>) =
-        several.iter().filter(|element| address(element)).partition(|element| super::read::is_primary(element));
+    let (first, rest): (Vec<&Value>, Vec<&Value>) = several
+        .iter()
+        .filter(|element| address(element))
+        .partition(|element| super::read::is_primary(element));
     first.into_iter().chain(rest).filter_map(|element| element.get("value").and_then(Value::as_str)).collect()
 }
 

@@ -215,7 +215,10 @@ static USER_SCHEMA: Schema = Schema {
         text("preferredLanguage", "Languages, as in Accept-Language"),
         text("locale", "Where formats of numbers and dates come from"),
         text("timezone", "A name of the IANA time zone database"),
-        flag("active", "Whether the person may sign in. Where it turns false, sessions end and keys are disabled"),
+        flag(
+            "active",
+            "Whether the person may sign in. Where it turns false, sessions end and keys are disabled",
+        ),
         many(complex(
             "emails",
             &[
@@ -251,10 +254,7 @@ static ENTERPRISE: Schema = Schema {
         text("department", "The department"),
         complex(
             "manager",
-            &[
-                exact(text("value", "The manager's id")),
-                read_only(text("displayName", "The manager's name")),
-            ],
+            &[exact(text("value", "The manager's id")), read_only(text("displayName", "The manager's name"))],
             "Whom the person reports to",
         ),
     ],
@@ -339,7 +339,11 @@ static PROVIDER_CONFIG: Schema = Schema {
             &[
                 SUPPORTED,
                 required(read_only(attribute("maxOperations", Kind::Integer, "The most in one request"))),
-                required(read_only(attribute("maxPayloadSize", Kind::Integer, "The most bytes of one request"))),
+                required(read_only(attribute(
+                    "maxPayloadSize",
+                    Kind::Integer,
+                    "The most bytes of one request",
+                ))),
             ],
             "Several changes in one request",
         ))),

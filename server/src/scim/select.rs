@@ -46,6 +46,12 @@ impl Named {
         }
         named
     }
+
+    /// What of an attribute is named; of an extension's with the extension's name.
+    fn parts(&self, extension: &str, name: &str) -> Option<&Parts> {
+        let is = |key: &(&str, &str)| *key == (extension, name);
+        self.attributes.iter().find(|(key, _)| is(key)).map(|(_, parts)| parts)
+    }
 }
 
 impl Wanted {
@@ -64,7 +70,7 @@ impl Wanted {
             (false, _) => is(Named::of(kind, &self.only)),
             (true, false) => {
                 let named = Named::of(kind, &self.without);
-                named.attributes.get(&("", name)).is_none_or(Option::is_some)
+                named.parts("", name).is_none_or(Option::is_some)
             }
             (true, true) => true,
         }
@@ -91,13 +97,13 @@ fn only(named: &Named, resource: Attributes) -> Attributes {
     for (name, value) in resource {
         if is_always(&name) || named.extensions.contains(name.as_str()) {
             kept.insert(name, value);
-        } else if let Some(parts) = named.attributes.get(&("", name.as_str())) {
+        } else if let Some(parts) = named.parts("", &name) {
             kept.insert(name, some(value, parts.as_ref(), true));
         } else if let Value::Object(more) = value {
             let more: Attributes = more
                 .into_iter()
                 .filter_map(|(part, value)| {
-                    let parts = named.attributes.get(&(name.as_str(), part.as_str()))?;
+                    let parts = named.parts(&name, &part)?;
                     Some((part, some(value, parts.as_ref(), true)))
                 })
                 .collect();
@@ -115,17 +121,15 @@ fn without(named: &Named, resource: Attributes) -> Attributes {
         if is_always(&name) {
             kept.insert(name, value);
         } else if named.extensions.contains(name.as_str()) {
-        } else if let Some(parts) = named.attributes.get(&("", name.as_str())) {
+        } else if let Some(parts) = named.parts("", &name) {
             if parts.is_some() {
                 kept.insert(name, some(value, parts.as_ref(), false));
             }
         } else if let Value::Object(more) = value {
-            let more = more.into_iter().filter_map(|(part, value)| {
-                match named.attributes.get(&(name.as_str(), part.as_str())) {
-                    None => Some((part, value)),
-                    Some(None) => None,
-                    Some(parts) => Some((part, some(value, parts.as_ref(), false))),
-                }
+            let more = more.into_iter().filter_map(|(part, value)| match named.parts(&name, &part) {
+                None => Some((part, value)),
+                Some(None) => None,
+                Some(parts) => Some((part, some(value, parts.as_ref(), false))),
             });
             let more: Attributes = more.collect();
             kept.insert(name, Value::Object(more));
@@ -167,17 +171,26 @@ mod tests {
 
     #[test]
     fn an_answer_holds_what_is_asked_for_and_its_id() {
-        assert_eq!(told(&["USERNAME", "nonsense"], &[]), json!({ "schemas": ["u"], "id": "1", "userName": "ada" }));
+        assert_eq!(
+            told(&["USERNAME", "nonsense"], &[]),
+            json!({ "schemas": ["u"], "id": "1", "userName": "ada" })
+        );
         let some = told(&["name.givenName", "emails.value"], &[]);
         assert_eq!(some["name"], json!({ "givenName": "Ada" }));
         assert_eq!(some["emails"], json!([{ "value": "a@b.example" }]));
         let department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
         let more = told(&[department], &[]);
-        assert_eq!(more["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], json!({ "department": "x" }));
+        assert_eq!(
+            more["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+            json!({ "department": "x" })
+        );
         let less = told(&[], &["emails", "name.familyName", department, "id"]);
         assert!(less.get("emails").is_none() && less["id"] == "1");
         assert_eq!(less["name"], json!({ "givenName": "Ada" }));
-        assert_eq!(less["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], json!({ "division": "y" }));
+        assert_eq!(
+            less["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+            json!({ "division": "y" })
+        );
         assert!(Wanted { only: vec![String::from("a")], without: vec![String::from("b")] }.check().is_err());
     }
 }

@@ -6,9 +6,9 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::entities::{identities, scim_members, scim_users};
 pub use super::entities::people::Model as Person;
 use super::entities::people::{ActiveModel, Column, Entity};
+use super::entities::{identities, scim_members, scim_users};
 use super::{Store, StoreError, sessions};
 
 /// Every person, by id.

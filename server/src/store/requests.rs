@@ -8,7 +8,6 @@ use sea_orm::{
 
 pub use super::entities::requests::Model as Request;
 use super::entities::requests::{Column, Entity};
-use super::entities::budget_top_ups;
 use super::{Store, StoreError, budgets, keys};
 
 /// What an approval brings about.
@@ -93,8 +92,7 @@ pub async fn decide(store: &Store, id: &str, decision: Decision, effect: Effect)
                     keys::create_in(transaction, key, own).await?;
                 }
                 if let Some(top_up) = effect.top_up {
-                    let row = top_up.into_active_model().reset_all();
-                    budget_top_ups::Entity::insert(row).exec_without_returning(transaction).await?;
+                    budgets::top_up_in(transaction, top_up).await?;
                 }
                 Ok(())
             })

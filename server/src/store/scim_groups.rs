@@ -75,7 +75,10 @@ pub async fn members(store: &Store, groups: &[String]) -> Result<BTreeMap<String
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn of_people(store: &Store, people: &[String]) -> Result<BTreeMap<String, Vec<ScimGroup>>, StoreError> {
+pub async fn of_people(
+    store: &Store,
+    people: &[String],
+) -> Result<BTreeMap<String, Vec<ScimGroup>>, StoreError> {
     let mut found: BTreeMap<String, Vec<ScimGroup>> = BTreeMap::new();
     for people in people.chunks(AT_ONCE) {
         let rows = scim_members::Entity::find()
@@ -168,10 +171,7 @@ pub async fn delete(store: &Store, id: &str, version: i64) -> Result<(), StoreEr
         .transaction(|transaction| {
             let id = id.to_owned();
             Box::pin(async move {
-                scim_members::Entity::delete_many()
-                    .filter(Member::GroupId.eq(&id))
-                    .exec(transaction)
-                    .await?;
+                scim_members::Entity::delete_many().filter(Member::GroupId.eq(&id)).exec(transaction).await?;
                 let deleted = Entity::delete_many()
                     .filter(Column::Id.eq(&id))
                     .filter(Column::Version.eq(version))
@@ -199,7 +199,7 @@ async fn take_in(
         let rows = members
             .iter()
             .map(|person| scim_members::Model { group_id: group.to_owned(), person: person.clone() })
-            .map(IntoActiveModel::into_active_model);
+            .map(|row| row.into_active_model());
         scim_members::Entity::insert_many(rows).exec_without_returning(transaction).await?;
     }
     Ok(())

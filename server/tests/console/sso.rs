@@ -192,7 +192,8 @@ async fn a_role_by_a_pushed_group_is_lost_within_a_second_and_so_is_the_session(
     until_status(&page, "/api/v1/people", 200).await;
 
     let path = format!("/Groups/{}", group["id"].as_str().unwrap());
-    let out = json!({ "Operations": [{ "op": "Remove", "path": "members", "value": [{ "value": user["id"] }] }] });
+    let out =
+        json!({ "Operations": [{ "op": "Remove", "path": "members", "value": [{ "value": user["id"] }] }] });
     let began = Instant::now();
     scim(reqwest::Method::PATCH, &path, out).await;
     until_status(&page, "/api/v1/people", 403).await;

@@ -118,7 +118,8 @@ async fn things(app: &TestApp) -> Things {
         deprovisioned_ms: None,
     };
     store::people::create(&app.app().store, person).await.unwrap();
-    let request = json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "asked" } });
+    let request =
+        json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "asked" } });
     let request = app.admin(Method::POST, "/api/v1/requests", Some(&request)).await.is(201).json();
     let user = json!({ "userName": "pushed" });
     let user = app.admin(Method::POST, "/scim/v2/Users", Some(&user)).await.is(201).json();

@@ -16,7 +16,8 @@ async fn token(app: &TestApp, role: &str, scope: &str) -> String {
 }
 
 async fn post(app: &TestApp, token: &str, path: &str, body: &Value) -> Reply {
-    read(app.client.post(format!("{}{path}", app.url())).bearer_auth(token).json(body).send().await.unwrap()).await
+    read(app.client.post(format!("{}{path}", app.url())).bearer_auth(token).json(body).send().await.unwrap())
+        .await
 }
 
 async fn ask(app: &TestApp, token: &str, kind: &str, wanted: Value) -> Value {
@@ -67,14 +68,22 @@ async fn a_key_works_once_somebody_else_has_approved_it() {
         (json!({ "kind": "key", "reason": " ", "wanted": wanted }), "reason"),
         (json!({ "kind": "planet", "reason": "x", "wanted": {} }), "planet"),
         (json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research" } }), "name"),
-        (json!({ "kind": "key", "reason": "x", "wanted": wanted, "expires": "2001-01-01T00:00:00Z" }), "expires"),
+        (
+            json!({ "kind": "key", "reason": "x", "wanted": wanted, "expires": "2001-01-01T00:00:00Z" }),
+            "expires",
+        ),
     ] {
         let refused = post(&app, &developer, PATH, &body).await.is(400);
         assert!(refused.text().contains(says), "{body}: {}", refused.text());
     }
-    post(&app, &developer, PATH, &json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "x" } }))
-        .await
-        .is(404);
+    post(
+        &app,
+        &developer,
+        PATH,
+        &json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "x" } }),
+    )
+    .await
+    .is(404);
     let folder = app.finish().await;
     let secret = key.rsplit('_').next().unwrap();
     assert_eq!(stored(folder.path(), secret).await, Vec::<String>::new());
@@ -95,7 +104,8 @@ async fn nobody_decides_what_they_asked_for_and_of_two_approvers_one_does() {
     let own = decide(&app, &owner, &asked, "approve").await.is(403).json();
     assert_eq!(own["code"], "own_request");
     // Nor through a token that they made, nor with one that made theirs.
-    let made = json!({ "name": "straw man", "scope": "/acme", "roles": ["approver", "developer", "finance"] });
+    let made =
+        json!({ "name": "straw man", "scope": "/acme", "roles": ["approver", "developer", "finance"] });
     let made = post(&app, &owner, "/api/v1/service-tokens", &made).await.is(201).json();
     let straw = made["token"].as_str().unwrap();
     assert_eq!(decide(&app, straw, &asked, "approve").await.is(403).json()["code"], "own_request");
@@ -104,14 +114,16 @@ async fn nobody_decides_what_they_asked_for_and_of_two_approvers_one_does() {
 
     let approvers = [token(&app, "approver", "/acme").await, token(&app, "approver", "/").await];
     let both = approvers.iter().map(|approver| decide(&app, approver, &asked, "approve"));
-    let mut statuses: Vec<u16> = futures::future::join_all(both).await.iter().map(|reply| reply.status).collect();
+    let mut statuses: Vec<u16> =
+        futures::future::join_all(both).await.iter().map(|reply| reply.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
     let after = clinic(&app.admin(Method::GET, "/api/v1/budgets", None).await.json());
     assert_eq!(after["top_ups"].as_array().unwrap().len(), 1, "{after}");
     let records = app.records().await;
     let act = |name: &str| {
-        let found = records.iter().filter(|record| record.sections.get("act").is_some_and(|act| act["act"] == name));
+        let found =
+            records.iter().filter(|record| record.sections.get("act").is_some_and(|act| act["act"] == name));
         found.map(|record| record.sections["act"]["what"].clone()).collect::<Vec<_>>()
     };
     let approved = act("request_approved");
@@ -151,7 +163,8 @@ async fn an_exception_is_a_file_and_access_to_content_ends_by_itself() {
     let bundle = bailiwick_policy::Bundle::load(&source).unwrap_or_else(|problems| panic!("{problems:?}"));
     let exception = bundle.exceptions.iter().find(|exception| exception.file == path).unwrap();
     assert_eq!((exception.rule.as_str(), exception.scope.as_str()), (rule.as_str(), "/acme/research"));
-    for (change, value) in [("rule", json!("no such rule")), ("until", hours(24 * 400)), ("until", hours(-1))] {
+    for (change, value) in [("rule", json!("no such rule")), ("until", hours(24 * 400)), ("until", hours(-1))]
+    {
         let mut wanted = wanted.clone();
         wanted[change] = value;
         let body = json!({ "kind": "exception", "reason": "x", "wanted": wanted });

@@ -117,7 +117,11 @@ async fn a_user_is_made_read_changed_and_deleted() {
     assert_eq!(scim.get(&path).await, ada);
     let twin = json!({ "userName": "ADA@acme.EXAMPLE" });
     refused(scim.post("/Users", twin).await, 409, Some("uniqueness"));
-    refused(scim.post("/Users", json!({ "userName": "b", "externalId": "x1" })).await, 409, Some("uniqueness"));
+    refused(
+        scim.post("/Users", json!({ "userName": "b", "externalId": "x1" })).await,
+        409,
+        Some("uniqueness"),
+    );
     refused(scim.post("/Users", json!({ "name": {} })).await, 400, Some("invalidValue"));
     refused(scim.post("/Users", json!([])).await, 400, Some("invalidSyntax"));
     refused(scim.post("/Users", json!({ "userName": "c", "active": 7 })).await, 400, Some("invalidValue"));
@@ -134,26 +138,39 @@ async fn a_user_is_made_read_changed_and_deleted() {
     refused(scim.send(Method::PUT, &path, Some("W/\"1\""), Some(&other)).await, 412, None);
     refused(scim.send(Method::DELETE, &path, Some("\"1\""), None).await, 412, None);
     // The same again is no change.
-    assert_eq!(scim.send(Method::PUT, &path, None, Some(&other)).await.is(200).header("etag"), Some("W/\"2\""));
+    assert_eq!(
+        scim.send(Method::PUT, &path, None, Some(&other)).await.is(200).header("etag"),
+        Some("W/\"2\"")
+    );
     let url = format!("{}/scim/v2{path}", scim.app().url());
     let cached = scim.app().client.get(url).bearer_auth(&scim.token).header("if-none-match", "W/\"2\"");
     assert_eq!(cached.send().await.unwrap().status(), 304);
     let patched = scim.patch(&path, json!([{ "op": "Replace", "path": "active", "value": "False" }])).await;
     assert_eq!(patched.is(200).json()["active"], false);
-    refused(scim.patch(&path, json!([{ "op": "add", "path": "shoeSize", "value": 1 }])).await, 400, Some("invalidPath"));
+    refused(
+        scim.patch(&path, json!([{ "op": "add", "path": "shoeSize", "value": 1 }])).await,
+        400,
+        Some("invalidPath"),
+    );
     scim.send(Method::DELETE, &path, Some("W/\"3\""), None).await.is(204);
     refused(scim.send(Method::GET, &path, None, None).await, 404, None);
     refused(scim.send(Method::DELETE, &path, None, None).await, 404, None);
 
     let records = scim.app().records().await;
     let acts: Vec<&Value> = records.iter().filter_map(|record| record.sections.get("act")).collect();
-    let names: Vec<&str> = acts.iter().filter_map(|act| act["act"].as_str()).filter(|act| act.starts_with("scim")).collect();
+    let names: Vec<&str> =
+        acts.iter().filter_map(|act| act["act"].as_str()).filter(|act| act.starts_with("scim")).collect();
     // What did not happen is there as well: it was begun.
     let done = ["scim_user_created", "scim_user_changed", "scim_user_deleted"];
     assert!(done.iter().all(|act| names.contains(act)), "{names:?}");
     let change = acts.iter().find(|act| act["what"]["changed"] == json!(["active"])).unwrap();
-    assert_eq!((&change["what"]["before"], &change["what"]["after"]), (&json!({ "active": true }), &json!({ "active": false })));
-    let from = records.iter().find(|record| record.sections.get("act").is_some_and(|act| act["act"] == "scim_user_deleted"));
+    assert_eq!(
+        (&change["what"]["before"], &change["what"]["after"]),
+        (&json!({ "active": true }), &json!({ "active": false }))
+    );
+    let from = records
+        .iter()
+        .find(|record| record.sections.get("act").is_some_and(|act| act["act"] == "scim_user_deleted"));
     assert_eq!(from.unwrap().sections["network"]["client"], "127.0.0.1");
     let export = scim.app().export().await;
     for name in ["ada@acme", "Countess", "hunter2-hunter2", "Engines"] {
@@ -176,7 +193,10 @@ async fn lists_are_filtered_sorted_paged_and_cut() {
         found.map(|one| one["displayName"].as_str().unwrap().to_owned()).collect()
     };
     let all = scim.get("/Users").await;
-    assert_eq!((&all["totalResults"], &all["startIndex"], &all["itemsPerPage"]), (&json!(5), &json!(1), &json!(5)));
+    assert_eq!(
+        (&all["totalResults"], &all["startIndex"], &all["itemsPerPage"]),
+        (&json!(5), &json!(1), &json!(5))
+    );
     let page = scim.get("/Users?startIndex=2&count=2").await;
     assert_eq!(names(&page), ["bo", "cleo"]);
     assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(5), &json!(2)));
@@ -197,15 +217,22 @@ async fn lists_are_filtered_sorted_paged_and_cut() {
         assert_eq!(names(&list), found, "{filter}");
         assert_eq!(list["totalResults"], found.len(), "{filter}");
     }
-    refused(scim.send(Method::GET, "/Users?filter=shoeSize%20pr", None, None).await, 400, Some("invalidFilter"));
+    refused(
+        scim.send(Method::GET, "/Users?filter=shoeSize%20pr", None, None).await,
+        400,
+        Some("invalidFilter"),
+    );
     refused(scim.send(Method::GET, "/Users?sortBy=shoeSize", None, None).await, 400, Some("invalidValue"));
     let sorted = scim.get("/Users?sortBy=userName&sortOrder=descending&count=2").await;
     assert_eq!(names(&sorted), ["eve", "dan"]);
     let cut = scim.get(&format!("/Users/{}?attributes=userName,emails.value", ids[0])).await;
-    assert_eq!(cut, json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": ids[0], "userName": "ada@acme.example",
-        "emails": [{ "value": "ada@acme.example" }],
-    }));
+    assert_eq!(
+        cut,
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": ids[0], "userName": "ada@acme.example",
+            "emails": [{ "value": "ada@acme.example" }],
+        })
+    );
     let groups = scim.get("/Groups?excludedAttributes=members").await;
     assert!(groups["Resources"][0].get("members").is_none() && groups["Resources"][0]["id"] == group);
     let member = format!("members[value eq \"{}\"]", ids[1]);
@@ -236,7 +263,10 @@ async fn groups_have_members_that_are_there_and_bulk_does_several_things() {
     let add = json!([{ "op": "Add", "path": "members", "value": [{ "value": ada }] }]);
     let told = scim.patch(&path, add.clone()).await.is(200).json();
     assert_eq!(told["members"][0]["value"], ada);
-    assert!(told["members"][0]["$ref"].as_str().unwrap().ends_with(&format!("/scim/v2/Users/{ada}")), "{told}");
+    assert!(
+        told["members"][0]["$ref"].as_str().unwrap().ends_with(&format!("/scim/v2/Users/{ada}")),
+        "{told}"
+    );
     assert_eq!(scim.patch(&path, add).await.is(200).header("etag"), Some("W/\"2\""), "no change");
     let of = scim.get(&format!("/Users/{ada}")).await;
     assert_eq!((&of["groups"][0]["value"], &of["groups"][0]["display"]), (&json!(group), &json!("g")));
@@ -257,7 +287,8 @@ async fn groups_have_members_that_are_there_and_bulk_does_several_things() {
         } },
         { "method": "GET", "path": "/Users" },
     ]);
-    let bulk = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations });
+    let bulk =
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations });
     let done = scim.post("/Bulk", bulk).await.is(200).json();
     let statuses: Vec<&str> =
         done["Operations"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
@@ -294,14 +325,18 @@ async fn who_signs_in_is_whom_the_provider_pushes_and_has_the_groups_that_it_pus
     let refused_for = sign_in(app, &idp, json!({})).await.is(403);
     assert!(refused_for.text().contains("no role has been given"));
     let admins = scim.group("admins", &[&ada]).await;
-    let cookie = session_cookie(&sign_in(app, &idp, json!({ "groups": [], "department": "Finance" })).await.is(303)).unwrap();
+    let cookie =
+        session_cookie(&sign_in(app, &idp, json!({ "groups": [], "department": "Finance" })).await.is(303))
+            .unwrap();
     assert_eq!(subject(app, &cookie).await, format!("user:{ada}"));
     let told = me(app, &cookie).await.json();
     assert_eq!(told["groups"], json!(["corp:admins", "corp:department=Finance"]), "{told}");
     browse(app, Method::GET, "/api/v1/people", &cookie, None).await.is(200);
     // Out of the group: at once, though the session holds.
     let path = format!("/Groups/{admins}");
-    scim.patch(&path, json!([{ "op": "remove", "path": format!("members[value eq \"{ada}\"]") }])).await.is(200);
+    scim.patch(&path, json!([{ "op": "remove", "path": format!("members[value eq \"{ada}\"]") }]))
+        .await
+        .is(200);
     browse(app, Method::GET, "/api/v1/people", &cookie, None).await.is(403);
     assert_eq!(me(app, &cookie).await.json()["groups"], json!(["corp:department=Finance"]));
 
@@ -315,18 +350,27 @@ async fn who_signs_in_is_whom_the_provider_pushes_and_has_the_groups_that_it_pus
     let late = json!({ "sub": "late", "email": "late@acme.example" });
     let cookie = session_cookie(&sign_in(app, &idp, late.clone()).await.is(303)).unwrap();
     let before = subject(app, &cookie).await;
-    let id = scim.post("/Users", json!({ "userName": "late" })).await.is(201).json()["id"].as_str().unwrap().to_owned();
+    let id = scim.post("/Users", json!({ "userName": "late" })).await.is(201).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_ne!(before, format!("user:{id}"));
-    scim.patch(&format!("/Users/{id}"), json!([{ "op": "add", "path": "externalId", "value": "late" }])).await.is(200);
+    scim.patch(&format!("/Users/{id}"), json!([{ "op": "add", "path": "externalId", "value": "late" }]))
+        .await
+        .is(200);
     scim.patch(&path, json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }])).await.is(200);
     let joined = session_cookie(&sign_in(app, &idp, late).await.is(303)).unwrap();
     assert_eq!(subject(app, &joined).await, format!("user:{id}"));
     me(app, &cookie).await.is(401);
     let records = app.records().await;
-    let act = |name: &str| records.iter().any(|record| record.sections.get("act").is_some_and(|act| act["act"] == name));
+    let act = |name: &str| {
+        records.iter().any(|record| record.sections.get("act").is_some_and(|act| act["act"] == name))
+    };
     assert!(act("identity_joined") && act("scim_group_changed"));
     // A group's roles are told where it is changed.
-    let group = records.iter().find(|record| record.sections.get("act").is_some_and(|act| act["act"] == "scim_group_created"));
+    let group = records
+        .iter()
+        .find(|record| record.sections.get("act").is_some_and(|act| act["act"] == "scim_group_created"));
     let what = &group.unwrap().sections["act"]["what"];
     assert!(what["roles"].as_array().unwrap().contains(&json!("admin /")), "{what}");
     scim.setup.app.finish().await;
@@ -348,7 +392,8 @@ async fn who_is_taken_away_loses_sessions_and_keys_and_gets_in_no_more() {
     let works = async |key: &str| app.get("/v1/models", key).await.status;
     let cookie = session_cookie(&sign_in(app, &idp, json!({})).await.is(303)).unwrap();
     let token = json!({ "name": "hers", "roles": ["viewer"] });
-    let token = browse(app, Method::POST, "/api/v1/service-tokens", &cookie, Some(&token)).await.is(201).json();
+    let token =
+        browse(app, Method::POST, "/api/v1/service-tokens", &cookie, Some(&token)).await.is(201).json();
     let path = format!("/Users/{ada}");
     let began = Instant::now();
     scim.patch(&path, json!([{ "op": "replace", "value": { "active": false } }])).await.is(200);
@@ -367,10 +412,19 @@ async fn who_is_taken_away_loses_sessions_and_keys_and_gets_in_no_more() {
         record.sections.get("act").is_some_and(|act| act["what"]["after"] == json!({ "active": false }))
     });
     let begun = begun.unwrap();
-    assert_eq!(begun.sections["act"]["what"]["service_tokens"], json!([token["id"]]), "somebody has to look at it");
-    let ended = records.iter().find(|record| record.id("act") == begun.id("act") && record.id("phase") == Some("ended"));
+    assert_eq!(
+        begun.sections["act"]["what"]["service_tokens"],
+        json!([token["id"]]),
+        "somebody has to look at it"
+    );
+    let ended = records
+        .iter()
+        .find(|record| record.id("act") == begun.id("act") && record.id("phase") == Some("ended"));
     let disabled = &ended.unwrap().sections["result"]["made"]["keys_disabled"];
-    assert!(disabled.as_array().unwrap().len() == 2 && disabled.as_array().unwrap().contains(&json!(own)), "{disabled}");
+    assert!(
+        disabled.as_array().unwrap().len() == 2 && disabled.as_array().unwrap().contains(&json!(own)),
+        "{disabled}"
+    );
 
     // Active again: a new sign-in is a session; a key is somebody's to enable.
     scim.patch(&path, json!([{ "op": "replace", "path": "active", "value": true }])).await.is(200);
@@ -423,14 +477,17 @@ async fn two_at_once_take_turns_and_without_a_provider_there_is_nothing() {
         ids.push(scim.user(&format!("u{at}")).await);
     }
     let path = format!("/Groups/{}", scim.group("g", &[]).await);
-    let adds = ids.iter().map(|id| {
-        scim.patch(&path, json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]))
-    });
+    let adds = ids
+        .iter()
+        .map(|id| scim.patch(&path, json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }])));
     for done in futures::future::join_all(adds).await {
         done.is(200);
     }
     let group = scim.get(&path).await;
-    assert_eq!((group["members"].as_array().unwrap().len(), &group["meta"]["version"]), (6, &json!("W/\"7\"")));
+    assert_eq!(
+        (group["members"].as_array().unwrap().len(), &group["meta"]["version"]),
+        (6, &json!("W/\"7\""))
+    );
     scim.setup.app.finish().await;
 
     let app = TestApp::start().await;
@@ -461,7 +518,9 @@ async fn scim2_tester_finds_no_error() {
     let told: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let others: Vec<&Value> = told.iter().filter(|result| result["status"] != "SUCCESS").collect();
     assert!(others.is_empty(), "{others:#?}");
-    for title in ["object_creation", "check_add_attribute", "check_remove_attribute", "search_with_attributes"] {
+    for title in
+        ["object_creation", "check_add_attribute", "check_remove_attribute", "search_with_attributes"]
+    {
         for kind in ["User", "Group"] {
             let is = |result: &&Value| result["title"] == title && result["type"] == kind;
             assert!(told.iter().any(|result| is(&result)), "{title} of {kind} is not among the checks");

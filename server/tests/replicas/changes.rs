@@ -55,7 +55,8 @@ async fn a_revoked_key_and_a_kill_switch_hold_everywhere_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_whom_the_provider_takes_away_is_out_everywhere_within_a_second() {
-    let provider = "[[identity.provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}\n";
+    let provider =
+        "[[identity.provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}\n";
     let fleet = Fleet::start_with(Fleet::size(), &a_call("0.01"), provider).await;
     let last = fleet.replicas.len() - 1;
     let scim = async |at: usize, method: Method, path: &str, body: &Value| {
@@ -88,10 +89,14 @@ async fn a_person_whom_the_provider_takes_away_is_out_everywhere_within_a_second
             request.header("cookie", &cookie).send().await.unwrap()
         };
         for at in 0..=last {
-            assert_eq!(me(at).await.json::<Value>().await.unwrap()["groups"], json!([format!("corp:group-{round}")]));
+            assert_eq!(
+                me(at).await.json::<Value>().await.unwrap()["groups"],
+                json!([format!("corp:group-{round}")])
+            );
         }
         let path = format!("/Groups/{}", group["id"].as_str().unwrap());
-        let out = json!({ "Operations": [{ "op": "remove", "path": "members", "value": [{ "value": id }] }] });
+        let out =
+            json!({ "Operations": [{ "op": "remove", "path": "members", "value": [{ "value": id }] }] });
         scim(round % (last + 1), Method::PATCH, &path, &out).await;
         for at in 0..=last {
             assert_eq!(me(at).await.json::<Value>().await.unwrap()["groups"], json!([]), "on {at}, at once");

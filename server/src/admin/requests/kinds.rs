@@ -121,7 +121,9 @@ pub(super) async fn asked(
             if raise.until == "always" {
                 return Err(Problem::invalid("`wanted.until`: a raise that somebody approves has an end"));
             }
-            let planned = budgets::plan(app, raise.budget, raise.amount_usd, raise.until, reason, permit.subject()).await?;
+            let planned =
+                budgets::plan(app, raise.budget, raise.amount_usd, raise.until, reason, permit.subject())
+                    .await?;
             permit.at(&planned.scope, "budget")?;
             Ok(same(planned.scope, wanted))
         }

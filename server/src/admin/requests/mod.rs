@@ -313,9 +313,7 @@ async fn ended(
         now_ms: app.gateway.clock.now_ms(),
     };
     let change = async {
-        Ok::<_, Problem>(
-            store::requests::decide(&app.store, &request.id, decision, Effect::default()).await?,
-        )
+        Ok::<_, Problem>(store::requests::decide(&app.store, &request.id, decision, Effect::default()).await?)
     };
     app.act_aside(act(permit, &request.scope, name, what), |()| Value::Null, change).await?;
     told(app, &request.id).await

@@ -82,7 +82,8 @@ async fn join(
 ) -> Result<(), Refused> {
     let principal = format!("user:{to}");
     let what = json!({ "person": to, "before": from, "provider": provider.id });
-    let act = Act { kind: Kind::Admin, principal: &principal, scope: Some("/"), name: "identity_joined", what };
+    let act =
+        Act { kind: Kind::Admin, principal: &principal, scope: Some("/"), name: "identity_joined", what };
     let joined = async {
         store::identities::join(&app.store, &provider.id, subject, to, now_ms).await.map_err(Fault::from)
     };
