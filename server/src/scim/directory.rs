@@ -8,6 +8,7 @@ use bailiwick_ledger::Kind;
 use bailiwick_policy::Held;
 use serde_json::{Value, json};
 
+use super::Turns;
 use super::error::ScimError;
 use super::filter::Filter;
 use super::resource::{self, Resource, emails, is_active, members, text};
@@ -32,6 +33,7 @@ pub(super) struct Directory<'a> {
     pub(super) app: &'a App,
     pub(super) permit: &'a Permit,
     pub(super) provider: &'a ProviderConfig,
+    pub(super) turns: &'a Turns,
 }
 
 /// Of a change: what the store says of names that are taken and of versions that have passed.

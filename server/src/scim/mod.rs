@@ -17,6 +17,7 @@ mod resource;
 mod schema;
 mod select;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -25,6 +26,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use directory::group_words;
 pub(crate) use error::ScimError;
@@ -42,8 +44,10 @@ use crate::identity::Permit;
 
 /// Bytes of a request.
 const LARGEST: usize = 1024 * 1024;
-/// How often a change without a condition is tried again where somebody else was quicker.
-const TRIES: usize = 5;
+/// How often a change without a condition is tried where another server was quicker.
+const TRIES: usize = 10;
+/// Changes of different resources that this server makes at once.
+const AT_ONCE: usize = 64;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -51,6 +55,23 @@ struct Scim {
     app: Arc<App>,
     /// The address of `/scim/v2`.
     base: Arc<str>,
+    turns: Arc<Turns>,
+}
+
+/// Changes of one resource take turns on this server: a provider sends many at once, and all of them would be begun,
+/// recorded, and all but one be made again.
+struct Turns([Mutex<()>; AT_ONCE]);
+
+impl Turns {
+    async fn of(&self, id: &str) -> Option<MutexGuard<'_, ()>> {
+        let mut hash = DefaultHasher::new();
+        id.hash(&mut hash);
+        let at = usize::try_from(hash.finish() % AT_ONCE as u64).unwrap_or_default();
+        match self.0.get(at) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
 }
 
 /// The routes.
@@ -76,7 +97,7 @@ pub fn router(app: Arc<App>, base_url: &str) -> axum::Router {
         .route("/scim/v2/Bulk", post(bulk::bulk))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
-        .with_state(Scim { app, base })
+        .with_state(Scim { app, base, turns: Arc::new(Turns([const { Mutex::const_new(()) }; AT_ONCE])) })
 }
 
 type Kind = Extension<&'static ResourceType>;
@@ -90,7 +111,7 @@ impl Scim {
                 "no identity provider is configured to push people: set `scim` of one `[[identity.provider]]`",
             )
         })?;
-        Ok(Directory { app: &self.app, permit, provider })
+        Ok(Directory { app: &self.app, permit, provider, turns: &self.turns })
     }
 
     fn told(&self, status: StatusCode, resource: &Resource, wanted: &Wanted) -> Response {
@@ -279,6 +300,7 @@ async fn changed(
     headers: &HeaderMap,
     change: &Change<'_>,
 ) -> Result<Resource, ScimError> {
+    let _turn = directory.turns.of(id).await;
     let mut tries = 0;
     loop {
         tries += 1;
@@ -321,6 +343,7 @@ async fn deleted(
     id: &str,
     headers: &HeaderMap,
 ) -> Result<(), ScimError> {
+    let _turn = directory.turns.of(id).await;
     let mut tries = 0;
     loop {
         tries += 1;

@@ -195,7 +195,8 @@ fn extension(
         return Ok(());
     }
     let values = value.as_object().ok_or_else(|| ScimError::value("an extension is an object"))?;
-    for (name, value) in values {
+    // Some clients send the list of schemas with it, as they do with a whole resource.
+    for (name, value) in values.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         one(kind, resource, op, &format!("{}:{name}", extension.id), value)?;
     }
     Ok(())

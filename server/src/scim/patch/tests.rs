@@ -56,7 +56,9 @@ fn values_are_added_replaced_and_removed() {
     assert_eq!((&main["emails"][0]["primary"], &main["emails"][1]["primary"]), (&json!(false), &json!(true)));
     let boss = after(json!({ "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": "B2" }));
     assert_eq!(boss[ENTERPRISE]["manager"], json!({ "value": "B2" }));
-    let whole = json!({ "op": "add", "path": ENTERPRISE, "value": { "department": "x", "manager": { "value": "y" } } });
+    let whole = json!({ "op": "add", "path": ENTERPRISE, "value": {
+        "schemas": [ENTERPRISE], "department": "x", "manager": { "value": "y" },
+    } });
     assert_eq!(after(whole)[ENTERPRISE], json!({ "department": "x", "manager": { "value": "y" } }));
     let none = patched(json!([
         { "op": "add", "path": format!("{ENTERPRISE}:department"), "value": "x" },
