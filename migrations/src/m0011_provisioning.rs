@@ -94,6 +94,7 @@ impl MigrationTrait for Migration {
                     .take(),
             )
             .await?;
-        manager.create_index(index("requests_state", "requests", &["state", "created_ms"])).await
+        manager.create_index(index("requests_created", "requests", &["created_ms", "id"])).await?;
+        manager.create_index(index("requests_principal", "requests", &["principal", "kind"])).await
     }
 }

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod audit;
+pub mod background;
 pub mod budgets;
 pub mod cli;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod git;
 pub mod identity;
 pub mod keys;
 pub mod organisation;
+pub mod outbound;
 pub mod plan;
 pub mod providers;
 pub mod release;

@@ -12,6 +12,7 @@ use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
 const PYTHON_SDK: &str = "openai==3.54.0";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const NODE_SDK: &str =
     r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
@@ -39,11 +40,12 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 5] = [
+pub(crate) const TOOLS: [Tool; 6] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
     Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
     Tool { name: "scim2-tester", provide: scim_tester },
+    Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
 
@@ -73,6 +75,7 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
     Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
 }
 
+/// In an environment of its own: what it stands on is its own affair.
 fn scim_tester(context: &Context) -> std::result::Result<Variables, Missing> {
     const PYTHON: &str = "BAILIWICK_TEST_SCIM_PYTHON";
     if let Some(path) = preset(PYTHON) {
@@ -89,6 +92,24 @@ fn scim_tester(context: &Context) -> std::result::Result<Variables, Missing> {
         cargo::output(Command::new(&python).args(install).args(SCIM_TESTER)).map(drop)
     })?;
     Ok(vec![(PYTHON, python)])
+}
+
+/// In an environment of its own, too.
+fn schemathesis(context: &Context) -> std::result::Result<Variables, Missing> {
+    const VARIABLE: &str = "BAILIWICK_TEST_SCHEMATHESIS";
+    if let Some(path) = preset(VARIABLE) {
+        return Ok(vec![(VARIABLE, path)]);
+    }
+    if !usable_python() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    let folder = context.tools_dir().join("schemathesis");
+    provide(&folder, SCHEMATHESIS, |folder| {
+        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let python = folder.join("bin/python");
+        cargo::output(Command::new(python).args(["-m", "pip", "install", "--quiet", SCHEMATHESIS])).map(drop)
+    })?;
+    Ok(vec![(VARIABLE, folder.join("bin/schemathesis"))])
 }
 
 fn node(context: &Context) -> std::result::Result<Variables, Missing> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Problem;
+use crate::admin::input::Body;
 use crate::app::App;
 use crate::identity::Permit;
 use crate::plan::{FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
@@ -47,11 +48,11 @@ pub(super) struct PlanBody {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<PlanBody>, JsonRejection>,
+    body: Result<Body<PlanBody>, Problem>,
 ) -> Result<Json<PlanReport>, Problem> {
     // It tells of decisions as well.
     let decisions = permit.and(super::decisions::OBJECT, "read");
-    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(body) = body?;
     let scope = permit.scope(body.scope)?;
     if !decisions.covers(&scope) {
         return Err(decisions.forbidden(Some(&scope)));
@@ -67,7 +68,7 @@ pub(super) async fn create(
     let shipped = Arc::clone(&app.sources.shipped);
     let files = body.bundle;
     // Reading a large bundle takes longer than a request may wait for a thread.
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = crate::background::run(move || {
         let files = files.map(|files| Bundle::load(&BundleSource { files })).transpose()?;
         // Its own facts, too, are named here and not told as decisions that cannot be made.
         files.as_ref().map(|bundle| bundle.database((*shipped).clone())).transpose()?;
@@ -91,7 +92,7 @@ pub(super) async fn create(
     let changes: Vec<(String, String)> = names.zip(body.facts).collect();
     let files = bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone());
     let today = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
-    let reading = tokio::task::spawn_blocking(move || FactChanges::read(&changes, files, today));
+    let reading = crate::background::run(move || FactChanges::read(&changes, files, today));
     let read = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let facts = read.map_err(|wrong| Problem::invalid(wrong.to_string()))?;
     let asked = Plan { bundle, facts, scope };

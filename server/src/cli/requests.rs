@@ -159,7 +159,7 @@ pub(super) async fn run(command: RequestsCommand, output: Output) -> Result<(), 
             let mut query = Vec::new();
             query.extend(state.as_deref().map(|state| ("state", state)));
             query.extend(kind.as_deref().map(|kind| ("kind", kind)));
-            let requests: Value = Api::new(&remote).json(Method::GET, PATH, &query, None).await?;
+            let requests: Value = Api::new(&remote).list(PATH, "requests", &query).await?;
             output.result(&requests, || list(&requests));
         }
         RequestsCommand::Ask(ask) => {

@@ -1,5 +1,6 @@
 //! Who acts on the control plane, and by which names.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::admin::Problem;
 use crate::app::App;
 use crate::snapshot::Snapshot;
 use crate::store;
+use crate::store::identities::Identity;
 
 /// A use is written down once in so long.
 const NOTED_EVERY_MS: i64 = 60_000;
@@ -141,49 +143,81 @@ impl Actor {
             Err(store::StoreError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        let identities = store::identities::of(&app.store, id).await?;
+        let pushed = pushed_groups(app, &[id]).await?;
+        Ok(Self::of_row(app, person, &identities, pushed.as_ref()))
+    }
+
+    /// The same for who has read the rows already.
+    #[must_use]
+    pub(crate) fn of_row(
+        app: &App,
+        person: store::people::Person,
+        identities: &[Identity],
+        pushed: Option<&PushedGroups<'_>>,
+    ) -> Option<Self> {
         if person.disabled_ms.is_some() || person.erased_ms.is_some() || person.deprovisioned_ms.is_some() {
-            return Ok(None);
+            return None;
         }
         let subject = format!("user:{}", person.id);
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
-        let pushed = pushed_groups(app, id).await?;
-        if let Some((provider, groups)) = &pushed {
+        let by_provider = pushed.and_then(|pushed| Some((pushed.provider, pushed.of(&person.id)?)));
+        if let Some((provider, groups)) = by_provider {
             held.extend(group_names(provider, groups));
         }
-        for identity in store::identities::of(&app.store, id).await? {
+        for identity in identities {
             if let Some(provider) = app.config.identity.provider(&identity.provider) {
-                let claims = match pushed {
-                    Some((by, _)) if by == provider.id => attributes_alone(provider, &identity.groups),
-                    _ => identity.groups,
-                };
-                held.extend(group_names(&provider.id, &claims));
+                match by_provider {
+                    Some((by, _)) if by == provider.id => {
+                        let claims = attributes_alone(provider, &identity.groups);
+                        held.extend(group_names(&provider.id, &claims));
+                    }
+                    _ => held.extend(group_names(&provider.id, &identity.groups)),
+                }
             }
         }
         held.sort();
         held.dedup();
         let name = person.display_name.or(person.email).unwrap_or_else(|| person.id.clone());
-        Ok(Some(Self { subject, name, held, session: None }))
+        Some(Self { subject, name, held, session: None })
     }
 }
 
-/// The groups of a person whom a provider pushes with their groups, and its id. Then those of the last sign-in do not
-/// count: who is taken out of a group is out at once.
-pub(super) async fn pushed_groups<'a>(
+/// The groups of people whom a provider pushes with their groups. Then those of the last sign-in do not count: who is
+/// taken out of a group is out at once.
+#[derive(Debug)]
+pub(crate) struct PushedGroups<'a> {
+    pub(super) provider: &'a str,
+    /// By person.
+    groups: BTreeMap<String, serde_json::Value>,
+}
+
+impl PushedGroups<'_> {
+    /// Of one of them; none who is not pushed.
+    pub(super) fn of(&self, person: &str) -> Option<&serde_json::Value> {
+        self.groups.get(person)
+    }
+}
+
+/// Of these people; none where no provider pushes groups.
+pub(crate) async fn pushed_groups<'a>(
     app: &'a App,
-    person: &str,
-) -> Result<Option<(&'a str, serde_json::Value)>, store::StoreError> {
+    people: &[&str],
+) -> Result<Option<PushedGroups<'a>>, store::StoreError> {
     let provider = app.config.identity.provisioned();
     let pushes = provider.filter(|provider| {
         provider.scim.as_ref().is_some_and(|scim| scim.groups == super::GroupSource::Scim)
     });
     let Some(provider) = pushes else { return Ok(None) };
-    if store::scim_users::find(&app.store, person).await?.is_none() {
-        return Ok(None);
-    }
-    let groups = store::scim_groups::of_people(&app.store, &[person.to_owned()]).await?;
-    let words: Vec<String> = groups.values().flatten().flat_map(crate::scim::group_words).collect();
-    Ok(Some((&provider.id, words.into())))
+    let pushed = store::scim_users::among(&app.store, people).await?;
+    let mut of = store::scim_groups::of_people(&app.store, &pushed).await?;
+    let groups = pushed.into_iter().map(|person| {
+        let groups = of.remove(&person).unwrap_or_default();
+        let words: Vec<String> = groups.iter().flat_map(crate::scim::group_words).collect();
+        (person, words.into())
+    });
+    Ok(Some(PushedGroups { provider: &provider.id, groups: groups.collect() }))
 }
 
 /// Of what a provider said at a sign-in, the attributes that count as groups: `department=Finance`.
@@ -290,6 +324,18 @@ impl Permit {
             "`{}` on `{}`{place} needs a role that {} does not hold there",
             self.action, self.object, self.actor.subject
         ))
+    }
+
+    /// The topmost scopes where the right holds, those of them alone that lie in the one that is named: it and those
+    /// below. What lies further below and is denied has still to be asked for: [`covering`](Self::covering).
+    #[must_use]
+    pub fn scopes_within(&self, named: Option<&str>) -> Vec<String> {
+        let held = self.scopes();
+        let Some(named) = named else { return held };
+        if held.iter().any(|scope| bailiwick_policy::scope::covers(scope, named)) {
+            return vec![named.to_owned()];
+        }
+        held.into_iter().filter(|scope| bailiwick_policy::scope::covers(named, scope)).collect()
     }
 
     /// The scope that a list is asked for: the one that is named, or the topmost that the actor may see, the first of

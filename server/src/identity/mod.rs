@@ -16,8 +16,8 @@ mod sign_in;
 mod table;
 mod token;
 
-pub(crate) use actor::group_names;
 pub use actor::{Actor, ActorSession, Permit};
+pub(crate) use actor::{PushedGroups, group_names, pushed_groups};
 pub use break_glass::{BREAK_GLASS, hash_password};
 pub use config::{
     BreakGlassConfig, GroupSource, IdentityConfig, ProviderConfig, ScimAttribute, ScimConfig, SessionConfig,

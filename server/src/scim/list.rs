@@ -163,7 +163,7 @@ pub(super) fn url_pairs(query: &str) -> Result<Vec<(String, String)>, ScimError>
 }
 
 /// A list's body.
-pub(super) fn response(total: usize, start: usize, resources: Vec<Value>) -> Value {
+pub(super) fn response(total: usize, start: usize, resources: &[Value]) -> Value {
     json!({
         "schemas": [SCHEMA], "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(),
         "Resources": resources,

@@ -197,7 +197,7 @@ async fn found(
             false => Vec::new(),
         };
         let page = page.into_iter().map(|one| query.wanted.of(kind, one.told(&scim.base)));
-        return Ok(answer(StatusCode::OK, &list::response(total, query.start, page.collect())));
+        return Ok(answer(StatusCode::OK, &list::response(total, query.start, &page.collect::<Vec<_>>())));
     }
     let mut all: Vec<(&'static ResourceType, Attributes)> = Vec::new();
     for kind in kinds.iter().copied() {
@@ -215,8 +215,8 @@ async fn found(
     query.sort(&mut all);
     let total = all.len();
     let page = all.into_iter().skip(skipped).take(query.count);
-    let page = page.map(|(kind, told)| query.wanted.of(kind, told)).collect();
-    Ok(answer(StatusCode::OK, &list::response(total, query.start, page)))
+    let page: Vec<Value> = page.map(|(kind, told)| query.wanted.of(kind, told)).collect();
+    Ok(answer(StatusCode::OK, &list::response(total, query.start, &page)))
 }
 
 fn wanted(query: Option<String>) -> Result<Wanted, ScimError> {
@@ -364,7 +364,7 @@ async fn provider_config(State(scim): State<Scim>) -> Response {
 
 async fn resource_types(State(scim): State<Scim>) -> Response {
     let told: Vec<Value> = TYPES.iter().map(|kind| kind.described(&scim.base)).collect();
-    answer(StatusCode::OK, &list::response(told.len(), 1, told))
+    answer(StatusCode::OK, &list::response(told.len(), 1, &told))
 }
 
 async fn resource_type(State(scim): State<Scim>, Path(id): Path<String>) -> Result<Response, ScimError> {
@@ -374,7 +374,7 @@ async fn resource_type(State(scim): State<Scim>, Path(id): Path<String>) -> Resu
 
 async fn schemas(State(scim): State<Scim>) -> Response {
     let told: Vec<Value> = SCHEMAS.iter().map(|schema| schema.described(&scim.base)).collect();
-    answer(StatusCode::OK, &list::response(told.len(), 1, told))
+    answer(StatusCode::OK, &list::response(told.len(), 1, &told))
 }
 
 async fn schema(State(scim): State<Scim>, Path(id): Path<String>) -> Result<Response, ScimError> {

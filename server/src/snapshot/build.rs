@@ -14,6 +14,8 @@ use super::kill_switches;
 use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
+use crate::outbound::Guard;
+use crate::providers::Operation;
 use crate::router::Health;
 use crate::store::policy_versions::PolicyVersion;
 use crate::store::{self, Store, StoreError};
@@ -29,6 +31,8 @@ pub struct Sources {
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
     pub decide_at_ms: Option<i64>,
+    /// Which addresses may be reached.
+    pub guard: Guard,
     /// The server's own folder: no endpoint's credential is read from it.
     pub data_dir: Option<PathBuf>,
 }
@@ -117,7 +121,7 @@ async fn build(
     };
     let (sources, previous) = (sources.clone(), previous.cloned());
     // Thousands of rules or keys take longer than a request may wait for a thread.
-    let made = tokio::task::spawn_blocking(move || read.snapshot(&sources, previous.as_deref(), now_ms));
+    let made = crate::background::run(move || read.snapshot(&sources, previous.as_deref(), now_ms));
     let snapshot = made.await.map_err(|error| BuildError::Row(error.to_string()))??;
     snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
     Ok(snapshot)
@@ -267,11 +271,16 @@ fn place(
 ) -> Result<Place, String> {
     let credential =
         definition.read_credential(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
+    let identity =
+        definition.read_identity(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
-        let target =
-            definition.target(&model.upstream, credential.as_ref()).map_err(|error| error.to_string())?;
+        let target = definition
+            .target(&model.upstream, credential.as_ref(), identity.as_ref())
+            .map_err(|error| error.to_string())?;
+        let host = target.address(Operation::ChatCompletions).host().unwrap_or_default();
+        sources.guard.host(host).map_err(|why| format!("endpoint `{}`: {why}", definition.name))?;
         let profile = EndpointProfile {
             name: definition.name.clone(),
             model: model.upstream.clone(),

@@ -3,7 +3,8 @@
 
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 pub use super::entities::requests::Model as Request;
@@ -36,13 +37,21 @@ pub struct Decision {
     pub now_ms: i64,
 }
 
-/// Every request, newest first; at most so many.
+/// Up to `limit` requests, newest first; before the one that was made at `before.0` and is called `before.1`.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn list(store: &Store, limit: u64) -> Result<Vec<Request>, StoreError> {
-    let all = Entity::find().order_by_desc(Column::CreatedMs).order_by_desc(Column::Id);
-    Ok(all.limit(limit).all(&store.read).await?)
+pub async fn page(
+    store: &Store,
+    before: Option<(i64, &str)>,
+    limit: u64,
+) -> Result<Vec<Request>, StoreError> {
+    let mut query = Entity::find().order_by_desc(Column::CreatedMs).order_by_desc(Column::Id).limit(limit);
+    if let Some((created_ms, id)) = before {
+        let same = Column::CreatedMs.eq(created_ms).and(Column::Id.lt(id));
+        query = query.filter(Column::CreatedMs.lt(created_ms).or(same));
+    }
+    Ok(query.all(&store.read).await?)
 }
 
 /// The request with this id.

@@ -17,6 +17,9 @@ use super::entities::scim_users::{Column, Entity};
 use super::entities::{identities, scim_groups, scim_members};
 use super::{Store, StoreError, keys, sessions};
 
+/// People that one statement asks for.
+const AT_ONCE: usize = 500;
+
 /// What a person may not do any more, and who they are to keys.
 #[derive(Debug, Clone)]
 pub struct Ending {
@@ -40,6 +43,20 @@ pub async fn get(store: &Store, person: &str) -> Result<ScimUser, StoreError> {
 /// [`StoreError::Unavailable`].
 pub async fn find(store: &Store, person: &str) -> Result<Option<ScimUser>, StoreError> {
     Ok(Entity::find_by_id(person.to_owned()).one(&store.read).await?)
+}
+
+/// Those of these people who are provisioned.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn among(store: &Store, people: &[&str]) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for people in people.chunks(AT_ONCE) {
+        let some =
+            Entity::find().filter(Column::Person.is_in(people.iter().copied())).all(&store.read).await?;
+        found.extend(some.into_iter().map(|user| user.person));
+    }
+    Ok(found)
 }
 
 /// Those whose `column` is this: one at most, but for e-mail addresses.

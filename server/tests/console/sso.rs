@@ -166,7 +166,8 @@ async fn a_role_by_a_pushed_group_is_lost_within_a_second_and_so_is_the_session(
     ) else {
         return;
     };
-    let Setup { _folder, provider, demo } = serve(&node, &modules, "scim = { required = true }").await;
+    let Setup { _folder, provider, demo } =
+        Box::pin(serve(&node, &modules, "scim = { required = true }")).await;
     let (base, token) = (demo.announcement.url.clone(), demo.announcement.admin_token.clone());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let scim = async |method: reqwest::Method, path: &str, body: Value| -> Value {
@@ -220,7 +221,7 @@ async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     ) else {
         return;
     };
-    let Setup { _folder, provider, demo } = serve(&node, &modules, "").await;
+    let Setup { _folder, provider, demo } = Box::pin(serve(&node, &modules, "")).await;
     let (base, issuer) = (demo.announcement.url.clone(), provider.issuer.clone());
 
     let browser = Browser::start(&chromium).await;

@@ -13,11 +13,13 @@
 )]
 
 mod acts;
+mod api;
 mod app;
 mod audit;
 mod books;
 mod cli;
 mod compliance;
+mod contract;
 mod crash;
 mod disk;
 mod eligible;
@@ -38,6 +40,7 @@ mod money;
 #[path = "../../../policies/engine/tests/it/naive.rs"]
 mod naive;
 mod oidc;
+mod pages;
 mod plan;
 mod policy;
 mod process;
@@ -50,6 +53,7 @@ mod repository;
 mod requests;
 mod scim;
 mod sdk;
+mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;

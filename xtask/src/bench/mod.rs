@@ -5,6 +5,7 @@
 mod gateway;
 mod load;
 mod nginx;
+mod pages;
 mod process;
 mod procfs;
 mod prometheus;
@@ -38,8 +39,11 @@ pub(crate) struct Args {
     /// Only what requests see of a policy of 2,000 rules that is swapped under them
     #[arg(long)]
     swaps: bool,
-    /// Debug builds: to see that it works. Only with `--swaps`
-    #[arg(long, requires = "swaps")]
+    /// Only pages out of a million rows of the control plane's lists, on both databases
+    #[arg(long, conflicts_with = "swaps")]
+    pages: bool,
+    /// Debug builds: to see that it works. Only with `--swaps` or `--pages`
+    #[arg(long)]
     debug: bool,
     /// Print the results as JSON
     #[arg(long)]
@@ -48,6 +52,10 @@ pub(crate) struct Args {
 
 /// Measures and prints.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.pages {
+        pages::run(context, args.quick, !args.debug)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.swaps {
         let swaps = swaps::run(context, args.quick, !args.debug)?;
         if args.json {

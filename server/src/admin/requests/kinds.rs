@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::admin::input::part;
 use crate::admin::{Problem, budgets, keys};
 use crate::app::App;
 use crate::budgets::format_usd;
@@ -84,8 +85,15 @@ struct WantedKey {
     secret_hash: String,
 }
 
+/// The field of a request's body that says what is wanted.
+const WANTED: &str = "/wanted";
+
 fn read<T: DeserializeOwned>(wanted: &Value) -> Result<T, Problem> {
-    serde_json::from_value(wanted.clone()).map_err(|error| Problem::invalid(format!("`wanted`: {error}")))
+    part(wanted).map_err(|problem| problem.within(WANTED))
+}
+
+fn wrong(field: &str, told: &str) -> Problem {
+    Problem::wrong_field(&format!("{WANTED}/{field}"), told)
 }
 
 /// A request that is right, and not asked yet.
@@ -111,7 +119,7 @@ pub(super) async fn asked(
     match kind {
         Wanted::Exception => {
             let exception: WantedException = read(&wanted)?;
-            scope::validate(&exception.scope).map_err(Problem::invalid)?;
+            scope::validate(&exception.scope).map_err(|why| wrong("scope", &why))?;
             permit.at(&exception.scope, "scope")?;
             check_exception(app, &exception)?;
             Ok(same(exception.scope, wanted))
@@ -119,7 +127,7 @@ pub(super) async fn asked(
         Wanted::BudgetRaise => {
             let raise: WantedRaise = read(&wanted)?;
             if raise.until == "always" {
-                return Err(Problem::invalid("`wanted.until`: a raise that somebody approves has an end"));
+                return Err(wrong("until", "a raise that somebody approves has an end"));
             }
             let planned =
                 budgets::plan(app, raise.budget, raise.amount_usd, raise.until, reason, permit.subject())
@@ -129,13 +137,14 @@ pub(super) async fn asked(
         }
         Wanted::ContentAccess => {
             let content: WantedContent = read(&wanted)?;
-            scope::validate(&content.scope).map_err(Problem::invalid)?;
+            scope::validate(&content.scope).map_err(|why| wrong("scope", &why))?;
             permit.at(&content.scope, "scope")?;
             check_content(app, &content)?;
             Ok(same(content.scope, wanted))
         }
         Wanted::Key => {
-            let planned = keys::plan(app, read(&wanted)?, |scope| permit.at(scope, "scope")).await?;
+            let planned = keys::plan(app, read(&wanted)?, |scope| permit.at(scope, "scope")).await;
+            let planned = planned.map_err(|problem| problem.within(WANTED))?;
             let hash = hex::encode(&planned.row.secret_hash);
             Ok(Asked {
                 scope: planned.row.scope,
@@ -151,7 +160,7 @@ fn check_exception(app: &App, wanted: &WantedException) -> Result<(), Problem> {
     let snapshot = app.gateway.snapshot.load();
     let bundle = snapshot.policy.bundle();
     if !bundle.rules.iter().any(|rule| rule.id == wanted.rule) {
-        return Err(Problem::invalid(format!("the policy in force has no rule `{}`", wanted.rule)));
+        return Err(wrong("rule", &format!("the policy in force has no rule `{}`", wanted.rule)));
     }
     let days = i64::from(bundle.settings.max_exception_days);
     within(app, wanted.until, days)
@@ -164,7 +173,7 @@ fn check_content(app: &App, wanted: &WantedContent) -> Result<(), Problem> {
 fn within(app: &App, until: DateTime<Utc>, days: i64) -> Result<(), Problem> {
     let ahead_ms = until.timestamp_millis() - app.gateway.clock.now_ms();
     if ahead_ms <= 0 || ahead_ms > days * DAY_MS {
-        return Err(Problem::invalid(format!("`wanted.until` is within {days} days to come")));
+        return Err(wrong("until", &format!("it is within {days} days to come")));
     }
     Ok(())
 }

@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
+use super::input::{Asked, At, Body, OptionalBody};
+use super::page::{Page, number, of_number};
 use crate::app::{Act, App};
 use crate::identity::{Actor, Permit};
 use crate::store;
@@ -29,17 +30,35 @@ const LONGEST_DAYS: i64 = 30;
 const DAY_MS: i64 = 86_400_000;
 /// Characters of a reason.
 const LONGEST_REASON: usize = 500;
-/// Requests of one list.
-const MOST: u64 = 1_000;
 /// How many made one another in a row.
 const DEEPEST: usize = 20;
 
+/// How a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stands {
+    Open,
+    Expired,
+    Approved,
+    Refused,
+    Withdrawn,
+}
+
+impl Stands {
+    fn of(request: &Request, now_ms: i64) -> Self {
+        match request.state.as_str() {
+            "approved" => Self::Approved,
+            "refused" => Self::Refused,
+            "withdrawn" => Self::Withdrawn,
+            _ if request.expires_ms <= now_ms => Self::Expired,
+            _ => Self::Open,
+        }
+    }
+}
+
 /// A request as everybody may see it who may see it.
 fn view(request: Request, now_ms: i64) -> Value {
-    let state = match request.state.as_str() {
-        "open" if request.expires_ms <= now_ms => "expired",
-        state => state,
-    };
+    let state = Stands::of(&request, now_ms);
     let mut wanted = request.wanted;
     if let Some(wanted) = wanted.as_object_mut() {
         wanted.remove(kinds::SECRET_HASH);
@@ -55,7 +74,8 @@ fn view(request: Request, now_ms: i64) -> Value {
 fn reason(text: Option<&str>) -> Result<String, Problem> {
     let text = text.unwrap_or_default().trim();
     if text.is_empty() || text.chars().count() > LONGEST_REASON {
-        return Err(Problem::invalid(format!("`reason` says why, in 1 to {LONGEST_REASON} characters")));
+        let told = format!("it says why, in 1 to {LONGEST_REASON} characters");
+        return Err(Problem::wrong_field("/reason", &told));
     }
     Ok(text.to_owned())
 }
@@ -64,34 +84,43 @@ fn act<'a>(permit: &'a Permit, scope: &'a str, name: &'static str, what: Value) 
     Act { kind: Kind::Admin, principal: permit.subject(), scope: Some(scope), name, what }
 }
 
+/// Which requests are asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Filter {
-    state: Option<String>,
-    kind: Option<String>,
+    state: Option<Stands>,
+    kind: Option<kinds::Wanted>,
+    limit: Option<u64>,
+    cursor: Option<String>,
 }
 
-/// `GET /api/v1/requests`: the caller's own, and with the right those of its scopes.
+/// `GET /api/v1/requests`: the caller's own, and with the right those of its scopes; newest first.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
-    filter: Result<Query<Filter>, QueryRejection>,
+    filter: Result<Asked<Filter>, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(filter) = filter?;
+    let page = Page::of("requests", filter.limit, filter.cursor.as_deref())?;
     let now_ms = app.gateway.clock.now_ms();
-    let is = |asked: &Option<String>, value: &Value| asked.as_deref().is_none_or(|asked| value == asked);
     let mut covers = permit.covering();
-    let requests: Vec<Value> = store::requests::list(&app.store, MOST)
-        .await?
-        .into_iter()
-        .filter(|request| request.principal == permit.subject() || covers(&request.scope))
-        .map(|request| view(request, now_ms))
-        .filter(|view| {
-            let field = |name| view.get(name).unwrap_or(&Value::Null);
-            is(&filter.state, field("state")) && is(&filter.kind, field("kind"))
-        })
-        .collect();
-    Ok(Json(json!({ "requests": requests })))
+    let key = |request: &Request| format!("{} {}", number(request.created_ms), request.id);
+    let read = |after: Option<String>, limit: u64| {
+        let store = &app.store;
+        async move {
+            let before = after.as_deref().and_then(|key| key.split_once(' '));
+            let before = before.and_then(|(at, id)| Some((of_number(at)?, id)));
+            store::requests::page(store, before, limit).await
+        }
+    };
+    let keep = |request: Request| {
+        let wanted = filter.state.is_none_or(|state| state == Stands::of(&request, now_ms))
+            && filter.kind.is_none_or(|kind| kind.as_str() == request.kind);
+        let theirs = wanted && (request.principal == permit.subject() || covers(&request.scope));
+        theirs.then(|| view(request, now_ms))
+    };
+    let (requests, next) = page.fill(read, key, keep).await?;
+    Ok(Json(page.answer(&requests, next)))
 }
 
 /// The body of `POST /api/v1/requests`.
@@ -110,15 +139,16 @@ pub(super) struct Ask {
 pub(super) async fn ask(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<Ask>, JsonRejection>,
+    body: Result<Body<Ask>, Problem>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Json(ask) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(ask) = body?;
     let reason = reason(Some(&ask.reason))?;
     let now_ms = app.gateway.clock.now_ms();
     let usual_ms = now_ms.saturating_add(USUAL_DAYS * DAY_MS);
     let expires_ms = ask.expires.map_or(usual_ms, |at| at.timestamp_millis());
     if expires_ms <= now_ms || expires_ms - now_ms > LONGEST_DAYS * DAY_MS {
-        return Err(Problem::invalid(format!("`expires` is within {LONGEST_DAYS} days to come")));
+        let told = format!("it is within {LONGEST_DAYS} days to come");
+        return Err(Problem::wrong_field("/expires", &told));
     }
     let asked = kinds::asked(&app, &permit, ask.kind, ask.wanted, &reason).await?;
     let request = Request {
@@ -155,15 +185,8 @@ pub(super) async fn ask(
 /// The body of a decision.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Why {
+pub(super) struct Why {
     reason: Option<String>,
-}
-
-fn why(body: &[u8]) -> Result<Why, Problem> {
-    if body.is_empty() {
-        return Ok(Why::default());
-    }
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))
 }
 
 /// An open request that the caller may decide.
@@ -236,11 +259,12 @@ async fn still_there(app: &App, principal: &str) -> Result<(), Problem> {
 pub(super) async fn approve(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let request = to_decide(&app, &permit, &id).await?;
-    let because = why(&body)?.reason.map(|text| reason(Some(&text))).transpose()?;
+    let OptionalBody(why) = body?;
+    let because = why.reason.map(|text| reason(Some(&text))).transpose()?;
     still_there(&app, &request.principal).await?;
     let granted = kinds::granted(&app, &permit, &request).await?;
     let what = json!({
@@ -271,11 +295,12 @@ async fn told(app: &App, id: &str) -> Result<Json<Value>, Problem> {
 pub(super) async fn refuse(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let request = to_decide(&app, &permit, &id).await?;
-    let because = reason(why(&body)?.reason.as_deref())?;
+    let OptionalBody(why) = body?;
+    let because = reason(why.reason.as_deref())?;
     ended(&app, &permit, &request, "refused", "request_refused", Some(because)).await
 }
 
@@ -283,7 +308,7 @@ pub(super) async fn refuse(
 pub(super) async fn withdraw(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
+    At(id): At<String>,
 ) -> Result<Json<Value>, Problem> {
     let request = store::requests::get(&app.store, &id).await?;
     if request.principal != permit.subject() {

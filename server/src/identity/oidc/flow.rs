@@ -351,19 +351,20 @@ async fn signed_in(
     }
     let principal = format!("user:{}", person.id);
     let groups = json!(told.groups);
-    let pushed = actor::pushed_groups(app, &person.id).await?;
-    let pushed = pushed.filter(|(by, _)| *by == provider.id).map(|(_, groups)| groups);
+    let pushed = actor::pushed_groups(app, &[person.id.as_str()]).await?;
+    let pushed = pushed.as_ref().filter(|pushed| pushed.provider == provider.id);
+    let pushed = pushed.and_then(|pushed| pushed.of(&person.id));
     let held = |groups: &Value| -> Vec<Held> {
         let own = std::iter::once(Held::new(&principal, "/"));
         let direct: Vec<String> = serde_json::from_value(person.roles.clone()).unwrap_or_default();
         let direct = direct.into_iter().map(|role| Held::new(format!("role:{role}"), "/"));
-        let claims = match &pushed {
+        let claims = match pushed {
             Some(_) => actor::attributes_alone(provider, groups),
             None => groups.clone(),
         };
         let claims: Vec<Held> = actor::group_names(&provider.id, &claims).collect();
         let none = Value::Null;
-        let pushed = actor::group_names(&provider.id, pushed.as_ref().unwrap_or(&none));
+        let pushed = actor::group_names(&provider.id, pushed.unwrap_or(&none));
         own.chain(direct).chain(claims).chain(pushed).collect()
     };
     let (roles, roles_before) = {

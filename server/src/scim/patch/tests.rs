@@ -16,51 +16,51 @@ fn ada() -> Attributes {
     ada.as_object().unwrap().clone()
 }
 
-fn patched(operations: Value) -> Result<Value, ScimError> {
+fn patched(operations: &Value) -> Result<Value, ScimError> {
     let request =
         json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
     apply(&USER, &ada(), &request).map(Value::Object)
 }
 
-fn after(operation: Value) -> Value {
-    patched(json!([operation.clone()])).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
+fn after(operation: &Value) -> Value {
+    patched(&json!([operation])).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
 }
 
 #[test]
 fn values_are_added_replaced_and_removed() {
-    assert_eq!(after(json!({ "op": "add", "path": "title", "value": "Countess" }))["title"], "Countess");
+    assert_eq!(after(&json!({ "op": "add", "path": "title", "value": "Countess" }))["title"], "Countess");
     let urn = "urn:ietf:params:scim:schemas:core:2.0:User:name.familyName";
-    let one = after(json!({ "op": "replace", "path": urn, "value": "King" }));
+    let one = after(&json!({ "op": "replace", "path": urn, "value": "King" }));
     assert_eq!(one["name"], json!({ "familyName": "King", "givenName": "Ada" }));
-    let one = after(json!({ "op": "replace", "path": "name", "value": { "familyName": "King" } }));
+    let one = after(&json!({ "op": "replace", "path": "name", "value": { "familyName": "King" } }));
     assert_eq!(one["name"], json!({ "familyName": "King", "givenName": "Ada" }));
-    assert!(after(json!({ "op": "remove", "path": "name" })).get("name").is_none());
-    let both = patched(json!([
+    assert!(after(&json!({ "op": "remove", "path": "name" })).get("name").is_none());
+    let both = patched(&json!([
         { "op": "remove", "path": "name.familyName" }, { "op": "remove", "path": "name.givenName" },
     ]));
     assert!(both.unwrap().get("name").is_none());
-    let more = after(json!({ "op": "add", "path": "emails", "value": [
+    let more = after(&json!({ "op": "add", "path": "emails", "value": [
         { "value": "a@b.example", "primary": true }, { "value": "ada@home.example", "type": "home" },
     ] }));
     assert_eq!(more["emails"].as_array().unwrap().len(), 3, "{more}");
     assert_eq!(more["emails"][0]["primary"], false);
-    let all = after(json!({ "op": "replace", "path": "emails", "value": [{ "value": "a@b.example" }] }));
+    let all = after(&json!({ "op": "replace", "path": "emails", "value": [{ "value": "a@b.example" }] }));
     assert_eq!(all["emails"], json!([{ "value": "a@b.example" }]));
     let mail =
-        after(json!({ "op": "replace", "path": "emails[type eq \"home\"].value", "value": "x@y.example" }));
+        after(&json!({ "op": "replace", "path": "emails[type eq \"home\"].value", "value": "x@y.example" }));
     assert_eq!(mail["emails"][1]["value"], "x@y.example");
     assert_eq!(mail["emails"][0]["value"], "ada@acme.example");
-    let gone = after(json!({ "op": "remove", "path": "emails[type eq \"home\"]" }));
+    let gone = after(&json!({ "op": "remove", "path": "emails[type eq \"home\"]" }));
     assert_eq!(gone["emails"].as_array().unwrap().len(), 1);
-    let main = after(json!({ "op": "replace", "path": "emails[type eq \"home\"].primary", "value": true }));
+    let main = after(&json!({ "op": "replace", "path": "emails[type eq \"home\"].primary", "value": true }));
     assert_eq!((&main["emails"][0]["primary"], &main["emails"][1]["primary"]), (&json!(false), &json!(true)));
-    let boss = after(json!({ "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": "B2" }));
+    let boss = after(&json!({ "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": "B2" }));
     assert_eq!(boss[ENTERPRISE]["manager"], json!({ "value": "B2" }));
     let whole = json!({ "op": "add", "path": ENTERPRISE, "value": {
         "schemas": [ENTERPRISE], "department": "x", "manager": { "value": "y" },
     } });
-    assert_eq!(after(whole)[ENTERPRISE], json!({ "department": "x", "manager": { "value": "y" } }));
-    let none = patched(json!([
+    assert_eq!(after(&whole)[ENTERPRISE], json!({ "department": "x", "manager": { "value": "y" } }));
+    let none = patched(&json!([
         { "op": "add", "path": format!("{ENTERPRISE}:department"), "value": "x" },
         { "op": "remove", "path": ENTERPRISE },
     ]));
@@ -69,13 +69,13 @@ fn values_are_added_replaced_and_removed() {
 
 #[test]
 fn dialects_are_understood() {
-    assert_eq!(after(json!({ "op": "Replace", "path": "active", "value": "False" }))["active"], false);
+    assert_eq!(after(&json!({ "op": "Replace", "path": "active", "value": "False" }))["active"], false);
     let entra =
-        after(json!({ "op": "Add", "path": "emails[type eq \"other\"].value", "value": "o@x.example" }));
+        after(&json!({ "op": "Add", "path": "emails[type eq \"other\"].value", "value": "o@x.example" }));
     assert_eq!(entra["emails"][2], json!({ "type": "other", "value": "o@x.example" }));
-    let okta = after(json!({ "op": "replace", "value": { "active": false } }));
+    let okta = after(&json!({ "op": "replace", "value": { "active": false } }));
     assert_eq!(okta["active"], false);
-    let paths = after(json!({ "op": "replace", "value": {
+    let paths = after(&json!({ "op": "replace", "value": {
         "name.givenName": "Augusta", (format!("{ENTERPRISE}:department")): "Engines", "id": "x", "meta": {},
         "emails[type eq \"work\"].value": "w@x.example", "phoneNumbers": [{ "value": "1" }],
     } }));
@@ -83,9 +83,9 @@ fn dialects_are_understood() {
     assert_eq!(paths["emails"][0]["value"], "w@x.example");
     assert_eq!(paths[ENTERPRISE]["department"], "Engines");
     assert!(paths.get("phoneNumbers").is_none() && paths.get("id").is_none());
-    let phone = after(json!({ "op": "Add", "path": "phoneNumbers[type eq \"work\"].value", "value": "1" }));
+    let phone = after(&json!({ "op": "Add", "path": "phoneNumbers[type eq \"work\"].value", "value": "1" }));
     assert_eq!(phone, Value::Object(ada()), "not kept, and not refused");
-    assert_eq!(after(json!({ "OP": "REMOVE", "Path": "emails[type eq \"fax\"]" })), Value::Object(ada()));
+    assert_eq!(after(&json!({ "OP": "REMOVE", "Path": "emails[type eq \"fax\"]" })), Value::Object(ada()));
 
     let group = json!({ "displayName": "g", "members": [{ "value": "a" }, { "value": "b" }] });
     let group = group.as_object().unwrap();
@@ -124,7 +124,7 @@ fn what_cannot_be_done_is_refused_by_name_and_changes_nothing() {
         ),
         (json!({ "op": "replace", "path": "emails.primary", "value": true }), "invalidValue"),
     ] {
-        let error = patched(json!([{ "op": "add", "path": "title", "value": "x" }, operation])).unwrap_err();
+        let error = patched(&json!([{ "op": "add", "path": "title", "value": "x" }, operation])).unwrap_err();
         assert_eq!(error.kind, Some(kind), "{operation}: {error:?}");
     }
 }
