@@ -24,6 +24,7 @@ mod m0007_spools;
 mod m0008_policy;
 mod m0009_protocol;
 mod m0010_identity;
+mod m0011_provisioning;
 mod m0012_credentials;
 mod m0013_once;
 mod table;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_policy::Migration),
             Box::new(m0009_protocol::Migration),
             Box::new(m0010_identity::Migration),
+            Box::new(m0011_provisioning::Migration),
             Box::new(m0012_credentials::Migration),
             Box::new(m0013_once::Migration),
         ]

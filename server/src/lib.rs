@@ -23,6 +23,7 @@ pub mod plan;
 pub mod providers;
 pub mod release;
 pub mod router;
+pub mod scim;
 pub mod snapshot;
 pub mod store;
 pub mod transfer;

@@ -15,6 +15,10 @@ const PYTHON_SDKS: &str = "anthropic==2.12.0 openai==3.54.0";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/sdk": "1.12.0", "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
+/// What drives a SCIM server through the standard.
+const SCIM_TESTER: [&str; 4] =
+    ["scim2-tester==0.2.8", "scim2-client[httpx]==0.7.4", "scim2-models==0.6.7", "httpx==0.28.1"];
+
 /// Something that could not be had.
 pub(crate) struct Missing {
     /// What is missing, and what was tried.
@@ -35,10 +39,11 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 5] = [
+pub(crate) const TOOLS: [Tool; 6] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI and Anthropic SDKs for Python", provide: python },
     Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
+    Tool { name: "scim2-tester", provide: scim_tester },
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
@@ -72,6 +77,25 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
 }
 
 /// In an environment of its own: what it stands on is its own affair.
+fn scim_tester(context: &Context) -> std::result::Result<Variables, Missing> {
+    const PYTHON: &str = "BAILIWICK_TEST_SCIM_PYTHON";
+    if let Some(path) = preset(PYTHON) {
+        return Ok(vec![(PYTHON, path)]);
+    }
+    if !usable_python() {
+        apt(&["python3", "python3-venv"])?;
+    }
+    let folder = context.tools_dir().join("scim");
+    let python = folder.join("bin/python");
+    provide(&folder, &SCIM_TESTER.join(" "), |folder| {
+        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let install = ["-m", "pip", "install", "--quiet"];
+        cargo::output(Command::new(&python).args(install).args(SCIM_TESTER)).map(drop)
+    })?;
+    Ok(vec![(PYTHON, python)])
+}
+
+/// In an environment of its own, too.
 fn schemathesis(context: &Context) -> std::result::Result<Variables, Missing> {
     const VARIABLE: &str = "BAILIWICK_TEST_SCHEMATHESIS";
     if let Some(path) = preset(VARIABLE) {

@@ -218,10 +218,7 @@ pub(super) async fn top_up(
     let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
     let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
     permit.at(&scope, "budget")?;
-    if row.unit != Unit::Usd.as_str() {
-        return Err(Problem::invalid(format!("{id} is a limit of a rate, not a budget"))
-            .fix("declare the limit anew with another number"));
-    }
+    money(&row)?;
     let Body(new) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
@@ -244,6 +241,45 @@ pub(super) async fn top_up(
     let change = async { Ok::<_, Problem>(store::budgets::top_up(&app.store, stored).await?) };
     app.act(act, |()| serde_json::Value::Null, change).await?;
     Ok((StatusCode::CREATED, Json(top_up.into())))
+}
+
+/// A top-up that could be made now, and is not.
+pub(super) struct Planned {
+    pub(super) scope: String,
+    /// What may be spent now.
+    pub(super) limit_nano: i64,
+    pub(super) top_up: store::budgets::TopUp,
+}
+
+/// Checks all that is checked of a top-up.
+pub(super) async fn plan(
+    app: &App,
+    id: i64,
+    amount_usd: String,
+    until: String,
+    reason: &str,
+    principal: &str,
+) -> Result<Planned, Problem> {
+    let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
+    money(&row)?;
+    let now_ms = app.gateway.clock.now_ms();
+    let new = NewTopUp { amount_usd, reason: reason.to_owned(), from: None, until: until.into() };
+    let top_up = read(&row, new, principal, now_ms).map_err(Problem::invalid)?;
+    let standings = app.gateway.budgets.standings(now_ms);
+    let limit_nano = standings
+        .iter()
+        .find(|standing| standing.budget.id == id)
+        .map_or(row.limit_nano, |standing| standing.limit_nano);
+    let scope = scope_of(app, &row).unwrap_or_else(|| String::from("/"));
+    Ok(Planned { scope, limit_nano, top_up })
+}
+
+fn money(row: &store::budgets::Budget) -> Result<(), Problem> {
+    if row.unit == Unit::Usd.as_str() {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("{} is a limit of a rate, not a budget", row.id))
+        .fix("declare the limit anew with another number"))
 }
 
 fn read(

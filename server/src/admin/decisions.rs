@@ -68,7 +68,7 @@ pub(super) async fn list(
 }
 
 /// How often it is looked whether who reads the live list still may.
-const STILL_MAY: Duration = Duration::from_secs(1);
+const STILL_MAY: Duration = Duration::from_millis(400);
 
 /// `GET /api/v1/decisions/stream`: server-sent events, one decision's row each, as its records become durable. It ends
 /// when the session or the token does.

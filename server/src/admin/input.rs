@@ -146,6 +146,14 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(read)
 }
 
+/// A part of a body that is there already.
+pub(crate) fn part<T: DeserializeOwned>(of: &serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(of).map_err(|error| {
+        let told = error.inner().to_string();
+        Problem::wrong_field(&pointer(error.path(), &told), &told)
+    })
+}
+
 /// The pointer to what is wrong. Of a field that is missing or unknown only the words tell the name.
 fn pointer(path: &Path, told: &str) -> String {
     let mut pointer = String::new();

@@ -21,6 +21,7 @@ mod plans;
 mod policy;
 mod problem;
 mod replicas;
+mod requests;
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub(crate) use explanations::Explained;
 pub(crate) use organisation::{created, named};
 pub use problem::Problem;
 
-use crate::app::App;
+use crate::app::{App, acts};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> axum::Router {
@@ -64,6 +65,10 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/kill-switches/{id}", get(kill_switches::get).delete(kill_switches::lift))
         .route("/api/v1/policy", get(policy::status))
         .route("/api/v1/policy:notify", post(policy::notify))
+        .route("/api/v1/requests", get(requests::list).post(requests::ask))
+        .route("/api/v1/requests/{id}/approve", post(requests::approve))
+        .route("/api/v1/requests/{id}/refuse", post(requests::refuse))
+        .route("/api/v1/requests/{id}/withdraw", post(requests::withdraw))
         .route("/api/v1/replicas", get(replicas::list))
         .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
@@ -104,7 +109,8 @@ pub(crate) async fn to_its_end(State(app): State<Arc<App>>, request: Request, ne
     if *request.method() == http::Method::GET && !request.uri().path().starts_with("/auth/") {
         return next.run(request).await;
     }
-    let answer = app.gateway.attempts.spawn(next.run(request)).await;
+    let client = acts::client();
+    let answer = app.gateway.attempts.spawn(acts::asked_from(client, next.run(request))).await;
     answer.unwrap_or_else(|_| {
         let stopping = "The server is stopping";
         Problem::new(http::StatusCode::SERVICE_UNAVAILABLE, "unavailable", stopping).into_response()

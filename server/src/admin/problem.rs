@@ -121,6 +121,12 @@ impl Problem {
         self.status
     }
 
+    /// What it says, in one line.
+    pub(crate) fn words(&self) -> String {
+        let more = [&self.detail, &self.fix].into_iter().flatten();
+        more.fold(self.title.clone(), |words, more| format!("{words}: {more}"))
+    }
+
     /// A fault of the server: the cause goes to the log, its reference to the client.
     fn fault(status: StatusCode, code: &'static str, title: &str, cause: &dyn std::fmt::Display) -> Self {
         let reference = crate::keys::secret::random::<4>().map(hex::encode).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! that took effect is in the log, by name. The second tells how it ended. If the log does not take that one, or the
 //! server dies between, the act is still known to have been begun: a later try or the next start tells the end.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use bailiwick_ledger::{Draft, Kind};
@@ -24,6 +25,27 @@ pub(crate) const PHASE: &str = "phase";
 /// The phase of the first.
 pub(crate) const BEGUN: &str = "begun";
 const ENDED: &str = "ended";
+
+tokio::task_local! {
+    /// Where the request came from that is being served.
+    static CLIENT: Option<IpAddr>;
+}
+
+/// Serves a request that came from `client`: acts that it leads to say so.
+pub(crate) async fn asked_from<T>(client: Option<IpAddr>, work: impl Future<Output = T>) -> T {
+    CLIENT.scope(client, work).await
+}
+
+/// Where the request came from that is being served; none outside of one, and where nobody knows.
+pub(crate) fn client() -> Option<IpAddr> {
+    CLIENT.try_with(|client| *client).ok().flatten()
+}
+
+/// The section `network`: apart, so that addresses can be destroyed alone.
+#[derive(Debug, Serialize)]
+struct NetworkSection {
+    client: IpAddr,
+}
 
 /// What somebody is about to do. It names things by id and never holds a secret.
 #[derive(Debug)]
@@ -162,11 +184,15 @@ impl App {
         let Act { kind, principal, scope, name, what } = act;
         let id = format!("act_{}", uuid::Uuid::now_v7().simple());
         let body = ActSection { act: name.to_owned(), what };
+        let mut salts = Salts::new(2);
         let mut draft = Draft::new(kind, self.gateway.clock.now_ms())
             .id("principal", principal)
             .id(ACT, id.clone())
             .id(PHASE, BEGUN)
-            .section(section("act", &body, &mut Salts::new(1))?);
+            .section(section("act", &body, &mut salts)?);
+        if let Some(client) = client() {
+            draft = draft.section(section("network", &NetworkSection { client }, &mut salts)?);
+        }
         draft.scope = scope.map(str::to_owned);
         self.gateway.audit.append(Entry::new(draft)).await?;
         Ok(End {

@@ -1,6 +1,6 @@
 //! The server as a whole: opened, kept up to date, closed.
 
-mod acts;
+pub(crate) mod acts;
 mod attestations;
 mod bus;
 mod clients;

@@ -15,7 +15,7 @@ use crate::console::{self, ServerConsole};
 use crate::gateway::refusal::{Code, Refusal};
 use crate::gateway::{self};
 use crate::identity::Permit;
-use crate::{admin, identity};
+use crate::{admin, identity, scim};
 
 /// How long a body of the API may pause. The gateway's bodies have a deadline of their own.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
@@ -32,6 +32,7 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
     let (health, measured) = (Arc::clone(app), Arc::clone(app));
     let gated = axum::Router::new()
         .merge(admin::router(Arc::clone(app)))
+        .merge(scim::router(Arc::clone(app), base_url))
         .merge(identity::router(Arc::clone(app), assets, base_url))
         .merge(console::asset_router())
         .merge(pages)
@@ -149,9 +150,12 @@ async fn wrong_method(uri: Uri) -> Response {
         return gateway::api::refused(api, &refusal).map(axum::body::Body::new);
     }
     let title = "This path is served with another method";
-    admin::Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
-        .detail("the `allow` header names it")
-        .into_response()
+    let problem = admin::Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
+        .detail("the `allow` header names it");
+    if uri.path().starts_with("/scim/") {
+        return scim::ScimError::from(problem).into_response();
+    }
+    problem.into_response()
 }
 
 /// What is not served, in the shape of the API that was meant.
@@ -162,6 +166,9 @@ async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
             .fix("POST /v1/chat/completions, POST /v1/embeddings, POST /v1/messages and GET /v1/models are");
         let api = gateway::api::api_of(path);
         return gateway::api::refused(api, &refusal).map(axum::body::Body::new);
+    }
+    if path.starts_with("/scim/") {
+        return scim::ScimError::from(admin::Problem::not_found("path")).into_response();
     }
     if path.starts_with("/api/") {
         return admin::Problem::not_found("path").into_response();

@@ -29,6 +29,7 @@ mod policy_status;
 mod policy_test;
 mod remote;
 mod replicas;
+mod requests;
 mod serve;
 mod tokens;
 
@@ -84,6 +85,9 @@ enum Command {
     /// Limits of requests, tokens, spend and concurrency
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
+    /// Exceptions, budget raises, access to content and keys that one asks for and another approves
+    #[command(subcommand)]
+    Requests(requests::RequestsCommand),
     /// The servers of the database
     #[command(subcommand)]
     Replicas(replicas::ReplicasCommand),
@@ -212,6 +216,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
         Command::Limits(command) => asynchronous(limits::run(command, output)),
+        Command::Requests(command) => asynchronous(requests::run(command, output)),
         Command::Replicas(command) => asynchronous(replicas::run(command, output)),
         Command::Tokens(command) => asynchronous(tokens::run(command, output)),
         Command::People(command) => asynchronous(identity::people(command, output)),

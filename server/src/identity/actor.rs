@@ -1,5 +1,6 @@
 //! Who acts on the control plane, and by which names.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -142,34 +143,100 @@ impl Actor {
             Err(store::StoreError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if person.disabled_ms.is_some() || person.erased_ms.is_some() {
-            return Ok(None);
-        }
         let identities = store::identities::of(&app.store, id).await?;
-        Ok(Self::of_row(app, person, &identities))
+        let pushed = pushed_groups(app, &[id]).await?;
+        Ok(Self::of_row(app, person, &identities, pushed.as_ref()))
     }
 
     /// The same for who has read the rows already.
     #[must_use]
-    pub fn of_row(app: &App, person: store::people::Person, identities: &[Identity]) -> Option<Self> {
-        if person.disabled_ms.is_some() || person.erased_ms.is_some() {
+    pub(crate) fn of_row(
+        app: &App,
+        person: store::people::Person,
+        identities: &[Identity],
+        pushed: Option<&PushedGroups<'_>>,
+    ) -> Option<Self> {
+        if person.disabled_ms.is_some() || person.erased_ms.is_some() || person.deprovisioned_ms.is_some() {
             return None;
         }
         let subject = format!("user:{}", person.id);
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
+        let by_provider = pushed.and_then(|pushed| Some((pushed.provider, pushed.of(&person.id)?)));
+        if let Some((provider, groups)) = by_provider {
+            held.extend(group_names(provider, groups));
+        }
         for identity in identities {
-            if app.config.identity.provider(&identity.provider).is_some() {
-                held.extend(group_names(&identity.provider, &identity.groups));
+            if let Some(provider) = app.config.identity.provider(&identity.provider) {
+                match by_provider {
+                    Some((by, _)) if by == provider.id => {
+                        let claims = attributes_alone(provider, &identity.groups);
+                        held.extend(group_names(&provider.id, &claims));
+                    }
+                    _ => held.extend(group_names(&provider.id, &identity.groups)),
+                }
             }
         }
+        held.sort();
+        held.dedup();
         let name = person.display_name.or(person.email).unwrap_or_else(|| person.id.clone());
         Some(Self { subject, name, held, session: None })
     }
 }
 
+/// The groups of people whom a provider pushes with their groups. Then those of the last sign-in do not count: who is
+/// taken out of a group is out at once.
+#[derive(Debug)]
+pub(crate) struct PushedGroups<'a> {
+    pub(super) provider: &'a str,
+    /// By person.
+    groups: BTreeMap<String, serde_json::Value>,
+}
+
+impl PushedGroups<'_> {
+    /// Of one of them; none who is not pushed.
+    pub(super) fn of(&self, person: &str) -> Option<&serde_json::Value> {
+        self.groups.get(person)
+    }
+}
+
+/// Of these people; none where no provider pushes groups.
+pub(crate) async fn pushed_groups<'a>(
+    app: &'a App,
+    people: &[&str],
+) -> Result<Option<PushedGroups<'a>>, store::StoreError> {
+    let provider = app.config.identity.provisioned();
+    let pushes = provider.filter(|provider| {
+        provider.scim.as_ref().is_some_and(|scim| scim.groups == super::GroupSource::Scim)
+    });
+    let Some(provider) = pushes else { return Ok(None) };
+    let pushed = store::scim_users::among(&app.store, people).await?;
+    let mut of = store::scim_groups::of_people(&app.store, &pushed).await?;
+    let groups = pushed.into_iter().map(|person| {
+        let groups = of.remove(&person).unwrap_or_default();
+        let words: Vec<String> = groups.iter().flat_map(crate::scim::group_words).collect();
+        (person, words.into())
+    });
+    Ok(Some(PushedGroups { provider: &provider.id, groups: groups.collect() }))
+}
+
+/// Of what a provider said at a sign-in, the attributes that count as groups: `department=Finance`.
+pub(super) fn attributes_alone(
+    provider: &super::ProviderConfig,
+    groups: &serde_json::Value,
+) -> serde_json::Value {
+    let of_attribute = |group: &&str| {
+        provider
+            .attribute_claims
+            .iter()
+            .any(|name| group.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')))
+    };
+    let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    groups.filter(of_attribute).collect()
+}
+
 /// What policy lines call a provider's groups: `group:<provider>:<group>`, so that no provider can name another's.
-pub(super) fn group_names(provider: &str, groups: &serde_json::Value) -> impl Iterator<Item = Held> {
+pub(crate) fn group_names(provider: &str, groups: &serde_json::Value) -> impl Iterator<Item = Held> {
     let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
     groups.map(move |group| Held::new(format!("group:{provider}:{group}"), "/"))
 }

@@ -1,5 +1,8 @@
 //! The account for when no identity provider can be reached: off unless it is configured, and loud when it is used.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -20,9 +23,42 @@ const SHORTEST: usize = 12;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 
-/// One guess at a time, and each takes as long as a wrong one must: guessing from many places at once gains nothing.
+/// One guess is looked at at a time, in the order in which they came; a wrong one is told after a second, and until then
+/// its address has no other. So whoever guesses has one guess a second, and keeps nobody else waiting for longer than all
+/// places take: a flood from elsewhere does not keep the right password out.
 static ONE: Semaphore = Semaphore::const_new(1);
 const AT_LEAST: Duration = Duration::from_millis(1_000);
+/// Addresses that may wait at once. This machine itself always may.
+const MOST: usize = 128;
+static WAITING: Mutex<BTreeSet<Option<IpAddr>>> = Mutex::new(BTreeSet::new());
+
+/// The place of an address among those that wait.
+struct Place(Option<IpAddr>);
+
+impl Place {
+    fn take(client: Option<IpAddr>) -> Option<Self> {
+        let place = client.map(neighbourhood);
+        let here = place.is_some_and(|place| place.is_loopback());
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        ((waiting.len() < MOST || here) && waiting.insert(place)).then(|| Self(place))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        WAITING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Who has one address of IPv6 has the 64 bits behind its prefix.
+fn neighbourhood(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6((u128::from(address) & (u128::MAX << 64)).into())
+        }
+        other => other,
+    }
+}
 
 /// Whether a written hash is one that can be verified, and strong enough.
 pub(super) fn check(hash: &str) -> Result<(), &'static str> {
@@ -52,25 +88,46 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.to_string())
 }
 
-/// Whether it is the account's password. `None` where there is no such account, or somebody else is trying right now.
-pub(super) async fn verify(app: &App, password: String) -> Option<bool> {
+/// Whether it is the account's password. `None` where there is no such account, or a guess from there is under way, or
+/// too many elsewhere.
+pub(super) async fn verify(app: &App, client: Option<IpAddr>, password: String) -> Option<bool> {
     let hash = app.config.identity.break_glass.as_ref()?.password_hash.clone();
-    let one = ONE.try_acquire().ok()?;
+    let place = Place::take(client)?;
+    let one = ONE.acquire().await.ok()?;
     let began = tokio::time::Instant::now();
     let verified = tokio::task::spawn_blocking(move || {
         Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()
     });
     let verified = verified.await.unwrap_or(false);
+    drop(one);
     if !verified {
         tokio::time::sleep_until(began + AT_LEAST).await;
     }
-    drop(one);
+    drop(place);
     Some(verified)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_one_guess_and_keeps_no_other_out() {
+        let place = |text: &str| Place::take(Some(text.parse().unwrap()));
+        let first = place("192.0.2.1").unwrap();
+        assert!(place("192.0.2.1").is_none() && place("::ffff:192.0.2.1").is_none());
+        let other = place("192.0.2.2").unwrap();
+        let six = place("2001:db8::1").unwrap();
+        assert!(place("2001:db8::2").is_none(), "of one prefix");
+        drop(first);
+        let mut many: Vec<Place> = (0..200).filter_map(|last| place(&format!("198.51.100.{last}"))).collect();
+        assert_eq!(many.len() + 2, MOST);
+        assert!(place("192.0.2.1").is_none());
+        assert!(place("127.0.0.1").is_some(), "the machine itself is never kept out");
+        many.clear();
+        drop((other, six));
+        assert!(place("192.0.2.1").is_some());
+    }
 
     #[test]
     fn only_a_strong_argon2id_hash_is_taken() {

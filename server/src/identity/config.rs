@@ -97,6 +97,59 @@ pub struct ProviderConfig {
     /// Signatures that are taken.
     #[serde(default = "algorithms")]
     pub algorithms: Vec<SigningAlgorithm>,
+    /// Whether it pushes people and groups (SCIM 2.0), and how those are the people who sign in.
+    #[serde(default)]
+    pub scim: Option<ScimConfig>,
+}
+
+/// How people whom a provider pushes are those who sign in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScimConfig {
+    /// The attribute of a user that a claim of the ID token says again.
+    pub attribute: ScimAttribute,
+    /// That claim: `sub`, `preferred_username` or `email` where absent, by the attribute.
+    pub claim: Option<String>,
+    /// Which of the two sources tells the groups of whoever is pushed.
+    pub groups: GroupSource,
+    /// Whether whoever is not pushed is refused.
+    pub required: bool,
+}
+
+/// An attribute that tells one user from another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ScimAttribute {
+    /// The provider's own name of the user.
+    #[default]
+    ExternalId,
+    /// The name that the user signs in with.
+    UserName,
+    /// The e-mail address that counts.
+    Email,
+}
+
+/// Where the groups of a person come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupSource {
+    /// The groups that are pushed.
+    #[default]
+    Scim,
+    /// The claim of the last sign-in.
+    Claims,
+}
+
+impl ScimConfig {
+    /// The claim that says the attribute again.
+    #[must_use]
+    pub fn claim(&self) -> &str {
+        self.claim.as_deref().unwrap_or(match self.attribute {
+            ScimAttribute::ExternalId => "sub",
+            ScimAttribute::UserName => "preferred_username",
+            ScimAttribute::Email => "email",
+        })
+    }
 }
 
 /// How an ID token may be signed. None of them is symmetric, and none is `none`.
@@ -154,6 +207,12 @@ impl IdentityConfig {
         self.provider.iter().find(|provider| provider.is_for(email))
     }
 
+    /// The provider that pushes people and groups.
+    #[must_use]
+    pub fn provisioned(&self) -> Option<&ProviderConfig> {
+        self.provider.iter().find(|provider| provider.scim.is_some())
+    }
+
     /// Anchors relative paths.
     pub(crate) fn anchor(&mut self, folder: &Path) {
         for file in self.provider.iter_mut().filter_map(|provider| provider.client_secret_file.as_mut()) {
@@ -184,6 +243,11 @@ impl IdentityConfig {
             provider.check().map_err(|why| format!("`identity.provider` `{id}`: {why}"))?;
             if self.provider.iter().take(at).any(|other| other.id == *id) {
                 return Err(format!("`identity.provider` has two with the id `{id}`"));
+            }
+            if provider.scim.is_some() && self.provider.iter().take(at).any(|other| other.scim.is_some()) {
+                return Err(String::from(
+                    "`identity.provider` has two with `scim`: one pushes people, at most",
+                ));
             }
             let others = self.provider.iter().take(at).flat_map(|other| &other.email_domains);
             if let Some(domain) = others.into_iter().find(|domain| provider.is_for(&format!("x@{domain}"))) {
@@ -225,6 +289,9 @@ impl ProviderConfig {
         }
         if self.algorithms.is_empty() {
             return Err(String::from("`algorithms` names none, so no ID token could be believed"));
+        }
+        if self.scim.as_ref().is_some_and(|scim| scim.claim().is_empty()) {
+            return Err(String::from("`scim.claim` is empty"));
         }
         if let Some(domain) =
             self.email_domains.iter().find(|domain| domain.contains('@') || domain.is_empty())
@@ -277,6 +344,11 @@ mod tests {
                 ),
                 "two for",
             ),
+            (
+                format!("{provider}scim = {{}}\n{}scim = {{}}", provider.replace("corp", "other")),
+                "two with `scim`",
+            ),
+            (format!("{provider}scim = {{ claim = '' }}"), "`scim.claim`"),
             ("[break_glass]\npassword_hash = 'hunter2'".to_owned(), "password_hash"),
         ] {
             let why = config(&written).check().unwrap_err();

@@ -18,7 +18,9 @@ use subtle::ConstantTimeEq as _;
 use super::table::{self, Needs, Route};
 use super::{Actor, Permit, redirect, same_origin};
 use crate::admin::Problem;
-use crate::app::App;
+use crate::app::{App, acts};
+use crate::gateway::api;
+use crate::scim::ScimError;
 
 /// What a request by session has to carry where it changes something; its value is told by `/api/v1/me`.
 pub const CSRF_HEADER: &str = "x-csrf-token";
@@ -31,14 +33,15 @@ pub async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next)
         tracing::error!(path, method = %request.method(), "a route is in no table, so it serves nobody");
         return Problem::not_found("path").into_response();
     };
+    let client = api::client(&app.gateway, api::peer(request.extensions()), request.headers());
     match passes(&app, route, &mut request).await {
-        Ok(()) => next.run(request).await,
+        Ok(()) => acts::asked_from(client, next.run(request)).await,
         Err(response) => *response,
     }
 }
 
 async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<(), Box<Response>> {
-    let refuse = |problem: Problem| Box::new(problem.into_response());
+    let refuse = |problem: Problem| Box::new(in_shape(route, problem));
     if matches!(route.needs, Needs::Nothing) {
         return Ok(());
     }
@@ -88,6 +91,14 @@ async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<
     }
     request.extensions_mut().insert(permit);
     Ok(())
+}
+
+/// A refusal in the shape of the API that was called.
+fn in_shape(route: &Route, problem: Problem) -> Response {
+    match route.path.starts_with("/scim/") {
+        true => ScimError::from(problem).into_response(),
+        false => problem.into_response(),
+    }
 }
 
 /// The person for whom a page is made.

@@ -18,9 +18,13 @@ mod token;
 mod workload;
 
 pub use actor::{Actor, ActorSession, Permit};
+pub(crate) use actor::{PushedGroups, group_names, pushed_groups};
 pub use break_glass::{BREAK_GLASS, hash_password};
 pub(crate) use config::is_secure;
-pub use config::{BreakGlassConfig, IdentityConfig, ProviderConfig, SessionConfig, SigningAlgorithm};
+pub use config::{
+    BreakGlassConfig, GroupSource, IdentityConfig, ProviderConfig, ScimAttribute, ScimConfig, SessionConfig,
+    SigningAlgorithm,
+};
 pub use csrf::same_origin;
 pub(crate) use gate::nobody;
 pub use gate::{CSRF_HEADER, gate};
@@ -28,6 +32,7 @@ pub use oidc::Providers;
 pub use routes::router;
 pub(crate) use routes::{redirect, ways};
 pub use session::{NewSession, SessionCookie, SessionError, new_setup_link};
+pub(crate) use sign_in::written;
 pub use table::{Needs, ROUTES, Route};
 pub use token::{ServiceTokenText, TokenError, create_token};
 pub use workload::Issuers;

@@ -17,7 +17,7 @@ use super::{
     BREAK_GLASS, IdentityConfig, NewSession, Permit, SessionCookie, break_glass, oidc, same_origin, workload,
 };
 use crate::admin::to_its_end;
-use crate::app::App;
+use crate::app::{App, acts};
 use crate::gateway::metrics;
 use crate::keys::secret;
 use crate::store;
@@ -165,6 +165,7 @@ fn owner(id: &str, name: &str, now_ms: i64) -> store::people::Person {
         created_ms: now_ms,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     }
 }
 
@@ -188,7 +189,7 @@ async fn break_the_glass(
     let Ok(Form(Password { password })) = form else {
         return error_page(&headers, &auth.assets, None, PageError::BadRequest);
     };
-    match break_glass::verify(app, password).await {
+    match break_glass::verify(app, acts::client(), password).await {
         Some(true) => {}
         Some(false) => {
             tracing::error!("BREAK-GLASS: somebody tried a wrong password of the break-glass account");

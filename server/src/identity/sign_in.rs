@@ -48,6 +48,6 @@ pub(super) async fn end(app: &App, headers: &HeaderMap, actor: &Actor) -> Result
 }
 
 /// Roles as records tell them.
-pub(super) fn written(roles: &[Held]) -> Vec<String> {
+pub(crate) fn written(roles: &[Held]) -> Vec<String> {
     roles.iter().map(|held| format!("{} {}", held.subject.trim_start_matches("role:"), held.scope)).collect()
 }

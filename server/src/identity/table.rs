@@ -76,7 +76,9 @@ const ORGANISATION: &str = "console:organisation";
 const PEOPLE: &str = "console:people";
 const POLICY: &str = "console:policy";
 const REPLICAS: &str = "console:replicas";
+const REQUESTS: &str = "console:requests";
 const ROLES: &str = "console:roles";
+const SCIM: &str = "scim:directory";
 const SESSIONS: &str = "console:sessions";
 const TOKENS: &str = "console:tokens";
 
@@ -138,7 +140,33 @@ pub const ROUTES: &[Route] = &[
     fresh("POST", "/api/v1/service-tokens", Scoped(TOKENS, "create"), "Create a service token; its secret is in this answer and nowhere else"),
     fresh("POST", "/api/v1/service-tokens/{id}/rotate", Scoped(TOKENS, "create"), "Replace a service token; the old one works on for the overlap"),
     at("POST", "/api/v1/service-tokens/{id}/revoke", Scoped(TOKENS, "revoke"), "Revoke a service token"),
+    at("GET", "/api/v1/requests", Own(REQUESTS, "read"), "The caller's own requests; with the right, those of its scopes"),
+    at("POST", "/api/v1/requests", Scoped(REQUESTS, "ask"), "Ask for an exception, more budget, access to content or a key, with a reason"),
+    fresh("POST", "/api/v1/requests/{id}/approve", Scoped(REQUESTS, "approve"), "Approve what somebody else asked for; carried out when this answers"),
+    at("POST", "/api/v1/requests/{id}/refuse", Scoped(REQUESTS, "approve"), "Refuse what somebody else asked for, with a reason"),
+    at("POST", "/api/v1/requests/{id}/withdraw", Own(REQUESTS, "read"), "Withdraw what one asked for"),
     at("GET", "/api/v1/roles/explain", Scoped(ROLES, "read"), "Whether somebody may do something somewhere, and by which lines of the policy"),
+    at("GET", "/scim/v2/ServiceProviderConfig", Root(SCIM, "read"), "What of SCIM 2.0 is served"),
+    at("GET", "/scim/v2/ResourceTypes", Root(SCIM, "read"), "Types of resources: users and groups"),
+    at("GET", "/scim/v2/ResourceTypes/{id}", Root(SCIM, "read"), "A type of resources"),
+    at("GET", "/scim/v2/Schemas", Root(SCIM, "read"), "Attributes of users and groups"),
+    at("GET", "/scim/v2/Schemas/{id}", Root(SCIM, "read"), "Attributes under one name"),
+    at("GET", "/scim/v2/Users", Root(SCIM, "read"), "People whom the identity provider pushes"),
+    at("POST", "/scim/v2/Users", Root(SCIM, "write"), "Push a person"),
+    at("POST", "/scim/v2/Users/.search", Root(SCIM, "read"), "The same list, asked for in a body"),
+    at("GET", "/scim/v2/Users/{id}", Root(SCIM, "read"), "A person"),
+    at("PUT", "/scim/v2/Users/{id}", Root(SCIM, "write"), "Replace what is known of a person; who is not active any more loses sessions and keys"),
+    at("PATCH", "/scim/v2/Users/{id}", Root(SCIM, "write"), "Change what is known of a person; who is not active any more loses sessions and keys"),
+    at("DELETE", "/scim/v2/Users/{id}", Root(SCIM, "write"), "Take a person away; sessions end and keys are disabled"),
+    at("GET", "/scim/v2/Groups", Root(SCIM, "read"), "Groups that the identity provider pushes"),
+    at("POST", "/scim/v2/Groups", Root(SCIM, "write"), "Push a group"),
+    at("POST", "/scim/v2/Groups/.search", Root(SCIM, "read"), "The same list, asked for in a body"),
+    at("GET", "/scim/v2/Groups/{id}", Root(SCIM, "read"), "A group"),
+    at("PUT", "/scim/v2/Groups/{id}", Root(SCIM, "write"), "Replace a group; who is not in it any more has lost its roles"),
+    at("PATCH", "/scim/v2/Groups/{id}", Root(SCIM, "write"), "Change a group; who is not in it any more has lost its roles"),
+    at("DELETE", "/scim/v2/Groups/{id}", Root(SCIM, "write"), "Take a group away, with its roles"),
+    at("POST", "/scim/v2/.search", Root(SCIM, "read"), "People and groups in one list"),
+    at("POST", "/scim/v2/Bulk", Root(SCIM, "write"), "Several changes of people and groups"),
     at("GET", "/api/openapi.json", Nothing, "This description"),
     at("GET", "/", Page(DECISIONS, "read"), "Decisions"),
     at("GET", "/decisions", Page(DECISIONS, "read"), "Decisions"),

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    SqlErr,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, SqlErr,
     sea_query::{ExprTrait, OnConflict},
 };
 
@@ -178,8 +178,13 @@ pub async fn top_ups(store: &Store, now_ms: i64) -> Result<Vec<TopUp>, StoreErro
 /// [`StoreError::Conflict`] where the budget does not exist or the amount is not above zero;
 /// [`StoreError::Unavailable`].
 pub async fn top_up(store: &Store, top_up: TopUp) -> Result<(), StoreError> {
+    top_up_in(&store.write, top_up).await
+}
+
+/// As [`top_up`], as a part of something larger.
+pub(super) async fn top_up_in(db: &impl ConnectionTrait, top_up: TopUp) -> Result<(), StoreError> {
     let row = top_up.into_active_model().reset_all();
-    budget_top_ups::Entity::insert(row).exec_without_returning(&store.write).await?;
+    budget_top_ups::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{
 pub use super::entities::identities::Model as Identity;
 use super::entities::identities::{Column, Entity};
 use super::entities::people;
-use super::{Store, StoreError};
+use super::{Store, StoreError, sessions};
 
 /// Every identity, by provider and subject.
 ///
@@ -82,4 +82,33 @@ async fn told_again(db: &impl ConnectionTrait, person: &people::Model) -> Result
         .exec(db)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Gives an identity to another person, and ends the sessions that it began for the one before.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where there is no such person, [`StoreError::Unavailable`].
+pub async fn join(
+    store: &Store,
+    provider: &str,
+    subject: &str,
+    person: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    store
+        .transaction(|transaction| {
+            let (provider, subject, person) = (provider.to_owned(), subject.to_owned(), person.to_owned());
+            Box::pin(async move {
+                let known = Entity::find_by_id((provider.clone(), subject.clone())).one(transaction).await?;
+                let Some(known) = known else { return Ok(()) };
+                Entity::update_many()
+                    .col_expr(Column::Person, Expr::value(person))
+                    .filter(Column::Provider.eq(&provider))
+                    .filter(Column::Subject.eq(&subject))
+                    .exec(transaction)
+                    .await?;
+                sessions::end_all_of(transaction, &known.person, now_ms).await
+            })
+        })
+        .await
 }

@@ -1,6 +1,6 @@
 //! Virtual keys: hashed at rest, with expiry, revocation, a switch, and rotation with an overlap.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     ActiveModelTrait,
@@ -72,16 +72,26 @@ pub async fn create_all(
             let keys = keys.clone();
             Box::pin(async move {
                 for (key, own) in keys {
-                    name_is_free(transaction, &key).await?;
-                    Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
-                    for budget in own {
-                        budgets::create_in(transaction, budget).await?;
-                    }
+                    create_in(transaction, key, own).await?;
                 }
                 Ok(())
             })
         })
         .await
+}
+
+/// One of [`create_all`], as a part of something larger.
+pub(super) async fn create_in(
+    transaction: &DatabaseTransaction,
+    key: VirtualKey,
+    own: Vec<budgets::Budget>,
+) -> Result<(), StoreError> {
+    name_is_free(transaction, &key).await?;
+    Entity::insert(key.into_active_model()).exec_without_returning(transaction).await?;
+    for budget in own {
+        budgets::create_in(transaction, budget).await?;
+    }
+    Ok(())
 }
 
 /// Two valid keys of one scope have two names. The scope's row is locked, so that of several at once only one gets it.
@@ -301,4 +311,36 @@ pub async fn note_use(store: &Store, used: &[(String, i64)]) -> Result<(), Store
             .await?;
     }
     Ok(())
+}
+
+/// Disables every key whose `owner` is one of these names (in small letters), inside the caller's transaction; which.
+pub(super) async fn disable_owned(
+    transaction: &DatabaseTransaction,
+    names: &BTreeSet<String>,
+    because: &str,
+    now_ms: i64,
+) -> Result<Vec<String>, StoreError> {
+    let works = Entity::find()
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::DisabledMs.is_null())
+        .order_by_asc(Column::Id);
+    let owned: Vec<String> = works
+        .all(transaction)
+        .await?
+        .into_iter()
+        .filter(|key| {
+            let owner = key.settings.get("owner").and_then(serde_json::Value::as_str);
+            owner.is_some_and(|owner| names.contains(&owner.to_lowercase()))
+        })
+        .map(|key| key.id)
+        .collect();
+    if !owned.is_empty() {
+        Entity::update_many()
+            .col_expr(Column::DisabledMs, Expr::value(now_ms))
+            .col_expr(Column::DisabledBecause, Expr::value(because))
+            .filter(Column::Id.is_in(owned.iter()))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(owned)
 }

@@ -2,13 +2,15 @@
 //! be erased.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
 };
 
-use super::entities::identities;
 pub use super::entities::people::Model as Person;
 use super::entities::people::{ActiveModel, Column, Entity};
+use super::entities::{identities, scim_members, scim_users};
 use super::{Store, StoreError, seen::unchanged, sessions};
 
 /// Every person, by id.
@@ -31,8 +33,11 @@ pub async fn page(
 ) -> Result<Vec<Person>, StoreError> {
     let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
     if let Some(disabled) = disabled {
-        let column = Column::DisabledMs;
-        query = query.filter(if disabled { column.is_not_null() } else { column.is_null() });
+        let (here, provider) = (Column::DisabledMs, Column::DeprovisionedMs);
+        query = query.filter(match disabled {
+            true => here.is_not_null().or(provider.is_not_null()),
+            false => here.is_null().and(provider.is_null()),
+        });
     }
     if let Some(after) = after {
         query = query.filter(Column::Id.gt(after));
@@ -133,6 +138,9 @@ async fn change_and_end_sessions(
                 if person.erased_ms.is_some() {
                     let of_person = identities::Column::Person.eq(&person.id);
                     identities::Entity::delete_many().filter(of_person).exec(transaction).await?;
+                    let member = scim_members::Column::Person.eq(&person.id);
+                    scim_members::Entity::delete_many().filter(member).exec(transaction).await?;
+                    scim_users::Entity::delete_by_id(&person.id).exec(transaction).await?;
                 }
                 sessions::end_all_of(transaction, &person.id, now_ms).await
             })

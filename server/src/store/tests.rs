@@ -219,6 +219,7 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
         created_ms: 1,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     };
     people::create(&store, person.clone()).await.unwrap();
     assert_eq!(people::by_subject(&store, "idp|1").await.unwrap(), Some(person.clone()));

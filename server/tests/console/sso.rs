@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use bailiwick::app::Config;
 use bailiwick::demo::Demo;
@@ -115,6 +116,102 @@ async fn me(page: &Page) -> Value {
         .await
 }
 
+/// A server with the provider.
+struct Setup {
+    _folder: tempfile::TempDir,
+    provider: Provider,
+    demo: Demo,
+}
+
+async fn serve(node: &Path, modules: &Path, more: &str) -> Setup {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let idp_folder = folder.path().join("idp");
+    std::fs::create_dir(&idp_folder).unwrap();
+    let mut provider = Provider::start(node, modules, &idp_folder).await;
+    let (policy, secret) = (folder.path().join("policy"), folder.path().join("secret"));
+    bundle(&policy);
+    std::fs::write(&secret, "client-secret-of-the-test\n").unwrap();
+    let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("data"));
+    config.bundle = Some(policy);
+    let written = format!(
+        "[[provider]]\nid = 'corp'\ntitle = 'Acme'\nissuer = '{}'\nclient_id = 'bailiwick-test'\n\
+         client_secret_file = '{}'\nscopes = ['email', 'profile', 'groups']\nuserinfo = true\n\
+         email_domains = ['acme.example']\n{more}",
+        provider.issuer,
+        secret.display()
+    );
+    config.identity = toml::from_str::<IdentityConfig>(&written).unwrap();
+    let demo = Demo::start_with(config).await.unwrap();
+    provider.serve(&demo.announcement.url).await;
+    Setup { _folder: folder, provider, demo }
+}
+
+/// Asks what a page asks, over and over, until it answers so; how long that took.
+async fn until_status(page: &Page, path: &str, status: u16) -> Duration {
+    let began = Instant::now();
+    let ask = format!("fetch('{path}').then((answer) => answer.status)");
+    while page.run(&ask).await != json!(status) {
+        assert!(began.elapsed() < Duration::from_secs(10), "{path} never answers {status}");
+    }
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_by_a_pushed_group_is_lost_within_a_second_and_so_is_the_session() {
+    let (Some(chromium), Some(node), Some(modules)) = (
+        given("BAILIWICK_TEST_CHROMIUM"),
+        given("BAILIWICK_TEST_NODE"),
+        given("BAILIWICK_TEST_NODE_MODULES"),
+    ) else {
+        return;
+    };
+    let Setup { _folder, provider, demo } =
+        Box::pin(serve(&node, &modules, "scim = { required = true }")).await;
+    let (base, token) = (demo.announcement.url.clone(), demo.announcement.admin_token.clone());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let scim = async |method: reqwest::Method, path: &str, body: Value| -> Value {
+        let request = client.request(method, format!("{base}/scim/v2{path}")).bearer_auth(&token);
+        let answer = request.json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    };
+    let user = json!({ "userName": "ada@acme.example", "externalId": "ada" });
+    let user = scim(reqwest::Method::POST, "/Users", user).await;
+    let group = json!({ "displayName": "admins", "members": [{ "value": user["id"] }] });
+    let group = scim(reqwest::Method::POST, "/Groups", group).await;
+
+    let browser = Browser::start(&chromium).await;
+    let page = browser.page().await;
+    page.go(&format!("{base}/decisions")).await;
+    on(&page, "/auth/sign-in").await;
+    page.leave_by("document.querySelector('a[href=\"/auth/start?provider=corp\"]').click()").await;
+    log_in(&page, &provider.issuer, "ada", "/").await;
+    let told = me(&page).await;
+    assert_eq!(told["subject"], format!("user:{}", user["id"].as_str().unwrap()), "{told}");
+    assert!(told["roles"].as_array().unwrap().contains(&json!({ "role": "admin", "scope": "/" })), "{told}");
+    until_status(&page, "/api/v1/people", 200).await;
+
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let out =
+        json!({ "Operations": [{ "op": "Remove", "path": "members", "value": [{ "value": user["id"] }] }] });
+    let began = Instant::now();
+    scim(reqwest::Method::PATCH, &path, out).await;
+    until_status(&page, "/api/v1/people", 403).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(me(&page).await["roles"], json!([]));
+
+    let path = format!("/Users/{}", user["id"].as_str().unwrap());
+    let off = json!({ "Operations": [{ "op": "Replace", "path": "active", "value": "False" }] });
+    let began = Instant::now();
+    scim(reqwest::Method::PATCH, &path, off).await;
+    until_status(&page, "/api/v1/me", 401).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    page.go(&format!("{base}/decisions")).await;
+    on(&page, "/auth/sign-in").await;
+    demo.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     let (Some(chromium), Some(node), Some(modules)) = (
@@ -124,28 +221,8 @@ async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     ) else {
         return;
     };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let folder = tempfile::tempdir().unwrap();
-    let idp_folder = folder.path().join("idp");
-    std::fs::create_dir(&idp_folder).unwrap();
-    let mut provider = Provider::start(&node, &modules, &idp_folder).await;
-    let (policy, secret) = (folder.path().join("policy"), folder.path().join("secret"));
-    bundle(&policy);
-    std::fs::write(&secret, "client-secret-of-the-test\n").unwrap();
-    let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("data"));
-    config.bundle = Some(policy);
-    let written = format!(
-        "[[provider]]\nid = 'corp'\ntitle = 'Acme'\nissuer = '{}'\nclient_id = 'bailiwick-test'\n\
-         client_secret_file = '{}'\nscopes = ['email', 'profile', 'groups']\nuserinfo = true\n\
-         email_domains = ['acme.example']",
-        provider.issuer,
-        secret.display()
-    );
-    config.identity = toml::from_str::<IdentityConfig>(&written).unwrap();
-    let demo = Demo::start_with(config).await.unwrap();
-    let base = demo.announcement.url.clone();
-    provider.serve(&base).await;
-    let issuer = provider.issuer.clone();
+    let Setup { _folder, provider, demo } = Box::pin(serve(&node, &modules, "")).await;
+    let (base, issuer) = (demo.announcement.url.clone(), provider.issuer.clone());
 
     let browser = Browser::start(&chromium).await;
     let page = browser.page().await;

@@ -313,6 +313,59 @@ async fn the_break_glass_account_is_off_until_configured_and_loud() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_guesses_does_not_keep_the_right_password_out() {
+    const PASSWORD: &str = "open-sesame-only-in-need";
+    let hash = hash_password(PASSWORD).unwrap();
+    let app = TestApp::with(move |config| {
+        config.identity.break_glass = Some(bailiwick::identity::BreakGlassConfig { password_hash: hash });
+        config.trusted_proxies = vec![String::from("127.0.0.1/32")].try_into().unwrap();
+    })
+    .await;
+    let post = |from: String, password: &str| {
+        let request = app.client.post(format!("{}/auth/break-glass", app.url())).header(ORIGIN, app.url());
+        read_form(request.header("x-forwarded-for", from).body(format!("password={password}")))
+    };
+    // Of two guesses from one place at once, one is looked at.
+    let (one, other) = tokio::join!(post("192.0.2.1".into(), "guess"), post("192.0.2.1".into(), "guess"));
+    let codes = [one, other].map(|reply| reply.text().contains("wrong_password"));
+    assert_eq!(codes.iter().filter(|wrong| **wrong).count(), 1, "{codes:?}");
+    let flood = async {
+        let guesses = (0..20).map(|from| {
+            let post = &post;
+            async move {
+                loop {
+                    post(format!("198.51.100.{from}"), "guess").await;
+                }
+            }
+        });
+        futures::future::join_all(guesses).await
+    };
+    let right = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut took = Vec::new();
+        for from in 1..4 {
+            let began = std::time::Instant::now();
+            post(format!("203.0.113.{from}"), PASSWORD).await.is(303);
+            took.push(began.elapsed());
+        }
+        took
+    };
+    let took = tokio::select! {
+        took = right => took,
+        _ = flood => panic!("a flood has no end"),
+    };
+    assert!(took.iter().all(|took| *took < Duration::from_secs(30)), "{took:?}");
+    let records = app.records().await;
+    let from: Vec<Value> = records
+        .iter()
+        .filter(|record| record.sections.get("act").is_some_and(|act| act["act"] == "break_glass"))
+        .map(|record| record.sections["network"]["client"].clone())
+        .collect();
+    assert_eq!(from, ["203.0.113.1", "203.0.113.2", "203.0.113.3"], "where each came from");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_count_for_their_own_provider_and_while_it_is_configured() {
     let app = TestApp::start().await;
     let store = &app.app().store;
@@ -326,6 +379,7 @@ async fn groups_count_for_their_own_provider_and_while_it_is_configured() {
         created_ms: now_ms,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     };
     let identity = store::identities::Identity {
         provider: String::from("gone"),

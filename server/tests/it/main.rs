@@ -53,6 +53,8 @@ mod random;
 mod replicas;
 mod reply;
 mod repository;
+mod requests;
+mod scim;
 mod sdk;
 mod smuggling;
 mod streaming;

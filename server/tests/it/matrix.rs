@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
-const ROLES: [&str; 9] = [
+const ROLES: [&str; 10] = [
     "owner",
     "admin",
     "policy-author",
@@ -22,10 +22,11 @@ const ROLES: [&str; 9] = [
     "developer",
     "viewer",
     "application",
+    "provisioner",
 ];
 
 /// Who has which right.
-const RIGHTS: [(&str, &str, &[&str]); 30] = [
+const RIGHTS: [(&str, &str, &[&str]); 32] = [
     ("console:audit", "read", &["owner", "admin", "auditor"]),
     ("console:audit", "export", &["owner", "admin", "auditor"]),
     ("console:budgets", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
@@ -66,6 +67,11 @@ const RIGHTS: [(&str, &str, &[&str]); 30] = [
     ("console:tokens", "read", &["owner", "admin", "auditor"]),
     ("console:tokens", "create", &["owner", "admin"]),
     ("console:tokens", "revoke", &["owner", "admin"]),
+    ("console:requests", "read", &["owner", "admin", "policy-author", "approver", "auditor"]),
+    ("console:requests", "ask", &["owner", "admin", "policy-author", "finance", "developer"]),
+    ("console:requests", "approve", &["owner", "approver"]),
+    ("scim:directory", "read", &["owner", "provisioner"]),
+    ("scim:directory", "write", &["owner", "provisioner"]),
     ("console:sessions", "read", &["owner", "admin", "auditor"]),
     ("console:sessions", "revoke", &["owner", "admin"]),
 ];
@@ -86,6 +92,9 @@ struct Things {
     token: String,
     credential: String,
     person: String,
+    request: String,
+    pushed: String,
+    group: String,
     decision: String,
     digest: String,
 }
@@ -119,8 +128,16 @@ async fn things(app: &TestApp) -> Things {
         created_ms: 1,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     };
     store::people::create(&app.app().store, person).await.unwrap();
+    let request =
+        json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "asked" } });
+    let request = app.admin(Method::POST, "/api/v1/requests", Some(&request)).await.is(201).json();
+    let user = json!({ "userName": "pushed" });
+    let user = app.admin(Method::POST, "/scim/v2/Users", Some(&user)).await.is(201).json();
+    let group = json!({ "displayName": "pushed" });
+    let group = app.admin(Method::POST, "/scim/v2/Groups", Some(&group)).await.is(201).json();
     let decision = app.ask("clinic", "assistant", "A cough").await.is(200).decision();
     app.settled().await;
     Things {
@@ -130,6 +147,9 @@ async fn things(app: &TestApp) -> Things {
         token: token["id"].as_str().unwrap().to_owned(),
         credential: String::from("probed"),
         person: String::from("probed"),
+        request: request["id"].as_str().unwrap().to_owned(),
+        pushed: user["id"].as_str().unwrap().to_owned(),
+        group: group["id"].as_str().unwrap().to_owned(),
         decision,
         digest: app.app().gateway.snapshot.load().bundle_digest.clone(),
     }
@@ -208,6 +228,13 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("POST", "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/enable") => {
             (Some(route.path.replace("{id}", &of.person)), bad(), false)
         }
+        ("POST", "/api/v1/requests") => {
+            let wanted = json!({ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] });
+            (None, Some(json!({ "kind": "key", "reason": "x", "wanted": wanted })), true)
+        }
+        ("POST", path) if path.starts_with("/api/v1/requests/{id}/") => {
+            (Some(path.replace("{id}", &of.request)), bad(), true)
+        }
         ("GET", "/api/v1/policy/kept/{kind}/{digest}") => {
             (Some(format!("/api/v1/policy/kept/bundle/{}", of.digest)), None, false)
         }
@@ -225,6 +252,15 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             let question = "subject=role:viewer&action=console:keys/read&scope=/acme/clinic";
             (Some(format!("{}?{question}", route.path)), None, true)
         }
+        ("GET", "/scim/v2/ResourceTypes/{id}") => (Some(route.path.replace("{id}", "User")), None, false),
+        ("GET", "/scim/v2/Schemas/{id}") => {
+            let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+            (Some(route.path.replace("{id}", schema)), None, false)
+        }
+        (_, "/scim/v2/Users/{id}") => (Some(route.path.replace("{id}", &of.pushed)), bad(), false),
+        (_, "/scim/v2/Groups/{id}") => (Some(route.path.replace("{id}", &of.group)), bad(), false),
+        ("POST", path) if path.starts_with("/scim/v2/") => (None, bad(), false),
+        ("GET", path) if path.starts_with("/scim/v2/") => (None, None, false),
         ("GET", "/auth/callback/{provider}") | ("POST", "/auth/back-channel-logout/{provider}") => {
             (Some(route.path.replace("{provider}", "none")), None, false)
         }
@@ -248,6 +284,7 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/audit/checkpoint"
             | "/api/v1/audit/public-key"
             | "/api/v1/people"
+            | "/api/v1/requests"
             | "/api/v1/sessions"
             | "/api/v1/service-tokens"
             | "/api/openapi.json"
@@ -276,6 +313,10 @@ async fn status(app: &TestApp, route: &Route, probe: &Probe, token: Option<&str>
     if let Some(body) = &probe.body {
         request = request.json(body);
     }
+    if probe.path.starts_with("/scim/") {
+        // Of a version that there never was.
+        request = request.header("if-match", "W/\"0\"");
+    }
     request.send().await.unwrap().status().as_u16()
 }
 
@@ -303,7 +344,12 @@ fn expected(route: &Route, probe: &Probe, role: &str, held: &str) -> Option<u16>
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_asks_every_role() {
-    let app = TestApp::with(|config| config.metrics = bailiwick::app::MetricsAccess::Token).await;
+    let app = TestApp::with(|config| {
+        config.metrics = bailiwick::app::MetricsAccess::Token;
+        let provider = "[[provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}";
+        config.identity = toml::from_str(provider).unwrap();
+    })
+    .await;
     let things = things(&app).await;
     let uncovered: Vec<String> = ROUTES
         .iter()

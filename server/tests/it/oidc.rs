@@ -46,12 +46,12 @@ fn toml_of(written: &str) -> ProviderConfig {
 }
 
 /// A server with providers.
-struct Setup {
-    app: TestApp,
+pub(crate) struct Setup {
+    pub(crate) app: TestApp,
     _folder: tempfile::TempDir,
 }
 
-async fn serve(providers: &[(&str, &Idp, &str)]) -> Setup {
+pub(crate) async fn serve(providers: &[(&str, &Idp, &str)]) -> Setup {
     let folder = starter_with(LINES);
     let secret = folder.path().join("secret");
     std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
@@ -142,7 +142,7 @@ async fn come_back(app: &TestApp, idp: &Idp, begun: &Begun, token: String, sessi
 }
 
 /// Signs in with changed claims.
-async fn sign_in(app: &TestApp, idp: &Idp, changes: Value) -> Reply {
+pub(crate) async fn sign_in(app: &TestApp, idp: &Idp, changes: Value) -> Reply {
     let begun = begin(app, "/auth/start?provider=corp", "").await;
     let token = idp.sign(&signed("k1"), "JWT", &with(honest(idp, &begun), &changes));
     come_back(app, idp, &begun, token, "").await
@@ -348,6 +348,10 @@ async fn nobody_is_sent_elsewhere_afterwards() {
     }
     let found = follow(&app, "/auth/start?email=ada@ACME.example", "").await.is(200);
     assert_eq!(found.header("refresh"), Some("0; url=/auth/start?provider=corp"));
+    let back = "/auth/start?email=ada@acme.example&back=/decisions?q=1%26r";
+    let found = follow(&app, back, "").await.is(200);
+    let on = "0; url=/auth/start?provider=corp&back=%2Fdecisions%3Fq%3D1%26r";
+    assert_eq!(found.header("refresh"), Some(on), "where the person wanted to go");
     for email in ["ada@evil.example", "ada", "ada@acme.example@evil.example", "a@b;url=https://evil.example"]
     {
         let reply = follow(&app, &format!("/auth/start?email={}", encoded(email)), "").await.is(403);

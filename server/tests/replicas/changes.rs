@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bailiwick::clock::Clock;
+use bailiwick::identity::{NewSession, SessionConfig, SessionCookie};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -47,6 +48,66 @@ async fn a_revoked_key_and_a_kill_switch_hold_everywhere_within_a_second() {
         let mended = json!({ "reason": "mended" });
         assert_eq!(fleet.admin(0, Method::DELETE, &path, Some(&mended)).await.status(), 200);
         let took = everywhere(&fleet, &lasting.key, 200).await;
+        assert!(took < A_SECOND, "{took:?}");
+    }
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_whom_the_provider_takes_away_is_out_everywhere_within_a_second() {
+    let provider =
+        "[[identity.provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}\n";
+    let fleet = Fleet::start_with(Fleet::size(), &a_call("0.01"), provider).await;
+    let last = fleet.replicas.len() - 1;
+    let scim = async |at: usize, method: Method, path: &str, body: &Value| {
+        let answer = fleet.admin(at, method, &format!("/scim/v2{path}"), Some(body)).await;
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json::<Value>().await.unwrap_or_default()
+    };
+    for round in 0..3 {
+        let name = format!("owner-{round}");
+        let user = scim(0, Method::POST, "/Users", &json!({ "userName": name })).await;
+        let id = user["id"].as_str().unwrap();
+        let group = json!({ "displayName": format!("group-{round}"), "members": [{ "value": id }] });
+        let group = scim(last, Method::POST, "/Groups", &group).await;
+        let purse = fleet.purse(&name, "1", false).await;
+        everywhere(&fleet, &purse.key, 200).await;
+        let now_ms = Clock::new().now_ms();
+        let session = NewSession {
+            id: "cs_test",
+            person: id,
+            method: "oidc",
+            expires_ms: now_ms + 3_600_000,
+            provider: Some(String::from("corp")),
+            ..NewSession::default()
+        };
+        let cookie = SessionCookie::begin(fleet.store(), session, now_ms).await.unwrap();
+        let cookie = cookie.set(&SessionConfig::default()).unwrap();
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let me = async |at: usize| {
+            let request = fleet.client.get(format!("{}/api/v1/me", fleet.replicas[at].url()));
+            request.header("cookie", &cookie).send().await.unwrap()
+        };
+        for at in 0..=last {
+            assert_eq!(
+                me(at).await.json::<Value>().await.unwrap()["groups"],
+                json!([format!("corp:group-{round}")])
+            );
+        }
+        let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+        let out =
+            json!({ "Operations": [{ "op": "remove", "path": "members", "value": [{ "value": id }] }] });
+        scim(round % (last + 1), Method::PATCH, &path, &out).await;
+        for at in 0..=last {
+            assert_eq!(me(at).await.json::<Value>().await.unwrap()["groups"], json!([]), "on {at}, at once");
+        }
+        let path = format!("/Users/{id}");
+        let off = json!({ "Operations": [{ "op": "Replace", "path": "active", "value": "False" }] });
+        scim(round % (last + 1), Method::PATCH, &path, &off).await;
+        for at in 0..=last {
+            assert_eq!(me(at).await.status(), 401, "on {at}, at once");
+        }
+        let took = everywhere(&fleet, &purse.key, 401).await;
         assert!(took < A_SECOND, "{took:?}");
     }
     fleet.finish().await;

@@ -183,6 +183,11 @@ impl Fleet {
         fleet
     }
 
+    /// The database, as a server sees it.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// As many servers as the run's database takes: three or one.
     pub(crate) fn size() -> usize {
         if database::on_postgres() { 3 } else { 1 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bailiwick_ledger::Kind;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::Page;
 use crate::app::{Act, App};
-use crate::identity::{Actor, Permit};
+use crate::identity::{Actor, Permit, PushedGroups, pushed_groups};
 use crate::store;
 use crate::store::identities::Identity;
 use crate::store::people::Person;
@@ -41,11 +42,12 @@ pub(in crate::admin) async fn list(
     let (rows, next) = page.cut(rows, false, |person| person.id.clone());
     let ids: Vec<&str> = rows.iter().map(|person| person.id.as_str()).collect();
     let identities = store::identities::of_all(&app.store, &ids).await?;
+    let pushed = pushed_groups(&app, &ids).await?;
     let mut people = Vec::new();
     for person in rows {
         let own: Vec<Identity> =
             identities.iter().filter(|identity| identity.person == person.id).cloned().collect();
-        people.push(view(&app, person, &own));
+        people.push(view(&app, person, &own, pushed.as_ref()));
     }
     Ok(Json(page.answer(&people, next)))
 }
@@ -57,11 +59,12 @@ pub(in crate::admin) async fn get(
 ) -> Result<Response, Problem> {
     let person = store::people::get(&app.store, &id).await?;
     let identities = store::identities::of(&app.store, &id).await?;
+    let pushed = pushed_groups(&app, &[id.as_str()]).await?;
     let tag = etag::tag(&person);
-    Ok(etag::tagged(&tag, Json(view(&app, person, &identities))))
+    Ok(etag::tagged(&tag, Json(view(&app, person, &identities, pushed.as_ref()))))
 }
 
-fn view(app: &App, person: Person, own: &[Identity]) -> Value {
+fn view(app: &App, person: Person, own: &[Identity], pushed: Option<&PushedGroups<'_>>) -> Value {
     let known: Vec<Value> = own
         .iter()
         .map(|identity| {
@@ -73,11 +76,13 @@ fn view(app: &App, person: Person, own: &[Identity]) -> Value {
         .collect();
     let (id, name, email) = (person.id.clone(), person.display_name.clone(), person.email.clone());
     let (created_ms, disabled_ms, erased_ms) = (person.created_ms, person.disabled_ms, person.erased_ms);
-    let actor = Actor::of_row(app, person, own);
+    let deprovisioned_ms = person.deprovisioned_ms;
+    let actor = Actor::of_row(app, person, own, pushed);
     json!({
         "id": id, "name": name, "email": email,
         "identities": known, "roles": actor.map(|actor| shown(actor.roles(app))).unwrap_or_default(),
-        "created_ms": created_ms, "disabled_ms": disabled_ms, "erased_ms": erased_ms,
+        "created_ms": created_ms, "disabled_ms": disabled_ms,
+        "deprovisioned_ms": deprovisioned_ms, "erased_ms": erased_ms,
     })
 }
 
@@ -115,6 +120,11 @@ pub(in crate::admin) async fn enable(
     expected: IfMatch,
 ) -> Result<Json<Value>, Problem> {
     let person = store::people::get(&app.store, &id).await?;
+    if person.deprovisioned_ms.is_some() {
+        let title = "The identity provider says that they may not sign in";
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", title)
+            .fix("let them be active at the provider: it will push that here"));
+    }
     let seen = expected.seen(&person)?;
     let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id, seen).await?) };
     app.act_aside(act(&permit, "person_enabled", json!({ "person": id })), nothing, change).await?;

@@ -213,15 +213,8 @@ async fn make(
     for wanted in wanted {
         made.push((wanted, VirtualKey::generate().map_err(ApplyError::from)?));
     }
-    let mut rows = Vec::with_capacity(made.len());
-    for (wanted, key) in &made {
-        let budget = wanted.limit_nano.map(|limit_nano| own_budget(key.id(), limit_nano, now_ms));
-        let mut own: Vec<store::budgets::Budget> = budget.into_iter().collect();
-        if let Some(limit) = wanted.definition.settings.requests_per_minute {
-            own.push(own_limit(key.id(), limit, now_ms).map_err(Problem::invalid)?);
-        }
-        rows.push((key_row(key, &wanted.definition, now_ms)?, own));
-    }
+    let rows: Result<Vec<_>, Problem> = made.iter().map(|(wanted, key)| rows(wanted, key, now_ms)).collect();
+    let rows = rows?;
     let (name, what) = what(&made);
     let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, rows).await?) };
     app.act(act(principal, scope, name, what), nothing, change).await?;
@@ -232,6 +225,44 @@ async fn make(
         key: key.reveal(),
     });
     Ok(shown.collect())
+}
+
+/// The rows of a key: itself, and its own budget and limit.
+fn rows(
+    wanted: &Wanted,
+    key: &VirtualKey,
+    now_ms: i64,
+) -> Result<(store::keys::VirtualKey, Vec<store::budgets::Budget>), Problem> {
+    let budget = wanted.limit_nano.map(|limit_nano| own_budget(key.id(), limit_nano, now_ms));
+    let mut own: Vec<store::budgets::Budget> = budget.into_iter().collect();
+    if let Some(limit) = wanted.definition.settings.requests_per_minute {
+        own.push(own_limit(key.id(), limit, now_ms).map_err(Problem::invalid)?);
+    }
+    Ok((key_row(key, &wanted.definition, now_ms)?, own))
+}
+
+/// A key that could be made now, and is not.
+pub(in crate::admin) struct Planned {
+    pub(in crate::admin) key: VirtualKey,
+    pub(in crate::admin) row: store::keys::VirtualKey,
+    pub(in crate::admin) own: Vec<store::budgets::Budget>,
+}
+
+/// Checks all that is checked of a new key; `may` is asked whether it may be there.
+pub(in crate::admin) async fn plan(
+    app: &App,
+    new: NewKey,
+    may: impl FnOnce(&str) -> Result<(), Problem> + Send,
+) -> Result<Planned, Problem> {
+    let now_ms = app.gateway.clock.now_ms();
+    let wanted = new.checked(now_ms)?;
+    may(&wanted.definition.scope)?;
+    store::scopes::get(&app.store, &wanted.definition.scope).await?;
+    unserved(app, &wanted.definition)?;
+    twins(app, std::slice::from_ref(&wanted), now_ms).await?;
+    let key = VirtualKey::generate().map_err(ApplyError::from)?;
+    let (row, own) = rows(&wanted, &key, now_ms)?;
+    Ok(Planned { key, row, own })
 }
 
 /// Refuses a second valid key of one name.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use bailiwick_ledger::Kind;
 use serde::{Deserialize, Serialize};
 
-pub(super) use create::{bulk, create};
+pub(super) use create::{bulk, create, plan};
 pub(super) use end::{disable, enable, revoke, revoke_presented};
 pub(super) use rotate::rotate;
 

@@ -22,7 +22,7 @@ pub(super) async fn document() -> Json<Value> {
     Json(describe())
 }
 
-/// Those of the API: pages and health are not described.
+/// Those of the API: pages and health are not described, and SCIM describes itself.
 fn operations() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.path.starts_with("/api/v1/") || route.path.starts_with("/v1/"))
 }

@@ -197,6 +197,32 @@ fn switch() -> Value {
     )
 }
 
+const REQUESTS: [&str; 4] = ["exception", "budget_raise", "content_access", "key"];
+const REQUEST_STANDS: [&str; 5] = ["open", "expired", "approved", "refused", "withdrawn"];
+
+fn request() -> Value {
+    object(
+        &[
+            ("id", text()),
+            ("kind", one_of(&REQUESTS)),
+            ("scope", text()),
+            ("asked_by", text()),
+            ("reason", text()),
+            ("wanted", any()),
+            ("state", one_of(&REQUEST_STANDS)),
+            ("created_ms", int()),
+            ("expires_ms", int()),
+            ("until_ms", maybe("integer")),
+            ("decided_by", maybe("string")),
+            ("decided_because", maybe("string")),
+            ("decided_ms", maybe("integer")),
+            ("made", maybe("object")),
+        ],
+        &[("key", text())],
+        false,
+    )
+}
+
 fn why(required: bool) -> Value {
     match required {
         true => object(&[("reason", reason())], &[], true),
@@ -400,6 +426,16 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         }
         ("POST", "/api/v1/service-tokens/{id}/rotate") => Shape::ok(any()).may_take(rotation()),
         ("POST", "/api/v1/service-tokens/{id}/revoke") => Shape::ok(token()),
+        ("GET", "/api/v1/requests") => Shape::list("requests", request())
+            .asks(&[("state", one_of(&REQUEST_STANDS)), ("kind", one_of(&REQUESTS))]),
+        ("POST", "/api/v1/requests") => Shape::created(request()).takes(object(
+            &[("kind", one_of(&REQUESTS)), ("reason", reason()), ("wanted", any())],
+            &[("expires", json!({ "type": ["string", "null"], "format": "date-time" }))],
+            true,
+        )),
+        ("POST", "/api/v1/requests/{id}/approve") => Shape::ok(request()).may_take(why(false)),
+        ("POST", "/api/v1/requests/{id}/refuse") => Shape::ok(request()).takes(why(true)),
+        ("POST", "/api/v1/requests/{id}/withdraw") => Shape::ok(request()),
         ("GET", "/api/v1/roles/explain") => {
             Shape::ok(any()).needs("subject", text()).needs("action", text()).asks(&[scope()])
         }

@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use super::claims::Claims;
 use super::discovery::{HttpError, Known};
 use super::verify::{self, SKEW_MS, TokenClaims, Unbelieved};
-use super::{Answer, Refused};
+use super::{Answer, Refused, pushed};
 use crate::app::{Act, App};
 use crate::identity::routes::{Auth, redirect};
 use crate::identity::sign_in::{self, Fault, session_id, signed, written};
@@ -263,14 +263,16 @@ async fn believed(
 }
 
 /// What a provider told of a person.
-struct Told {
-    subject: String,
+pub(super) struct Told {
+    pub(super) subject: String,
     session: Option<String>,
     email: Option<String>,
     name: Option<String>,
     groups: Vec<String>,
     authenticated_ms: Option<i64>,
     acr: Option<String>,
+    /// What says which of the users that the provider pushes it is.
+    pub(super) known_by: Option<String>,
 }
 
 async fn told(
@@ -313,7 +315,17 @@ async fn told(
         return Err(Refused::Because("wrong_domain"));
     }
     let groups = more.groups(provider).map_err(Refused::Because)?;
+    let known_by = provider.scim.as_ref().and_then(|scim| match scim.claim() {
+        "sub" => Some(subject.clone()),
+        "email" => email.clone(),
+        "preferred_username" => claims
+            .preferred_username()
+            .map(|name| name.as_str().to_owned())
+            .or_else(|| more.text("preferred_username")),
+        other => more.text(other),
+    });
     Ok(Told {
+        known_by,
         subject,
         session: more.text("sid"),
         email,
@@ -333,20 +345,27 @@ async fn signed_in(
     now_ms: i64,
 ) -> Result<Entered, Refused> {
     let before = store::identities::find(&app.store, &provider.id, &told.subject).await?;
-    let person = match &before {
-        Some(identity) => store::people::get(&app.store, &identity.person).await?,
-        None => new_person(now_ms)?,
-    };
-    if person.disabled_ms.is_some() || person.erased_ms.is_some() {
+    let person = pushed::person(app, provider, before.as_ref(), &told, now_ms).await?;
+    if person.disabled_ms.is_some() || person.erased_ms.is_some() || person.deprovisioned_ms.is_some() {
         return Err(Refused::Because("disabled"));
     }
     let principal = format!("user:{}", person.id);
     let groups = json!(told.groups);
+    let pushed = actor::pushed_groups(app, &[person.id.as_str()]).await?;
+    let pushed = pushed.as_ref().filter(|pushed| pushed.provider == provider.id);
+    let pushed = pushed.and_then(|pushed| pushed.of(&person.id));
     let held = |groups: &Value| -> Vec<Held> {
         let own = std::iter::once(Held::new(&principal, "/"));
         let direct: Vec<String> = serde_json::from_value(person.roles.clone()).unwrap_or_default();
         let direct = direct.into_iter().map(|role| Held::new(format!("role:{role}"), "/"));
-        own.chain(direct).chain(actor::group_names(&provider.id, groups)).collect()
+        let claims = match pushed {
+            Some(_) => actor::attributes_alone(provider, groups),
+            None => groups.clone(),
+        };
+        let claims: Vec<Held> = actor::group_names(&provider.id, &claims).collect();
+        let none = Value::Null;
+        let pushed = actor::group_names(&provider.id, pushed.unwrap_or(&none));
+        own.chain(direct).chain(claims).chain(pushed).collect()
     };
     let (roles, roles_before) = {
         let snapshot = app.gateway.snapshot.load();
@@ -395,7 +414,7 @@ async fn signed_in(
     Ok(Entered { cookie, back })
 }
 
-fn new_person(now_ms: i64) -> Result<store::people::Person, Refused> {
+pub(super) fn new_person(now_ms: i64) -> Result<store::people::Person, Refused> {
     Ok(store::people::Person {
         id: hex::encode(secret::random::<16>()?),
         subject: None,
@@ -405,6 +424,7 @@ fn new_person(now_ms: i64) -> Result<store::people::Person, Refused> {
         created_ms: now_ms,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     })
 }
 

@@ -8,6 +8,7 @@ mod claims;
 mod discovery;
 mod flow;
 mod logout;
+mod pushed;
 mod verify;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use bailiwick_ui::{SignInNotice, is_local};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use openidconnect::url::form_urlencoded::byte_serialize;
 use serde::Deserialize;
 
 pub use discovery::Providers;
@@ -115,7 +117,12 @@ async fn start(
         let mut response = redirect("/");
         *response.status_mut() = StatusCode::OK;
         response.headers_mut().remove(header::LOCATION);
-        response.headers_mut().extend(refresh(&format!("/auth/start?provider={}", provider.id)));
+        let mut address = format!("/auth/start?provider={}", provider.id);
+        if back != "/" {
+            address.push_str("&back=");
+            address.extend(byte_serialize(back.as_bytes()));
+        }
+        response.headers_mut().extend(refresh(&address));
         return response;
     }
     let id = query.provider.unwrap_or_default();

@@ -23,6 +23,8 @@ pub struct Model {
     pub disabled_ms: Option<i64>,
     /// When what names the person was erased.
     pub erased_ms: Option<i64>,
+    /// Since when the identity provider that provisions them says that they may not sign in.
+    pub deprovisioned_ms: Option<i64>,
 }
 
 /// No relation is followed in code.

@@ -28,7 +28,7 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 25] = [
+const SOURCES: [(&str, &str); 27] = [
     ("budgets", include_str!("../budgets.rs")),
     ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
@@ -44,6 +44,9 @@ const SOURCES: [(&str, &str); 25] = [
     ("policy_versions", include_str!("../policy_versions.rs")),
     ("records", include_str!("../records.rs")),
     ("replicas", include_str!("../replicas.rs")),
+    ("requests", include_str!("../requests.rs")),
+    ("scim_groups", include_str!("../scim_groups.rs")),
+    ("scim_users", include_str!("../scim_users.rs")),
     ("scopes", include_str!("../scopes.rs")),
     ("sequence", include_str!("../sequence.rs")),
     ("service_tokens", include_str!("../service_tokens.rs")),
@@ -254,6 +257,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_ms: 1,
         disabled_ms: None,
         erased_ms: None,
+        deprovisioned_ms: None,
     };
     undone!(people::create(person.clone()));
     undone!(people::enable("p1", None));
@@ -264,7 +268,62 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         groups: json!([]),
         seen_ms: 1,
     };
-    undone!(identities::note(person, identity));
+    undone!(identities::note(person.clone(), identity));
+    undone!(identities::join("idp", "1", "p1", 5));
+    let mut user = scim_users::ScimUser {
+        person: "p1".into(),
+        user_name: "ada".into(),
+        external_id: None,
+        email: None,
+        attributes: json!({}),
+        version: 1,
+        created_ms: 1,
+        modified_ms: 1,
+    };
+    let ending = scim_users::Ending { names: BTreeSet::new(), because: "gone".into() };
+    undone!(scim_users::create(user.clone(), person.clone(), None));
+    user.version = 2;
+    undone!(scim_users::change(user, person, None));
+    let mut group = scim_groups::ScimGroup {
+        id: "g1".into(),
+        display_name: "G".into(),
+        name: "g".into(),
+        external_id: None,
+        version: 1,
+        created_ms: 1,
+        modified_ms: 1,
+    };
+    undone!(scim_groups::create(group.clone(), vec![]));
+    group.version = 2;
+    undone!(scim_groups::change(group, vec!["p1".into()], vec![]));
+    undone!(scim_groups::delete("g1", 2));
+    undone!(scim_users::delete("p1", 2, ending, 5));
+    let request = requests::Request {
+        id: "req_1".into(),
+        kind: "content_access".into(),
+        scope: "/acme".into(),
+        principal: "user:p1".into(),
+        reason: "why".into(),
+        wanted: json!({}),
+        created_ms: 1,
+        expires_ms: 9,
+        until_ms: None,
+        state: "open".into(),
+        decided_by: None,
+        decided_because: None,
+        decided_ms: None,
+        made: json!(null),
+    };
+    undone!(requests::ask(request));
+    let decision = requests::Decision {
+        state: "approved",
+        by: "user:p2".into(),
+        because: None,
+        until_ms: Some(9),
+        made: json!(null),
+        now_ms: 2,
+    };
+    undone!(requests::decide("req_1", decision, requests::Effect::default()));
     let sign_in = sign_ins::SignIn {
         state_hash: vec![1; 32],
         browser_hash: vec![2; 32],

@@ -1,0 +1,129 @@
+//! What one person asked for and another has to approve. What an approval brings about is done in the transaction that
+//! says so: of two approvers at once, one does it.
+
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
+};
+
+pub use super::entities::requests::Model as Request;
+use super::entities::requests::{Column, Entity};
+use super::{Store, StoreError, budgets, keys};
+
+/// What an approval brings about.
+#[derive(Clone, Debug, Default)]
+pub struct Effect {
+    /// A key, with budgets and limits of its own.
+    pub key: Option<(keys::VirtualKey, Vec<budgets::Budget>)>,
+    /// A top-up of a budget.
+    pub top_up: Option<budgets::TopUp>,
+}
+
+/// How a request ends.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// `approved`, `refused` or `withdrawn`.
+    pub state: &'static str,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub because: Option<String>,
+    /// Until when what was granted holds.
+    pub until_ms: Option<i64>,
+    /// What came of it.
+    pub made: serde_json::Value,
+    /// When.
+    pub now_ms: i64,
+}
+
+/// Up to `limit` requests, newest first; before the one that was made at `before.0` and is called `before.1`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn page(
+    store: &Store,
+    before: Option<(i64, &str)>,
+    limit: u64,
+) -> Result<Vec<Request>, StoreError> {
+    let mut query = Entity::find().order_by_desc(Column::CreatedMs).order_by_desc(Column::Id).limit(limit);
+    if let Some((created_ms, id)) = before {
+        let same = Column::CreatedMs.eq(created_ms).and(Column::Id.lt(id));
+        query = query.filter(Column::CreatedMs.lt(created_ms).or(same));
+    }
+    Ok(query.all(&store.read).await?)
+}
+
+/// The request with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn get(store: &Store, id: &str) -> Result<Request, StoreError> {
+    Entity::find_by_id(id.to_owned()).one(&store.read).await?.ok_or(StoreError::NotFound("request"))
+}
+
+/// The scopes whose content `principal` may read at `now_ms`, because somebody else has approved it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn content_access(store: &Store, principal: &str, now_ms: i64) -> Result<Vec<String>, StoreError> {
+    let granted = Entity::find()
+        .filter(Column::Kind.eq("content_access"))
+        .filter(Column::State.eq("approved"))
+        .filter(Column::Principal.eq(principal))
+        .filter(Column::UntilMs.gt(now_ms))
+        .order_by_asc(Column::Scope);
+    Ok(granted.all(&store.read).await?.into_iter().map(|request| request.scope).collect())
+}
+
+/// Adds one.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the id is taken, [`StoreError::Unavailable`].
+pub async fn ask(store: &Store, request: Request) -> Result<(), StoreError> {
+    Entity::insert(request.into_active_model()).exec_without_returning(&store.write).await?;
+    Ok(())
+}
+
+/// Ends an open request, and brings about what follows; all or nothing.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where it was decided before or has expired, or where what would follow contradicts what is
+/// there; [`StoreError::NotFound`], [`StoreError::Unavailable`].
+pub async fn decide(store: &Store, id: &str, decision: Decision, effect: Effect) -> Result<(), StoreError> {
+    get(store, id).await?;
+    store
+        .transaction(|transaction| {
+            let (id, decision, effect) = (id.to_owned(), decision.clone(), effect.clone());
+            Box::pin(async move {
+                end(transaction, &id, decision).await?;
+                if let Some((key, own)) = effect.key {
+                    keys::create_in(transaction, key, own).await?;
+                }
+                if let Some(top_up) = effect.top_up {
+                    budgets::top_up_in(transaction, top_up).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn end(transaction: &DatabaseTransaction, id: &str, decision: Decision) -> Result<(), StoreError> {
+    let ended = Entity::update_many()
+        .col_expr(Column::State, Expr::value(decision.state))
+        .col_expr(Column::DecidedBy, Expr::value(decision.by))
+        .col_expr(Column::DecidedBecause, Expr::value(decision.because))
+        .col_expr(Column::DecidedMs, Expr::value(decision.now_ms))
+        .col_expr(Column::UntilMs, Expr::value(decision.until_ms))
+        .col_expr(Column::Made, Expr::value(decision.made))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.eq("open"))
+        .filter(Column::ExpiresMs.gt(decision.now_ms))
+        .exec(transaction)
+        .await?;
+    if ended.rows_affected == 1 {
+        return Ok(());
+    }
+    Err(StoreError::Conflict("the request was decided before, or nobody decided it in time".into()))
+}

@@ -1,0 +1,203 @@
+//! What one asks for and another approves.
+
+use bailiwick::identity::create_token;
+use bailiwick::store;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, stored};
+use crate::reply::{Reply, read};
+
+const PATH: &str = "/api/v1/requests";
+
+async fn token(app: &TestApp, role: &str, scope: &str) -> String {
+    let now_ms = app.app().gateway.clock.now_ms();
+    create_token(&app.app().store, role, scope, &[role], now_ms).await.unwrap().reveal()
+}
+
+async fn post(app: &TestApp, token: &str, path: &str, body: &Value) -> Reply {
+    read(app.client.post(format!("{}{path}", app.url())).bearer_auth(token).json(body).send().await.unwrap())
+        .await
+}
+
+async fn ask(app: &TestApp, token: &str, kind: &str, wanted: Value) -> Value {
+    let body = json!({ "kind": kind, "reason": "Because it is needed", "wanted": wanted });
+    post(app, token, PATH, &body).await.is(201).json()
+}
+
+async fn decide(app: &TestApp, token: &str, request: &Value, how: &str) -> Reply {
+    let path = format!("{PATH}/{}/{how}", request["id"].as_str().unwrap());
+    post(app, token, &path, &json!({ "reason": "Looked at" })).await
+}
+
+fn hours(from_now: i64) -> Value {
+    json!(chrono::Utc::now() + chrono::TimeDelta::hours(from_now))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_works_once_somebody_else_has_approved_it() {
+    let app = TestApp::start().await;
+    let developer = token(&app, "developer", "/acme/research").await;
+    let approver = token(&app, "approver", "/acme/research").await;
+    let wanted = json!({ "scope": "/acme/research", "name": "asked for", "budget_usd": "5", "requests_per_minute": 7 });
+    let asked = ask(&app, &developer, "key", wanted.clone()).await;
+    let key = asked["key"].as_str().unwrap().to_owned();
+    assert!(asked["wanted"].get("secret_hash").is_none(), "{asked}");
+    assert_eq!(app.get("/v1/models", &key).await.status, 401, "not yet");
+    decide(&app, &developer, &asked, "approve").await.is(403);
+    let approved = decide(&app, &approver, &asked, "approve").await.is(200);
+    assert!(!approved.text().contains(&key) && approved.json()["state"] == "approved");
+    app.get("/v1/models", &key).await.is(200);
+    decide(&app, &approver, &asked, "approve").await.is(409);
+    let id = approved.json()["made"]["key"].as_str().unwrap().to_owned();
+    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.json();
+    assert!(budgets["budgets"].as_array().unwrap().iter().any(|budget| budget["key"] == id), "{budgets}");
+    // What is not right any more is not carried out: the name is taken.
+    let twin = json!({ "scope": "/acme/research", "name": "taken meanwhile" });
+    let asked = ask(&app, &developer, "key", twin.clone()).await;
+    app.create_key(twin).await;
+    decide(&app, &approver, &asked, "approve").await.is(409);
+    let listed = app.get(PATH, &developer).await.is(200).json();
+    assert_eq!(listed["requests"].as_array().unwrap().len(), 2, "one's own");
+    assert_eq!(listed["requests"][0]["state"], "open");
+    let other = token(&app, "developer", "/acme/research").await;
+    assert_eq!(app.get(PATH, &other).await.is(200).json()["requests"], json!([]));
+    let open = app.get(&format!("{PATH}?state=open&kind=key"), &approver).await.is(200).json();
+    assert_eq!(open["requests"].as_array().unwrap().len(), 1);
+    for (body, says) in [
+        (json!({ "kind": "key", "reason": " ", "wanted": wanted }), "reason"),
+        (json!({ "kind": "planet", "reason": "x", "wanted": {} }), "planet"),
+        (json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research" } }), "name"),
+        (
+            json!({ "kind": "key", "reason": "x", "wanted": wanted, "expires": "2001-01-01T00:00:00Z" }),
+            "expires",
+        ),
+    ] {
+        let refused = post(&app, &developer, PATH, &body).await.is(400);
+        assert!(refused.text().contains(says), "{body}: {}", refused.text());
+    }
+    post(
+        &app,
+        &developer,
+        PATH,
+        &json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/clinic", "name": "x" } }),
+    )
+    .await
+    .is(404);
+    let folder = app.finish().await;
+    let secret = key.rsplit('_').next().unwrap();
+    assert_eq!(stored(folder.path(), secret).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_decides_what_they_asked_for_and_of_two_approvers_one_does() {
+    let app = TestApp::start().await;
+    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.json();
+    let clinic = |budgets: &Value| {
+        let mut all = budgets["budgets"].as_array().unwrap().iter();
+        all.find(|budget| budget["scope"] == "/acme/clinic").unwrap().clone()
+    };
+    let budget = clinic(&budgets);
+    let raise = json!({ "budget": budget["id"], "amount_usd": "10" });
+    let owner = token(&app, "owner", "/").await;
+    let asked = ask(&app, &owner, "budget_raise", raise.clone()).await;
+    let own = decide(&app, &owner, &asked, "approve").await.is(403).json();
+    assert_eq!(own["code"], "own_request");
+    // Nor through a token that they made, nor with one that made theirs.
+    let made =
+        json!({ "name": "straw man", "scope": "/acme", "roles": ["approver", "developer", "finance"] });
+    let made = post(&app, &owner, "/api/v1/service-tokens", &made).await.is(201).json();
+    let straw = made["token"].as_str().unwrap();
+    assert_eq!(decide(&app, straw, &asked, "approve").await.is(403).json()["code"], "own_request");
+    let by_straw = ask(&app, straw, "budget_raise", raise.clone()).await;
+    assert_eq!(decide(&app, &owner, &by_straw, "refuse").await.is(403).json()["code"], "own_request");
+
+    let approvers = [token(&app, "approver", "/acme").await, token(&app, "approver", "/").await];
+    let both = approvers.iter().map(|approver| decide(&app, approver, &asked, "approve"));
+    let mut statuses: Vec<u16> =
+        futures::future::join_all(both).await.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let after = clinic(&app.admin(Method::GET, "/api/v1/budgets", None).await.json());
+    assert_eq!(after["top_ups"].as_array().unwrap().len(), 1, "{after}");
+    let records = app.records().await;
+    let act = |name: &str| {
+        let found =
+            records.iter().filter(|record| record.sections.get("act").is_some_and(|act| act["act"] == name));
+        found.map(|record| record.sections["act"]["what"].clone()).collect::<Vec<_>>()
+    };
+    let approved = act("request_approved");
+    assert_eq!(approved[0]["before"]["limit_usd"], budget["limit_usd"], "{approved:?}");
+    assert_eq!(approved[0]["after"]["limit_usd"], after["limit_usd"], "{approved:?}");
+    assert_eq!(act("request_asked").len(), 2);
+
+    // Elsewhere it is not there; who has lost the role is nobody.
+    let elsewhere = token(&app, "approver", "/acme/research").await;
+    decide(&app, &elsewhere, &by_straw, "approve").await.is(404);
+    let lost = store::service_tokens::list(&app.app().store).await.unwrap();
+    let lost = lost.iter().find(|token| token.name == "approver" && token.scope == "/acme").unwrap();
+    app.admin(Method::POST, &format!("/api/v1/service-tokens/{}/revoke", lost.id), None).await.is(200);
+    decide(&app, &approvers[0], &by_straw, "approve").await.is(401);
+    // Who asked and is gone gets nothing.
+    let id = made["id"].as_str().unwrap();
+    app.admin(Method::POST, &format!("/api/v1/service-tokens/{id}/revoke"), None).await.is(200);
+    decide(&app, &approvers[1], &by_straw, "approve").await.is(409);
+    decide(&app, &approvers[1], &by_straw, "refuse").await.is(200);
+    let always = json!({ "kind": "budget_raise", "reason": "x", "wanted": { "budget": budget["id"], "amount_usd": "1", "until": "always" } });
+    post(&app, &owner, PATH, &always).await.is(400);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exception_is_a_file_and_access_to_content_ends_by_itself() {
+    let app = TestApp::start().await;
+    let author = token(&app, "policy-author", "/acme").await;
+    let approver = token(&app, "approver", "/").await;
+    let rule = app.app().gateway.snapshot.load().policy.bundle().rules[0].id.clone();
+    let wanted = json!({ "rule": rule, "scope": "/acme/research", "until": hours(24) });
+    let asked = ask(&app, &author, "exception", wanted.clone()).await;
+    let approved = decide(&app, &approver, &asked, "approve").await.is(200).json();
+    let path = approved["made"]["path"].as_str().unwrap();
+    let mut source = bailiwick_policy::BundleSource::starter();
+    source.files.insert(path.to_owned(), approved["made"]["yaml"].as_str().unwrap().to_owned());
+    let bundle = bailiwick_policy::Bundle::load(&source).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let exception = bundle.exceptions.iter().find(|exception| exception.file == path).unwrap();
+    assert_eq!((exception.rule.as_str(), exception.scope.as_str()), (rule.as_str(), "/acme/research"));
+    for (change, value) in [("rule", json!("no such rule")), ("until", hours(24 * 400)), ("until", hours(-1))]
+    {
+        let mut wanted = wanted.clone();
+        wanted[change] = value;
+        let body = json!({ "kind": "exception", "reason": "x", "wanted": wanted });
+        post(&app, &author, PATH, &body).await.is(400);
+    }
+
+    let content = json!({ "scope": "/acme/clinic", "until": hours(2) });
+    let asked = ask(&app, &author, "content_access", content.clone()).await;
+    let principal = asked["asked_by"].as_str().unwrap();
+    let store = &app.app().store;
+    let now_ms = app.app().gateway.clock.now_ms();
+    let may = async |at_ms| store::requests::content_access(store, principal, at_ms).await.unwrap();
+    assert!(may(now_ms).await.is_empty());
+    decide(&app, &approver, &asked, "approve").await.is(200);
+    assert_eq!(may(now_ms).await, ["/acme/clinic"]);
+    assert!(may(now_ms + 3 * 3_600_000).await.is_empty());
+    let long = json!({ "kind": "content_access", "reason": "x", "wanted": { "scope": "/acme", "until": hours(200) } });
+    post(&app, &author, PATH, &long).await.is(400);
+
+    // Refused with a reason, withdrawn by who asked, expired by itself.
+    let asked = ask(&app, &author, "content_access", content.clone()).await;
+    let id = asked["id"].as_str().unwrap();
+    post(&app, &approver, &format!("{PATH}/{id}/refuse"), &json!({})).await.is(400);
+    assert_eq!(decide(&app, &approver, &asked, "refuse").await.is(200).json()["state"], "refused");
+    let asked = ask(&app, &author, "content_access", content.clone()).await;
+    decide(&app, &approver, &asked, "withdraw").await.is(404);
+    assert_eq!(decide(&app, &author, &asked, "withdraw").await.is(200).json()["state"], "withdrawn");
+    decide(&app, &approver, &asked, "approve").await.is(409);
+    let asked = ask(&app, &author, "content_access", content).await;
+    let id = asked["id"].as_str().unwrap();
+    crate::acts::sql(&app.data(), &format!("UPDATE requests SET expires_ms = 2 WHERE id = '{id}'")).await;
+    decide(&app, &approver, &asked, "approve").await.is(409);
+    let listed = app.get(&format!("{PATH}?state=expired"), &author).await.is(200).json();
+    assert_eq!(listed["requests"].as_array().unwrap().len(), 1, "{listed}");
+    app.finish().await;
+}
