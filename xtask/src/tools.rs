@@ -15,6 +15,11 @@ const PYTHON_SDK: &str = "openai==3.54.0";
 const NODE_SDK: &str =
     r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
+/// The other detector that the tests ask, pinned for the same reason.
+const PRESIDIO: &str = "presidio-analyzer==2.2.363";
+/// What texts are made with that the two are compared on.
+const PRESIDIO_TEXTS: [&str; 2] = ["presidio-evaluator==0.2.4", "faker==38.2.0"];
+
 /// Something that could not be had.
 pub(crate) struct Missing {
     /// What is missing, and what was tried.
@@ -35,10 +40,11 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 4] = [
+pub(crate) const TOOLS: [Tool; 5] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
     Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
+    Tool { name: "presidio-analyzer", provide: presidio },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
 
@@ -56,16 +62,36 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
     if let Some(path) = preset("BAILIWICK_TEST_PYTHON") {
         return Ok(vec![("BAILIWICK_TEST_PYTHON", path)]);
     }
+    Ok(vec![("BAILIWICK_TEST_PYTHON", environment(context, "python", &[PYTHON_SDK])?)])
+}
+
+fn presidio(context: &Context) -> std::result::Result<Variables, Missing> {
+    let python = match preset("BAILIWICK_TEST_PRESIDIO") {
+        Some(path) => path,
+        None => environment(context, "presidio", &[PRESIDIO])?,
+    };
+    Ok(vec![("BAILIWICK_TEST_PRESIDIO", python)])
+}
+
+/// A Python with presidio-analyzer, its evaluator and Faker.
+pub(crate) fn presidio_with_texts(context: &Context) -> std::result::Result<PathBuf, Missing> {
+    let packages: Vec<&str> = std::iter::once(PRESIDIO).chain(PRESIDIO_TEXTS).collect();
+    environment(context, "presidio-texts", &packages)
+}
+
+/// A Python of its own with these packages.
+fn environment(context: &Context, name: &str, packages: &[&str]) -> std::result::Result<PathBuf, Missing> {
     if !usable_python() {
         apt(&["python3", "python3-venv"])?;
     }
-    let folder = context.tools_dir().join("python");
+    let folder = context.tools_dir().join(name);
     let python = folder.join("bin/python");
-    provide(&folder, PYTHON_SDK, |folder| {
+    provide(&folder, &packages.join(" "), |folder| {
         cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        cargo::output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_SDK])).map(drop)
+        let install = ["-m", "pip", "install", "--quiet"];
+        cargo::output(Command::new(&python).args(install).args(packages)).map(drop)
     })?;
-    Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
+    Ok(python)
 }
 
 fn node(context: &Context) -> std::result::Result<Variables, Missing> {

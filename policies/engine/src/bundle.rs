@@ -12,6 +12,7 @@ use crate::rule::Rule;
 use crate::source::BundleSource;
 use crate::validate;
 use bailiwick_compliance_db::{Attestation, Database, LoadError};
+use bailiwick_pii::PhoneRegions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub struct Manifest {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Limits that hold for the whole bundle.
+    /// What holds for the whole bundle.
     #[serde(default)]
     pub settings: Settings,
     /// The packs that it includes.
@@ -37,7 +38,7 @@ pub struct Manifest {
     pub include: Vec<Include>,
 }
 
-/// Limits that hold for the whole bundle.
+/// What holds for the whole bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -45,11 +46,15 @@ pub struct Settings {
     pub max_evidence_age_days: u32,
     /// An exception may not run longer than this many days.
     pub max_exception_days: u32,
+    /// Regions, as codes of ISO 3166-1, whose national telephone numbers are looked for in any grouping, besides those of
+    /// the usual ones.
+    #[serde(skip_serializing_if = "PhoneRegions::is_empty")]
+    pub phone_regions: PhoneRegions,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_evidence_age_days: 365, max_exception_days: 90 }
+        Self { max_evidence_age_days: 365, max_exception_days: 90, phone_regions: PhoneRegions::NONE }
     }
 }
 

@@ -4,6 +4,10 @@
 //! declared to have is on the list below, and its first bytes are what files of that type begin with. A `data:` URL with
 //! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
+//!
+//! Of a PDF the text is read as far as it can be had ([`pdf`](super::pdf)); nothing in it can be redacted, and it stays
+//! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read: its text is scanned and
+//! redacted within the base64.
 
 use std::borrow::Cow;
 
@@ -17,6 +21,10 @@ pub enum Media {
     Image,
     /// Other bytes in the body itself: not text, not scanned.
     Bytes,
+    /// A PDF with the text that could be had of it. It holds more than that.
+    Pdf(String),
+    /// A file that is text.
+    File(TextFile),
     /// Text.
     None,
 }
@@ -116,9 +124,78 @@ pub fn media(document: &Document, id: NodeId) -> Media {
             let format = format.and_then(|format| document.string(format)).unwrap_or_default();
             if is(&|text| is_of(SOUNDS, &format, text)) { Media::Bytes } else { Media::None }
         }
-        (Some("file"), "file", "file_data") if is(&is_document) => Media::Bytes,
+        (Some("file"), "file", "file_data") if is(&is_document) => {
+            document.string(id).and_then(|text| pdf_text(&text)).map_or(Media::Bytes, Media::Pdf)
+        }
+        (Some("file"), "file", "file_data") => document
+            .string(id)
+            .and_then(|text| TextFile::of(&text))
+            .map_or(Media::None, Media::File),
         _ => Media::None,
     }
+}
+
+/// The text of a PDF, bare or in a `data:` URL.
+fn pdf_text(text: &str) -> Option<String> {
+    let body = data_url(text).map_or(text, |(_, body)| body);
+    // `%PDF`
+    if !body.starts_with("JVBERi") {
+        return None;
+    }
+    super::pdf::text_of(&base64::engine::general_purpose::STANDARD.decode(body).ok()?)
+}
+
+/// A file of text in a `data:` URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    /// The URL up to its bytes.
+    prefix: String,
+    /// What its bytes say.
+    pub text: String,
+}
+
+/// The types that are text, besides `text/…`.
+const TEXTS: [&str; 9] = [
+    "application/json",
+    "application/jsonl",
+    "application/x-ndjson",
+    "application/csv",
+    "application/xml",
+    "application/yaml",
+    "application/x-yaml",
+    "application/toml",
+    "application/sql",
+];
+
+impl TextFile {
+    fn of(url: &str) -> Option<Self> {
+        let (kind, body) = data_url(url)?;
+        let bare = kind.split_once(';').map_or(kind, |(bare, parameter)| {
+            if parameter.eq_ignore_ascii_case("charset=utf-8") { bare } else { "" }
+        });
+        if !bare.starts_with("text/") && !TEXTS.contains(&bare) {
+            return None;
+        }
+        let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
+        let prefix = url.strip_suffix(body)?.to_owned();
+        Some(Self { prefix, text: String::from_utf8(bytes).ok()? })
+    }
+
+    /// The same file with another text.
+    #[must_use]
+    pub fn with(&self, text: &str) -> String {
+        format!("{}{}", self.prefix, base64::engine::general_purpose::STANDARD.encode(text))
+    }
+}
+
+/// Whether a content part is a file that is text, and nothing that the provider would get from elsewhere.
+fn is_read_file(document: &Document, part: NodeId) -> bool {
+    let Some(file) = document.get(part, "file") else { return false };
+    document.get(file, "file_id").is_none()
+        && document
+            .get(file, "file_data")
+            .and_then(|data| document.string(data))
+            .is_some_and(|data| !is_document(&data) && TextFile::of(&data).is_some())
 }
 
 /// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for
@@ -139,7 +216,7 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
         let kind = document.get(id, "type").and_then(|kind| document.string(kind));
         matches!(kind.as_deref(), Some("text" | "refusal" | "thinking"))
     };
-    part && !is_text()
+    part && !is_text() && !is_read_file(document, id)
 }
 
 /// Whether a value is a message's content.
@@ -238,6 +315,26 @@ mod tests {
             png,
         ] {
             assert!(!is_image(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_of_text_are_read_and_written_again() {
+        let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let csv = encode("name;mail\nAnna;anna@kunde.example\n".as_bytes());
+        for kind in ["text/csv", "text/plain;charset=utf-8", "application/json"] {
+            let file = TextFile::of(&format!("data:{kind};base64,{csv}")).unwrap();
+            assert!(file.text.ends_with("anna@kunde.example\n"));
+            assert_eq!(file.with(&file.text), format!("data:{kind};base64,{csv}"));
+        }
+        for url in [
+            format!("data:text/plain;name=anna;base64,{csv}"),
+            format!("data:image/png;base64,{csv}"),
+            format!("data:text/csv,{csv}"),
+            format!("data:text/csv;base64,{}", encode(b"\xff\xfe")),
+            String::from("data:text/csv;base64,%%%"),
+        ] {
+            assert_eq!(TextFile::of(&url), None, "{url}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! `respond` and `settle`. Each stage takes the value that the one before made, and only the stage itself can make its
 //! value: what is `Recorded` was recorded. [`serve`] is the way itself, [`api`] its two ends in HTTP.
 
+mod analyze;
 pub mod api;
 pub mod authenticate;
 mod ceiling;
@@ -18,6 +19,7 @@ mod large;
 pub mod media;
 pub mod metrics;
 pub mod pseudonym;
+mod pdf;
 pub mod read;
 pub mod record;
 pub mod redaction;

@@ -8,7 +8,7 @@ use bailiwick_policy::{ModelAlias, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
-use crate::providers::{AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
+use crate::providers::{Analyzer, AnalyzerSettings, AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
 
 /// Bytes of the longest credential file.
 const LONGEST_CREDENTIAL: u64 = 16 * 1024;
@@ -56,6 +56,9 @@ pub struct EndpointDefinition {
     /// Seconds between two chunks; 60 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_s: Option<u64>,
+    /// How it is asked to read a text, where it does `analyze`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analyzer: Option<AnalyzerSettings>,
 }
 
 /// Where a credential is to be had.
@@ -202,6 +205,23 @@ impl EndpointDefinition {
         spec.limits = limits;
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
+    }
+
+    /// The detector that it is, where it does `analyze`. `before` is the one that it was.
+    ///
+    /// # Errors
+    /// The setting to change, in words.
+    pub fn analyzer(
+        &self,
+        credential: Option<&Secret>,
+        before: Option<&Analyzer>,
+    ) -> Result<Option<Analyzer>, String> {
+        let (true, Some(model)) = (self.operations.contains(&Operation::Analyze), self.models.first()) else {
+            return Ok(None);
+        };
+        let target = self.target(&model.upstream, credential).map_err(|error| error.to_string())?;
+        let settings = self.analyzer.clone().unwrap_or_default();
+        Analyzer::new(settings, &self.base_url, target, before).map(Some)
     }
 
     /// The credential, if it needs one; see [`CredentialRef::read`].

@@ -175,7 +175,8 @@ impl Read {
         }
         // The usual kinds, and those of poor precision that a rule asks for.
         let kinds = EntitySet::usual().union(policy.entities());
-        let detector = Arc::new(sources.detector.looking_for(kinds));
+        let regions = loaded.bundle.settings.phone_regions;
+        let detector = Arc::new(sources.detector.looking_for(kinds).calling_from(regions));
         let made_from = policy.digests();
         let mut digests = vec![
             ("bundle", made_from.bundle.clone()),
@@ -289,9 +290,11 @@ fn place(
         routes.insert(model.alias.clone(), route);
     }
     let countries = countries(definition, loaded, now_ms);
-    let health = previous
-        .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
-        .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
+    let before =
+        previous.and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name));
+    let analyzer = definition.analyzer(credential.as_ref(), before.and_then(|b| b.analyzer.as_ref()))?;
+    let health =
+        before.map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
     Ok(Place {
         name: definition.name.clone(),
         operator: definition.profile.operator.clone(),
@@ -301,6 +304,7 @@ fn place(
         countries_header: countries.join(","),
         countries,
         routes,
+        analyzer,
         health,
     })
 }

@@ -19,8 +19,10 @@ mod books;
 mod cli;
 mod compliance;
 mod crash;
+mod detectors;
 mod disk;
 mod eligible;
+mod files;
 mod git;
 mod git_remote;
 mod governed;
@@ -48,6 +50,7 @@ mod replicas;
 mod reply;
 mod repository;
 mod sdk;
+mod secrecy;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;

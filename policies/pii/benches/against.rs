@@ -1,0 +1,258 @@
+//! Another engine's findings and time against ours, over the same texts: what `cargo xtask bench --presidio` prints.
+//!
+//! `against FOLDER [FOLDER OF ORDINARY TEXT]...`. The folder holds `gold.jsonl` (labelled texts), `presidio.jsonl` (the other's
+//! findings, a line a text), `prompts.jsonl` and `presidio.json` (how long the other took for the prompts). Of the other
+//! engine the best threshold of confidence is taken, for each kind anew.
+#![allow(missing_docs, reason = "a program")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "measurements"
+)]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bailiwick_pii::eval::{Example, Ordinary, Report, Share, Tally, read_gold};
+use bailiwick_pii::{Confidence, Detector, EntitySet, EntityType, Finding, PhoneRegions};
+use serde::Deserialize;
+
+/// The regions that presidio-analyzer's recognizer of telephone numbers looks for where it is told nothing else, but for
+/// `UK`, which is the code of none.
+const REGIONS: [&str; 7] = ["US", "DE", "FR", "IL", "IN", "CA", "BR"];
+
+/// Thresholds, in percent.
+const THRESHOLDS: [u8; 6] = [0, 20, 35, 50, 65, 85];
+
+/// Files of more bytes are not read.
+const FILE_MAX: u64 = 1 << 20;
+
+/// Words of ordinary text that are enough.
+const WORDS_MAX: u64 = 20_000_000;
+
+#[derive(Deserialize)]
+struct Found {
+    findings: Vec<Theirs>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Theirs {
+    start: usize,
+    end: usize,
+    entity_type: EntityType,
+    score: u8,
+}
+
+#[derive(Deserialize)]
+struct Timing {
+    version: String,
+    recognizers: u64,
+    bytes: u64,
+    analyze_us: u64,
+    recognizers_us: u64,
+}
+
+fn main() {
+    let mut folders = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from);
+    let Some(folder) = folders.next() else {
+        eprintln!("nothing to compare with: cargo xtask bench --presidio");
+        return;
+    };
+    let mut regions = PhoneRegions::NONE;
+    assert!(REGIONS.iter().all(|region| regions.insert(region)), "regions with numbering plans");
+    let detector = Detector::new().looking_for(EntitySet::all()).calling_from(regions);
+    if folder.join("gold.jsonl").exists() {
+        quality(&folder, &detector);
+        speed(&folder, &Detector::new().calling_from(regions));
+    }
+    let mut ordinary = Ordinary::default();
+    for folder in folders {
+        let before = ordinary;
+        read_all(&folder, &Detector::new(), &mut ordinary);
+        eprintln!("{}: {} words", folder.display(), ordinary.words() - before.words());
+    }
+    if ordinary.words() > 0 {
+        print_ordinary(&ordinary);
+    }
+}
+
+fn lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Vec<T> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Precision, recall and F2 of both, by kind.
+fn quality(folder: &Path, detector: &Detector) {
+    let examples = read_gold(&std::fs::read_to_string(folder.join("gold.jsonl")).unwrap()).unwrap();
+    let theirs: Vec<Found> = lines(&folder.join("presidio.jsonl"));
+    let ours = Report::of(detector, &examples);
+    println!("{} texts", examples.len());
+    println!("{:22} {:>6}   {:>23}   {:>23}", "kind", "labels", "precision recall F2", "presidio's");
+    let mut worse = 0;
+    for kind in EntityType::ALL {
+        let (mine, best) = (ours.get(kind), best(&examples, &theirs, kind));
+        if mine.labels == 0 {
+            continue;
+        }
+        let mark = if best.f2() > mine.f2() { "  worse" } else { "" };
+        worse += usize::from(best.f2() > mine.f2());
+        println!("{kind:22} {:>6}   {}   {}{mark}", mine.labels, shown(&mine), shown(&best));
+        misses(&examples, detector, kind);
+    }
+    println!("{worse} kinds are worse than presidio's\n");
+}
+
+/// The other's tally of a kind, at the threshold at which its F2 is best.
+fn best(examples: &[Example], theirs: &[Found], kind: EntityType) -> Tally {
+    let at = |threshold: u8| {
+        let findings: Vec<Vec<Finding>> = theirs
+            .iter()
+            .map(|found| {
+                let of = found.findings.iter().filter(|one| one.entity_type == kind && one.score >= threshold);
+                of.map(|one| Finding {
+                    entity: one.entity_type,
+                    start: one.start,
+                    end: one.end,
+                    confidence: Confidence::new(one.score),
+                })
+                .collect()
+            })
+            .collect();
+        Report::compare(examples, findings.iter().map(Vec::as_slice)).get(kind)
+    };
+    THRESHOLDS.into_iter().map(at).max_by_key(Tally::f2).unwrap_or_default()
+}
+
+fn shown(tally: &Tally) -> String {
+    format!("{:>9} {:>6} {:>6}", tally.precision(), tally.recall(), tally.f2())
+}
+
+/// With `BAILIWICK_SHOW` set to a kind: what is missed and what is wrong.
+fn misses(examples: &[Example], detector: &Detector, kind: EntityType) {
+    if std::env::var("BAILIWICK_SHOW").as_deref() != Ok(kind.as_str()) {
+        return;
+    }
+    let mut findings = Vec::new();
+    for example in examples {
+        findings.clear();
+        detector.scan(&example.text, &mut findings);
+        let overlaps = |start: usize, end: usize| move |f: &&Finding| f.start < end && start < f.end;
+        for label in example.entities.iter().filter(|label| label.entity_type == kind) {
+            if !findings.iter().filter(overlaps(label.start, label.end)).any(|f| f.entity == kind) {
+                let instead: Vec<_> = findings.iter().filter(overlaps(label.start, label.end)).collect();
+                println!("  missed {:?} in {:?}: {instead:?}", &example.text.get(label.start..label.end), example.text);
+            }
+        }
+        for finding in findings.iter().filter(|finding| finding.entity == kind) {
+            let right = |label: &bailiwick_pii::eval::Label| {
+                label.entity_type == kind && label.start < finding.end && finding.start < label.end
+            };
+            if !example.entities.iter().any(right) {
+                println!("  wrong {:?} in {:?}", finding.value(&example.text), example.text);
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    text: String,
+}
+
+fn speed(folder: &Path, detector: &Detector) {
+    let timing: Timing = serde_json::from_str(&std::fs::read_to_string(folder.join("presidio.json")).unwrap()).unwrap();
+    let prompts: Vec<Prompt> = lines(&folder.join("prompts.jsonl"));
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut fastest = f64::MAX;
+    for _ in 0..200 {
+        let began = Instant::now();
+        for prompt in &prompts {
+            findings.clear();
+            detector.scan(black_box(&prompt.text), &mut findings);
+            black_box(&findings);
+        }
+        fastest = fastest.min(began.elapsed().as_secs_f64());
+    }
+    let bytes = timing.bytes as f64;
+    let rate = |seconds: f64| bytes / seconds / 1e6;
+    let (whole, alone) = (timing.analyze_us as f64 / 1e6, timing.recognizers_us as f64 / 1e6);
+    println!("{} prompts of 4 KB, {} findings in the last of them", prompts.len(), findings.len());
+    println!("ours                             {:>10.2} MB/s", rate(fastest));
+    println!(
+        "presidio-analyzer {}, analyze    {:>10.3} MB/s, {:.0} times slower ({} recognizers, no model)",
+        timing.version,
+        rate(whole),
+        whole / fastest,
+        timing.recognizers
+    );
+    println!(
+        "its recognizers alone            {:>10.3} MB/s, {:.0} times slower\n",
+        rate(alone),
+        alone / fastest
+    );
+}
+
+/// Reads every file of text below a folder.
+fn read_all(folder: &Path, detector: &Detector, ordinary: &mut Ordinary) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        let Ok(data) = std::fs::symlink_metadata(&path) else { continue };
+        if ordinary.words() > WORDS_MAX {
+            return;
+        }
+        if data.is_dir() {
+            read_all(&path, detector, ordinary);
+        } else if data.is_file()
+            && data.len() < FILE_MAX
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            let before = *ordinary.found();
+            ordinary.add(detector, &text);
+            show_ordinary(&path, &text, detector, &before, ordinary);
+        }
+    }
+}
+
+/// With `BAILIWICK_SHOW` set to a kind: where it was found.
+fn show_ordinary(
+    path: &Path,
+    text: &str,
+    detector: &Detector,
+    before: &bailiwick_pii::EntityCounts,
+    after: &Ordinary,
+) {
+    let Some(kind) = std::env::var("BAILIWICK_SHOW").ok().and_then(|name| name.parse::<EntityType>().ok()) else {
+        return;
+    };
+    if after.found().get(kind) == before.get(kind) {
+        return;
+    }
+    let mut findings = Vec::new();
+    detector.scan(text, &mut findings);
+    for finding in findings.iter().filter(|finding| finding.entity == kind).take(3) {
+        let line = text.get(..finding.start).unwrap_or_default().lines().last().unwrap_or_default();
+        println!("  {}: {line:?} {:?}", path.display(), finding.value(text));
+    }
+}
+
+fn print_ordinary(ordinary: &Ordinary) {
+    println!("{} words of ordinary text", ordinary.words());
+    println!("{:22} {:>9} {:>14}", "kind", "findings", "in 10,000");
+    let line = |name: &str, kinds: EntitySet| {
+        let found: u64 = kinds.iter().map(|kind| u64::from(ordinary.found().get(kind))).sum();
+        let share: Share = ordinary.in_10_000(kinds);
+        println!("{name:22} {found:>9} {share:>14}");
+    };
+    for kind in EntityType::ALL {
+        if ordinary.found().get(kind) > 0 {
+            line(kind.as_str(), EntitySet::EMPTY.with(kind));
+        }
+    }
+    line("checked by digits", EntitySet::checked());
+}
