@@ -124,9 +124,10 @@ where
     // client waits for it.
     let (reply, answer) = oneshot::channel();
     let gateway_of_task = Arc::clone(gateway);
-    gateway.attempts.spawn(async move {
+    // In a box, because a task is moved several times on its way to the runtime, and this one is large.
+    gateway.attempts.spawn(Box::pin(async move {
         attempts(&gateway_of_task, &routed, redacted, &network, timeline, reply).await;
-    });
+    }));
     answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Unavailable, "the server is stopping")))
 }
 

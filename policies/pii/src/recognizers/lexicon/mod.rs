@@ -13,6 +13,7 @@ mod names;
 mod person;
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -90,7 +91,7 @@ const FILTER_BITS: u64 = 1 << 17;
 pub(crate) struct Lexicon {
     filter: Vec<u64>,
     /// Terms by the hash of their first word; longer ones first.
-    terms: HashMap<u64, Vec<Term>>,
+    terms: HashMap<u64, Vec<Term>, BuildHasherDefault<Hashed>>,
 }
 
 /// Everything that tells what is found: for the digest.
@@ -111,7 +112,7 @@ struct Word {
 
 impl Lexicon {
     pub(crate) fn new() -> Self {
-        let mut lexicon = Self { filter: vec![0; (FILTER_BITS / 64) as usize], terms: HashMap::new() };
+        let mut lexicon = Self { filter: vec![0; (FILTER_BITS / 64) as usize], terms: HashMap::default() };
         lexicon.add_all(health::EVERYWHERE, None, Meaning::Term(E::HealthTerm));
         for (lang, words) in health::WORDS {
             lexicon.add_all(words, Some(*lang), Meaning::Term(E::HealthTerm));
@@ -299,33 +300,148 @@ fn same(word: &str, lower: &str) -> bool {
 /// them.
 fn next_word(bytes: &[u8], at: usize) -> Option<Word> {
     let rest = bytes.get(at..)?;
-    let starts = |b: &u8| b.is_ascii_alphabetic() || (0xc3..=0xd3).contains(b);
-    word_at(bytes, at + rest.iter().position(starts)?)
+    word_at(bytes, at + rest.iter().position(|byte| is(*byte, STARTS))?)
 }
 
 /// The word of letters and digits that begins at `start`. `None` if there is none.
 fn word_at(bytes: &[u8], start: usize) -> Option<Word> {
-    let (mut hash, mut end, mut last) = (0xcbf2_9ce4_8422_2325_u64, start, 0);
-    for byte in bytes.get(start..)? {
+    let rest = bytes.get(start..)?;
+    let (mut length, mut all) = (0, 0);
+    for byte in rest {
+        if !is(*byte, CONTINUES) {
+            break;
+        }
+        all |= byte;
+        length += 1;
+    }
+    let word = rest.get(..length).filter(|word| !word.is_empty())?;
+    let hash = if all.is_ascii() { hash_ascii(word, rest) } else { hash_folded(word) };
+    Some(Word { start, end: start + length, hash })
+}
+
+const STARTS: u8 = 1;
+const CONTINUES: u8 = 2;
+
+/// What each byte may do in a word.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let starts = byte.is_ascii_alphabetic() || (byte >= 0xc3 && byte <= 0xd3);
+        let continues = starts || byte.is_ascii_digit() || (byte >= 0x80 && byte <= 0xbf);
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; a byte is below 256")]
+        {
+            classes[byte as usize] = if starts { STARTS } else { 0 } | if continues { CONTINUES } else { 0 };
+        }
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
+}
+
+/// Eight bytes more of a word, the first one lowest, zeros after its end.
+fn mix(hash: u64, eight: u64) -> u64 {
+    let product = (hash ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The high bits are mixed best.
+    product ^ (product >> 32)
+}
+
+/// The hash of a word of ASCII letters and digits in lower case. `rest` begins with the word and may go on after it, so that
+/// eight bytes can be read at once.
+fn hash_ascii(word: &[u8], rest: &[u8]) -> u64 {
+    // Sets the bit that makes a letter small, which digits have too.
+    const SMALL: u64 = 0x2020_2020_2020_2020;
+    let (mut hash, mut at) = (0, 0);
+    while at < word.len() {
+        let left = word.len() - at;
+        let mask = if left < 8 { (1_u64 << (8 * left)) - 1 } else { u64::MAX };
+        let eight = match rest.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(eight) => u64::from_le_bytes(*eight),
+            None => word.iter().skip(at).rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte)),
+        };
+        hash = mix(hash, (eight | SMALL) & mask);
+        at += 8;
+    }
+    hash
+}
+
+/// The same of any word: of Latin-1 the capitals too are folded, and equal words of ASCII have equal hashes.
+fn hash_folded(word: &[u8]) -> u64 {
+    let mut last = 0;
+    let folded = word.iter().map(|byte| {
         let folded = match *byte {
             b @ b'A'..=b'Z' => b | 0x20,
             // The capitals of Latin-1, as their second byte.
             b @ 0x80..=0x9e if last == 0xc3 && b != 0x97 => b | 0x20,
-            b @ (b'a'..=b'z' | b'0'..=b'9' | 0x80..=0xbf | 0xc3..=0xd3) => b,
-            _ => break,
+            b => b,
         };
         last = *byte;
-        hash = (hash ^ u64::from(folded)).wrapping_mul(0x0000_0100_0000_01b3);
-        end += 1;
+        folded
+    });
+    let (mut hash, mut eight, mut bits) = (0, 0, 0);
+    for byte in folded {
+        eight |= u64::from(byte) << bits;
+        bits += 8;
+        if bits == 64 {
+            hash = mix(hash, eight);
+            (eight, bits) = (0, 0);
+        }
     }
-    // The high bits are mixed best.
-    (end > start).then_some(Word { start, end, hash: hash ^ (hash >> 29) })
+    if bits > 0 { mix(hash, eight) } else { hash }
+}
+
+/// Takes the hash of a word, which needs no other: only its halves are laid over each other for the table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
+
+impl std::hash::Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_folded(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        // The table takes its seven bits of control from the highest.
+        self.0 = hash.rotate_left(32) ^ hash;
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{hash_folded, next_word};
     use crate::EntityType as E;
     use crate::recognizers::table::{marked, spans};
+
+    #[test]
+    fn a_word_has_one_hash_whatever_its_case_and_whatever_follows() {
+        let letters = "Abcdefgh1JKLMNopqrstuvwxyz9";
+        let mut seen = std::collections::HashSet::new();
+        for length in 1..=letters.len() {
+            let word = letters.get(..length).unwrap();
+            let expected = hash_folded(word.to_lowercase().as_bytes());
+            assert!(seen.insert(expected), "{word} has the hash of a shorter one");
+            for text in [
+                word.to_owned(),
+                format!("{word} and more words"),
+                format!("{word}. Or"),
+                word.to_uppercase(),
+            ] {
+                let found = next_word(text.as_bytes(), 0).unwrap();
+                assert_eq!((found.start, found.end, found.hash), (0, length, expected), "{text:?}");
+            }
+        }
+        let hash = |text: &str| next_word(text.as_bytes(), 0).unwrap().hash;
+        assert_eq!(hash("ÜBERMÜDUNG"), hash("übermüdung"));
+        assert_ne!(hash("übermüdung"), hash("ubermudung"));
+    }
 
     #[test]
     fn words_of_six_languages() {
