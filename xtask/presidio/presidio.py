@@ -275,6 +275,7 @@ def contexts():
 
 def engine():
     import spacy
+    import tldextract
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
     from spacy.language import Language
@@ -298,6 +299,8 @@ def engine():
         def load(self):
             pass
 
+    # The list of suffixes that comes with the package; it would fetch a newer one.
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     registry = RecognizerRegistry(recognizers=recognizers(), supported_languages=["en"])
     return AnalyzerEngine(registry=registry, nlp_engine=Blank(), supported_languages=["en"])
 

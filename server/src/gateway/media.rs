@@ -154,8 +154,24 @@ pub struct TextFile {
     pub text: String,
 }
 
-/// The types that are text, besides `text/…`.
-const TEXTS: [&str; 9] = [
+/// The types that are text. Another one is no file but a string that is read as it stands: nothing that a client writes there
+/// goes out unread.
+const TEXTS: [&str; 24] = [
+    "text/plain",
+    "text/csv",
+    "text/tab-separated-values",
+    "text/markdown",
+    "text/x-markdown",
+    "text/html",
+    "text/xml",
+    "text/css",
+    "text/javascript",
+    "text/calendar",
+    "text/vcard",
+    "text/rtf",
+    "text/yaml",
+    "text/x-yaml",
+    "text/x-python",
     "application/json",
     "application/jsonl",
     "application/x-ndjson",
@@ -173,7 +189,7 @@ impl TextFile {
         let bare = kind.split_once(';').map_or(kind, |(bare, parameter)| {
             if parameter.eq_ignore_ascii_case("charset=utf-8") { bare } else { "" }
         });
-        if !bare.starts_with("text/") && !TEXTS.contains(&bare) {
+        if !TEXTS.contains(&bare) {
             return None;
         }
         let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
@@ -329,6 +345,8 @@ mod tests {
         }
         for url in [
             format!("data:text/plain;name=anna;base64,{csv}"),
+            format!("data:text/anna@kunde.example;base64,{csv}"),
+            format!("data:text/plain;charset=UTF-8;4111111111111111;base64,{csv}"),
             format!("data:image/png;base64,{csv}"),
             format!("data:text/csv,{csv}"),
             format!("data:text/csv;base64,{}", encode(b"\xff\xfe")),

@@ -24,6 +24,12 @@ const TEXT_MAX: usize = 4 << 20;
 /// How far before a stream its dictionary is looked for.
 const DICTIONARY_MAX: usize = 4_096;
 
+/// Codes of all maps of a file together, with the letters that they stand for.
+const CODES_MAX: usize = 1 << 18;
+
+/// Letters that one code may stand for: a ligature has four.
+const LETTERS_MAX: usize = 16;
+
 /// A move to the left of more thousandths of an em than this is a blank.
 const BLANK: i32 = -180;
 
@@ -49,14 +55,14 @@ pub(super) fn text_of(file: &[u8]) -> Option<String> {
         return None;
     }
     let (mut shown, mut maps, mut inflated, mut from) = (Vec::new(), Vec::new(), 0, 0);
-    let mut outside = Vec::new();
+    let (mut outside, mut codes) = (Vec::new(), CODES_MAX);
     while let Some((before, data, after)) = next_stream(file, from) {
         outside.extend_from_slice(file.get(from..before).unwrap_or_default());
         let dictionary = file.get(before.saturating_sub(DICTIONARY_MAX).max(from)..before).unwrap_or_default();
         from = after;
         let Some(stream) = decoded(dictionary, data, &mut inflated)? else { continue };
         if memchr::memmem::find(&stream, b"begincmap").is_some() {
-            maps.push(Map::read(&stream));
+            maps.push(Map::read(&stream, &mut codes)?);
             if maps.len() > MAPS_MAX {
                 return None;
             }
@@ -215,45 +221,53 @@ fn hexadecimal(stream: &[u8], from: usize) -> (Vec<u8>, usize) {
 }
 
 impl Map {
-    /// Reads `bfchar` and `bfrange`.
-    fn read(stream: &[u8]) -> Self {
+    /// Reads `bfchar` and `bfrange`. `None` where there are more codes than are left.
+    fn read(stream: &[u8], left: &mut usize) -> Option<Self> {
         let mut map = Self::default();
         let text = String::from_utf8_lossy(stream);
         for (section, ranges) in [("bfchar", false), ("bfrange", true)] {
             for part in text.split(&format!("begin{section}")).skip(1) {
                 let part = part.split(&format!("end{section}")).next().unwrap_or_default();
                 for line in part.lines() {
-                    map.line(line, ranges);
+                    map.line(line, ranges, left)?;
                 }
             }
         }
-        map
+        Some(map)
     }
 
-    fn line(&mut self, line: &str, range: bool) {
+    /// Reads one line; one without sense says nothing.
+    fn line(&mut self, line: &str, range: bool, left: &mut usize) -> Option<()> {
         let mut strings = line.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default().trim());
-        let (Some(first), Some(second)) = (strings.next(), strings.next()) else { return };
+        let (Some(first), Some(second)) = (strings.next(), strings.next()) else { return Some(()) };
         self.wide |= first.len() > 2;
-        let Ok(from) = u16::from_str_radix(first, 16) else { return };
+        let Ok(from) = u16::from_str_radix(first, 16) else { return Some(()) };
         if !range {
-            self.codes.insert(from, utf16(second));
-            return;
+            return self.insert(from, utf16(second), left);
         }
-        let Ok(to) = u16::from_str_radix(second, 16) else { return };
+        let Ok(to) = u16::from_str_radix(second, 16) else { return Some(()) };
         let rest: Vec<&str> = strings.collect();
         match rest.as_slice() {
             [start] if !line.contains('[') => {
-                let Ok(start) = u32::from_str_radix(start, 16) else { return };
+                let Ok(start) = u32::from_str_radix(start, 16) else { return Some(()) };
                 for (code, unicode) in (from..=to).zip(start..) {
-                    self.codes.insert(code, char::from_u32(unicode).map(String::from).unwrap_or_default());
+                    let letter = char::from_u32(unicode).map(String::from).unwrap_or_default();
+                    self.insert(code, letter, left)?;
                 }
             }
             each => {
                 for (code, unicode) in (from..=to).zip(each) {
-                    self.codes.insert(code, utf16(unicode));
+                    self.insert(code, utf16(unicode), left)?;
                 }
             }
         }
+        Some(())
+    }
+
+    fn insert(&mut self, code: u16, letters: String, left: &mut usize) -> Option<()> {
+        *left = left.checked_sub(1)?;
+        self.codes.insert(code, letters);
+        Some(())
     }
 }
 
@@ -261,6 +275,7 @@ impl Map {
 fn utf16(hex: &str) -> String {
     let units: Vec<u16> = (0..hex.len())
         .step_by(4)
+        .take(LETTERS_MAX)
         .filter_map(|at| u16::from_str_radix(hex.get(at..at + 4)?, 16).ok())
         .collect();
     String::from_utf16_lossy(&units)
@@ -291,7 +306,12 @@ fn write(shown: &[Shown], map: Option<&Map>, out: &mut String) -> Option<()> {
                 } else {
                     bytes.iter().map(|b| u16::from(*b)).collect()
                 };
-                codes.iter().filter_map(|code| map.codes.get(code)).for_each(|text| out.push_str(text));
+                for letters in codes.iter().filter_map(|code| map.codes.get(code)) {
+                    if out.len() > TEXT_MAX {
+                        return None;
+                    }
+                    out.push_str(letters);
+                }
             }
         }
     }
@@ -351,6 +371,13 @@ mod tests {
         let bomb = deflated(&"0 ".repeat(1 << 24));
         let bombs = vec![("/Filter /FlateDecode", bomb); 3];
         assert_eq!(text_of(&pdf(&bombs)), None);
+        // A map that says the same again and again, or makes much of little.
+        let ranges = format!("begincmap beginbfrange\n{}endbfrange endcmap", "<0000> <ffff> <0061>\n".repeat(64));
+        assert_eq!(text_of(&pdf(&[("/Filter /FlateDecode", deflated(&ranges))])), None);
+        let long = format!("begincmap beginbfchar\n<01> <{}>\nendbfchar endcmap", "0061".repeat(1 << 16));
+        let page = format!("<{}>", "01".repeat(1 << 20));
+        let both = [("/Filter /FlateDecode", deflated(&long)), ("/Filter /FlateDecode", deflated(&page))];
+        assert_eq!(text_of(&pdf(&both)), None);
         let mut encrypted = pdf(&[]);
         encrypted.extend_from_slice(b"<< /Encrypt 5 0 R >>");
         assert_eq!(text_of(&encrypted), None);

@@ -225,9 +225,9 @@ fn national(
     found: &mut Candidates,
 ) {
     let says = input.says(start, EntityType::Phone);
-    let before = found.found.len();
     usual(input, plans, numbers, start, says, found);
-    if found.found.len() == before && !regions.is_empty() {
+    // What a declared region has is surer; of two on one another the surer one stays.
+    if !regions.is_empty() {
         declared(input, plans, regions, numbers, start, says, found);
     }
 }
