@@ -200,6 +200,14 @@ def de_tax_id():
         return joined(body) + str((11 - product) % 10)
 
 
+def kvnr():
+    """A letter and eight digits; the letter counts as two, every other digit twice by its cross sum (SGB V, section 290)."""
+    letter, body = random.randrange(26), digits(8)
+    spelled = [(letter + 1) // 10, (letter + 1) % 10] + body
+    total = sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(spelled))
+    return chr(ord("A") + letter) + joined(body) + str(total % 10)
+
+
 def carriers():
     """Presidio's name, the locale of the text, and where the values come from: Faker where it has them."""
     faked = [
@@ -215,7 +223,6 @@ def carriers():
         ("US_SSN", ["en_US"], "ssn"),
         ("US_ITIN", ["en_US"], "itin"),
         ("US_PASSPORT", ["en_US"], "passport_number"),
-        ("US_BANK_NUMBER", ["en_US"], "bban"),
         ("CA_SIN", ["en_CA"], "ssn"),
         ("IN_AADHAAR", ["en_IN"], "aadhaar_id"),
         ("ES_NIF", ["es_ES"], "nif"),
@@ -226,7 +233,6 @@ def carriers():
         ("SE_PERSONNUMMER", ["sv_SE"], "ssn"),
         ("KR_RRN", ["ko_KR"], "ssn"),
         ("DE_SOCIAL_SECURITY", ["de_DE"], "rvnr"),
-        ("DE_HEALTH_INSURANCE", ["de_DE"], "kvnr"),
     ]
     made = [
         ("UK_NHS", "en_GB", nhs),
@@ -241,6 +247,8 @@ def carriers():
         ("SG_NRIC_FIN", "en_US", nric),
         ("CRYPTO", "en_US", bitcoin),
         ("DE_TAX_ID", "de_DE", de_tax_id),
+        ("DE_HEALTH_INSURANCE", "de_DE", kvnr),
+        ("US_BANK_NUMBER", "en_US", lambda: joined(digits(random.randrange(8, 18)))),
     ]
     return faked, made
 

@@ -12,7 +12,7 @@ use crate::rule::Rule;
 use crate::source::BundleSource;
 use crate::validate;
 use bailiwick_compliance_db::{Attestation, Database, LoadError};
-use bailiwick_pii::PhoneRegions;
+use bailiwick_pii::{Detector, PhoneRegions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,11 +50,29 @@ pub struct Settings {
     /// the usual ones.
     #[serde(skip_serializing_if = "PhoneRegions::is_empty")]
     pub phone_regions: PhoneRegions,
+    /// Findings that are less certain than this many percent count as none. Below the usual 50, numbers count whose check digits
+    /// hold though no word speaks for them (30), and numbers that only look like one of their kind (8).
+    #[schemars(range(min = 1, max = 100))]
+    #[serde(skip_serializing_if = "is_usual")]
+    pub min_confidence: u8,
+}
+
+/// What a detector is certain of, unless it is told otherwise.
+const USUAL: u8 = Detector::USUAL_CONFIDENCE;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_usual(percent: &u8) -> bool {
+    *percent == USUAL
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_evidence_age_days: 365, max_exception_days: 90, phone_regions: PhoneRegions::NONE }
+        Self {
+            max_evidence_age_days: 365,
+            max_exception_days: 90,
+            phone_regions: PhoneRegions::NONE,
+            min_confidence: USUAL,
+        }
     }
 }
 

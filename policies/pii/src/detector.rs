@@ -17,7 +17,7 @@ use crate::recognizers::lexicon::{self, Lexicon};
 use crate::recognizers::numbered::{self, Forms};
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
-    Candidates, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
+    Candidates, FLOOR, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
     diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, phone, place, url, us_ssn, vin,
     word_of_first_digit,
 };
@@ -56,6 +56,8 @@ pub struct Detector {
     tables: Arc<Tables>,
     kinds: EntitySet,
     regions: PhoneRegions,
+    /// What is less certain is not reported.
+    floor: u8,
     digest: String,
 }
 
@@ -72,6 +74,9 @@ struct Tables {
 }
 
 impl Detector {
+    /// What it is certain of to fewer percent it does not report, unless told otherwise: [`Detector::at_least`].
+    pub const USUAL_CONFIDENCE: u8 = FLOOR;
+
     /// Compiles the tables. The detector looks for the usual kinds: [`EntityType::is_on`].
     pub fn new() -> Self {
         let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
@@ -89,14 +94,13 @@ impl Detector {
             digest: table_digest(),
         };
         let (kinds, regions) = (EntitySet::usual(), PhoneRegions::NONE);
-        Self { digest: digest(&tables.digest, kinds, &regions), tables: Arc::new(tables), kinds, regions }
+        Self { tables: Arc::new(tables), kinds, regions, floor: FLOOR, digest: String::new() }.digested()
     }
 
     /// A detector with the same tables that looks for `kinds` and for nothing else.
     #[must_use]
     pub fn looking_for(&self, kinds: EntitySet) -> Self {
-        let digest = digest(&self.tables.digest, kinds, &self.regions);
-        Self { tables: Arc::clone(&self.tables), kinds, regions: self.regions, digest }
+        Self { kinds, ..self.clone() }.digested()
     }
 
     /// A detector that knows the national telephone numbers of `regions` as well.
@@ -105,8 +109,22 @@ impl Detector {
         for region in regions.iter() {
             self.tables.plans.prepare(region);
         }
-        let digest = digest(&self.tables.digest, self.kinds, &regions);
-        Self { tables: Arc::clone(&self.tables), kinds: self.kinds, regions, digest }
+        Self { regions, ..self.clone() }.digested()
+    }
+
+    /// A detector that reports whatever it is certain of to this many percent at least. Below the usual 50 it reports more that
+    /// is right, and far more that is not: numbers whose check digits hold by chance (30), and numbers that only look like one
+    /// of their kind (8).
+    #[must_use]
+    pub fn at_least(&self, percent: u8) -> Self {
+        Self { floor: percent.clamp(1, 100), ..self.clone() }.digested()
+    }
+
+    /// The same with its digest: over the tables, and what it is told to look for.
+    fn digested(self) -> Self {
+        let Self { kinds, regions, floor, .. } = &self;
+        let told = format!("{} {kinds:?} {regions:?} {floor}", self.tables.digest);
+        Self { digest: format!("sha256:{}", hex::encode(Sha256::digest(told))), ..self }
     }
 
     /// The kinds that it looks for.
@@ -148,7 +166,7 @@ impl Detector {
     /// `level` is how many encodings are around the text.
     fn scan_level(&self, text: &str, level: usize, out: &mut Vec<Finding>) {
         let input = Input::new(text, &self.tables.context);
-        let mut found = Candidates::default();
+        let mut found = Candidates::new(self.floor);
         self.scan_bytes(&input, &mut found);
         if level < ENCODED_MAX {
             self.scan_encoded(&input, level, &mut found);
@@ -416,9 +434,4 @@ fn table_digest() -> String {
         context::REACH,
     );
     hex::encode(Sha256::digest(tables))
-}
-
-/// The digest of a detector with tables of this digest that looks for `kinds`, and for telephone numbers of `regions`.
-fn digest(tables: &str, kinds: EntitySet, regions: &PhoneRegions) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(format!("{tables} {kinds:?} {regions:?}"))))
 }

@@ -21,6 +21,10 @@ pub(super) enum PiiCommand {
         /// Know the national telephone numbers of a region, such as `IN`; may be repeated
         #[arg(long, value_name = "CODE")]
         phone_region: Vec<String>,
+        /// Leave out what is less certain, in percent
+        #[arg(long, value_name = "PERCENT", default_value_t = Detector::USUAL_CONFIDENCE,
+            value_parser = clap::value_parser!(u8).range(1..=100))]
+        min_confidence: u8,
     },
     /// Scan labelled texts and print precision, recall and F2 by kind
     Eval {
@@ -35,13 +39,14 @@ pub(super) enum PiiCommand {
 
 pub(super) fn run(command: &PiiCommand, output: Output) -> Result<(), Failed> {
     match command {
-        PiiCommand::Scan { file, all, phone_region } => {
+        PiiCommand::Scan { file, all, phone_region, min_confidence } => {
             let mut regions = PhoneRegions::NONE;
             if let Some(unknown) = phone_region.iter().find(|region| !regions.insert(region)) {
                 let what = format!("no numbering plan of `{unknown}` is known; write a code of ISO 3166-1, such as `US`");
                 return Err(Failed::Said(what));
             }
-            scan(file.as_ref(), &detector(*all).calling_from(regions), output)
+            let detector = detector(*all).calling_from(regions).at_least(*min_confidence);
+            scan(file.as_ref(), &detector, output)
         }
         PiiCommand::Eval { gold: Some(gold), .. } => eval(gold, output),
         PiiCommand::Eval { gold: None, ordinary } => count(ordinary, output),

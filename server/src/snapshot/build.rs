@@ -175,8 +175,9 @@ impl Read {
         }
         // The usual kinds, and those of poor precision that a rule asks for.
         let kinds = EntitySet::usual().union(policy.entities());
-        let regions = loaded.bundle.settings.phone_regions;
-        let detector = Arc::new(sources.detector.looking_for(kinds).calling_from(regions));
+        let settings = &loaded.bundle.settings;
+        let detector = sources.detector.looking_for(kinds).calling_from(settings.phone_regions);
+        let detector = Arc::new(detector.at_least(settings.min_confidence));
         let made_from = policy.digests();
         let mut digests = vec![
             ("bundle", made_from.bundle.clone()),

@@ -38,8 +38,8 @@ struct Region {
     plan: Regex,
     /// What is dialled before a national number.
     prefix: String,
-    /// Whether numbers are written with that prefix within the region.
-    needs_prefix: bool,
+    /// How numbers are written: those that begin so, of this form, with that prefix or without.
+    formats: Vec<(Option<Regex>, Regex, bool)>,
 }
 
 impl Region {
@@ -48,18 +48,29 @@ impl Region {
         let prefix = metadata.national_prefix().unwrap_or_default().to_owned();
         // `$1` stands for the first group of the number.
         let written = |rule: &str| rule.replace("$1", "").contains(&prefix) || rule.contains("$NP");
-        let needs_prefix = !prefix.is_empty()
-            && metadata.formats().iter().any(|format| {
-                format.national_prefix().is_some_and(written) && !format.is_national_prefix_optional()
-            });
-        Some(Self { plan: pattern_of(&[metadata])?, prefix, needs_prefix })
+        let formats = metadata.formats().iter().filter_map(|format| {
+            let with = !prefix.is_empty() && !format.is_national_prefix_optional();
+            let leading = format.leading_digits().last().and_then(|of| regex(&format!("^(?:{})", of.as_str())));
+            let whole = regex(&format!("^(?:{})$", format.pattern().as_str()))?;
+            Some((leading, whole, with && format.national_prefix().is_some_and(written)))
+        });
+        let formats = formats.collect();
+        Some(Self { plan: pattern_of(&[metadata])?, prefix, formats })
     }
 
     /// Whether these digits are a national number as it is written in the region.
     fn knows(&self, digits: &str) -> bool {
         let without = digits.strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty());
         without.is_some_and(|national| self.plan.is_match(national))
-            || !self.needs_prefix && self.plan.is_match(digits)
+            || self.plan.is_match(digits) && !self.needs_prefix(digits)
+    }
+
+    /// Whether this number is written with the prefix within the region.
+    fn needs_prefix(&self, digits: &str) -> bool {
+        let of = |(leading, whole, _): &&(Option<Regex>, Regex, bool)| {
+            leading.as_ref().is_none_or(|leading| leading.is_match(digits)) && whole.is_match(digits)
+        };
+        self.formats.iter().find(of).is_some_and(|(_, _, with)| *with)
     }
 }
 
@@ -129,8 +140,11 @@ fn pattern_of(plans: &[&Metadata]) -> Option<Regex> {
     }
     patterns.sort_unstable();
     patterns.dedup();
-    let any = format!("^(?:{})$", patterns.join("|"));
-    RegexBuilder::new(&any).ignore_whitespace(true).unicode(false).build().ok()
+    regex(&format!("^(?:{})$", patterns.join("|")))
+}
+
+fn regex(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).ignore_whitespace(true).unicode(false).build().ok()
 }
 
 /// Looks for a phone number at the first group of `numbers`.

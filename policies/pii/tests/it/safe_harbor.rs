@@ -58,7 +58,7 @@ const NOT_FOUND: &[(&str, &[&str])] = &[
     ("(L)", &["7ABC123"]),
     ("(M)", &["serial number QX-77812"]),
     ("(N)", &["intranet.example.com/people/42"]),
-    ("(O)", &["0x7f000001 and 2130706433 and 0177.0.0.01"]),
+    ("(O)", &["0x7f000001 and 2130706433 and 0177.0.0.1"]),
     ("(P)", &["minutiae: 17 ridge endings, 4 bifurcations"]),
     ("(Q)", &["a photograph of her face"]),
     ("(R)", &["employee 77-1204-B"]),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bailiwick_pii::{Detector, EntitySet, Finding, How, Redaction, RedactionPlan};
+use bailiwick_pii::{Detector, EntitySet, EntityType, Finding, How, Redaction, RedactionPlan};
 use proptest::prelude::*;
 
 /// One detector for all tests.
@@ -187,4 +187,25 @@ pub(crate) fn json() -> impl Strategy<Value = Json> {
             Json { written: json, depth: levels.len() }
         },
     )
+}
+
+#[test]
+fn a_detector_that_is_told_to_reports_what_it_is_less_certain_of() {
+    let (nhs, passport) = ("my number is 943 476 5919 now", "it says 483920175 there");
+    let kinds = |detector: &Detector, text: &str| {
+        let mut found = Vec::new();
+        detector.scan(text, &mut found);
+        found.iter().map(|finding| (finding.entity, finding.confidence.percent())).collect::<Vec<_>>()
+    };
+    let usual = Detector::new().looking_for([EntityType::UkNhs, EntityType::Passport].into_iter().collect());
+    assert_eq!((kinds(&usual, nhs), kinds(&usual, passport)), (vec![], vec![]));
+    let more = usual.at_least(30);
+    assert_eq!(kinds(&more, nhs), [(EntityType::UkNhs, 30)]);
+    // The check digit still has to hold.
+    assert_eq!(kinds(&more, "my number is 943 476 5918 now"), []);
+    assert_eq!(kinds(&more, passport), []);
+    assert_eq!(kinds(&usual.at_least(8), passport), [(EntityType::Passport, 8)]);
+    assert_eq!(kinds(&usual.at_least(99), "NHS number 943 476 5919"), []);
+    assert_ne!(more.digest(), usual.digest());
+    assert_eq!(usual.at_least(50).digest(), usual.digest());
 }

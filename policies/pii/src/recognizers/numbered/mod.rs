@@ -23,7 +23,7 @@ mod west;
 use smallvec::SmallVec;
 
 use super::numbers::Numbers;
-use super::{Candidates, Input};
+use super::{Candidates, Input, UNSPOKEN};
 use crate::EntityType;
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
@@ -194,12 +194,13 @@ impl Forms {
             if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
                 continue;
             }
+            let unspoken = if *alone == 0 { UNSPOKEN } else { i32::from(*alone) };
             let confidence = match (says.yes, says.no) {
                 (true, _) => i32::from(row.worded),
                 // Lower case is what hashes and names in code are written in.
                 _ if reading.lower => 0,
-                (_, true) => i32::from(*alone) - 25,
-                _ => i32::from(*alone),
+                (_, true) => unspoken - 25,
+                _ => unspoken,
             };
             found.add(row.entity, start, reading.end, confidence);
         }
