@@ -29,8 +29,8 @@ const REGIONS: [&str; 7] = ["US", "DE", "FR", "IL", "IN", "CA", "BR"];
 /// The other's thresholds, in percent.
 const THRESHOLDS: [u8; 6] = [0, 20, 35, 50, 65, 85];
 
-/// Ours: the usual one; numbers that need a word which is not there; whatever looks like one.
-const OURS: [u8; 3] = [50, 30, 1];
+/// Ours: the usual one; numbers that need a word which is not there, in their likelier forms and in all; whatever looks like one.
+const OURS: [u8; 4] = [50, 30, 20, 1];
 
 /// Files of more bytes are not read.
 const FILE_MAX: u64 = 1 << 20;

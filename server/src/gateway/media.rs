@@ -205,7 +205,8 @@ impl TextFile {
 }
 
 /// Whether a content part is a file that is text, and nothing that the provider would get from elsewhere.
-fn is_read_file(document: &Document, part: NodeId) -> bool {
+#[must_use]
+pub fn is_read_file(document: &Document, part: NodeId) -> bool {
     let Some(file) = document.get(part, "file") else { return false };
     document.get(file, "file_id").is_none()
         && document

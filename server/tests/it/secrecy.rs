@@ -15,9 +15,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::app::{TestApp, logs, metrics, stored};
+use crate::app::{logs, metrics, stored};
 use crate::git::{following, follows};
 use crate::repository::Repository;
 
@@ -191,12 +191,14 @@ fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
     );
     for entity in EntityType::ALL {
         let (how, direction, text, tools) = draw(&way, runner);
+        // Secrets are never put back, and no rule may ask for it.
+        let (text, tools) = (text && entity.is_restorable(), tools && entity.is_restorable());
         // Of two kinds in one way the stronger holds; each has one.
         ways.entry((how, direction, text, tools)).or_default().push(entity.as_str());
     }
     let mut rules = String::new();
     for (at, ((how, direction, text, tools), kinds)) in ways.iter().enumerate() {
-        let restore = if matches!(*how, "surrogate" | "token") {
+        let restore = if matches!(*how, "surrogate" | "token") && (*text || *tools) {
             format!("\n  restore: {{ text: {text}, tool_arguments: {tools} }}")
         } else {
             String::new()

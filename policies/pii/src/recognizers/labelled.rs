@@ -4,7 +4,7 @@
 //! (<https://www.ecfr.gov/current/title-45/section-164.514>) that it stands for. Validator: the word, length, digits. *Not
 //! found:* such numbers without a word before them, and those of fewer letters and digits than the label asks for.
 
-use super::{Candidates, FLOOR, Input, SHAPELESS};
+use super::{Candidates, FLOOR, Input, SHAPELESS, UNSPOKEN};
 use crate::EntityType as E;
 
 /// A kind of number and the words that give it away.
@@ -220,10 +220,10 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
     if digits < 4 && !plate(start, end) && !plate(start.saturating_sub(3), start) && !plate(end, end + 3) {
         return;
     }
-    if found.floor < FLOOR {
-        alone(input, start, end, found);
-    }
     let heard = input.hear(start);
+    if found.floor < FLOOR {
+        alone(input, start, end, heard.yes.contains(E::BankAccount), found);
+    }
     for label in LABELS.iter().filter(|label| heard.yes.contains(label.entity)) {
         if !is_near(input, label, start) {
             continue;
@@ -244,8 +244,8 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
 }
 
 /// What such a number looks like without a word: a passport of the United States (nine digits, or a letter and eight), or an
-/// account. Only for a detector that is told to report what it is hardly certain of.
-fn alone(input: &Input<'_>, start: usize, end: usize, found: &mut Candidates) {
+/// account, more certain with a word of banks anywhere before. Only for a detector that is told to report what it is hardly certain of.
+fn alone(input: &Input<'_>, start: usize, end: usize, of_a_bank: bool, found: &mut Candidates) {
     let span = input.span(start, end);
     let digits = span.iter().filter(|b| b.is_ascii_digit()).count();
     let capital = span.first().is_some_and(u8::is_ascii_uppercase);
@@ -255,7 +255,7 @@ fn alone(input: &Input<'_>, start: usize, end: usize, found: &mut Candidates) {
         _ => {}
     }
     if (8..=17).contains(&span.len()) && digits == span.len() {
-        found.add(E::BankAccount, start, end, SHAPELESS);
+        found.add(E::BankAccount, start, end, if of_a_bank { UNSPOKEN } else { SHAPELESS });
     }
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn json() -> impl Strategy<Value = Json> {
 
 #[test]
 fn a_detector_that_is_told_to_reports_what_it_is_less_certain_of() {
-    let (nhs, passport) = ("my number is 943 476 5919 now", "it says 483920175 there");
+    let (nhs, passport) = ("my number is 9434765919 now", "it says 483920175 there");
     let kinds = |detector: &Detector, text: &str| {
         let mut found = Vec::new();
         detector.scan(text, &mut found);
@@ -202,7 +202,7 @@ fn a_detector_that_is_told_to_reports_what_it_is_less_certain_of() {
     let more = usual.at_least(30);
     assert_eq!(kinds(&more, nhs), [(EntityType::UkNhs, 30)]);
     // The check digit still has to hold.
-    assert_eq!(kinds(&more, "my number is 943 476 5918 now"), []);
+    assert_eq!(kinds(&more, "my number is 9434765918 now"), []);
     assert_eq!(kinds(&more, passport), []);
     assert_eq!(kinds(&usual.at_least(8), passport), [(EntityType::Passport, 8)]);
     assert_eq!(kinds(&usual.at_least(99), "NHS number 943 476 5919"), []);

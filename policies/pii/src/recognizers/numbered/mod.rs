@@ -23,7 +23,7 @@ mod west;
 use smallvec::SmallVec;
 
 use super::numbers::Numbers;
-use super::{Candidates, Input, UNSPOKEN};
+use super::{Candidates, FLOOR, Input, UNSPOKEN};
 use crate::EntityType;
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
@@ -32,7 +32,8 @@ pub(crate) use checks::{days_of, mod_11_10};
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) entity: EntityType,
-    /// Each way to write it, and the confidence in it where no word speaks for it; 0 where a word has to.
+    /// Each way to write it, and the confidence in it where no word speaks for it. 0 is the usual one of numbers that need a word:
+    /// less than is reported, unless a detector is told to.
     ///
     /// `#` stands for a digit, `@` for a letter, `*` for either, a blank for one blank, dash, full stop or slash, the
     /// same all over; anything else for itself.
@@ -98,7 +99,7 @@ impl NumberKind {
 
     /// Whether the number is found only where one of its words stands before.
     pub fn needs_words(&self) -> bool {
-        self.forms.iter().all(|(_, alone)| *alone == 0)
+        self.forms.iter().all(|(_, alone)| *alone < FLOOR)
     }
 }
 
