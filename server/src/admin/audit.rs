@@ -136,10 +136,18 @@ async fn found(
 ) -> Result<Response, Problem> {
     let now_ms = app.gateway.clock.now_ms();
     let client = api::client(&app.gateway, peer, headers);
-    let snapshot = app.gateway.in_force().ok();
-    let key =
-        snapshot.and_then(|snapshot| authenticate::authenticate(headers, client, snapshot, now_ms).ok());
+    let in_force = app.gateway.in_force();
+    let key = in_force
+        .as_ref()
+        .ok()
+        .and_then(|snapshot| authenticate::authenticate(headers, client, Arc::clone(snapshot), now_ms).ok());
     if key.is_none() && permit.is_none() {
+        // Which keys are in force is not known: that is no fault of the key.
+        if let Err(refusal) = in_force {
+            let status = refusal.code.status();
+            return Err(Problem::new(status, refusal.code.as_str(), "Which keys are in force is not known")
+                .detail(refusal.message.clone()));
+        }
         // Whoever is nobody here does not learn which decisions there are.
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Nobody known asks").detail(
             "send `Authorization: Bearer bwk_…` with the key that made the request, or `Bearer bwt_…` with a service \

@@ -86,7 +86,7 @@ async fn compiles(app: &App, organisation: &Organisation) -> Result<(), Problem>
     endpoints.extend(organisation.endpoints.iter().map(|new| new.for_policy(database)));
     let (bundle, database) = (Arc::clone(bundle), Arc::clone(database));
     let now_ms = app.gateway.clock.now_ms();
-    let compiling = tokio::task::spawn_blocking(move || {
+    let compiling = crate::background::run(move || {
         bailiwick_policy::Compiled::new(bundle, database, endpoints, now_ms).map(drop)
     });
     let compiled = compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;

@@ -67,7 +67,7 @@ pub(super) async fn create(
     let shipped = Arc::clone(&app.sources.shipped);
     let files = body.bundle;
     // Reading a large bundle takes longer than a request may wait for a thread.
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = crate::background::run(move || {
         let files = files.map(|files| Bundle::load(&BundleSource { files })).transpose()?;
         // Its own facts, too, are named here and not told as decisions that cannot be made.
         files.as_ref().map(|bundle| bundle.database((*shipped).clone())).transpose()?;
@@ -91,7 +91,7 @@ pub(super) async fn create(
     let changes: Vec<(String, String)> = names.zip(body.facts).collect();
     let files = bundle.as_ref().unwrap_or(snapshot.policy.bundle()).catalog((*app.sources.shipped).clone());
     let today = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
-    let reading = tokio::task::spawn_blocking(move || FactChanges::read(&changes, files, today));
+    let reading = crate::background::run(move || FactChanges::read(&changes, files, today));
     let read = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let facts = read.map_err(|wrong| Problem::invalid(wrong.to_string()))?;
     let asked = Plan { bundle, facts, scope };

@@ -2,8 +2,8 @@
 //!
 //! The database raises a revision with every change (`store/revision.rs`). It is asked for four times a second, and when
 //! another server says that it changed something; a new snapshot is built when it has moved, and now and then in any
-//! case. A change in several steps may be followed step by step. A server that gets no answer for
-//! `limits.staleness_seconds` refuses requests until it does.
+//! case. A change in several steps may be followed step by step. A server that for `limits.staleness_seconds` gets no
+//! answer, or one that it cannot put in force, refuses requests until it can: what it does not know may be a revocation.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,7 +29,7 @@ pub(super) fn start(app: &Arc<App>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut follower = Follower { tried: None, built: Instant::now(), silent: false };
+        let mut follower = Follower { failed: None, built: Instant::now(), silent: false };
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -43,8 +43,8 @@ pub(super) fn start(app: &Arc<App>) {
 }
 
 struct Follower {
-    /// The revision that could not be put in force; housekeeping tries it again.
-    tried: Option<i64>,
+    /// The revision that could not be put in force, and why; it is tried again at [`REBUILD`].
+    failed: Option<(i64, String)>,
     built: Instant,
     /// Whether the log was told that the database is silent.
     silent: bool,
@@ -54,7 +54,7 @@ impl Follower {
     async fn look(&mut self, app: &App) {
         let asked = Instant::now();
         let answer = match timeout(ANSWER, store::revision::current(&app.store)).await {
-            Ok(Ok(revision)) => self.follow(app, revision).await.map_err(|error| error.to_string()),
+            Ok(Ok(revision)) => self.follow(app, revision).await,
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(String::from("the database is silent")),
         };
@@ -73,23 +73,23 @@ impl Follower {
         }
     }
 
-    /// Fails where the database did not answer, or a policy is in force that cannot be read; another configuration that
-    /// cannot be put in force was answered.
-    async fn follow(&mut self, app: &App, revision: i64) -> Result<(), BuildError> {
-        let moved = revision != app.revision.load(Ordering::Relaxed) && self.tried != Some(revision);
-        if !moved && self.built.elapsed() < REBUILD {
-            return Ok(());
-        }
-        match app.reload().await {
-            Ok(()) => self.tried = None,
-            // Others may decide by another policy by now: who cannot follow must not go on.
-            Err(error @ (BuildError::Store(_) | BuildError::Bundle { .. })) => return Err(error),
-            Err(error) => {
-                self.tried = Some(revision);
-                tracing::error!(%error, "what is configured now could not be put in force; what was stays");
+    /// Fails where what is configured could not be read whole and put in force: others may decide by another policy by
+    /// now, and a key that is in force here may be revoked.
+    async fn follow(&mut self, app: &App, revision: i64) -> Result<(), String> {
+        if self.built.elapsed() < REBUILD {
+            match &self.failed {
+                Some((failed, why)) if *failed == revision => return Err(why.clone()),
+                None if revision == app.revision.load(Ordering::Relaxed) => return Ok(()),
+                Some(_) | None => {}
             }
         }
-        self.built = Instant::now();
-        Ok(())
+        let done = app.reload().await;
+        let why = done.as_ref().err().map(ToString::to_string);
+        // A database that does not answer is asked again at once; what it said is looked at again after a while.
+        if !matches!(done, Err(BuildError::Store(_))) {
+            self.built = Instant::now();
+            self.failed = why.clone().map(|why| (revision, why));
+        }
+        why.map_or(Ok(()), Err)
     }
 }

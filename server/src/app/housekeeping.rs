@@ -93,19 +93,27 @@ fn notes(app: &Arc<App>) {
 }
 
 impl App {
-    /// Tells when the system clock was set back. The server's time stands still until it has caught up: windows of
-    /// budgets and limits do not end, and nothing expires.
+    /// Tells when the system clock was set back or far ahead. Set back, the server's time stands still until it has
+    /// caught up: windows of budgets and limits do not end, and nothing expires.
     fn note_clock(&self, told: &mut bool) {
-        let behind_ms = self.gateway.clock.behind_ms();
-        metrics::clock_behind(behind_ms);
-        let set_back = behind_ms >= SET_BACK_MS;
-        if set_back && !std::mem::replace(told, set_back) {
-            tracing::warn!(
-                behind_ms,
-                "the system clock was set back, or was ahead before: time stands still here until it has caught up"
-            );
+        let (behind_ms, ahead_ms) = (self.gateway.clock.behind_ms(), self.gateway.clock.ahead_ms());
+        metrics::clock(behind_ms, ahead_ms);
+        let wrong = behind_ms >= SET_BACK_MS || ahead_ms > 0;
+        if wrong && !std::mem::replace(told, wrong) {
+            if ahead_ms > 0 {
+                tracing::warn!(
+                    ahead_ms,
+                    "the system clock was set far ahead and is not followed: put it right, or start the server again to \
+                     take it for the truth"
+                );
+            } else {
+                tracing::warn!(
+                    behind_ms,
+                    "the system clock was set back, or was ahead before: time stands still here until it has caught up"
+                );
+            }
         }
-        *told = set_back;
+        *told = wrong;
     }
 
     /// Deletes sessions that have been over for long: what was done in them is in the log.

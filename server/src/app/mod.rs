@@ -123,7 +123,7 @@ async fn let_go(replaced: Arc<Snapshot>) {
         tokio::time::sleep(HELD_LOOK).await;
         waits -= 1;
     }
-    let _ = tokio::task::spawn_blocking(|| drop(replaced)).await;
+    let _ = crate::background::run(|| drop(replaced)).await;
 }
 
 /// A running server without its sockets.

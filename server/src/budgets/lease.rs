@@ -52,6 +52,8 @@ pub(crate) struct Kept {
     pub(crate) settled: i64,
     /// Settled and reserved.
     pub(crate) in_use: i64,
+    /// Whether that is all that was ever settled under the replica's number.
+    pub(crate) based: bool,
 }
 
 /// A row of the database: one replica in one bucket.
@@ -82,7 +84,8 @@ pub(crate) struct Answer {
     pub(crate) carried: i64,
     /// The most that could have been granted.
     pub(crate) most: i64,
-    /// What is settled in other rows.
+    /// What is settled in other rows, but those of its own earlier buckets that the replica counts itself: it may settle
+    /// something in one of them while it waits for this answer.
     pub(crate) elsewhere_settled: i64,
     /// What other replicas may spend and have not settled: idle, or held by their reservations.
     pub(crate) others_hold: i64,
@@ -117,14 +120,20 @@ pub(crate) fn divide(ask: &Ask, replica: i64, budget: &Budget, rows: &[Row], liv
         if !counts && !was_before {
             continue;
         }
-        let (granted, spent) = match ask.older.iter().find(|kept| mine && kept.bucket_ms == row.bucket_ms) {
+        let kept = ask.older.iter().find(|kept| mine && kept.bucket_ms == row.bucket_ms);
+        let (granted, spent) = match kept {
             Some(kept) => (kept.in_use, kept.settled.max(row.settled)),
             None => (row.granted, row.settled),
+        };
+        let counted_there = match kept {
+            Some(kept) if kept.based => spent,
+            Some(kept) => kept.settled,
+            None => 0,
         };
         let held = granted.max(spent);
         if counts {
             elsewhere += i128::from(held);
-            elsewhere_settled += i128::from(spent);
+            elsewhere_settled += i128::from(spent) - i128::from(counted_there);
         }
         if was_before {
             held_before += i128::from(held);

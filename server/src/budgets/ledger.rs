@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::hash::ById;
 use super::lease::Ask;
 use super::lessee::{self, Bus, Lessee, Note, Pause};
-use super::queue::{self, Waiter, admit, hand_over, overlaps};
+use super::queue::{self, Waiter, admit, hand_over, overlaps, short_of};
 use super::reservation::{Closing, Hold, Reservation};
 use super::room::{NotReserved, assess, blocking, hard, lacking};
 use super::slice::Slice;
@@ -39,7 +39,7 @@ pub struct Patience {
     /// How long where a limit of requests or concurrency stands in the way: an application that sends too much is
     /// better told soon.
     pub limit_wait: Duration,
-    /// How many requests wait so.
+    /// How many requests wait so for one budget.
     pub waiters: usize,
     /// How often it is looked whether other replicas are short of what is idle here. Nothing is lost by looking
     /// seldom where a [`Bus`] tells.
@@ -186,10 +186,11 @@ impl Budgets {
                 Assessed::Fits(nano) if !behind => {
                     return Ok(hold(&self.shared, &mut state, chain, claim, nano, now_ms));
                 }
-                _ if state.waiting.len() >= self.patience.waiters => {
-                    return Err(blocking(&state, chain, claim, now_ms));
-                }
-                _ => {
+                Assessed::Fits(nano) | Assessed::Waits(nano) => {
+                    let short = short_of(&state, chain, claim, nano);
+                    if let Some(name) = crowded(&state, &short, self.patience.waiters) {
+                        return Err(NotReserved::Crowded { name });
+                    }
                     let (admit, wait) = oneshot::channel();
                     let hard = hard(&state, chain).map(|account| account.slice.budget.id).collect();
                     let patience = match lacking(&state, chain, claim).map(|slice| slice.budget.unit) {
@@ -197,7 +198,7 @@ impl Budgets {
                         _ => self.patience.wait,
                     };
                     let chain = SmallVec::from_slice(chain);
-                    state.waiting.push_back(Waiter { chain, hard, claim, now_ms, admit });
+                    state.waiting.push_back(Waiter { chain, hard, short, claim, now_ms, admit });
                     (wait, patience)
                 }
             }
@@ -437,7 +438,17 @@ impl Shared {
 
 /// Whether somebody waits already for a budget of the chain.
 fn is_behind(state: &State, chain: &[i64]) -> bool {
-    state.waiting.iter().any(|waiter| overlaps(&waiter.hard, chain))
+    state.waiting.iter().any(|waiter| !waiter.admit.is_closed() && overlaps(&waiter.short, chain))
+}
+
+/// The name of a budget that as many wait for already as may.
+fn crowded(state: &State, short: &[i64], waiters: usize) -> Option<String> {
+    let waits = |id: &i64| {
+        let waiting = state.waiting.iter().filter(|waiter| !waiter.admit.is_closed());
+        waiting.filter(|waiter| waiter.short.contains(id)).count() >= waiters
+    };
+    let full = short.iter().find(|id| waits(id))?;
+    state.accounts.get(full).map(|account| account.slice.budget.name.clone())
 }
 
 pub(super) fn hold(

@@ -8,25 +8,50 @@ use tokio::sync::oneshot;
 
 use super::ledger::{Shared, State, hold};
 use super::reservation::Reservation;
-use super::room::assess;
+use super::room::{assess, hard};
 use super::slice::Demand;
-use super::{Assessed, Budget, Claim};
+use super::{Assessed, Claim};
 
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) chain: SmallVec<[i64; 6]>,
-    /// Those of the chain that can refuse: who waits for one of them is in the way of others there, and nowhere else.
+    /// Those of the chain that can refuse.
     pub(super) hard: SmallVec<[i64; 6]>,
+    /// Those of them that it waits for: it is in the way of others there, and nowhere else.
+    pub(super) short: Short,
     pub(super) claim: Claim,
     pub(super) now_ms: i64,
     pub(super) admit: oneshot::Sender<Reservation>,
+}
+
+/// Budgets that somebody waits for.
+pub(super) type Short = SmallVec<[i64; 4]>;
+
+/// Those of a chain that have no room for a claim of `nano`, and those that others wait for already.
+pub(super) fn short_of(state: &State, chain: &[i64], claim: Claim, nano: i64) -> Short {
+    let lacks = lacks(state, chain, claim, nano);
+    let taken =
+        |id: i64| state.waiting.iter().any(|waiter| !waiter.admit.is_closed() && waiter.short.contains(&id));
+    let hard = hard(state, chain).map(|account| account.slice.budget.id);
+    hard.filter(|id| lacks.contains(id) || taken(*id)).collect()
+}
+
+/// Those of a chain that have no room for a claim of `nano`.
+fn lacks(state: &State, chain: &[i64], claim: Claim, nano: i64) -> Short {
+    let slices = hard(state, chain).map(|account| &account.slice);
+    let lack = slices.filter(|slice| {
+        let unit = slice.budget.unit;
+        !claim.passes(unit) && slice.free() < claim.of(unit, nano)
+    });
+    lack.map(|slice| slice.budget.id).collect()
 }
 
 pub(super) fn overlaps(one: &[i64], other: &[i64]) -> bool {
     one.iter().any(|id| other.contains(id))
 }
 
-/// Admits whoever fits now, in order; nobody overtakes an earlier one with whom they share a budget. What it returns
+/// Admits whoever fits now, in order; nobody overtakes an earlier one at a budget that this one waits
+/// for. What it returns
 /// is to be handed to [`hand_over`] once the lock is free: reservations whose owner has gone are closed there.
 #[must_use]
 pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
@@ -34,13 +59,16 @@ pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
     if state.waiting.is_empty() {
         return admitted;
     }
+    // Budgets that an earlier one waits for. Where it lacks nothing it lets others pass: a team's queue must not hold up
+    // everybody under the budget of all.
     let mut blocked: SmallVec<[i64; 16]> = SmallVec::new();
     let mut still = VecDeque::with_capacity(state.waiting.len());
-    while let Some(waiter) = state.waiting.pop_front() {
+    while let Some(mut waiter) = state.waiting.pop_front() {
         if waiter.admit.is_closed() {
             continue;
         }
         if overlaps(&waiter.hard, &blocked) {
+            waiter.short = waiter.hard.iter().copied().filter(|id| blocked.contains(id)).collect();
             still.push_back(waiter);
             continue;
         }
@@ -49,8 +77,9 @@ pub(super) fn admit(shared: &Arc<Shared>, state: &mut State) -> Admitted {
                 let reservation = hold(shared, state, &waiter.chain, waiter.claim, nano, waiter.now_ms);
                 admitted.push((waiter.admit, reservation));
             }
-            Assessed::Waits(_) => {
-                blocked.extend(waiter.hard.iter().copied());
+            Assessed::Waits(nano) => {
+                waiter.short = lacks(state, &waiter.hard, waiter.claim, nano);
+                blocked.extend(waiter.short.iter().copied());
                 still.push_back(waiter);
             }
             // Dropping the sender tells the waiter.
@@ -95,15 +124,10 @@ pub(super) fn demand(state: &mut State, budget: i64) -> Demand {
     }
     let Some((chain, claim, now_ms)) = first else { return demand };
     let Assessed::Waits(nano) = assess(state, &chain, claim, now_ms) else { return demand };
-    let lacks = |id: &i64| {
-        state.accounts.get(id).is_some_and(|account| {
-            let Budget { hard, unit, .. } = account.slice.budget;
-            hard && !claim.passes(unit) && account.slice.free() < claim.of(unit, nano)
-        })
-    };
-    if lacks(&budget) {
+    let lacks = lacks(state, &chain, claim, nano);
+    if lacks.contains(&budget) {
         demand.first = claim.of(unit, nano);
-    } else if !chain.iter().any(|id| *id < budget && lacks(id)) {
+    } else if !lacks.iter().any(|id| *id < budget) {
         demand.promised = claim.of(unit, nano);
     }
     demand

@@ -18,6 +18,12 @@ pub enum NotReserved {
         /// What the database said.
         why: String,
     },
+    /// As many requests as may wait for it already wait for others' settlement.
+    #[error("too many requests wait for budget `{name}`")]
+    Crowded {
+        /// The budget's name.
+        name: String,
+    },
     /// This replica is held to be dead: others may spend what it held.
     #[error(
         "this replica may spend nothing any more: it was declared dead, or another one runs under its name"

@@ -240,7 +240,7 @@ impl Slice {
     /// Left of the limit if everything that is reserved anywhere came back, as far as this replica knows.
     pub(super) fn unspent(&self) -> Option<i64> {
         let known = self.known?;
-        let unspent = known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.settled);
+        let unspent = known.limit.saturating_sub(known.elsewhere_settled).saturating_sub(self.own_settled());
         let held = if self.budget.unit.comes_back() { 0 } else { self.reserved_in_window() };
         Some(unspent.saturating_sub(held))
     }
@@ -280,14 +280,16 @@ impl Slice {
 
     /// Settled in the window by all replicas, as far as this one knows.
     pub(super) fn settled_in_window(&self) -> i64 {
-        match self.known {
-            Some(known) => self.settled.saturating_add(known.elsewhere_settled),
-            None => {
-                let seen = self.seen_in(self.counts_from(), self.bucket.start_ms);
-                let own = seen.saturating_add(self.settled);
-                self.counting().fold(own, |sum, older| sum.saturating_add(older.settled))
-            }
-        }
+        let elsewhere = match self.known {
+            Some(known) => known.elsewhere_settled,
+            None => self.seen_in(self.counts_from(), self.bucket.start_ms),
+        };
+        elsewhere.saturating_add(self.own_settled())
+    }
+
+    /// Settled in the window by this replica.
+    fn own_settled(&self) -> i64 {
+        self.counting().fold(self.settled, |sum, older| sum.saturating_add(older.settled))
     }
 
     /// Whether what is known of the budget is so new that a refusal can rest on it.
@@ -347,6 +349,7 @@ impl Slice {
                     bucket_ms: older.start_ms,
                     settled: older.settled,
                     in_use: older.settled.saturating_add(older.reserved),
+                    based: older.based,
                 })
                 .collect(),
             now_ms,
@@ -422,10 +425,6 @@ impl Slice {
             older.reserved = older.reserved.saturating_sub(held);
             older.settled = older.settled.saturating_add(cost);
             older.excess = self.budget.hard;
-            let from_ms = self.counts_from();
-            if let Some(known) = self.known.as_mut().filter(|_| start_ms >= from_ms) {
-                known.elsewhere_settled = known.elsewhere_settled.saturating_add(cost);
-            }
         }
     }
 

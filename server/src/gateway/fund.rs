@@ -22,6 +22,8 @@ pub struct Funded {
     pub(super) price: Option<Price>,
     /// What is held, or would be: the worst case in nano-dollars, where the price is known.
     pub(super) worst_case_nano: Option<i64>,
+    /// More tokens of input and of output than an honest provider can report.
+    pub(super) absurd: Absurd,
     /// The most output tokens to ask for, where something limits them.
     pub(super) output_limit: Option<u64>,
     /// Whether a budget lowered it.
@@ -29,6 +31,32 @@ pub struct Funded {
     /// How the tightest limits stand with it.
     pub(super) rates: Rates,
     _sealed: (),
+}
+
+/// Counts of tokens that no provider can honestly report for an attempt: several times the worst case, because
+/// tokenizers differ and providers add words of their own. What can't be estimated is bounded by
+/// [`MOST_TOKENS`](crate::providers::MOST_TOKENS) alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absurd {
+    /// Of the prompt.
+    pub input: u64,
+    /// Of all answers together.
+    pub output: u64,
+}
+
+impl Absurd {
+    const TIMES: u64 = 4;
+    const INPUT_SLACK: u64 = 100_000;
+    const OUTPUT_SLACK: u64 = 10_000;
+
+    fn beyond(worst: &WorstCase, limited: bool) -> Self {
+        let input = worst.input.saturating_mul(Self::TIMES).saturating_add(Self::INPUT_SLACK);
+        let output = worst.output.saturating_mul(Self::TIMES).saturating_add(Self::OUTPUT_SLACK);
+        Self {
+            input: if worst.media_input { u64::MAX } else { input },
+            output: if limited { output } else { u64::MAX },
+        }
+    }
 }
 
 /// Why an attempt is not paid for.
@@ -44,7 +72,7 @@ pub struct NotFunded {
 const ASSUMED_OUTPUT: u64 = 16_384;
 
 /// The largest integer that a record can hold: 2^53 - 1, here of nano-dollars ($9 million).
-const MAX_RECORDED: i64 = (1 << 53) - 1;
+pub(super) const MAX_RECORDED: i64 = (1 << 53) - 1;
 
 /// Takes one request of the limits of a chain, for what costs as much to decide and is not sent.
 ///
@@ -61,7 +89,8 @@ pub async fn ticket(auth: &Authenticated, model: &str, budgets: &Budgets) -> Res
     Ok(())
 }
 
-/// Holds the worst case of one attempt; with the first one of a request, the request itself.
+/// Holds the worst case of one attempt at `now_ms`, by the prices and windows of then: a request may have waited long for
+/// endpoints that failed. With the first attempt of a request, the request itself.
 ///
 /// # Errors
 /// `budget_exceeded`, `rate_limited`; `unavailable`.
@@ -70,9 +99,10 @@ pub async fn fund(
     candidate: &Candidate<'_>,
     first: bool,
     budgets: &Budgets,
+    now_ms: i64,
 ) -> Result<Funded, NotFunded> {
     let read = &decided.classified.read;
-    let (now_ms, chain) = (read.auth.now_ms, read.auth.key.budgets.of(&read.model));
+    let chain = read.auth.key.budgets.of(&read.model);
     let price = candidate.route.prices.at(now_ms);
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
@@ -102,6 +132,7 @@ pub async fn fund(
             worst_case_nano: worst_case.map(recordable).transpose()?,
             reservation: None,
             price,
+            absurd: Absurd::beyond(&worst(output), output.is_some()),
             output_limit: capped,
             lowered: false,
             rates: Rates::default(),
@@ -109,7 +140,8 @@ pub async fn fund(
         });
     }
     // An output that nothing limits can't be held for: it gets a limit, which the provider is told.
-    let mut limit = if output.is_none() { Some(assumed_output(read, chain, budgets)) } else { capped };
+    let mut limit =
+        if output.is_none() { Some(assumed_output(read, chain, budgets, now_ms)) } else { capped };
     let output = output.or(limit).unwrap_or(ASSUMED_OUTPUT);
     let money = if chain.money {
         let Some(price) = price else {
@@ -151,6 +183,7 @@ pub async fn fund(
         worst_case_nano: if chain.money { Some(amount) } else { unheld().map(recordable).transpose()? },
         reservation: Some(reservation),
         price,
+        absurd: Absurd::beyond(&worst(Some(output)), true),
         output_limit: limit,
         lowered,
         rates: if chain.limits { budgets.rates(&chain.ids, now_ms) } else { Rates::default() },
@@ -159,8 +192,8 @@ pub async fn fund(
 }
 
 /// What an answer is limited to where nobody limits it: no more than a limit of tokens has room for at all.
-fn assumed_output(read: &Read, chain: &Chain, budgets: &Budgets) -> u64 {
-    let most = chain.tokens.then(|| budgets.most_tokens(&chain.ids, read.auth.now_ms)).flatten();
+fn assumed_output(read: &Read, chain: &Chain, budgets: &Budgets, now_ms: i64) -> u64 {
+    let most = chain.tokens.then(|| budgets.most_tokens(&chain.ids, now_ms)).flatten();
     let Some(most) = most.and_then(|most| u64::try_from(most).ok()) else { return ASSUMED_OUTPUT };
     (most.saturating_sub(read.input_tokens) / read.answers.max(1)).clamp(1, ASSUMED_OUTPUT)
 }
@@ -219,6 +252,15 @@ fn not_reserved(
             format!("nobody can say what is left of budget {name}: the database does not answer"),
         )
         .fix("try again in a moment; if it stays so, the server's operator has to look at its database"),
+        NotReserved::Crowded { name } => {
+            let message = format!(
+                "too many requests wait for those under way to show what they leave of budget {name}"
+            );
+            let mut refusal = Refusal::new(Code::Unavailable, message)
+                .fix("try again in a moment, with fewer requests at a time or smaller `max_tokens`");
+            refusal.retry_after_s = Some(1);
+            refusal
+        }
         NotReserved::Fenced => Refusal::new(
             Code::Unavailable,
             "this server may spend nothing any more: another one has taken its place",

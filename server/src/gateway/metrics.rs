@@ -13,6 +13,7 @@ use crate::budgets::STATEMENTS;
 use crate::providers::UpstreamFailure;
 
 const CLOCK_BEHIND: &str = "bailiwick_clock_behind_seconds";
+const CLOCK_AHEAD: &str = "bailiwick_clock_ahead_seconds";
 
 /// Names the metrics for `/metrics`.
 pub fn describe() {
@@ -37,6 +38,7 @@ pub fn describe() {
         Unit::Seconds,
         "How far the system clock is behind the time that the server has told: more than a moment, and it was set back"
     );
+    describe_gauge!(CLOCK_AHEAD, Unit::Seconds, "How far the system clock was set ahead; it is not followed");
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
     describe_counter!("bailiwick_sign_ins_total", "Sign-ins of people, by way in and result");
     describe_counter!("bailiwick_break_glass_total", "Tries at the break-glass account, by result");
@@ -81,10 +83,11 @@ pub fn attempt(endpoint: &str, failure: Option<&UpstreamFailure>) {
     counter!("bailiwick_attempts_total", "endpoint" => endpoint.to_owned(), "result" => result).increment(1);
 }
 
-/// How far the system clock is behind the server's, in milliseconds.
-pub fn clock_behind(ms: i64) {
-    let behind = std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    gauge!(CLOCK_BEHIND).set(behind.as_secs_f64());
+/// How far the system clock is behind the server's, or has jumped ahead of it, in milliseconds.
+pub fn clock(behind_ms: i64, ahead_ms: i64) {
+    let seconds = |ms: i64| std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)).as_secs_f64();
+    gauge!(CLOCK_BEHIND).set(seconds(behind_ms));
+    gauge!(CLOCK_AHEAD).set(seconds(ahead_ms));
 }
 
 /// A rule in shadow mode would have refused a request, or kept it from endpoints.

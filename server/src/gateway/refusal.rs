@@ -41,6 +41,8 @@ pub enum Code {
     RateLimited,
     /// The audit log cannot make the decision durable.
     AuditUnavailable,
+    /// The client left before anything was sent: nobody gets this refusal, the record tells of it.
+    ClientGone,
     /// The server is stopping or has nothing to decide with.
     Unavailable,
     /// A failure at the provider; the text is the label of `providers::UpstreamFailure`.
@@ -66,6 +68,7 @@ impl Code {
             Self::BudgetExceeded => "budget_exceeded",
             Self::RateLimited => "rate_limited",
             Self::AuditUnavailable => "audit_unavailable",
+            Self::ClientGone => "client_gone",
             Self::Unavailable => "unavailable",
             Self::Upstream(label, _) => label,
         }
@@ -85,6 +88,8 @@ impl Code {
                 StatusCode::FORBIDDEN
             }
             Self::BudgetExceeded | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            // What proxies log for it; no registered status means this.
+            Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT),
             Self::AuditUnavailable | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(_, status) => status,
         }
@@ -109,6 +114,7 @@ impl Code {
             Self::BudgetExceeded => "wait for the budget's next window, or ask its owner to raise it",
             Self::RateLimited => "send fewer requests, or try again after the time in `retry-after`",
             Self::AuditUnavailable => "try again: nothing was sent, because it could not be recorded",
+            Self::ClientGone => "wait for the answer",
             Self::Unavailable => "try again in a moment",
             Self::Upstream(_, status) if status.is_client_error() => "correct what the provider objects to",
             Self::Upstream(..) => "try again in a moment; the provider failed, not the request",
@@ -123,6 +129,7 @@ impl Code {
             Self::InvalidRequest
             | Self::RequestTooLarge
             | Self::RequestTimeout
+            | Self::ClientGone
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::ModelNotFound => "invalid_request_error",

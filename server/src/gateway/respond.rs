@@ -187,14 +187,18 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
-    /// A client that takes nothing for [`CLIENT_STALL`] counts as gone: it must not hold a reservation for ever.
     async fn send(&mut self, bytes: Bytes) {
         if self.end.client_gone {
             return;
         }
-        let sent = tokio::time::timeout(CLIENT_STALL, self.client.send(Ok(Frame::data(bytes)))).await;
-        self.end.client_gone = !matches!(sent, Ok(Ok(())));
+        self.end.client_gone = !give(&self.client, Frame::data(bytes)).await;
     }
+}
+
+/// Gives a client its next frame, and tells whether it took it. One that takes nothing for [`CLIENT_STALL`] counts as gone:
+/// it must not hold a reservation for ever.
+pub(super) async fn give(client: &Frames, frame: Frame<Bytes>) -> bool {
+    matches!(tokio::time::timeout(CLIENT_STALL, client.send(Ok(frame))).await, Ok(Ok(())))
 }
 
 /// Whether an event has no line but its data: nothing that was not scanned.

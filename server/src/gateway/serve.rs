@@ -164,7 +164,7 @@ async fn attempts(
     redacted: Redacted,
     network: &Network,
     mut timeline: Timeline,
-    reply: Reply,
+    mut reply: Reply,
 ) {
     let decided = &routed.decided;
     let order = routed.names();
@@ -181,7 +181,18 @@ async fn attempts(
             also(&mut last, refusal);
             continue;
         }
-        let funded = match fund::fund(decided, &candidate, number == 0, &gateway.budgets).await {
+        let now_ms = gateway.clock.now_ms();
+        let funding = fund::fund(decided, &candidate, number == 0, &gateway.budgets, now_ms);
+        // Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
+        let funded = tokio::select! {
+            biased;
+            () = reply.closed() => {
+                last = Some(Refusal::new(Code::ClientGone, "the client left before anything was sent").decision(&decided.id));
+                break;
+            }
+            funded = funding => funded,
+        };
+        let funded = match funded {
             Ok(funded) => funded,
             Err(fund::NotFunded { refusal, anywhere }) => {
                 // A dearer endpoint that the budget has no room for is not tried; a cheaper one may be.
@@ -397,7 +408,7 @@ impl Attempt<'_> {
         );
         let (end, frames) = relay.run(first, events).await;
         timeline.end_of_stream(end.waited_us);
-        let ending = Ending {
+        let mut ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,
             complete: end.complete,
@@ -406,15 +417,17 @@ impl Attempt<'_> {
             redacted: rewriter.redacted(),
             failure: end.failure,
         };
-        if let Some(failure) = &ending.failure {
+        if let Some(failure) = ending.failure.as_ref().filter(|_| !ending.client_gone) {
             // Too late for a status: the client's library finds the error in the stream.
             let refusal = upstream(self.attempted.decided, &self.attempted.candidate, failure);
             let body = super::api::openai_error(&refusal);
-            let _ = frames.send(Ok(http_body::Frame::data(respond::data(body.to_string().as_bytes())))).await;
+            let told = http_body::Frame::data(respond::data(body.to_string().as_bytes()));
+            ending.client_gone = !respond::give(&frames, told).await;
         }
         let cost = self.cost(&ending);
-        if let Some(trailers) = respond::trailers(cost.as_deref()) {
-            let _ = frames.send(Ok(http_body::Frame::trailers(trailers))).await;
+        if let Some(trailers) = respond::trailers(cost.as_deref()).filter(|_| !ending.client_gone) {
+            // Many clients leave once they have read the end of the stream.
+            let _ = respond::give(&frames, http_body::Frame::trailers(trailers)).await;
         }
         drop(frames);
         self.settle(&ending, &timeline).await;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Gateway;
-use super::fund::Funded;
+use super::fund::{Funded, MAX_RECORDED};
 use super::metrics;
 use super::record::{self, Attempted, RecordError, Salts, section};
 use super::timeline::{Mark, Timeline};
@@ -51,7 +51,9 @@ pub struct UsageSection {
     pub cost_nano: Option<i64>,
     /// `reported` by the provider, or the `reservation`, because nobody knows better.
     pub source: String,
-    /// Why the report is not believed as it stands: `missing`, `cut_short`, or a provider's doubtful counts by name.
+    /// Why the report is not believed as it stands: `missing`, `cut_short`, `absurd` (several times what the request
+    /// could use: what was held is booked), `clamped` (to the most that a record can hold), or a provider's doubtful
+    /// counts by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
     /// As reported.
@@ -151,12 +153,27 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
         let priced = funded.price.map(|price| price.cost_nano(&usage));
         // A usage that is doubted is a lower bound, and so is one of a stream that went on unseen.
         let seen = ending.complete && ending.failure.is_none();
-        let whole = usage.is_exact() && seen;
-        section.cost_nano = if whole { priced } else { priced.max(held) };
+        let absurd = usage.input_tokens > funded.absurd.input || usage.output_tokens > funded.absurd.output;
+        let whole = usage.is_exact() && seen && !absurd;
+        // Of counts that no honest provider reports nothing follows, so they can't empty a budget either.
+        section.cost_nano = if whole {
+            priced
+        } else if absurd {
+            held
+        } else {
+            priced.max(held)
+        };
         section.source = String::from(if whole { "reported" } else { "reservation" });
         section.doubts = usage.doubts.iter().map(|doubt| doubt.as_str().to_owned()).collect();
+        if absurd {
+            section.doubts.push(String::from("absurd"));
+        }
         if !seen {
             section.doubts.push(String::from("cut_short"));
+        }
+        if section.cost_nano.is_some_and(|cost| cost > MAX_RECORDED) {
+            section.cost_nano = Some(MAX_RECORDED);
+            section.doubts.push(String::from("clamped"));
         }
         section.input_tokens = usage.input_tokens;
         section.cached_input_tokens = usage.cached_input_tokens;

@@ -7,6 +7,7 @@ use super::Gateway;
 use super::decide::Decided;
 use super::refusal::{Code, Excluded, Refusal};
 use crate::router::Candidate;
+use crate::snapshot::KeyState;
 
 /// Whether the next attempt may go to this candidate of a request that was allowed.
 ///
@@ -18,7 +19,16 @@ pub(super) fn still_allowed(
     candidate: &Candidate<'_>,
 ) -> Result<(), Refusal> {
     let now = gateway.in_force().map_err(|refusal| refusal.decision(&decided.id))?;
-    let then = &decided.classified.read.auth.snapshot;
+    let (then, key) = (&decided.classified.read.auth.snapshot, &decided.classified.read.auth.key);
+    // Of a key that is gone nothing is known, so it may not.
+    let state = now.key(&key.id).map(|key| key.state(gateway.clock.now_ms()));
+    if state != Some(KeyState::Valid) {
+        let message =
+            "this virtual key was revoked, disabled or replaced, or expired, while the request was under way";
+        return Err(Refusal::new(Code::InvalidApiKey, message)
+            .decision(&decided.id)
+            .fix("ask the owner of the key's scope for another one"));
+    }
     if Arc::ptr_eq(&now, then) {
         return Ok(());
     }

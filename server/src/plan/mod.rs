@@ -92,7 +92,7 @@ pub async fn plan<K: Kept<Error: std::error::Error>>(
                 planner.policies.learn(kept, &header.digests).await.map_err(PlanError::Kept)?;
             }
         }
-        let worked = tokio::task::spawn_blocking(move || {
+        let worked = crate::background::run(move || {
             for records in page.chunk_by(|one, other| one.decision == other.decision) {
                 planner.decide_again(records);
             }

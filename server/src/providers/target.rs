@@ -143,6 +143,9 @@ pub enum TargetError {
     /// A limit is zero.
     #[error("limits must be greater than zero")]
     ZeroLimit,
+    /// A time limit beyond what a whole answer may take.
+    #[error("a time limit must not be longer than a whole answer may take, {} seconds", .0.as_secs())]
+    LongLimit(std::time::Duration),
     /// No model name.
     #[error("upstream_model must not be empty")]
     Model,
@@ -251,7 +254,14 @@ fn check_limits(limits: &Limits) -> Result<(), TargetError> {
         || limits.max_body_bytes == 0
         || limits.max_event_bytes == 0
         || limits.max_error_bytes == 0;
-    if zero { Err(TargetError::ZeroLimit) } else { Ok(()) }
+    if zero {
+        return Err(TargetError::ZeroLimit);
+    }
+    let longest = Limits::default().total;
+    if limits.first_byte.max(limits.idle).max(limits.total) > longest {
+        return Err(TargetError::LongLimit(longest));
+    }
+    Ok(())
 }
 
 fn auth_header(

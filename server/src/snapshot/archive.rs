@@ -77,7 +77,7 @@ impl Archive {
         }
         let digests = digests.clone();
         // Reading it takes longer than a request may wait for a thread; nothing comes of it where the server stops.
-        let reading = tokio::task::spawn_blocking(move || MadeFrom::of(values, &digests));
+        let reading = crate::background::run(move || MadeFrom::of(values, &digests));
         Ok(reading.await.unwrap_or(Err(NotKept(BUNDLE))))
     }
 }
@@ -131,7 +131,7 @@ impl MadeFrom {
     /// # Errors
     /// [`StoreError::Unavailable`] where the server stops.
     pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
-        let compiling = tokio::task::spawn_blocking(move || self.compile(&self.bundle, &[], at_ms));
+        let compiling = crate::background::run(move || self.compile(&self.bundle, &[], at_ms));
         compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 

@@ -117,7 +117,7 @@ async fn build(
     };
     let (sources, previous) = (sources.clone(), previous.cloned());
     // Thousands of rules or keys take longer than a request may wait for a thread.
-    let made = tokio::task::spawn_blocking(move || read.snapshot(&sources, previous.as_deref(), now_ms));
+    let made = crate::background::run(move || read.snapshot(&sources, previous.as_deref(), now_ms));
     let snapshot = made.await.map_err(|error| BuildError::Row(error.to_string()))??;
     snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
     Ok(snapshot)

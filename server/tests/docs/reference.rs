@@ -152,6 +152,7 @@ fn every_error_code_is_told_with_its_status() {
         Code::BudgetExceeded,
         Code::RateLimited,
         Code::AuditUnavailable,
+        Code::ClientGone,
         Code::Unavailable,
     ];
     for code in codes {
@@ -171,6 +172,7 @@ fn every_error_code_is_told_with_its_status() {
             | Code::BudgetExceeded
             | Code::RateLimited
             | Code::AuditUnavailable
+            | Code::ClientGone
             | Code::Unavailable
             | Code::Upstream(..) => {}
         }

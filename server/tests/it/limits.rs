@@ -304,3 +304,30 @@ async fn a_limit_that_makes_no_sense_is_refused_with_what_is_wrong() {
     assert_eq!(limits["limits"], json!([]));
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_for_a_client_that_left_while_it_waited() {
+    let app = TestApp::start().await;
+    declare(&app, json!([{ "scope": "/acme/research", "concurrent": 1 }])).await;
+    for simulator in app.simulators() {
+        simulator.set_behaviour(Behaviour::SlowTokens { delay: Duration::from_millis(700) });
+    }
+    let first = app.ask("research", "gpt-oss-120b", "x");
+    let left = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let waiting = app.ask("research", "gpt-oss-120b", "y");
+        tokio::time::timeout(Duration::from_millis(200), waiting).await
+    };
+    let (served, left) = tokio::join!(first, left);
+    served.is(200);
+    assert!(left.is_err(), "it was answered");
+    app.settled().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(app.received().values().sum::<u64>(), 1);
+    let records = app.records().await;
+    let refusals: Vec<_> = records.iter().filter_map(|record| record.sections.get("refusal")).collect();
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert_eq!((&refusals[0]["code"], &refusals[0]["status"]), (&json!("client_gone"), &json!(499)));
+    assert_eq!(standing(&app, "concurrent").await["held"], 0);
+    app.finish().await;
+}

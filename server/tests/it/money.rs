@@ -80,6 +80,9 @@ async fn absurd_or_missing_usage_is_booked_at_the_reservation_and_marked() {
             Some(json!({ "prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 2 })),
             json!(["contradictory"]),
         ),
+        // More than the request could use by far, though a request of another kind could.
+        (Some(json!({ "prompt_tokens": 5, "completion_tokens": 90_000_000 })), json!(["absurd"])),
+        (Some(json!({ "prompt_tokens": 90_000_000, "completion_tokens": 5 })), json!(["absurd"])),
         (Some(json!("plenty")), json!(["missing"])),
         (None, json!(["missing"])),
     ] {

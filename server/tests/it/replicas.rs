@@ -125,3 +125,32 @@ async fn a_server_that_cannot_ask_refuses_until_it_can() {
     app.ask("research", "assistant", "Hello").await.is(200);
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_put_in_force_what_is_configured_refuses_until_it_can() {
+    let app = TestApp::with(|config| config.limits.staleness_seconds = 2.try_into().unwrap()).await;
+    let (id, key) = app.create_key(json!({ "scope": "/acme/research", "name": "short-lived" })).await;
+    app.get("/v1/models", &key).await.is(200);
+    // A newer server may have written it so.
+    let newer = "INSERT INTO endpoints (name, scope, definition, created_ms, updated_ms) \
+                 VALUES ('newer', '/acme/research', '{\"newer\": true}', 0, 0)";
+    sql(&app.data(), newer).await;
+    sql(&app.data(), &format!("UPDATE virtual_keys SET revoked_ms = 1 WHERE id = '{id}'")).await;
+    let began = Instant::now();
+    while app.get("/v1/models", &key).await.status == 200 {
+        assert!(began.elapsed() < Duration::from_secs(5), "a revoked key is served on and on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.ask("research", "assistant", "Hello").await.refused(503, "unavailable");
+    let known = "/v1/decisions/dec_00000000000000000000000000000000";
+    app.get(known, "research").await.refused(503, "unavailable");
+    sql(&app.data(), "DELETE FROM endpoints WHERE name = 'newer'").await;
+    let began = Instant::now();
+    while app.get("/readyz", "").await.status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(2), "it does not recover");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.get("/v1/models", &key).await.is(401);
+    app.ask("research", "assistant", "Hello").await.is(200);
+    app.finish().await;
+}

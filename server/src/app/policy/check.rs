@@ -47,7 +47,7 @@ pub(super) async fn check(
         }
         Ok(digest)
     };
-    let checked = tokio::task::spawn_blocking(look).await;
+    let checked = crate::background::run(look).await;
     Ok(checked.unwrap_or_else(|error| Err(Refused::new(Stage::Bundle, error.to_string()))))
 }
 

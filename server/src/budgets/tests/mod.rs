@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::lease::{Row, divide};
+use super::slice::{Demand, Slice};
 use super::*;
 use crate::store::{self, Store};
 
@@ -325,4 +327,49 @@ async fn never_over_the_limit_under_concurrency() {
         assert_eq!(standing.reserved_nano, 0);
         assert!(standing.settled_nano <= standing.budget.limit_nano);
     }
+}
+
+#[tokio::test]
+async fn a_team_that_waits_for_its_own_budget_is_in_nobodys_way_under_the_common_one() {
+    let patience = Patience { wait: Duration::from_secs(5), waiters: 1, ..PATIENCE };
+    let shared = Shared::new(&[(1, 1_000, true), (2, 100, true), (3, 100, true)], Window::DAY).await;
+    let budgets = shared.replica("r1", patience, Arc::new(NoBus)).await;
+    let held = budgets.reserve(&[1, 2], 80, NOW).await.unwrap();
+    let waiting = tokio::spawn({
+        let budgets = budgets.clone();
+        async move { budgets.reserve(&[1, 2], 50, NOW).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    // As many wait for the team's budget as may; that is no reason to refuse the neighbour, nor to have him wait.
+    let crowded = budgets.reserve(&[1, 2], 50, NOW).await.unwrap_err();
+    assert_eq!(crowded, NotReserved::Crowded { name: String::from("budget-2") });
+    let neighbour = tokio::time::timeout(Duration::from_secs(1), budgets.reserve(&[1, 3], 90, NOW)).await;
+    neighbour.expect("the neighbour waits").unwrap().settle(90).durable();
+    // Of its own budget nobody overtakes it, also where there would be room.
+    assert_eq!(budgets.reserve(&[1, 2], 10, NOW).await.unwrap_err(), crowded);
+    held.settle(10).durable();
+    waiting.await.unwrap().unwrap().settle(50).durable();
+    assert_eq!((standing(&budgets, 1), standing(&budgets, 2)), ((150, 0), (60, 0)));
+}
+
+#[test]
+fn what_is_settled_while_the_database_is_asked_counts() {
+    let budget = Budget::new(1, Window::LAST_MINUTE, 100);
+    let mut slice = Slice::new(budget.clone(), &[], NOW);
+    let demand = Demand { first: 10, all: 10, promised: 0 };
+    let ask = slice.ask(demand, NOW).unwrap();
+    let granted = divide(&ask, 1, &budget, &[], 1);
+    slice.answered(&ask, &granted);
+    slice.reserved += 10;
+    let earlier = slice.bucket.start_ms;
+    let later = slice.bucket.end_ms.unwrap();
+    slice.roll(later);
+    let ask = slice.ask(demand, later).unwrap();
+    let row = Row { bucket_ms: earlier, replica: 1, granted: granted.granted, settled: 0, short: 0 };
+    let answer = divide(&ask, 1, &budget, &[row], 1);
+    assert_eq!(answer.granted, 90, "what is held in the earlier bucket is nobody else's");
+    slice.close(earlier, 10, 7);
+    slice.answered(&ask, &answer);
+    assert_eq!((slice.settled_in_window(), slice.unspent()), (7, Some(93)));
 }

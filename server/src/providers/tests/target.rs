@@ -86,6 +86,15 @@ fn no_limit_may_be_zero_and_no_model_empty() {
     let mut zero = spec("https://host");
     zero.limits = Limits { max_body_bytes: 0, ..Limits::default() };
     assert_eq!(refusal(zero), TargetError::ZeroLimit);
+    let (total, for_ever) = (Limits::default().total, std::time::Duration::from_secs(u64::MAX));
+    for limits in [
+        Limits { first_byte: for_ever, ..Limits::default() },
+        Limits { idle: total + std::time::Duration::from_secs(1), ..Limits::default() },
+    ] {
+        let mut long = spec("https://host");
+        long.limits = limits;
+        assert_eq!(refusal(long), TargetError::LongLimit(total));
+    }
     let mut nameless = spec("https://host");
     nameless.upstream_model = String::new();
     assert_eq!(refusal(nameless), TargetError::Model);
