@@ -375,19 +375,42 @@ def carried(seed, each):
             yield sentence(entity, locale, maker(), at % 2 == 0)
 
 
-def make(folder, seed):
-    random.seed(seed)
-    gold = list(templates(seed, 1500)) + list(carried(seed, 60))
-    write(folder / "gold.jsonl", gold)
-    texts = [line["text"] for line in gold]
-    random.shuffle(texts)
-    prompts, prompt = [], ""
+def prose(seed):
+    """Faker's running text in English, in which next to nothing is to be found."""
+    from faker import Faker
+
+    fake = Faker("en_US")
+    fake.seed_instance(seed)
+    while True:
+        yield fake.paragraph(nb_sentences=5)
+
+
+def prompts(texts):
+    """Forty prompts of 4 KB."""
+    made, prompt = [], ""
     for text in texts:
         prompt += text + "\n"
         if len(prompt.encode()) >= 4096:
-            prompts.append(prompt.encode()[:4096].decode(errors="ignore"))
+            made.append({"text": prompt.encode()[:4096].decode(errors="ignore")})
             prompt = ""
-    write(folder / "prompts.jsonl", [{"text": prompt} for prompt in prompts[:40]])
+        if len(made) == 40:
+            break
+    return made
+
+
+def make(folder, seed):
+    random.seed(seed)
+    sentences = list(templates(seed, 1500))
+    gold = sentences + list(carried(seed, 60))
+    write(folder / "gold.jsonl", gold)
+    dense = [line["text"] for line in gold]
+    random.shuffle(dense)
+    for name, texts in [
+        ("prose", prose(seed)),
+        ("templates", [line["text"] for line in sentences]),
+        ("labelled", dense),
+    ]:
+        write(folder / f"prompts-{name}.jsonl", prompts(texts))
 
 
 def write(path, lines):
@@ -423,8 +446,19 @@ def run(folder):
         found.append({"findings": findings})
     write(folder / "presidio.jsonl", found)
 
-    prompts = [line["text"] for line in read(folder / "prompts.jsonl")]
-    size = sum(len(prompt.encode()) for prompt in prompts)
+    sets = [timed(analyzer, folder, name) for name in ("prose", "templates", "labelled")]
+    timing = {
+        "version": version(),
+        "recognizers": len(analyzer.registry.recognizers),
+        "kinds": sorted(set(KINDS.values())),
+        "sets": sets,
+    }
+    (folder / "presidio.json").write_text(json.dumps(timing))
+
+
+def timed(analyzer, folder, name):
+    """The processor's time for a set of prompts, the smallest of three."""
+    prompts = [line["text"] for line in read(folder / f"prompts-{name}.jsonl")]
     analyzer.analyze(text=prompts[0], language="en")
     whole = alone = None
     for _ in range(3):
@@ -441,14 +475,12 @@ def run(folder):
                 recognizer.analyze(prompt, recognizer.supported_entities, artifact)
         took = time.process_time() - began
         alone = took if alone is None else min(alone, took)
-    timing = {
-        "version": version(),
-        "recognizers": len(analyzer.registry.recognizers),
-        "bytes": size,
+    return {
+        "name": name,
+        "bytes": sum(len(prompt.encode()) for prompt in prompts),
         "analyze_us": int(whole * 1e6),
         "recognizers_us": int(alone * 1e6),
     }
-    (folder / "presidio.json").write_text(json.dumps(timing))
 
 
 def version():

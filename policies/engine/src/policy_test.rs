@@ -258,7 +258,9 @@ pub struct Expectation {
 }
 
 /// Reads redactions by kind, with groups of kinds for all that they stand for.
-fn by_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap<EntityType, How>>, D::Error> {
+fn by_kind<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<EntityType, How>>, D::Error> {
     let Some(written) = Option::<BTreeMap<String, How>>::deserialize(deserializer)? else { return Ok(None) };
     let (mut kinds, mut groups) = (BTreeMap::new(), BTreeMap::new());
     for (name, how) in written {
@@ -266,7 +268,9 @@ fn by_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap
             groups.extend(group.iter().map(|entity| (entity, how)));
         } else {
             let entity: EntityType = name.parse().map_err(|_| {
-                serde::de::Error::custom(format!("`{name}` is neither a kind of finding nor a group of kinds"))
+                serde::de::Error::custom(format!(
+                    "`{name}` is neither a kind of finding nor a group of kinds"
+                ))
             })?;
             kinds.insert(entity, how);
         }

@@ -139,7 +139,10 @@ fn redact(redact: &Redact, wrong: &mut impl FnMut(String, &str)) {
         wrong("`min_confidence` is above 100".into(), "it is a percentage");
     }
     if redact.stop && redact.direction != Direction::Response {
-        wrong("`stop` ends answers".into(), "write `direction: response`; what a request holds is redacted, or denied");
+        wrong(
+            "`stop` ends answers".into(),
+            "write `direction: response`; what a request holds is redacted, or denied",
+        );
     }
     let restores = redact.restore.text || redact.restore.tool_arguments;
     if restores && !redact.how.is_reversible() {

@@ -1,7 +1,7 @@
 //! Another engine's findings and time against ours, over the same texts: what `cargo xtask bench --presidio` prints.
 //!
 //! `against FOLDER [FOLDER OF ORDINARY TEXT]...`. The folder holds `gold.jsonl` (labelled texts), `presidio.jsonl` (the other's
-//! findings, a line a text), `prompts.jsonl` and `presidio.json` (how long the other took for the prompts). Of either engine the
+//! findings, a line a text), `prompts-*.jsonl` and `presidio.json` (how long the other took for the prompts). Of either engine the
 //! best threshold of confidence is taken, for each kind anew; and since the other reports every kind that it sees in the same
 //! digits, and ours one, ours is asked for each kind alone. What it finds as it comes, all kinds at once, stands beside it.
 #![allow(missing_docs, reason = "a program")]
@@ -55,13 +55,23 @@ struct Theirs {
 struct Timing {
     version: String,
     recognizers: u64,
+    /// The kinds that it has patterns for.
+    kinds: EntitySet,
+    sets: Vec<Set>,
+}
+
+/// How long it took for a set of prompts.
+#[derive(Deserialize)]
+struct Set {
+    name: String,
     bytes: u64,
     analyze_us: u64,
     recognizers_us: u64,
 }
 
 fn main() {
-    let mut folders = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from);
+    let mut folders =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from);
     let Some(folder) = folders.next() else {
         eprintln!("nothing to compare with: cargo xtask bench --presidio");
         return;
@@ -140,7 +150,8 @@ fn best(examples: &[Example], theirs: &[Found], kind: EntityType) -> Tally {
         let findings: Vec<Vec<Finding>> = theirs
             .iter()
             .map(|found| {
-                let of = found.findings.iter().filter(|one| one.entity_type == kind && one.score >= threshold);
+                let of =
+                    found.findings.iter().filter(|one| one.entity_type == kind && one.score >= threshold);
                 of.map(|one| Finding {
                     entity: one.entity_type,
                     start: one.start,
@@ -172,7 +183,11 @@ fn misses(examples: &[Example], detector: &Detector, kind: EntityType) {
         for label in example.entities.iter().filter(|label| label.entity_type == kind) {
             if !findings.iter().filter(overlaps(label.start, label.end)).any(|f| f.entity == kind) {
                 let instead: Vec<_> = findings.iter().filter(overlaps(label.start, label.end)).collect();
-                println!("  missed {:?} in {:?}: {instead:?}", &example.text.get(label.start..label.end), example.text);
+                println!(
+                    "  missed {:?} in {:?}: {instead:?}",
+                    &example.text.get(label.start..label.end),
+                    example.text
+                );
             }
         }
         for finding in findings.iter().filter(|finding| finding.entity == kind) {
@@ -192,36 +207,60 @@ struct Prompt {
 }
 
 fn speed(folder: &Path, detector: &Detector) {
-    let timing: Timing = serde_json::from_str(&std::fs::read_to_string(folder.join("presidio.json")).unwrap()).unwrap();
-    let prompts: Vec<Prompt> = lines(&folder.join("prompts.jsonl"));
+    let timing: Timing =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("presidio.json")).unwrap()).unwrap();
+    println!(
+        "presidio-analyzer {}, {} recognizers, no model; MB/s on prompts of 4 KB",
+        timing.version, timing.recognizers
+    );
+    println!(
+        "{:12} {:>9} {:>22} {:>32} {:>32}",
+        "prompts", "findings", "presidio's, recognizers", "ours, its kinds", "ours, all usual kinds"
+    );
+    for set in &timing.sets {
+        let prompts: Vec<Prompt> = lines(&folder.join(format!("prompts-{}.jsonl", set.name)));
+        let (bytes, whole, alone) =
+            (set.bytes as f64, set.analyze_us as f64 / 1e6, set.recognizers_us as f64 / 1e6);
+        let rate = |seconds: f64| bytes / seconds / 1e6;
+        let ours = |detector: &Detector| {
+            let (seconds, found) = fastest(&prompts, detector);
+            (
+                format!(
+                    "{:>8.1}, {:>5.0} and {:>5.0} times",
+                    rate(seconds),
+                    whole / seconds,
+                    alone / seconds
+                ),
+                found,
+            )
+        };
+        let (same, _) = ours(&detector.looking_for(timing.kinds));
+        let (usual, found) = ours(detector);
+        println!(
+            "{:12} {found:>9} {:>14.3}, {:.3} {same:>32} {usual:>32}",
+            set.name,
+            rate(whole),
+            rate(alone)
+        );
+    }
+    println!();
+}
+
+/// The smallest time of many for all prompts, and how much is found in them.
+fn fastest(prompts: &[Prompt], detector: &Detector) -> (f64, usize) {
     let mut findings: Vec<Finding> = Vec::new();
-    let mut fastest = f64::MAX;
+    let (mut fastest, mut found) = (f64::MAX, 0);
     for _ in 0..200 {
         let began = Instant::now();
-        for prompt in &prompts {
+        found = 0;
+        for prompt in prompts {
             findings.clear();
             detector.scan(black_box(&prompt.text), &mut findings);
-            black_box(&findings);
+            found += black_box(&findings).len();
         }
         fastest = fastest.min(began.elapsed().as_secs_f64());
     }
-    let bytes = timing.bytes as f64;
-    let rate = |seconds: f64| bytes / seconds / 1e6;
-    let (whole, alone) = (timing.analyze_us as f64 / 1e6, timing.recognizers_us as f64 / 1e6);
-    println!("{} prompts of 4 KB, {} findings in the last of them", prompts.len(), findings.len());
-    println!("ours                             {:>10.2} MB/s", rate(fastest));
-    println!(
-        "presidio-analyzer {}, analyze    {:>10.3} MB/s, {:.0} times slower ({} recognizers, no model)",
-        timing.version,
-        rate(whole),
-        whole / fastest,
-        timing.recognizers
-    );
-    println!(
-        "its recognizers alone            {:>10.3} MB/s, {:.0} times slower\n",
-        rate(alone),
-        alone / fastest
-    );
+    (fastest, found)
 }
 
 /// Reads every file of text below a folder.
@@ -255,7 +294,8 @@ fn show_ordinary(
     before: &bailiwick_pii::EntityCounts,
     after: &Ordinary,
 ) {
-    let Some(kind) = std::env::var("BAILIWICK_SHOW").ok().and_then(|name| name.parse::<EntityType>().ok()) else {
+    let Some(kind) = std::env::var("BAILIWICK_SHOW").ok().and_then(|name| name.parse::<EntityType>().ok())
+    else {
         return;
     };
     if after.found().get(kind) == before.get(kind) {

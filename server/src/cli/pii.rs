@@ -42,7 +42,9 @@ pub(super) fn run(command: &PiiCommand, output: Output) -> Result<(), Failed> {
         PiiCommand::Scan { file, all, phone_region, min_confidence } => {
             let mut regions = PhoneRegions::NONE;
             if let Some(unknown) = phone_region.iter().find(|region| !regions.insert(region)) {
-                let what = format!("no numbering plan of `{unknown}` is known; write a code of ISO 3166-1, such as `US`");
+                let what = format!(
+                    "no numbering plan of `{unknown}` is known; write a code of ISO 3166-1, such as `US`"
+                );
                 return Err(Failed::Said(what));
             }
             let detector = detector(*all).calling_from(regions).at_least(*min_confidence);
@@ -129,7 +131,9 @@ fn count(paths: &[PathBuf], output: Output) -> Result<(), Failed> {
         let share = ordinary.in_10_000(kinds);
         if output.is_json() {
             let share = share.thousandths().map_or_else(|| String::from("null"), |_| share.to_string());
-            output.line(&format!("{{\"entity_type\":\"{name}\",\"findings\":{found},\"in_10000_words\":{share}}}"));
+            output.line(&format!(
+                "{{\"entity_type\":\"{name}\",\"findings\":{found},\"in_10000_words\":{share}}}"
+            ));
         } else {
             output.line(&format!("{name:24} {found:>8} {share:>16}"));
         }

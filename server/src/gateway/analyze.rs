@@ -95,7 +95,8 @@ async fn read_by(gateway: &Gateway, decided: &Decided, name: &str) -> Result<Vec
             }
         }
     }
-    Err(last.unwrap_or_else(|| refusal(decided, format!("no endpoint for the detector `{name}` can be asked"))))
+    Err(last
+        .unwrap_or_else(|| refusal(decided, format!("no endpoint for the detector `{name}` can be asked"))))
 }
 
 /// What a detector sees of a request.
@@ -163,10 +164,7 @@ fn unrecorded(decided: &Decided, error: &record::RecordError) -> Refusal {
     if !matches!(error, record::RecordError::Audit(AuditUnavailable::Unknown)) {
         tracing::error!(decision = decided.id, %error, "the audit log did not take a record");
     }
-    Refusal::new(
-        Code::AuditUnavailable,
-        "the audit log cannot make this durable, so nothing was sent",
-    )
-    .decision(&decided.id)
-    .fix("try again; an operator finds the cause in the server's log")
+    Refusal::new(Code::AuditUnavailable, "the audit log cannot make this durable, so nothing was sent")
+        .decision(&decided.id)
+        .fix("try again; an operator finds the cause in the server's log")
 }

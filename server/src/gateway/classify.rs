@@ -78,7 +78,8 @@ impl Classified {
         let mut covered = (0, 0);
         for SpanFinding { span, finding } in others {
             let mut start = if covered.0 == span { finding.start.max(covered.1) } else { finding.start };
-            let from = self.findings.partition_point(|known| (known.span, known.finding.end) <= (span, start));
+            let from =
+                self.findings.partition_point(|known| (known.span, known.finding.end) <= (span, start));
             let known = self.findings.iter().skip(from);
             let known = known.take_while(|known| known.span == span && known.finding.start < finding.end);
             let known = known.map(|known| (known.finding.start, known.finding.end));

@@ -127,10 +127,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
         (Some("file"), "file", "file_data") if is(&is_document) => {
             document.string(id).and_then(|text| pdf_text(&text)).map_or(Media::Bytes, Media::Pdf)
         }
-        (Some("file"), "file", "file_data") => document
-            .string(id)
-            .and_then(|text| TextFile::of(&text))
-            .map_or(Media::None, Media::File),
+        (Some("file"), "file", "file_data") => {
+            document.string(id).and_then(|text| TextFile::of(&text)).map_or(Media::None, Media::File)
+        }
         _ => Media::None,
     }
 }

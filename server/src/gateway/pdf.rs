@@ -58,7 +58,8 @@ pub(super) fn text_of(file: &[u8]) -> Option<String> {
     let (mut outside, mut codes) = (Vec::new(), CODES_MAX);
     while let Some((before, data, after)) = next_stream(file, from) {
         outside.extend_from_slice(file.get(from..before).unwrap_or_default());
-        let dictionary = file.get(before.saturating_sub(DICTIONARY_MAX).max(from)..before).unwrap_or_default();
+        let dictionary =
+            file.get(before.saturating_sub(DICTIONARY_MAX).max(from)..before).unwrap_or_default();
         from = after;
         let Some(stream) = decoded(dictionary, data, &mut inflated)? else { continue };
         if memchr::memmem::find(&stream, b"begincmap").is_some() {
@@ -104,10 +105,21 @@ fn next_stream(file: &[u8], from: usize) -> Option<(usize, &[u8], usize)> {
 /// What a stream says: nothing where it is no text; `None` where there is too much of it.
 fn decoded(dictionary: &[u8], data: &[u8], inflated: &mut u64) -> Option<Option<Vec<u8>>> {
     // The dictionary of this stream, not of one before it.
-    let own = memchr::memmem::rfind(dictionary, b" obj").map_or(dictionary, |at| dictionary.get(at..).unwrap_or_default());
+    let own = memchr::memmem::rfind(dictionary, b" obj")
+        .map_or(dictionary, |at| dictionary.get(at..).unwrap_or_default());
     let has = |name: &[u8]| memchr::memmem::find(own, name).is_some();
-    let other = [&b"/DCTDecode"[..], b"/JPXDecode", b"/CCITTFax", b"/JBIG2", b"/ASCII85", b"/ASCIIHex", b"/LZW", b"/RunLength"];
-    let picture_or_font = [&b"/Image"[..], b"/Length1", b"/FontFile", b"/Type1C", b"/CIDFontType0C", b"/OpenType", b"/XRef"];
+    let other = [
+        &b"/DCTDecode"[..],
+        b"/JPXDecode",
+        b"/CCITTFax",
+        b"/JBIG2",
+        b"/ASCII85",
+        b"/ASCIIHex",
+        b"/LZW",
+        b"/RunLength",
+    ];
+    let picture_or_font =
+        [&b"/Image"[..], b"/Length1", b"/FontFile", b"/Type1C", b"/CIDFontType0C", b"/OpenType", b"/XRef"];
     if other.iter().chain(&picture_or_font).any(|name| has(name)) {
         return Some(None);
     }
@@ -141,7 +153,15 @@ fn show(stream: &[u8], shown: &mut Vec<Shown>) {
             b'<' | b'>' => at += 2,
             b'[' => (in_array, at) = (true, at + 1),
             b']' => (in_array, at) = (false, at + 1),
-            b'%' => at += stream.get(at..).unwrap_or_default().iter().take_while(|b| !matches!(b, b'\n' | b'\r')).count().max(1),
+            b'%' => {
+                at += stream
+                    .get(at..)
+                    .unwrap_or_default()
+                    .iter()
+                    .take_while(|b| !matches!(b, b'\n' | b'\r'))
+                    .count()
+                    .max(1)
+            }
             b if b.is_ascii_whitespace() => at += 1,
             _ => {
                 let of_word = |b: &&u8| !b.is_ascii_whitespace() && !b"()<>[]%".contains(b);
@@ -149,11 +169,15 @@ fn show(stream: &[u8], shown: &mut Vec<Shown>) {
                 let word = stream.get(at..at + len).unwrap_or_default();
                 at += len;
                 if in_array {
-                    let number = std::str::from_utf8(word).ok().and_then(|word| word.split('.').next()?.parse::<i32>().ok());
+                    let number = std::str::from_utf8(word)
+                        .ok()
+                        .and_then(|word| word.split('.').next()?.parse::<i32>().ok());
                     if number.is_some_and(|number| number <= BLANK) {
                         shown.push(Shown::Blank);
                     }
-                } else if matches!(word, b"Td" | b"TD" | b"T*" | b"Tm" | b"ET" | b"'" | b"\"") || word.starts_with(b"/") {
+                } else if matches!(word, b"Td" | b"TD" | b"T*" | b"Tm" | b"ET" | b"'" | b"\"")
+                    || word.starts_with(b"/")
+                {
                     shown.push(Shown::Line);
                 }
             }
@@ -238,7 +262,8 @@ impl Map {
 
     /// Reads one line; one without sense says nothing.
     fn line(&mut self, line: &str, range: bool, left: &mut usize) -> Option<()> {
-        let mut strings = line.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default().trim());
+        let mut strings =
+            line.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default().trim());
         let (Some(first), Some(second)) = (strings.next(), strings.next()) else { return Some(()) };
         self.wide |= first.len() > 2;
         let Ok(from) = u16::from_str_radix(first, 16) else { return Some(()) };
@@ -295,14 +320,25 @@ fn write(shown: &[Shown], map: Option<&Map>, out: &mut String) -> Option<()> {
             (Shown::Bytes(bytes), None) => match bytes.as_slice() {
                 // 7.9.2.2: a text string in UTF-16 says so.
                 [0xfe, 0xff, rest @ ..] => {
-                    let units: Vec<u16> = rest.chunks_exact(2).map(|pair| u16::from_be_bytes([pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0)])).collect();
+                    let units: Vec<u16> = rest
+                        .chunks_exact(2)
+                        .map(|pair| {
+                            u16::from_be_bytes([
+                                pair.first().copied().unwrap_or(0),
+                                pair.last().copied().unwrap_or(0),
+                            ])
+                        })
+                        .collect();
                     out.push_str(&String::from_utf16_lossy(&units));
                 }
                 bytes => out.extend(bytes.iter().filter(|b| **b != 0).map(|b| char::from(*b))),
             },
             (Shown::Bytes(bytes), Some(map)) => {
                 let codes: Vec<u16> = if map.wide {
-                    bytes.chunks(2).map(|pair| pair.iter().fold(0, |code, b| code << 8 | u16::from(*b))).collect()
+                    bytes
+                        .chunks(2)
+                        .map(|pair| pair.iter().fold(0, |code, b| code << 8 | u16::from(*b)))
+                        .collect()
                 } else {
                     bytes.iter().map(|b| u16::from(*b)).collect()
                 };
@@ -334,11 +370,15 @@ mod tests {
     fn pdf(streams: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let mut file = b"%PDF-1.7\n".to_vec();
         for (at, (dictionary, data)) in streams.iter().enumerate() {
-            file.extend_from_slice(format!("{at} 0 obj\n<< {dictionary} /Length {} >>\nstream\n", data.len()).as_bytes());
+            file.extend_from_slice(
+                format!("{at} 0 obj\n<< {dictionary} /Length {} >>\nstream\n", data.len()).as_bytes(),
+            );
             file.extend_from_slice(data);
             file.extend_from_slice(b"\nendstream\nendobj\n");
         }
-        file.extend_from_slice(b"9 0 obj\n<< /Author (Lena \\(Fink\\)) /Title <feff004700f6> >>\nendobj\ntrailer << >>\n");
+        file.extend_from_slice(
+            b"9 0 obj\n<< /Author (Lena \\(Fink\\)) /Title <feff004700f6> >>\nendobj\ntrailer << >>\n",
+        );
         file
     }
 
@@ -348,7 +388,9 @@ mod tests {
                     [(DE89 3704) -250 (0044)] TJ T* <343131> Tj (\\061\\\n) Tj ET";
         for (dictionary, data) in [("", page.as_bytes().to_vec()), ("/Filter /FlateDecode", deflated(page))] {
             let text = text_of(&pdf(&[(dictionary, data)])).unwrap();
-            for part in ["Write to lena.fink@kunde.example\n", "DE89 3704 0044\n", "4111", "Lena (Fink)", "Gö"] {
+            for part in
+                ["Write to lena.fink@kunde.example\n", "DE89 3704 0044\n", "4111", "Lena (Fink)", "Gö"]
+            {
                 assert!(text.contains(part), "{part:?} is not in {text:?}");
             }
         }
@@ -372,7 +414,8 @@ mod tests {
         let bombs = vec![("/Filter /FlateDecode", bomb); 3];
         assert_eq!(text_of(&pdf(&bombs)), None);
         // A map that says the same again and again, or makes much of little.
-        let ranges = format!("begincmap beginbfrange\n{}endbfrange endcmap", "<0000> <ffff> <0061>\n".repeat(64));
+        let ranges =
+            format!("begincmap beginbfrange\n{}endbfrange endcmap", "<0000> <ffff> <0061>\n".repeat(64));
         assert_eq!(text_of(&pdf(&[("/Filter /FlateDecode", deflated(&ranges))])), None);
         let long = format!("begincmap beginbfchar\n<01> <{}>\nendbfchar endcmap", "0061".repeat(1 << 16));
         let page = format!("<{}>", "01".repeat(1 << 20));
@@ -384,7 +427,9 @@ mod tests {
         // Pictures and fonts say nothing, and garbage is survived.
         let picture = pdf(&[("/Subtype /Image /Filter /DCTDecode", b"(anna@kunde.example)".to_vec())]);
         assert!(!text_of(&picture).unwrap().contains("anna"));
-        for garbage in [&b"%PDF-stream\nendstream("[..], b"stream\n", b"<<<<>>>>((((\\", b"[[[ stream\r\n<<\nendstream"] {
+        for garbage in
+            [&b"%PDF-stream\nendstream("[..], b"stream\n", b"<<<<>>>>((((\\", b"[[[ stream\r\n<<\nendstream"]
+        {
             text_of(garbage);
         }
     }

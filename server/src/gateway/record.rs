@@ -259,8 +259,11 @@ pub async fn analysis(
         rules: asking.map(|rule| rule.id.as_str()).collect(),
     };
     let mut salts = Salts::new(1);
-    let draft = head(Kind::Analysis, decided, gateway.clock.now_ms())
-        .section(section("analysis", &section_of, &mut salts)?);
+    let draft = head(Kind::Analysis, decided, gateway.clock.now_ms()).section(section(
+        "analysis",
+        &section_of,
+        &mut salts,
+    )?);
     gateway.audit.append(Entry::new(draft)).await?;
     Ok(())
 }

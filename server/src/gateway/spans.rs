@@ -108,8 +108,7 @@ impl Text {
     /// Adds a leaf, as its reader understands it; whether there was anything to add.
     fn leaf(&mut self, id: NodeId, leaf: &str, is_arguments: bool) -> bool {
         // Without a backslash there is nothing to decode, which is what most strings are.
-        let embedded =
-            memchr::memchr(b'\\', leaf.as_bytes()).and_then(|_| Embedded::of(leaf, is_arguments));
+        let embedded = memchr::memchr(b'\\', leaf.as_bytes()).and_then(|_| Embedded::of(leaf, is_arguments));
         match embedded {
             Some(embedded) => {
                 if !self.push(id, false, embedded.text()) {

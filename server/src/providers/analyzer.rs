@@ -280,7 +280,10 @@ mod tests {
             r#"[{"entity_type":"PERSON","start":2,"end":2,"score":1.0}]"#,
             r#"[{"entity_type":"EMPLOYEE","start":0,"end":2,"score":1.0}]"#,
         ] {
-            assert!(matches!(analyzer.read("abc", answer.as_bytes()), Err(AnalyzerFailure::Malformed)), "{answer}");
+            assert!(
+                matches!(analyzer.read("abc", answer.as_bytes()), Err(AnalyzerFailure::Malformed)),
+                "{answer}"
+            );
         }
         assert!(analyzer.read("abc", b"[]").unwrap().is_empty());
     }

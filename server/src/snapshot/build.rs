@@ -294,8 +294,7 @@ fn place(
     let before =
         previous.and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name));
     let analyzer = definition.analyzer(credential.as_ref(), before.and_then(|b| b.analyzer.as_ref()))?;
-    let health =
-        before.map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
+    let health = before.map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
     Ok(Place {
         name: definition.name.clone(),
         operator: definition.profile.operator.clone(),

@@ -223,7 +223,10 @@ fn text_is_scanned_for_personal_data() {
     assert!(indian.out.contains("\"PHONE\""), "{indian:?}");
     run(&["pii", "scan", "--phone-region", "UK"], None, "").is(1);
     let doubtful = run(&["pii", "scan", "--min-confidence", "30"], None, "it is 99287100239").is(0);
-    assert!(doubtful.out.contains("\"score\":0.30") || doubtful.out.contains("\"score\":0.3}"), "{doubtful:?}");
+    assert!(
+        doubtful.out.contains("\"score\":0.30") || doubtful.out.contains("\"score\":0.3}"),
+        "{doubtful:?}"
+    );
     run(&["pii", "scan", "--min-confidence", "0"], None, "").is(2);
 }
 

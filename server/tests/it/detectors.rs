@@ -224,7 +224,8 @@ async fn where_a_detector_fails_nothing_is_sent() {
     assert_eq!(refused, 4, "two at once, and no third in time");
     app.forget();
     // Nobody is there.
-    app.edit_endpoint("presidio-own", |definition| definition["base_url"] = json!("http://127.0.0.1:9")).await;
+    app.edit_endpoint("presidio-own", |definition| definition["base_url"] = json!("http://127.0.0.1:9"))
+        .await;
     app.ask("support", "assistant", NAME).await.refused(503, "unavailable");
     assert!(app.received().is_empty(), "{:?}", app.received());
     app.finish().await;
@@ -260,8 +261,7 @@ impl Presidio {
         };
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/presidio/presidio.py");
         let mut command = Command::new(python);
-        let mut child =
-            command.arg(program).args(["serve", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg(program).args(["serve", "0"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port: u16 = line.trim().rsplit(' ').next().unwrap().parse().expect(&line);

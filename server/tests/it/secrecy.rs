@@ -76,9 +76,8 @@ fn card(mut digits: Vec<u8>) -> String {
 /// A German IBAN with the check digits of ISO 13616-1.
 fn iban(digits: &[u8]) -> String {
     let body = joined(digits);
-    let rest = format!("{body}131400")
-        .bytes()
-        .fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
+    let rest =
+        format!("{body}131400").bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
     format!("DE{:02}{body}", 98 - rest)
 }
 
@@ -211,7 +210,9 @@ fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BundleSource::starter()
         .files
         .into_iter()
-        .filter(|(path, _)| !["rules/", "tests/", "exceptions/"].iter().any(|folder| path.starts_with(folder)))
+        .filter(|(path, _)| {
+            !["rules/", "tests/", "exceptions/"].iter().any(|folder| path.starts_with(folder))
+        })
         .collect();
     files.insert(String::from("rules/ways.yaml"), rules.trim_start_matches("---\n").to_owned());
     files
@@ -268,7 +269,8 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
                 simulator.push_behaviour(Behaviour::Status { code: 400, retry_after: None });
             }
         }
-        let reply = app.post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &texts)).await;
+        let reply =
+            app.post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &texts)).await;
         answered += usize::from(reply.status == 200);
         refused += usize::from(reply.status != 200);
         if reply.status != 200 {
@@ -292,20 +294,30 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
         if text.is_ascii() {
             for header in ["x-bailiwick-data-class", "x-bailiwick-purpose", "x-bailiwick-subject-region"] {
                 let body = body("gpt-4.1-mini", false, &[]);
-                let reply = app.post("research", "/v1/chat/completions", &[(header, text)], body).await.is(400);
+                let reply =
+                    app.post("research", "/v1/chat/completions", &[(header, text)], body).await.is(400);
                 told_nothing(reply.text(), &texts, &detector);
             }
         }
     }
     let kinds: BTreeSet<EntityType> = secrets.values().map(|(entity, _)| *entity).collect();
     let places: BTreeSet<Place> = secrets.values().map(|(_, place)| *place).collect();
-    eprintln!("{} values of {} kinds at {} places; {answered} answered, {refused} refused", secrets.len(), kinds.len(), places.len());
+    eprintln!(
+        "{} values of {} kinds at {} places; {answered} answered, {refused} refused",
+        secrets.len(),
+        kinds.len(),
+        places.len()
+    );
     assert!(kinds.len() >= 15 && places.len() >= 10 && answered > 5, "this shows little");
 
     for simulator in app.simulators() {
         for request in simulator.received() {
             for (value, of) in &secrets {
-                assert!(!request.contains(value), "{value} {of:?} reached {}: {request:?}", simulator.config().name);
+                assert!(
+                    !request.contains(value),
+                    "{value} {of:?} reached {}: {request:?}",
+                    simulator.config().name
+                );
             }
         }
     }

@@ -21,7 +21,8 @@ const PROGRAM: &str = include_str!("../../presidio/presidio.py");
 
 /// Makes the texts, has both engines read them, prints what came of it.
 pub(super) fn run(context: &Context, ordinary: &[PathBuf], release: bool) -> Result<()> {
-    let python = tools::presidio_with_texts(context).map_err(|missing| format!("{}: {}", missing.reason, missing.fix))?;
+    let python = tools::presidio_with_texts(context)
+        .map_err(|missing| format!("{}: {}", missing.reason, missing.fix))?;
     let folder = context.target.join("presidio");
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot create {}: {e}", folder.display()))?;
     let program = folder.join("presidio.py");

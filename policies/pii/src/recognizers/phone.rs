@@ -18,8 +18,8 @@ use regex::{Regex, RegexBuilder};
 use super::context::Says;
 use super::numbers::{Numbers, Separator};
 use super::{Candidates, Input};
-use crate::phone_regions::{self, PhoneRegions};
 use crate::EntityType;
+use crate::phone_regions::{self, PhoneRegions};
 
 /// Calling codes whose national numbers, with their trunk prefix 0, are recognised.
 pub(crate) const NATIONAL: [u16; 6] = [49, 43, 41, 44, 33, 31];
@@ -50,7 +50,8 @@ impl Region {
         let written = |rule: &str| rule.replace("$1", "").contains(&prefix) || rule.contains("$NP");
         let formats = metadata.formats().iter().filter_map(|format| {
             let with = !prefix.is_empty() && !format.is_national_prefix_optional();
-            let leading = format.leading_digits().last().and_then(|of| regex(&format!("^(?:{})", of.as_str())));
+            let leading =
+                format.leading_digits().last().and_then(|of| regex(&format!("^(?:{})", of.as_str())));
             let whole = regex(&format!("^(?:{})$", format.pattern().as_str()))?;
             Some((leading, whole, with && format.national_prefix().is_some_and(written)))
         });
@@ -394,8 +395,8 @@ fn weigh(base: i32, up: i32, down: i32, says: Says) -> i32 {
 #[cfg(test)]
 mod tests {
     use crate::EntityType::Phone;
-    use crate::{Detector, PhoneRegions};
     use crate::recognizers::table::{finds, finds_not};
+    use crate::{Detector, PhoneRegions};
 
     #[test]
     fn examples() {

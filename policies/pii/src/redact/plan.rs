@@ -75,7 +75,14 @@ pub struct Redaction {
 impl Redaction {
     /// Replaces `how`, restores nothing, whatever the confidence.
     pub const fn new(how: How) -> Self {
-        Self { how, restore_text: false, restore_tool_arguments: false, min_confidence: 0, zip3: false, stop: false }
+        Self {
+            how,
+            restore_text: false,
+            restore_tool_arguments: false,
+            min_confidence: 0,
+            zip3: false,
+            stop: false,
+        }
     }
 
     /// The stricter of two redactions: the stronger way, restored only where both restore, from the lower

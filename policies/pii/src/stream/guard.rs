@@ -194,7 +194,8 @@ impl Guard {
     /// Whether text is held back.
     pub fn holds(&self) -> bool {
         !self.stopped && self.restorer.held() > 0
-            || (!self.stopped && !self.plan.is_empty()
+            || (!self.stopped
+                && !self.plan.is_empty()
                 && (self.decided < self.view.text().len() || self.view.is_within_escape()))
     }
 

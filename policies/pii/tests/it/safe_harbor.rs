@@ -87,7 +87,8 @@ fn every_line_finds_what_it_says_and_nothing_more() {
     let (mut checked, mut wrong) = (0, Vec::new());
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        for kind in cells[3].split('`').skip(1).step_by(2).filter_map(|name| name.parse::<EntityType>().ok()) {
+        for kind in cells[3].split('`').skip(1).step_by(2).filter_map(|name| name.parse::<EntityType>().ok())
+        {
             let of_table: Vec<String> = NumberKind::all()
                 .filter(|number| number.entity == kind)
                 .flat_map(|number| number.examples)
@@ -98,7 +99,11 @@ fn every_line_finds_what_it_says_and_nothing_more() {
             for text in of_table.iter().map(String::as_str).chain(own.iter().copied()) {
                 checked += 1;
                 if !kinds_in(text, &all).contains(&kind) {
-                    wrong.push(format!("{} {kind} is not found in {text:?}: {:?}", cells[1], kinds_in(text, &all)));
+                    wrong.push(format!(
+                        "{} {kind} is not found in {text:?}: {:?}",
+                        cells[1],
+                        kinds_in(text, &all)
+                    ));
                 }
             }
         }

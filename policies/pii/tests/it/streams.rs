@@ -258,12 +258,22 @@ fn a_stream_takes_no_more_than_it_may() {
         ("addresses", (0..20_000).map(|n| format!("a{n}@b{n}.example ")).collect()),
         ("one address", format!("{}@b.example", "a.".repeat(100_000))),
         ("digits", "4111 ".repeat(50_000)),
-        ("a key that does not end", format!("-----BEGIN PRIVATE KEY-----\n{}", "MIIBOgIBAAJB\n".repeat(20_000))),
+        (
+            "a key that does not end",
+            format!("-----BEGIN PRIVATE KEY-----\n{}", "MIIBOgIBAAJB\n".repeat(20_000)),
+        ),
         ("placeholders that are none", "<EMAIL_".repeat(30_000)),
         ("other scripts", "電話番号".repeat(20_000)),
     ];
     let (mut vault, mut counts) = (Vault::new(), EntityCounts::default());
-    redact("jane.doe@example.com", &scan("jane.doe@example.com"), &plan(How::Token), &KEY, &mut vault, &mut counts);
+    redact(
+        "jane.doe@example.com",
+        &scan("jane.doe@example.com"),
+        &plan(How::Token),
+        &KEY,
+        &mut vault,
+        &mut counts,
+    );
     let mut most = 0;
     for (name, text) in hostile {
         let text: String = text.chars().take(60_000).collect();

@@ -89,7 +89,14 @@ pub(crate) fn mixture() -> impl Strategy<Value = String> {
 
 /// The same redaction for every kind, restored everywhere.
 pub(crate) fn plan(how: How) -> RedactionPlan {
-    let redaction = Redaction { how, restore_text: true, restore_tool_arguments: true, min_confidence: 0, zip3: false, stop: false };
+    let redaction = Redaction {
+        how,
+        restore_text: true,
+        restore_tool_arguments: true,
+        min_confidence: 0,
+        zip3: false,
+        stop: false,
+    };
     RedactionPlan::of(EntitySet::all(), redaction)
 }
 

@@ -228,8 +228,10 @@ impl Rewriter {
         self.end(|_| true, |strand| how(strand, is_ended(strand)), &mut rewritten)?;
         // What a rule stops only now ends for that reason, whatever was said before.
         let stopped = std::mem::take(&mut self.ended);
-        let mut ended: Vec<(u64, String)> =
-            ended.into_iter().filter(|(choice, _)| stopped.iter().all(|(stopped, _)| stopped != choice)).collect();
+        let mut ended: Vec<(u64, String)> = ended
+            .into_iter()
+            .filter(|(choice, _)| stopped.iter().all(|(stopped, _)| stopped != choice))
+            .collect();
         ended.extend(stopped);
         rewritten.before.extend(ended.iter().map(|(choice, reason)| {
             format!("{{\"index\":{choice},\"delta\":{{}},\"finish_reason\":{reason}}}")

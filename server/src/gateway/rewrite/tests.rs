@@ -18,8 +18,14 @@ fn key() -> TokenKey {
 /// A vault that holds the address, and its placeholder.
 fn vault(tools: bool) -> (Arc<Vault>, String) {
     let mut plan = RedactionPlan::empty();
-    let restored =
-        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: tools, min_confidence: 0, zip3: false, stop: false };
+    let restored = Redaction {
+        how: How::Token,
+        restore_text: true,
+        restore_tool_arguments: tools,
+        min_confidence: 0,
+        zip3: false,
+        stop: false,
+    };
     plan.add(EntityType::Email, restored);
     let (mut vault, mut counts, mut found) = (Vault::new(), EntityCounts::default(), Vec::new());
     detector().scan(MAIL, &mut found);
@@ -402,14 +408,20 @@ fn a_stream_ends_before_what_it_has_to_stop_at_wherever_it_is_cut() {
                 out.extend(chunk.before.iter().map(|data| serde_json::from_str::<Value>(data).unwrap()));
                 out.extend(chunk.data.map(|data| serde_json::from_slice::<Value>(&data).unwrap()));
             }
-            out.extend(rewriter.finish().unwrap().iter().map(|data| serde_json::from_str::<Value>(data).unwrap()));
+            out.extend(
+                rewriter.finish().unwrap().iter().map(|data| serde_json::from_str::<Value>(data).unwrap()),
+            );
             for chunk in &out {
                 for choice in chunk["choices"].as_array().unwrap() {
                     content.push_str(choice["delta"]["content"].as_str().unwrap_or_default());
                     reasons.extend(choice["finish_reason"].as_str().map(str::to_owned));
                 }
             }
-            assert_eq!((content.as_str(), reasons), ("Pay to ", vec![String::from("content_filter")]), "{step} {last}");
+            assert_eq!(
+                (content.as_str(), reasons),
+                ("Pay to ", vec![String::from("content_filter")]),
+                "{step} {last}"
+            );
             assert_eq!(out.last().unwrap()["usage"]["total_tokens"], 9, "the usage comes last");
         }
     }
