@@ -24,6 +24,7 @@ mod m0007_spools;
 mod m0008_policy;
 mod m0009_protocol;
 mod m0010_identity;
+mod m0013_once;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_policy::Migration),
             Box::new(m0009_protocol::Migration),
             Box::new(m0010_identity::Migration),
+            Box::new(m0013_once::Migration),
         ]
     }
 }

@@ -17,6 +17,7 @@ pub mod git;
 pub mod identity;
 pub mod keys;
 pub mod organisation;
+pub mod outbound;
 pub mod plan;
 pub mod providers;
 pub mod release;

@@ -12,6 +12,7 @@ use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
 const PYTHON_SDK: &str = "openai==3.54.0";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const NODE_SDK: &str =
     r#"{ "private": true, "dependencies": { "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
@@ -40,11 +41,12 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 5] = [
+pub(crate) const TOOLS: [Tool; 6] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI SDK for Python", provide: python },
     Tool { name: "OpenAI SDK and OpenID provider for Node", provide: node },
     Tool { name: "presidio-analyzer", provide: presidio },
+    Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
 
@@ -92,6 +94,16 @@ fn environment(context: &Context, name: &str, packages: &[&str]) -> std::result:
         cargo::output(Command::new(&python).args(install).args(packages)).map(drop)
     })?;
     Ok(python)
+}
+
+/// In an environment of its own: what it stands on is its own affair.
+fn schemathesis(context: &Context) -> std::result::Result<Variables, Missing> {
+    const VARIABLE: &str = "BAILIWICK_TEST_SCHEMATHESIS";
+    if let Some(path) = preset(VARIABLE) {
+        return Ok(vec![(VARIABLE, path)]);
+    }
+    let python = environment(context, "schemathesis", &[SCHEMATHESIS])?;
+    Ok(vec![(VARIABLE, python.with_file_name("schemathesis"))])
 }
 
 fn node(context: &Context) -> std::result::Result<Variables, Missing> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{ConnectInfo, Extension, Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{ConnectInfo, Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::Problem;
+use super::input::{self, Asked};
 use crate::app::App;
 use crate::audit::ExportRequest;
 use crate::gateway::{Named, api, authenticate};
@@ -29,9 +30,9 @@ pub(super) struct ExportQuery {
 pub(super) async fn export(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<ExportQuery>, QueryRejection>,
+    query: Result<Asked<ExportQuery>, Problem>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(query) = query?;
     let scope = query.scope.clone().unwrap_or_else(|| String::from("/"));
     bailiwick_policy::scope::validate(&scope).map_err(Problem::invalid)?;
     permit.at(&scope, "scope")?;
@@ -96,10 +97,10 @@ pub(super) struct PseudonymOf {
 /// on the way.
 pub(super) async fn pseudonym(
     State(app): State<Arc<App>>,
-    body: Result<Json<PseudonymOf>, JsonRejection>,
+    body: Result<input::Body<PseudonymOf>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     // Without the parser's words: they may repeat the name.
-    let Json(of) = body.map_err(|_| {
+    let input::Body(of) = body.map_err(|_| {
         Problem::invalid("the body is `{\"kind\": \"user\"|\"subject\"|\"session\", \"name\": \"…\"}`")
     })?;
     let pseudonym = app.gateway.pseudonyms.of(of.kind, of.name.trim());

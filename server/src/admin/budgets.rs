@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use crate::admin::input::{Asked, At, Body};
+use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
 use crate::budgets::{Standing, Unit, Window, format_usd, parse_usd, reached};
 use crate::identity::Permit;
@@ -77,11 +78,32 @@ impl From<store::budgets::TopUp> for TopUpView {
     }
 }
 
-/// `GET /api/v1/budgets`: those of the actor's scope.
+/// Which budgets, or limits, are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    /// In this scope and below.
+    scope: Option<String>,
+    key: Option<String>,
+    pub(super) limit: Option<u64>,
+    pub(super) cursor: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn holds(&self, row: &store::budgets::Budget, scope: &str) -> bool {
+        self.scope.as_ref().is_none_or(|asked| bailiwick_policy::scope::covers(asked, scope))
+            && (self.key.is_none() || self.key == row.key_id)
+    }
+}
+
+/// `GET /api/v1/budgets`: those of the actor's scope, by id.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
+    filter: Result<Asked<Filter>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("budgets", filter.limit, filter.cursor.as_deref())?;
     let now_ms = app.gateway.clock.now_ms();
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -90,7 +112,7 @@ pub(super) async fn list(
         top_ups.entry(row.budget_id).or_default().push(row.into());
     }
     let mut covers = permit.covering();
-    let budgets: Vec<BudgetView> = app
+    let mut budgets: Vec<BudgetView> = app
         .gateway
         .budgets
         .standings(now_ms)
@@ -98,13 +120,16 @@ pub(super) async fn list(
         .filter(|standing| !standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
-            covers(&scope_of(&app, row)?).then(|| {
+            let scope = scope_of(&app, row)?;
+            (filter.holds(row, &scope) && covers(&scope)).then(|| {
                 let top_ups = top_ups.remove(&row.id).unwrap_or_default();
                 view(row, standing, top_ups, now_ms)
             })
         })
         .collect();
-    Ok(Json(serde_json::json!({ "budgets": budgets })))
+    budgets.sort_by_key(|budget| budget.id);
+    let (budgets, next) = page.cut(budgets, false, |budget| number(budget.id));
+    Ok(Json(page.answer(&budgets, next)))
 }
 
 fn view(
@@ -187,8 +212,8 @@ impl From<String> for Until {
 pub(super) async fn top_up(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<i64>,
-    body: Result<Json<NewTopUp>, JsonRejection>,
+    At(id): At<i64>,
+    body: Result<Body<NewTopUp>, Problem>,
 ) -> Result<(StatusCode, Json<TopUpView>), Problem> {
     let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
     let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
@@ -197,7 +222,7 @@ pub(super) async fn top_up(
         return Err(Problem::invalid(format!("{id} is a limit of a rate, not a budget"))
             .fix("declare the limit anew with another number"));
     }
-    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(new) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
     let what = serde_json::json!({

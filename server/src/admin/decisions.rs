@@ -5,63 +5,66 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use http::HeaderMap;
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::Problem;
+use crate::admin::input::Asked;
+use crate::admin::page::Page;
 use crate::app::App;
 use crate::audit::DecisionFilter;
 use crate::console::rows;
 use crate::identity::{Actor, Permit};
+use crate::store::decisions::DecisionRow;
 
 pub(crate) const OBJECT: &str = "console:decisions";
-const PAGE: u64 = 100;
-/// The longest page.
-const MOST: u64 = 1_000;
-
-/// Whether it has the form of a decision's id.
-fn is_id(text: &str) -> bool {
-    text.strip_prefix("dec_")
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct ListQuery {
     scope: Option<String>,
-    before: Option<String>,
+    key: Option<String>,
+    model: Option<String>,
+    outcome: Option<String>,
+    endpoint: Option<String>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
     limit: Option<u64>,
+    cursor: Option<String>,
 }
 
 /// `GET /api/v1/decisions`: newest first.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    query: Result<Asked<ListQuery>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::invalid(format!("`limit` is a number from 1 to {MOST}")));
-    }
-    if query.before.as_deref().is_some_and(|before| !is_id(before)) {
-        return Err(Problem::invalid(
-            "`before` is the id of a decision: `dec_…`, the last of the page before",
-        ));
-    }
-    let scope = permit.scope(query.scope)?;
-    let filter = DecisionFilter { scope: Some(scope), ..DecisionFilter::default() };
-    let found = app.gateway.audit.decisions(&filter, query.before.as_deref(), limit).await?;
+    let Asked(query) = query?;
+    let page = Page::of("decisions", query.limit, query.cursor.as_deref())?;
+    let filter = DecisionFilter {
+        scope: Some(permit.scope(query.scope)?),
+        key_id: query.key,
+        model: query.model,
+        outcome: query.outcome,
+        endpoint: query.endpoint,
+        from_ms: query.from.map(|at| at.timestamp_millis()),
+        to_ms: query.to.map(|at| at.timestamp_millis()),
+    };
     let snapshot = app.gateway.snapshot.load_full();
     // Below a scope that may be seen can be one that may not.
     let mut covers = permit.covering();
-    let found: Vec<_> =
-        found.iter().filter(|row| covers(&row.scope)).map(|row| rows::view(row, &snapshot)).collect();
-    Ok(Json(serde_json::json!({ "decisions": found })))
+    let (audit, filter) = (&app.gateway.audit, &filter);
+    let read = |before: Option<String>, limit| async move {
+        audit.decisions(filter, before.as_deref(), limit).await
+    };
+    let keep = |row: DecisionRow| covers(&row.scope).then(|| rows::view(&row, &snapshot));
+    let (found, next) = page.fill(read, |row| row.id.clone(), keep).await?;
+    Ok(Json(page.answer(&found, next)))
 }
 
 /// How often it is looked whether who reads the live list still may.

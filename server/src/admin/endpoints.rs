@@ -3,31 +3,59 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::Problem;
+use crate::admin::input::Asked;
+use crate::admin::page::Page;
 use crate::app::{App, ComplianceStatus};
 use crate::identity::Permit;
 use crate::organisation::describe;
 
-/// `GET /api/v1/endpoints`.
+/// Which endpoints are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    /// That requests of this scope may use.
+    scope: Option<String>,
+    /// That serve this model.
+    model: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/v1/endpoints`: by name.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
+    filter: Result<Asked<Filter>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("endpoints", filter.limit, filter.cursor.as_deref())?;
     let scopes = permit.scopes();
     let snapshot = app.gateway.snapshot.load_full();
     let now_ms = app.gateway.clock.now_ms();
-    let endpoints: Vec<describe::EndpointSummary> = snapshot
+    let mut endpoints: Vec<_> = snapshot
         .places
         .iter()
         .zip(snapshot.policy.endpoints())
         .filter(|(_, endpoint)| overlap(&scopes, &endpoint.scope))
-        .map(|(place, endpoint)| describe::summary(place, endpoint, now_ms))
+        .filter(|(_, endpoint)| {
+            let serves = |scope: &String| bailiwick_policy::scope::covers(&endpoint.scope, scope);
+            filter.scope.as_ref().is_none_or(serves)
+        })
+        .filter(|(place, _)| filter.model.as_ref().is_none_or(|model| place.routes.contains_key(model)))
         .collect();
-    Ok(Json(serde_json::json!({ "endpoints": endpoints, "unusable": snapshot.unusable })))
+    endpoints.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let (endpoints, next) = page.cut(endpoints, false, |(place, _)| place.name.clone());
+    let endpoints: Vec<describe::EndpointSummary> =
+        endpoints.into_iter().map(|(place, endpoint)| describe::summary(place, endpoint, now_ms)).collect();
+    let mut answer = page.answer(&endpoints, next);
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert(String::from("unusable"), serde_json::json!(snapshot.unusable));
+    }
+    Ok(Json(answer))
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,10 +69,10 @@ pub(super) struct ExplainQuery {
 pub(super) async fn explain(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<ExplainQuery>, QueryRejection>,
+    query: Result<Asked<ExplainQuery>, Problem>,
 ) -> Result<Json<describe::EndpointExplanation>, Problem> {
     let scopes = permit.scopes();
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(query) = query?;
     let snapshot = app.gateway.snapshot.load_full();
     let index = snapshot
         .policy
@@ -73,10 +101,10 @@ pub(super) struct MatrixQuery {
 pub(super) async fn matrix(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<MatrixQuery>, QueryRejection>,
+    query: Result<Asked<MatrixQuery>, Problem>,
 ) -> Result<Json<describe::Matrix>, Problem> {
     let scopes = permit.scopes();
-    let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(query) = query?;
     let snapshot = app.gateway.snapshot.load_full();
     let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
     let scope = permit.scope(query.scope)?;

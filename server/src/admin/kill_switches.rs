@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use bailiwick_policy::{KillTarget, did_you_mean, pattern};
 use chrono::{DateTime, Utc};
@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
+use crate::admin::etag::{self, IfMatch};
+use crate::admin::input::{Asked, At, Body};
+use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
 use crate::identity::Permit;
 use crate::keys::secret;
@@ -27,7 +30,7 @@ const LONGEST_REASON: usize = 500;
 const LONGEST_DAYS: i64 = 30;
 
 /// How a switch stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Stands {
     InForce,
@@ -77,8 +80,24 @@ fn view(row: KillSwitch, now_ms: i64) -> KillSwitchView {
     }
 }
 
-/// `GET /api/v1/kill-switches`: those that hold for the actor's scope or below.
-pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Value>, Problem> {
+/// Which switches are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    state: Option<Stands>,
+    kind: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/v1/kill-switches`: those that hold for the actor's scope or below, newest first.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    filter: Result<Asked<Filter>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("kill_switches", filter.limit, filter.cursor.as_deref())?;
     let scopes = permit.scopes();
     let now_ms = app.gateway.clock.now_ms();
     let switches: Vec<KillSwitchView> = store::kill_switches::list(&app.store)
@@ -90,8 +109,23 @@ pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<
                 || scopes.iter().any(|scope| bailiwick_policy::scope::covers(&row.scope, scope))
         })
         .map(|row| view(row, now_ms))
+        .filter(|switch| filter.state.is_none_or(|state| state == switch.state))
+        .filter(|switch| filter.kind.as_ref().is_none_or(|kind| *kind == switch.kind))
         .collect();
-    Ok(Json(json!({ "kill_switches": switches })))
+    let key = |switch: &KillSwitchView| format!("{} {}", number(switch.created_ms), switch.id);
+    let (switches, next) = page.cut(switches, true, key);
+    Ok(Json(page.answer(&switches, next)))
+}
+
+/// `GET /api/v1/kill-switches/{id}`, with the tag that a change may ask for.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+) -> Result<Response, Problem> {
+    let row = store::kill_switches::get(&app.store, &id).await?;
+    permit.at(&row.scope, "kill switch")?;
+    Ok(etag::tagged(&etag::tag(&row), Json(view(row, app.gateway.clock.now_ms()))))
 }
 
 /// The body of `POST /api/v1/kill-switches`.
@@ -114,16 +148,16 @@ fn root() -> String {
 pub(super) async fn throw(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<Throw>, JsonRejection>,
+    body: Result<Body<Throw>, Problem>,
 ) -> Result<(StatusCode, Json<KillSwitchView>), Problem> {
-    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    bailiwick_policy::scope::validate(&body.scope).map_err(Problem::invalid)?;
+    let Body(body) = body?;
+    bailiwick_policy::scope::validate(&body.scope).map_err(|why| Problem::wrong_field("/scope", &why))?;
     permit.at(&body.scope, "scope")?;
     let reason = reason(&body.reason)?;
     let now_ms = app.gateway.clock.now_ms();
     let expires_ms = body.expires.timestamp_millis();
     if expires_ms <= now_ms {
-        return Err(Problem::invalid("`expires` is in the past"));
+        return Err(Problem::wrong_field("/expires", "it is in the past"));
     }
     if expires_ms - now_ms > LONGEST_DAYS * 86_400_000 {
         return Err(Problem::invalid(format!(
@@ -176,19 +210,21 @@ pub(super) struct Lift {
 pub(super) async fn lift(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: Result<Json<Lift>, JsonRejection>,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<Body<Lift>, Problem>,
 ) -> Result<Json<KillSwitchView>, Problem> {
     let row = store::kill_switches::get(&app.store, &id).await?;
     permit.at(&row.scope, "kill switch")?;
-    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let seen = expected.seen(&row)?;
+    let Body(body) = body?;
     let reason = reason(&body.reason)?;
     let now_ms = app.gateway.clock.now_ms();
     let what = json!({
         "kill_switch": row.id, "kind": row.kind, "target": row.target, "reason": reason,
     });
     let change = async {
-        store::kill_switches::lift(&app.store, &id, permit.subject(), &reason, now_ms).await?;
+        store::kill_switches::lift(&app.store, &id, permit.subject(), &reason, now_ms, seen).await?;
         Ok::<_, Problem>(())
     };
     app.act(act(&permit, &row.scope, "kill_switch_lifted", what), nothing, change).await?;

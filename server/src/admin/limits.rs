@@ -8,6 +8,9 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::budgets::Filter;
+use super::input::Asked;
+use super::page::{Page, number};
 use super::{Problem, budget_scope};
 use crate::app::App;
 use crate::budgets::{Standing, Unit, Window, format_usd};
@@ -48,20 +51,29 @@ fn view(row: &store::budgets::Budget, standing: &Standing) -> LimitView {
     }
 }
 
-/// `GET /api/v1/limits`: those of the actor's scope.
-pub(super) async fn list(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Value>, Problem> {
+/// `GET /api/v1/limits`: those of the actor's scope, by id.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    filter: Result<Asked<Filter>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("limits", filter.limit, filter.cursor.as_deref())?;
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
     let standings = app.gateway.budgets.standings(app.gateway.clock.now_ms());
     let mut covers = permit.covering();
-    let limits: Vec<LimitView> = standings
+    let mut limits: Vec<LimitView> = standings
         .iter()
         .filter(|standing| standing.budget.unit.is_limit())
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
-            let within = covers(&budget_scope(&app, row)?);
+            let scope = budget_scope(&app, row)?;
+            let within = filter.holds(row, &scope) && covers(&scope);
             within.then(|| view(row, standing))
         })
         .collect();
-    Ok(Json(json!({ "limits": limits })))
+    limits.sort_by_key(|limit| limit.id);
+    let (limits, next) = page.cut(limits, false, |limit| number(limit.id));
+    Ok(Json(page.answer(&limits, next)))
 }

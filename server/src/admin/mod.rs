@@ -5,13 +5,17 @@ mod audit;
 mod budgets;
 mod decisions;
 mod endpoints;
+mod etag;
 mod explanations;
 mod identity;
+mod input;
 mod keys;
 mod kill_switches;
 mod limits;
+mod once;
 mod openapi;
 mod organisation;
+mod page;
 mod plans;
 mod policy;
 mod problem;
@@ -37,23 +41,26 @@ pub fn router(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/api/v1/me", get(identity::me))
         .route("/api/v1/people", get(identity::people::list))
+        .route("/api/v1/people/{id}", get(identity::people::get))
         .route("/api/v1/people/{id}/disable", post(identity::people::disable))
         .route("/api/v1/people/{id}/enable", post(identity::people::enable))
         .route("/api/v1/sessions", get(identity::sessions::list))
         .route("/api/v1/sessions/{id}", delete(identity::sessions::end))
         .route("/api/v1/service-tokens", get(identity::tokens::list).post(identity::tokens::create))
+        .route("/api/v1/service-tokens/{id}", get(identity::tokens::get))
         .route("/api/v1/service-tokens/{id}/rotate", post(identity::tokens::rotate))
         .route("/api/v1/service-tokens/{id}/revoke", post(identity::tokens::revoke))
         .route("/api/v1/roles/explain", get(identity::roles::explain))
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys:bulk", post(keys::bulk))
         .route("/api/v1/keys:revoke-presented", post(keys::revoke_presented))
+        .route("/api/v1/keys/{id}", get(keys::get))
         .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
         .route("/api/v1/keys/{id}/disable", post(keys::disable))
         .route("/api/v1/keys/{id}/enable", post(keys::enable))
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
-        .route("/api/v1/kill-switches/{id}", delete(kill_switches::lift))
+        .route("/api/v1/kill-switches/{id}", get(kill_switches::get).delete(kill_switches::lift))
         .route("/api/v1/policy", get(policy::status))
         .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/replicas", get(replicas::list))
@@ -80,6 +87,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/audit/public-key", get(audit::public_key))
         .route("/v1/decisions/{id}", get(audit::receipt))
         .route("/api/openapi.json", get(openapi::document))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), once::once))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), to_its_end))
         .with_state(app)
 }

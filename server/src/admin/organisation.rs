@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 
 use super::Problem;
+use crate::admin::input::Body;
 use crate::app::{Act, App};
 use crate::gateway::{Named, PseudonymKey};
 use crate::identity::Permit;
@@ -20,9 +20,9 @@ use bailiwick_ledger::Kind;
 pub(super) async fn apply(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<Organisation>, JsonRejection>,
+    body: Result<Body<Organisation>, Problem>,
 ) -> Result<Json<Applied>, Problem> {
-    let Json(organisation) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(organisation) = body?;
     // What makes no sense is not recorded: not every number that can be written can be.
     let wrong = problems(&organisation);
     if !wrong.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use bailiwick_policy::{Bundle, BundleSource};
 use chrono::{DateTime, Utc};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Problem;
+use crate::admin::input::Body;
 use crate::app::App;
 use crate::identity::Permit;
 use crate::plan::{FactChanges, Plan, PlanError, PlanReport, Prices, Traffic, plan};
@@ -47,11 +48,11 @@ pub(super) struct PlanBody {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<PlanBody>, JsonRejection>,
+    body: Result<Body<PlanBody>, Problem>,
 ) -> Result<Json<PlanReport>, Problem> {
     // It tells of decisions as well.
     let decisions = permit.and(super::decisions::OBJECT, "read");
-    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(body) = body?;
     let scope = permit.scope(body.scope)?;
     if !decisions.covers(&scope) {
         return Err(decisions.forbidden(Some(&scope)));

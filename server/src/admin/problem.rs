@@ -5,6 +5,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
 
 use crate::audit::{AuditError, AuditUnavailable};
 use crate::gateway::record::RecordError;
@@ -21,12 +22,13 @@ pub struct Problem {
     title: String,
     detail: Option<String>,
     fix: Option<String>,
+    errors: Vec<Value>,
 }
 
 impl Problem {
     /// A problem with its stable code and a title for people.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into(), detail: None, fix: None }
+        Self { status, code, title: title.into(), detail: None, fix: None, errors: Vec::new() }
     }
 
     /// What is wrong here.
@@ -43,11 +45,30 @@ impl Problem {
         self
     }
 
+    /// Where in the body: a JSON pointer (RFC 6901).
+    #[must_use]
+    pub fn field(mut self, pointer: &str) -> Self {
+        let detail = self.detail.clone().unwrap_or_else(|| self.title.clone());
+        self.errors.push(json!({ "pointer": pointer, "detail": detail }));
+        self
+    }
+
     /// Says of which one of several it is.
     #[must_use]
     pub fn of(mut self, which: &str) -> Self {
         let detail = self.detail.take().unwrap_or_else(|| self.title.clone());
         self.detail = Some(format!("{which}: {detail}"));
+        self
+    }
+
+    /// Says that the fields are those of a part of the body.
+    #[must_use]
+    pub fn within(mut self, prefix: &str) -> Self {
+        for error in &mut self.errors {
+            if let Some(Value::String(pointer)) = error.get_mut("pointer") {
+                pointer.insert_str(0, prefix);
+            }
+        }
         self
     }
 
@@ -60,6 +81,38 @@ impl Problem {
     /// Something in the request.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not right").detail(detail)
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "type": format!("https://bailiwick.dev/problems/{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+            "fix": self.fix,
+        });
+        if let (false, Some(body)) = (self.errors.is_empty(), body.as_object_mut()) {
+            body.insert(String::from("errors"), json!(self.errors));
+        }
+        body
+    }
+
+    /// A field of the body that is wrong: a JSON pointer (RFC 6901), and how.
+    pub fn wrong_field(pointer: &str, told: &str) -> Self {
+        let detail = if pointer.is_empty() { told.to_owned() } else { format!("`{pointer}`: {told}") };
+        let mut problem = Self::invalid(detail);
+        problem.errors.push(json!({ "pointer": pointer, "detail": told }));
+        problem
+    }
+
+    /// A parameter of the query, or a header, that is wrong, and how.
+    pub fn wrong_parameter(name: &str, told: &str) -> Self {
+        let mut problem = Self::invalid(format!("`{name}`: {told}"));
+        problem.errors.push(json!({ "parameter": name, "detail": told }));
+        problem
     }
 
     /// Which status it answers with.
@@ -97,15 +150,7 @@ impl From<Problem> for Refusal {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({
-            "type": format!("https://bailiwick.dev/problems/{}", self.code),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-            "fix": self.fix,
-        });
-        let mut response = (self.status, body.to_string()).into_response();
+        let mut response = (self.status, self.body().to_string()).into_response();
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -119,6 +164,10 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict(what) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there").detail(what)
+            }
+            StoreError::Changed => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", "It is not as you saw it any more")
+                    .fix("read it again, then decide anew")
             }
             StoreError::Unavailable(_)
             | StoreError::Contended(_)

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bailiwick_ledger::Kind;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
+use crate::admin::input::{Asked, At, Body};
+use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
 use crate::identity::Permit;
 use crate::store::leases::{self, Held};
@@ -57,13 +58,29 @@ async fn view(app: &App, peer: Peer) -> Result<ReplicaView, Problem> {
     })
 }
 
+/// Which replicas are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
 /// `GET /api/v1/replicas`: those of which something is open, by number.
-pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    filter: Result<Asked<Filter>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("replicas", filter.limit, filter.cursor.as_deref())?;
+    let mut peers = replicas::peers(&app.store).await?;
+    peers.sort_by_key(|peer| peer.number.get());
+    let (peers, next) = page.cut(peers, false, |peer| number(peer.number.get()));
     let mut views = Vec::new();
-    for peer in replicas::peers(&app.store).await? {
+    for peer in peers {
         views.push(view(&app, peer).await?);
     }
-    Ok(Json(json!({ "replicas": views })))
+    Ok(Json(page.answer(&views, next)))
 }
 
 /// The body of `POST /api/v1/replicas/{number}/lost`.
@@ -78,13 +95,16 @@ pub(super) struct Lost {
 pub(super) async fn lost(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(number): Path<i64>,
-    body: Result<Json<Lost>, JsonRejection>,
+    At(number): At<i64>,
+    body: Result<Body<Lost>, Problem>,
 ) -> Result<Json<ReplicaView>, Problem> {
-    let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(body) = body?;
     let reason = body.reason.trim();
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(Problem::invalid(format!("`reason` says why, in 1 to {LONGEST_REASON} characters")));
+        return Err(Problem::wrong_field(
+            "/reason",
+            &format!("it says why, in 1 to {LONGEST_REASON} characters"),
+        ));
     }
     let peers = replicas::peers(&app.store).await?;
     let Some(peer) = peers.into_iter().find(|peer| peer.number.get() == number) else {

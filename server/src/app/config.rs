@@ -13,7 +13,8 @@ use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
 use crate::identity::IdentityConfig;
-use crate::keys::Networks;
+use crate::keys::{ForwardedHeader, Networks, TrustedProxies};
+use crate::outbound::ProxyConfig;
 
 /// A body is held in memory.
 const MOST_BODY_BYTES: u64 = 1 << 30;
@@ -62,9 +63,12 @@ pub struct Config {
     /// Who may read `/metrics`.
     #[serde(default)]
     pub metrics: MetricsAccess,
-    /// Proxies whose `x-forwarded-for` tells a client's address.
+    /// Proxies that tell a client's address.
     #[serde(default)]
     pub trusted_proxies: Networks,
+    /// By which header they do.
+    #[serde(default)]
+    pub forwarded_header: ForwardedHeader,
     /// Limits on what clients send.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -153,6 +157,30 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// PEM file with its private key.
     pub key: PathBuf,
+    /// PEM file with the authorities whose certificates clients present; nobody is asked for one where absent.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client may do without.
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
+}
+
+impl TlsConfig {
+    /// A certificate and its key; nobody is asked for one of theirs.
+    #[must_use]
+    pub fn of(certificate: PathBuf, key: PathBuf) -> Self {
+        Self { certificate, key, client_ca: None, client_certificates: ClientCertificates::default() }
+    }
+}
+
+/// Whether a client has to present a certificate of `client_ca`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// Who presents none gets no connection.
+    #[default]
+    Required,
+    /// Who presents none is served; who presents a wrong one is not.
+    Optional,
 }
 
 /// Limits on what clients send.
@@ -204,6 +232,10 @@ pub struct UpstreamConfig {
     pub ca_bundle: Option<PathBuf>,
     /// Trust only those.
     pub only_ca_bundle: bool,
+    /// Networks that are not public and may be reached all the same.
+    pub private_networks: Networks,
+    /// The proxy that the rest of the world is reached through.
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// Why a configuration does not load.
@@ -252,11 +284,13 @@ impl Config {
         let mut paths = vec![&mut config.data_dir];
         paths.extend(config.bundle.as_mut());
         paths.extend(config.upstream.ca_bundle.as_mut());
+        paths.extend(config.upstream.proxy.as_mut().and_then(|proxy| proxy.credential_file.as_mut()));
         if let Some(compliance) = &mut config.compliance {
             paths.extend([&mut compliance.release, &mut compliance.public_key]);
         }
         if let Some(tls) = &mut config.tls {
             paths.extend([&mut tls.certificate, &mut tls.key]);
+            paths.extend(tls.client_ca.as_mut());
         }
         for path in paths {
             *path = folder.join(&*path);
@@ -304,6 +338,9 @@ impl Config {
             }
         }
         self.identity.check().map_err(ConfigError::Value)?;
+        if let Some(proxy) = &self.upstream.proxy {
+            proxy.check().map_err(ConfigError::Value)?;
+        }
         if self.public_url.as_deref().is_some_and(|url| !is_web_address(url)) {
             return Err(ConfigError::Value(String::from(
                 "`public_url` must be the address that people reach the server by, without a path: \
@@ -317,6 +354,12 @@ impl Config {
     #[must_use]
     pub fn on_sqlite(&self) -> bool {
         self.database_url.as_ref().is_none_or(|url| url.as_str().starts_with("sqlite:"))
+    }
+
+    /// The proxies that are believed, and what they write.
+    #[must_use]
+    pub fn proxies(&self) -> TrustedProxies {
+        TrustedProxies { networks: self.trusted_proxies.clone(), header: self.forwarded_header }
     }
 
     /// All defaults but these two.
@@ -335,6 +378,7 @@ impl Config {
             tls: None,
             metrics: MetricsAccess::default(),
             trusted_proxies: Networks::default(),
+            forwarded_header: ForwardedHeader::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
             identity: IdentityConfig::default(),
@@ -410,6 +454,8 @@ mod tests {
             ("public_url = 'https://u:p@x.example'", "public_url"),
             ("public_url = 'https://x.example/below'", "public_url"),
             ("[policy.git]\nurl = 'https://x.example/p.git'", "allowed_signers"),
+            ("[upstream.proxy]\nurl = 'https://p:1'", "upstream.proxy.url"),
+            ("[upstream.proxy]\nurl = 'http://p:1'\nexcept = ['*']", "upstream.proxy.except"),
             ("[policy.git]\nurl = 'https://u:p@x.example/p.git'\nrequire_signature = false", "token_file"),
             ("[policy.git]\nurl = 'http://x.example/p.git'\nrequire_signature = false", "policy.git.url"),
             ("[policy.git]\nurl = 'git://x.example/p.git'\nrequire_signature = false", "policy.git.url"),

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{StartError, TlsConfig};
+use super::{ClientCertificates, StartError, TlsConfig, head};
 
 /// A client that has not sent its head by then is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -134,8 +134,20 @@ async fn connection<I>(
     I: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
 {
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        let (refused, last) = (head::refusal(&request), head::is_last(&request));
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        let answering = refused.is_none().then(|| router.clone().oneshot(request.map(axum::body::Body::new)));
+        async move {
+            let mut response = match (refused, answering) {
+                (_, Some(answering)) => answering.await?,
+                (Some(refused), None) => refused,
+                (None, None) => http::Response::default(),
+            };
+            if last {
+                head::end(response.headers_mut());
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
     let connection = watcher.watch(server.serve_connection_with_upgrades(io, service).into_owned());
     if let Err(error) = connection.await {
@@ -149,11 +161,42 @@ fn acceptor(tls: &TlsConfig) -> Result<TlsAcceptor, StartError> {
         .and_then(Iterator::collect)
         .map_err(|error| failed(&tls.certificate, error.to_string()))?;
     let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| failed(&tls.key, error.to_string()))?;
-    let mut config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|error| failed(&tls.certificate, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = tls.client_ca.as_deref().map(|path| clients(path, tls.client_certificates, &provider));
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&tls.certificate, error.to_string()))
+        .and_then(|config| {
+            Ok(match clients.transpose()? {
+                Some(verifier) => config.with_client_cert_verifier(verifier),
+                None => config.with_no_client_auth(),
+            })
+        })?
+        .with_single_cert(chain, key)
+        .map_err(|error| failed(&tls.certificate, error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Who verifies the certificates of clients.
+fn clients(
+    path: &Path,
+    wanted: ClientCertificates,
+    provider: &Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, StartError> {
+    let failed = |why: String| StartError::System { what: format!("tls.client_ca {}", path.display()), why };
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in
+        crate::providers::client::read_ca_bundle(&pem).map_err(|error| failed(error.to_string()))?
+    {
+        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    }
+    let builder =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = match wanted {
+        ClientCertificates::Required => builder,
+        ClientCertificates::Optional => builder.allow_unauthenticated(),
+    };
+    builder.build().map_err(|error| failed(error.to_string()))
 }

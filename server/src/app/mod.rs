@@ -3,13 +3,16 @@
 mod acts;
 mod attestations;
 mod bus;
+mod clients;
 mod compliance;
 mod config;
 mod follow;
+mod head;
 mod housekeeping;
 mod kill_switches;
 mod lifecycle;
 mod listen;
+mod loading;
 mod membership;
 mod policy;
 mod predecessor;
@@ -17,17 +20,14 @@ pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
+mod transport;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bailiwick_ledger::LogId;
-use bailiwick_pii::Detector;
-use bailiwick_policy::{BundleSource, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,10 +36,11 @@ pub use acts::Act;
 pub(crate) use acts::{ACT, BEGUN, PHASE};
 pub use compliance::{Changed, ComplianceStatus, InForce};
 pub use config::{
-    ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess, PolicyConfig, TlsConfig,
-    UpstreamConfig,
+    ClientCertificates, ComplianceConfig, Config, ConfigError, DatabaseUrl, LimitsConfig, MetricsAccess,
+    PolicyConfig, TlsConfig, UpstreamConfig,
 };
 pub use listen::{Listening, serve_on};
+pub use loading::{read_bundle, sources};
 pub use policy::PolicyStatus;
 pub use router::{metrics_recorder, router};
 use secrets::Secrets;
@@ -50,10 +51,11 @@ use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
+use crate::git::GitConfig;
 use crate::identity;
 use crate::organisation;
-use crate::providers::{ClientOptions, Trust, UpstreamClient};
-use crate::snapshot::{self, BuildError, LoadedBundle, Snapshot, Sources};
+use crate::outbound::Http;
+use crate::snapshot::{self, BuildError, Snapshot, Sources};
 use crate::store::{self, Store, StoreError};
 
 /// How long the database may take to let go of its connections.
@@ -139,6 +141,8 @@ pub struct App {
     pub config: Config,
     /// Whether every provider is simulated.
     pub simulated: bool,
+    /// The client for everything that is no model: never past the guard of addresses.
+    pub http: Http,
     /// The identity providers, as far as they are known.
     pub providers: identity::Providers,
     /// Budgets that reach a share of their limit, as it is noticed.
@@ -234,13 +238,19 @@ impl App {
         };
         let budgets = Budgets::new(lessee, budget_patience(shared), to_others);
         let fenced = budgets.lost().clone();
-        let providers = identity_providers(&config)?;
+        let http = clients::http(&config.upstream)?;
+        let providers = clients::identity_providers(&config, &http);
         organisation::own_limits(&store, clock.now_ms()).await.map_err(|error| StartError::System {
             what: String::from("the rate limits of keys cannot be stored"),
             why: error.to_string(),
         })?;
-        let policy =
-            config.policy.git.as_ref().map(|git| Arc::new(policy::Looker::new(git, &config.data_dir)));
+        let policy = match &config.policy.git {
+            Some(git) => {
+                let git = GitConfig { way: clients::way(&config.upstream)?, ..git.clone() };
+                Some(Arc::new(policy::Looker::new(&git, &config.data_dir)))
+            }
+            None => None,
+        };
         if let Some(policy) = &policy {
             policy.begin(&store, &sources, &clock).await?;
         }
@@ -253,10 +263,10 @@ impl App {
             freshness: Freshness::new(bound),
             audit,
             budgets,
-            client: client(&config.upstream)?,
+            client: clients::upstream(&config.upstream)?,
             clock,
             limits: config.limits.body(),
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: config.proxies(),
             token_key: secrets.token,
             pseudonyms: secrets.pseudonyms,
             attempts: TaskTracker::new(),
@@ -271,6 +281,7 @@ impl App {
             sources,
             config,
             simulated: demo.is_some(),
+            http,
             providers,
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
@@ -400,80 +411,6 @@ impl App {
     }
 }
 
-/// Loads the bundle (the starter bundle where nothing else is configured; none where a repository is followed), and the
-/// compliance database of the files `shipped` with what the bundle adds to them.
-///
-/// # Errors
-/// [`StartError`].
-pub fn sources(config: &Config, shipped: BTreeMap<String, String>) -> Result<Sources, StartError> {
-    let load = |folder: String, source: BundleSource| {
-        LoadedBundle::of(source, &shipped).map(Arc::new).map_err(|problems| StartError::Bundle {
-            folder,
-            problems: problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"),
-        })
-    };
-    let bundle = match &config.bundle {
-        _ if config.policy.git.is_some() => None,
-        Some(folder) => Some(load(folder.display().to_string(), read_bundle(folder)?)?),
-        None => Some(load(String::from("the binary (the starter bundle)"), BundleSource::starter())?),
-    };
-    Ok(Sources {
-        bundle,
-        shipped: Arc::new(shipped),
-        detector: Arc::new(Detector::new()),
-        decide_at_ms: None,
-        data_dir: None,
-    })
-}
-
-/// Reads a bundle's folder.
-///
-/// # Errors
-/// [`StartError::System`].
-pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
-    let failed = |path: &Path, error: &std::io::Error| StartError::System {
-        what: format!("the policy bundle cannot be read: {}", path.display()),
-        why: error.to_string(),
-    };
-    let too_large = |path: &Path, why: String| StartError::System {
-        what: format!("the policy bundle is too large: {}", path.display()),
-        why,
-    };
-    let mut source = BundleSource::default();
-    let mut bytes = 0_u64;
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(path) = open.pop() {
-        for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
-            let path = entry.map_err(|error| failed(&path, &error))?.path();
-            let hidden =
-                path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
-            if hidden {
-                continue;
-            }
-            if path.is_dir() {
-                open.push(path);
-                continue;
-            }
-            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
-            bytes = bytes.saturating_add(size);
-            // Before it is read: what is too large may be larger than the memory.
-            if size > MAX_FILE_BYTES as u64 {
-                let why = format!("the file has {size} bytes; a bundle's file has at most {MAX_FILE_BYTES}");
-                return Err(too_large(&path, why));
-            }
-            if bytes > MAX_TOTAL_BYTES as u64 || source.files.len() >= MAX_FILES {
-                let why = format!("a bundle has at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes");
-                return Err(too_large(folder, why));
-            }
-            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
-            let name = path.strip_prefix(folder).unwrap_or(&path);
-            let name = name.iter().filter_map(|part| part.to_str()).collect::<Vec<_>>().join("/");
-            source.files.insert(name, text);
-        }
-    }
-    Ok(source)
-}
-
 /// The log's id: made once, kept in the database.
 async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
     const SETTING: &str = "log_id";
@@ -490,33 +427,6 @@ async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
         }
     };
     LogId::new(text).map_err(|error| impossible(error.to_string()))
-}
-
-/// Whose certificates are believed, of whatever the server asks.
-fn trust(config: &UpstreamConfig) -> Result<Trust, StartError> {
-    let failed = |what: &Path, why: String| StartError::System {
-        what: format!("upstream.ca_bundle {}", what.display()),
-        why,
-    };
-    let Some(path) = &config.ca_bundle else { return Ok(Trust::default()) };
-    let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
-    let roots =
-        crate::providers::client::read_ca_bundle(&pem).map_err(|error| failed(path, error.to_string()))?;
-    Ok(if config.only_ca_bundle { Trust::Only(roots) } else { Trust::PublicRootsAnd(roots) })
-}
-
-fn identity_providers(config: &Config) -> Result<identity::Providers, StartError> {
-    identity::Providers::new(&config.identity.provider, trust(&config.upstream)?).map_err(|why| {
-        StartError::System { what: String::from("the client for identity providers cannot be set up"), why }
-    })
-}
-
-fn client(config: &UpstreamConfig) -> Result<UpstreamClient, StartError> {
-    let options = ClientOptions { trust: trust(config)?, ..ClientOptions::default() };
-    UpstreamClient::new(options).map_err(|error| StartError::System {
-        what: String::from("the client for providers cannot be set up"),
-        why: error.to_string(),
-    })
 }
 
 fn report_unusable(snapshot: &Snapshot) {

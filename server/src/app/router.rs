@@ -51,7 +51,8 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
             ),
         )
         // In front of every one of them: who calls it, and whether they may.
-        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), identity::gate));
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), identity::gate))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), super::transport::marked));
     axum::Router::new()
         .merge(gateway::api::router(Arc::clone(&app.gateway)))
         .merge(gated)

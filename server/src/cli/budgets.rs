@@ -38,7 +38,7 @@ pub(super) enum BudgetsCommand {
 pub(super) async fn run(command: BudgetsCommand, output: Output) -> Result<(), Failed> {
     match command {
         BudgetsCommand::List { remote } => {
-            let budgets: Value = Api::new(&remote).json(Method::GET, "/api/v1/budgets", &[], None).await?;
+            let budgets: Value = Api::new(&remote).list("/api/v1/budgets", "budgets", &[]).await?;
             output.result(&budgets, || list(&budgets));
         }
         BudgetsCommand::TopUp { remote, id, amount_usd, reason, from, until } => {

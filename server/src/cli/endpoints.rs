@@ -48,7 +48,7 @@ struct Listed {
 pub(super) async fn run(command: EndpointsCommand, output: Output) -> Result<(), Failed> {
     match command {
         EndpointsCommand::List { remote } => {
-            let listed: Listed = Api::new(&remote).json(Method::GET, "/api/v1/endpoints", &[], None).await?;
+            let listed: Listed = Api::new(&remote).list("/api/v1/endpoints", "endpoints", &[]).await?;
             output.result(&listed, || list(&listed));
         }
         EndpointsCommand::Explain { remote, name, scope } => {

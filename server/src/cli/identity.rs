@@ -77,7 +77,7 @@ pub(super) async fn people(command: PeopleCommand, output: Output) -> Result<(),
     const PATH: &str = "/api/v1/people";
     match command {
         PeopleCommand::List { remote } => {
-            let people: Value = Api::new(&remote).json(Method::GET, PATH, &[], None).await?;
+            let people: Value = Api::new(&remote).list(PATH, "people", &[]).await?;
             output.result(&people, || people_table(&people));
         }
         PeopleCommand::Disable { remote, id, reason } => {
@@ -98,7 +98,7 @@ pub(super) async fn sessions(command: SessionsCommand, output: Output) -> Result
     const PATH: &str = "/api/v1/sessions";
     match command {
         SessionsCommand::List { remote } => {
-            let sessions: Value = Api::new(&remote).json(Method::GET, PATH, &[], None).await?;
+            let sessions: Value = Api::new(&remote).list(PATH, "sessions", &[]).await?;
             output.result(&sessions, || sessions_table(&sessions));
         }
         SessionsCommand::End { remote, id } => {

@@ -190,7 +190,7 @@ pub(super) async fn run(command: KeysCommand, output: Output) -> Result<(), Fail
             ];
             let query: Vec<(&str, &str)> =
                 filters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
-            let keys: Value = Api::new(&remote).json(Method::GET, "/api/v1/keys", &query, None).await?;
+            let keys: Value = Api::new(&remote).list("/api/v1/keys", "keys", &query).await?;
             output.result(&keys, || list(&keys));
         }
         KeysCommand::Rotate { remote, id, overlap_hours, expires } => {

@@ -79,7 +79,7 @@ pub(super) async fn run(command: KillSwitchCommand, output: Output) -> Result<()
             });
         }
         KillSwitchCommand::List { remote } => {
-            let switches: Value = Api::new(&remote).json(Method::GET, PATH, &[], None).await?;
+            let switches: Value = Api::new(&remote).list(PATH, "kill_switches", &[]).await?;
             output.result(&switches, || list(&switches));
         }
         KillSwitchCommand::Lift { remote, id, reason } => {

@@ -1,7 +1,6 @@
 //! `bailiwick limits …`.
 
 use clap::Subcommand;
-use reqwest::Method;
 use serde_json::Value;
 
 use super::remote::Api;
@@ -18,7 +17,7 @@ pub(super) enum LimitsCommand {
 
 pub(super) async fn run(command: LimitsCommand, output: Output) -> Result<(), Failed> {
     let LimitsCommand::List { remote } = command;
-    let limits: Value = Api::new(&remote).json(Method::GET, "/api/v1/limits", &[], None).await?;
+    let limits: Value = Api::new(&remote).list("/api/v1/limits", "limits", &[]).await?;
     output.result(&limits, || table(&limits));
     Ok(())
 }

@@ -103,6 +103,47 @@ impl Api {
             why: error.to_string(),
         })
     }
+
+    /// A whole list, page by page, as one answer.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, RemoteError> {
+        let not_understood = |why: String| RemoteError::NotUnderstood { server: self.server.clone(), why };
+        let mut whole: Option<serde_json::Value> = None;
+        let mut cursor = String::new();
+        loop {
+            let mut query = query.to_vec();
+            query.push(("limit", "1000"));
+            if !cursor.is_empty() {
+                query.push(("cursor", &cursor));
+            }
+            let mut page: serde_json::Value = self.json(reqwest::Method::GET, path, &query, None).await?;
+            let next = page.get("next").and_then(serde_json::Value::as_str).map(str::to_owned);
+            if let Some(page) = page.as_object_mut() {
+                page.remove("next");
+            }
+            match &mut whole {
+                None => whole = Some(page),
+                Some(whole) => {
+                    let more = page.get_mut(name).and_then(serde_json::Value::as_array_mut);
+                    if let (Some(all), Some(more)) =
+                        (whole.get_mut(name).and_then(serde_json::Value::as_array_mut), more)
+                    {
+                        all.append(more);
+                    }
+                }
+            }
+            match next {
+                // A server that says the same again would keep us for ever.
+                Some(next) if next != cursor => cursor = next,
+                _ => break,
+            }
+        }
+        serde_json::from_value(whole.unwrap_or_default()).map_err(|error| not_understood(error.to_string()))
+    }
 }
 
 /// A value in a query (RFC 3986, 2.1).

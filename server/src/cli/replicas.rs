@@ -31,7 +31,7 @@ pub(super) enum ReplicasCommand {
 pub(super) async fn run(command: ReplicasCommand, output: Output) -> Result<(), Failed> {
     match command {
         ReplicasCommand::List { remote } => {
-            let replicas: Value = Api::new(&remote).json(Method::GET, PATH, &[], None).await?;
+            let replicas: Value = Api::new(&remote).list(PATH, "replicas", &[]).await?;
             output.result(&replicas, || list(&replicas));
         }
         ReplicasCommand::Lost { remote, number, reason } => {

@@ -64,7 +64,7 @@ pub(super) async fn run(command: TokensCommand, output: Output) -> Result<(), Fa
             output.result(&made, || text(&made, "token").to_owned());
         }
         TokensCommand::List { remote } => {
-            let tokens: Value = Api::new(&remote).json(Method::GET, PATH, &[], None).await?;
+            let tokens: Value = Api::new(&remote).list(PATH, "service_tokens", &[]).await?;
             output.result(&tokens, || table(&tokens));
         }
         TokensCommand::Rotate { remote, id, overlap_hours, expires } => {

@@ -77,7 +77,9 @@ impl Demo {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_with(config: Config) -> Result<Self, StartError> {
+    pub async fn start_with(mut config: Config) -> Result<Self, StartError> {
+        // Where the simulators are.
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         let failed = |what: &str, why: &dyn std::fmt::Display| StartError::System {
             what: what.to_owned(),
             why: why.to_string(),
@@ -146,10 +148,10 @@ async fn seeded(app: &App, seed: &Organisation) -> Result<Seeded, Box<dyn std::e
     let now_ms = app.gateway.clock.now_ms();
     // The secrets of an earlier run are not known any more: its keys, tokens and unused links go, new ones come.
     for key in store::keys::list(&app.store).await? {
-        store::keys::revoke(&app.store, &[key.id.as_str()], None, now_ms).await?;
+        store::keys::revoke(&app.store, &[key.id.as_str()], None, now_ms, None).await?;
     }
     for token in store::service_tokens::list(&app.store).await? {
-        store::service_tokens::revoke(&app.store, &token.id, now_ms).await?;
+        store::service_tokens::revoke(&app.store, &token.id, now_ms, None).await?;
     }
     store::setup_links::expire(&app.store, now_ms).await?;
     Ok(Seeded {

@@ -254,6 +254,7 @@ fn definition(
         dialect: endpoint.dialect,
         base_url: simulator.url().to_owned(),
         credential: needs_credential(endpoint).then(|| CredentialRef::File(credential_file.to_path_buf())),
+        client_certificate: None,
         profile: EndpointProfile {
             name: endpoint.name.to_owned(),
             developer: text(endpoint.developer),

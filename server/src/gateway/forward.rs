@@ -52,7 +52,11 @@ pub async fn forward(
         UpstreamFailure::Connect
     })?;
     let target = &candidate.route.target;
-    let response = client.send(request, target.limits()).await?;
+    let presenting = target.identity().map(|identity| client.presenting(identity)).transpose().map_err(|error| {
+        tracing::error!(endpoint = candidate.place.name, %error, "the endpoint's certificate cannot be presented");
+        UpstreamFailure::Tls
+    })?;
+    let response = presenting.as_ref().unwrap_or(client).send(request, target.limits()).await?;
     if !response.status.is_success() {
         let body = response.body.collect_error().await;
         return Err(wire.refusal(target, response.status, &response.headers, &body));

@@ -52,7 +52,7 @@ pub use unread::Unread;
 use crate::audit::Audit;
 use crate::budgets::Budgets;
 use crate::clock::Clock;
-use crate::keys::Networks;
+use crate::keys::TrustedProxies;
 use crate::providers::UpstreamClient;
 use crate::snapshot::Snapshot;
 
@@ -74,7 +74,7 @@ pub struct Gateway {
     /// Limits on what clients send.
     pub limits: BodyLimits,
     /// Proxies whose word about a client's address counts.
-    pub trusted_proxies: Networks,
+    pub trusted_proxies: TrustedProxies,
     /// The secret that placeholders are derived from.
     pub token_key: TokenKey,
     /// What the names that clients give to people become in the log.

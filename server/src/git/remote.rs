@@ -16,6 +16,7 @@ use gix::protocol::transport::client::blocking_io::http;
 use gix::{ObjectId, Repository, remote};
 
 use super::settings::GitConfig;
+use crate::outbound::Resolver;
 use crate::providers::client::{Trust, read_ca_bundle, tls_config};
 
 /// How long a fetch may take.
@@ -203,9 +204,20 @@ fn https(config: &GitConfig) -> Result<Box<dyn Any>, String> {
         }
     };
     let tls = tls_config(trust, None).map_err(|error| error.to_string())?;
+    let host = config.url.parse::<::http::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+    config.way.guard.host(host.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+    let way = config.way.clone();
     let backend = http::reqwest::Options {
         configure_client: Some(Box::new(move |builder| {
-            Ok(builder.tls_backend_preconfigured(tls.clone()).timeout(REQUEST).https_only(true))
+            let builder = match &way.proxy {
+                Some(proxy) => builder.proxy(proxy.for_reqwest()),
+                None => builder.no_proxy(),
+            };
+            Ok(builder
+                .tls_backend_preconfigured(tls.clone())
+                .dns_resolver(Arc::new(Resolver::new(way.guard.clone())))
+                .timeout(REQUEST)
+                .https_only(true))
         })),
         configure_request: None,
     };

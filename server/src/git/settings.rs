@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::outbound::Way;
+
 /// A day.
 const MOST_SECONDS: u64 = 86_400;
 
@@ -49,6 +51,9 @@ pub struct GitConfig {
     pub known_hosts: Option<PathBuf>,
     /// The file with the secret that whoever calls `POST /api/v1/policy:notify` has to know.
     pub webhook_secret_file: Option<PathBuf>,
+    /// Which addresses may be reached for it, and through whom: as the configuration of everything else says.
+    #[serde(skip)]
+    pub way: Way,
 }
 
 /// Where a repository is.
@@ -98,6 +103,7 @@ impl GitConfig {
             ssh_key: None,
             known_hosts: None,
             webhook_secret_file: None,
+            way: Way::default(),
         }
     }
 

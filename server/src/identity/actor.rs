@@ -11,6 +11,7 @@ use crate::admin::Problem;
 use crate::app::App;
 use crate::snapshot::Snapshot;
 use crate::store;
+use crate::store::identities::Identity;
 
 /// A use is written down once in so long.
 const NOTED_EVERY_MS: i64 = 60_000;
@@ -144,16 +145,26 @@ impl Actor {
         if person.disabled_ms.is_some() || person.erased_ms.is_some() {
             return Ok(None);
         }
+        let identities = store::identities::of(&app.store, id).await?;
+        Ok(Self::of_row(app, person, &identities))
+    }
+
+    /// The same for who has read the rows already.
+    #[must_use]
+    pub fn of_row(app: &App, person: store::people::Person, identities: &[Identity]) -> Option<Self> {
+        if person.disabled_ms.is_some() || person.erased_ms.is_some() {
+            return None;
+        }
         let subject = format!("user:{}", person.id);
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
-        for identity in store::identities::of(&app.store, id).await? {
+        for identity in identities {
             if app.config.identity.provider(&identity.provider).is_some() {
                 held.extend(group_names(&identity.provider, &identity.groups));
             }
         }
         let name = person.display_name.or(person.email).unwrap_or_else(|| person.id.clone());
-        Ok(Some(Self { subject, name, held, session: None }))
+        Some(Self { subject, name, held, session: None })
     }
 }
 
@@ -246,6 +257,18 @@ impl Permit {
             "`{}` on `{}`{place} needs a role that {} does not hold there",
             self.action, self.object, self.actor.subject
         ))
+    }
+
+    /// The topmost scopes where the right holds, those of them alone that lie in the one that is named: it and those
+    /// below. What lies further below and is denied has still to be asked for: [`covering`](Self::covering).
+    #[must_use]
+    pub fn scopes_within(&self, named: Option<&str>) -> Vec<String> {
+        let held = self.scopes();
+        let Some(named) = named else { return held };
+        if held.iter().any(|scope| bailiwick_policy::scope::covers(scope, named)) {
+            return vec![named.to_owned()];
+        }
+        held.into_iter().filter(|scope| bailiwick_policy::scope::covers(named, scope)).collect()
     }
 
     /// The scope that a list is asked for: the one that is named, or the topmost that the actor may see, the first of

@@ -6,8 +6,10 @@
 //! secrets, which this is not).
 
 mod format;
+mod forwarded;
 mod networks;
 pub mod secret;
 
 pub use format::{KeyError, VirtualKey};
-pub use networks::{Networks, client_address};
+pub use forwarded::{ForwardedHeader, TrustedProxies, came_by_https, client_address};
+pub use networks::Networks;

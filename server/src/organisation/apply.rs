@@ -260,7 +260,7 @@ fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
         endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
     for model in &endpoint.models {
         problems.extend(
-            endpoint.target(&model.upstream, placeholder.as_ref()).err().map(|error| error.to_string()),
+            endpoint.target(&model.upstream, placeholder.as_ref(), None).err().map(|error| error.to_string()),
         );
     }
     problems

@@ -8,7 +8,9 @@ use bailiwick_policy::{ModelAlias, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
-use crate::providers::{Analyzer, AnalyzerSettings, AuthStyle, Dialect, Limits, Secret, Target, TargetSpec};
+use crate::providers::{
+    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec,
+};
 
 /// Bytes of the longest credential file.
 const LONGEST_CREDENTIAL: u64 = 16 * 1024;
@@ -33,6 +35,9 @@ pub struct EndpointDefinition {
     /// Where the provider's credential is to be had; never the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialRef>,
+    /// What is presented to a provider that asks for mutual TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
     /// Who runs what where, for the compliance database.
     pub profile: EndpointProfile,
     /// What a million tokens cost here, where it is not the database's list price.
@@ -91,6 +96,16 @@ impl TryFrom<WrittenCredential> for CredentialRef {
             _ => Err("a credential is `{ env: NAME }` or `{ file: PATH }`"),
         }
     }
+}
+
+/// A certificate of our own: two files that the server can read, under the rules of a credential's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// PEM file with the chain, our own certificate first.
+    pub certificate: std::path::PathBuf,
+    /// PEM file with its private key.
+    pub key: std::path::PathBuf,
 }
 
 /// Why an endpoint cannot be used as declared.
@@ -189,7 +204,12 @@ impl EndpointDefinition {
     ///
     /// # Errors
     /// [`EndpointError`] names the setting to change.
-    pub fn target(&self, upstream_model: &str, credential: Option<&Secret>) -> Result<Target, EndpointError> {
+    pub fn target(
+        &self,
+        upstream_model: &str,
+        credential: Option<&Secret>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Target, EndpointError> {
         let mut limits = Limits::default();
         if let Some(seconds) = self.first_byte_timeout_s {
             limits.first_byte = std::time::Duration::from_secs(seconds);
@@ -203,6 +223,7 @@ impl EndpointDefinition {
             spec.auth = Some(AuthStyle::None);
         }
         spec.limits = limits;
+        spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
     }
@@ -214,12 +235,13 @@ impl EndpointDefinition {
     pub fn analyzer(
         &self,
         credential: Option<&Secret>,
+        identity: Option<&ClientIdentity>,
         before: Option<&Analyzer>,
     ) -> Result<Option<Analyzer>, String> {
         let (true, Some(model)) = (self.operations.contains(&Operation::Analyze), self.models.first()) else {
             return Ok(None);
         };
-        let target = self.target(&model.upstream, credential).map_err(|error| error.to_string())?;
+        let target = self.target(&model.upstream, credential, identity).map_err(|error| error.to_string())?;
         let settings = self.analyzer.clone().unwrap_or_default();
         Analyzer::new(settings, &self.base_url, target, before).map(Some)
     }
@@ -235,6 +257,18 @@ impl EndpointDefinition {
                 .map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
         };
         self.credential.as_ref().map(read).transpose()
+    }
+
+    /// The certificate that is presented, if there is one; its files are read as a credential's.
+    ///
+    /// # Errors
+    /// [`EndpointError::Credential`].
+    pub fn read_identity(&self, secrets: Option<&Path>) -> Result<Option<ClientIdentity>, EndpointError> {
+        let read = |files: &ClientCertificate| {
+            ClientIdentity::read(&files.certificate, &files.key, |path| read_file(path, secrets))
+                .map_err(|what| EndpointError::Credential { endpoint: self.name.clone(), what })
+        };
+        self.client_certificate.as_ref().map(read).transpose()
     }
 
     /// What it declares of its prices.

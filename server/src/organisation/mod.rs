@@ -22,7 +22,7 @@ use crate::keys::Networks;
 
 pub use apply::{Applied, ApplyError, CreatedKey, apply, create_key, own_limits, problems};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
-pub use endpoint::{CredentialRef, EndpointDefinition, EndpointError};
+pub use endpoint::{ClientCertificate, CredentialRef, EndpointDefinition, EndpointError};
 pub use key::{key_problems, key_row};
 pub use limit::{LimitDefinition, Per, own_limit};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};

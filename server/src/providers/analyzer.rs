@@ -201,7 +201,12 @@ impl Analyzer {
             max_body_bytes: ANSWER_MAX,
             ..*self.target.limits()
         };
-        let response = client.send(request, &limits).await?;
+        let presenting = self.target.identity().map(|identity| client.presenting(identity)).transpose();
+        let presenting = presenting.map_err(|error| {
+            tracing::error!(%error, "a detector's certificate cannot be presented");
+            UpstreamFailure::Tls
+        })?;
+        let response = presenting.as_ref().unwrap_or(client).send(request, &limits).await?;
         if response.status != http::StatusCode::OK {
             return Err(AnalyzerFailure::Status(response.status.as_u16()));
         }

@@ -3,7 +3,12 @@
 //! No redirect is followed, no cookie kept, no answer decompressed. A request is sent at most once: the pool repeats
 //! one only where a kept connection turned out to be closed before any byte of it was written.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
@@ -14,14 +19,18 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    connect::{ConnectError, Connector},
     failure::{Malformed, UpstreamFailure},
+    identity::ClientIdentity,
     target::Limits,
 };
+use crate::outbound::{ConnectError, Connector, Way};
+
+/// Certificates of our own that pools are kept for.
+const MOST_IDENTITIES: usize = 64;
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +49,8 @@ pub enum Trust {
 pub struct ClientOptions {
     /// Whose certificates are believed.
     pub trust: Trust,
-    /// Our own certificate chain and key, for providers that ask for mutual TLS.
-    pub identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    /// Which addresses may be reached, and through whom.
+    pub way: Way,
     /// For name lookup, TCP and TLS together.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
@@ -51,11 +60,11 @@ pub struct ClientOptions {
 }
 
 impl Default for ClientOptions {
-    /// Public roots, 10 s to connect, unused connections kept for 60 s, at most 128 a host.
+    /// Public roots and addresses, 10 s to connect, unused connections kept for 60 s, at most 128 a host.
     fn default() -> Self {
         Self {
             trust: Trust::PublicRoots,
-            identity: None,
+            way: Way::default(),
             connect_timeout: Duration::from_secs(10),
             pool_idle_timeout: Duration::from_secs(60),
             pool_max_idle_per_host: 128,
@@ -87,8 +96,13 @@ pub fn read_ca_bundle(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Client
 /// The client. Cheap to clone; clones share the pool.
 #[derive(Clone)]
 pub struct UpstreamClient {
-    inner: Client<Connector, Full<Bytes>>,
+    inner: Pool,
+    options: Arc<ClientOptions>,
+    /// A pool for each certificate that is presented, by its digest: a connection belongs to who opened it.
+    presenting: Arc<Mutex<HashMap<[u8; 32], Pool>>>,
 }
+
+type Pool = Client<Connector, Full<Bytes>>;
 
 impl std::fmt::Debug for UpstreamClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,17 +116,29 @@ impl UpstreamClient {
     /// # Errors
     /// [`ClientError`] where certificates or keys do not fit.
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
-        let tls = tls_config(options.trust, options.identity)?;
-        let inner = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(options.pool_idle_timeout)
-            .pool_max_idle_per_host(options.pool_max_idle_per_host)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_headers(128)
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .build(Connector::new(tls, options.connect_timeout));
-        Ok(Self { inner })
+        let inner = pool(&options, None)?;
+        Ok(Self { inner, options: Arc::new(options), presenting: Arc::default() })
+    }
+
+    /// The same client with a certificate of our own, for providers that ask for mutual TLS.
+    ///
+    /// # Errors
+    /// [`ClientError`] where certificate and key do not fit.
+    pub fn presenting(&self, identity: &ClientIdentity) -> Result<Self, ClientError> {
+        let mut pools = self.presenting.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = match pools.get(identity.digest()) {
+            Some(known) => known.clone(),
+            None => {
+                let made = pool(&self.options, Some(identity))?;
+                // Certificates are replaced: what nobody presents any more is not kept for ever.
+                if pools.len() >= MOST_IDENTITIES {
+                    pools.clear();
+                }
+                pools.insert(*identity.digest(), made.clone());
+                made
+            }
+        };
+        Ok(Self { inner, options: Arc::clone(&self.options), presenting: Arc::clone(&self.presenting) })
     }
 
     /// Sends one request and waits for the head of the answer, whatever its status.
@@ -217,10 +243,23 @@ impl UpstreamBody {
     }
 }
 
+fn pool(options: &ClientOptions, identity: Option<&ClientIdentity>) -> Result<Pool, ClientError> {
+    let tls = tls_config(options.trust.clone(), identity)?;
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(options.pool_idle_timeout)
+        .pool_max_idle_per_host(options.pool_max_idle_per_host)
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .http1_max_headers(128)
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .build(Connector::new(tls, &options.way, options.connect_timeout)))
+}
+
 /// TLS with *ring* towards who is trusted.
 pub(crate) fn tls_config(
     trust: Trust,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let (public, private) = match trust {
@@ -238,7 +277,7 @@ pub(crate) fn tls_config(
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
     Ok(match identity {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        Some(identity) => builder.with_client_auth_cert(identity.chain(), identity.key())?,
         None => builder.with_no_client_auth(),
     })
 }

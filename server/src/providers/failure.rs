@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::outbound::ConnectError;
+
 /// One failed attempt at one endpoint. `Display` is the external message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamFailure {
     /// No connection: name not found, refused, unreachable.
     #[error("the provider could not be reached")]
     Connect,
+    /// Its address is one that the server may not reach.
+    #[error("the provider's address is not one that this server may reach")]
+    Forbidden,
     /// No connection within the connect limit.
     #[error("the provider did not accept a connection in time")]
     ConnectTimeout,
@@ -118,6 +123,7 @@ impl UpstreamFailure {
             && match self {
                 Self::Status(refusal) => !refusal.is_about_the_request(),
                 Self::Connect
+                | Self::Forbidden
                 | Self::ConnectTimeout
                 | Self::Tls
                 | Self::FirstByteTimeout
@@ -137,7 +143,7 @@ impl UpstreamFailure {
     /// reservation otherwise.
     pub fn may_have_cost(&self) -> bool {
         match self {
-            Self::Connect | Self::ConnectTimeout | Self::Tls => false,
+            Self::Connect | Self::Forbidden | Self::ConnectTimeout | Self::Tls => false,
             // A 4xx or a redirect is decided before a model runs; a 5xx may be a gateway in front of one that did.
             Self::Status(refusal) => refusal.status.is_server_error() || refusal.status.as_u16() == 408,
             Self::FirstByteTimeout
@@ -167,6 +173,7 @@ impl UpstreamFailure {
             Self::Status(refusal) if refusal.is_about_the_request() => refusal.status,
             Self::Status(refusal) if refusal.status == StatusCode::TOO_MANY_REQUESTS => refusal.status,
             Self::Connect
+            | Self::Forbidden
             | Self::Tls
             | Self::Closed
             | Self::DiedMidStream
@@ -182,6 +189,7 @@ impl UpstreamFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Connect => "upstream_unreachable",
+            Self::Forbidden => "upstream_address_forbidden",
             Self::ConnectTimeout => "upstream_connect_timeout",
             Self::Tls => "upstream_tls",
             Self::FirstByteTimeout => "upstream_timeout",
@@ -209,6 +217,17 @@ impl UpstreamFailure {
         match self {
             Self::Status(refusal) => refusal.retry_after,
             _ => None,
+        }
+    }
+}
+
+impl From<ConnectError> for UpstreamFailure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Timeout => Self::ConnectTimeout,
+            ConnectError::Tls => Self::Tls,
+            ConnectError::Unreachable => Self::Connect,
+            ConnectError::Forbidden(_) => Self::Forbidden,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod analyzer;
 pub mod client;
 pub mod events;
 pub mod failure;
+pub mod identity;
 pub mod openai;
 pub mod secret;
 pub mod sse;
@@ -17,7 +18,6 @@ pub mod target;
 pub mod usage;
 pub mod wire;
 
-mod connect;
 mod refusal;
 
 #[cfg(test)]
@@ -27,6 +27,7 @@ pub use analyzer::{Analyzer, AnalyzerFailure, AnalyzerSettings};
 pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
 pub use events::UpstreamEvents;
 pub use failure::UpstreamFailure;
+pub use identity::ClientIdentity;
 pub use openai::{Dialect, OpenAiWire};
 pub use secret::{Echo, EchoScan, Secret};
 pub use target::{AuthStyle, Limits, Target, TargetSpec};

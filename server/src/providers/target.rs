@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
-use super::{openai::Dialect, secret::Secret, wire::Operation};
+use super::{identity::ClientIdentity, openai::Dialect, secret::Secret, wire::Operation};
 
 /// How a credential is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct TargetSpec {
     pub base_url: String,
     /// `None` for the dialect's own prefix (`/v1`, `/openai/v1`).
     pub path_prefix: Option<String>,
+    /// The certificate that is presented to a service that asks for mutual TLS.
+    pub identity: Option<ClientIdentity>,
     /// The credential; needed unless `auth` is [`AuthStyle::None`].
     pub credential: Option<Secret>,
     /// `None` for the dialect's own style.
@@ -89,6 +91,7 @@ impl TargetSpec {
             dialect,
             base_url: base_url.into(),
             path_prefix: None,
+            identity: None,
             auth: credential.is_none().then_some(AuthStyle::None),
             credential,
             upstream_model: upstream_model.into(),
@@ -107,6 +110,7 @@ pub struct Target {
     chat: Uri,
     embeddings: Uri,
     auth: Option<(HeaderName, HeaderValue)>,
+    identity: Option<ClientIdentity>,
     credential: Option<Secret>,
     upstream_model: String,
     limits: Limits,
@@ -194,6 +198,7 @@ impl Target {
             chat: address("chat/completions")?,
             embeddings: address("embeddings")?,
             auth: auth_header(auth_style, credential.as_ref())?,
+            identity: spec.identity,
             credential,
             upstream_model: spec.upstream_model,
             limits: spec.limits,
@@ -228,6 +233,11 @@ impl Target {
     /// The credential, to look for it in what comes back.
     pub fn credential(&self) -> Option<&Secret> {
         self.credential.as_ref()
+    }
+
+    /// The certificate that is presented.
+    pub fn identity(&self) -> Option<&ClientIdentity> {
+        self.identity.as_ref()
     }
 
     /// The credential's header, marked sensitive.

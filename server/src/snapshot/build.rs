@@ -14,6 +14,8 @@ use super::kill_switches;
 use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
 use crate::budgets::Budgets;
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
+use crate::outbound::Guard;
+use crate::providers::Operation;
 use crate::router::Health;
 use crate::store::policy_versions::PolicyVersion;
 use crate::store::{self, Store, StoreError};
@@ -29,6 +31,8 @@ pub struct Sources {
     pub detector: Arc<Detector>,
     /// Decide as of this instant, Unix milliseconds, and not as of now.
     pub decide_at_ms: Option<i64>,
+    /// Which addresses may be reached.
+    pub guard: Guard,
     /// The server's own folder: no endpoint's credential is read from it.
     pub data_dir: Option<PathBuf>,
 }
@@ -269,11 +273,16 @@ fn place(
 ) -> Result<Place, String> {
     let credential =
         definition.read_credential(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
+    let identity =
+        definition.read_identity(sources.data_dir.as_deref()).map_err(|error| error.to_string())?;
     let own_prices = definition.own_prices().map_err(|error| error.to_string())?;
     let mut routes = HashMap::new();
     for model in &definition.models {
-        let target =
-            definition.target(&model.upstream, credential.as_ref()).map_err(|error| error.to_string())?;
+        let target = definition
+            .target(&model.upstream, credential.as_ref(), identity.as_ref())
+            .map_err(|error| error.to_string())?;
+        let host = target.address(Operation::ChatCompletions).host().unwrap_or_default();
+        sources.guard.host(host).map_err(|why| format!("endpoint `{}`: {why}", definition.name))?;
         let profile = EndpointProfile {
             name: definition.name.clone(),
             model: model.upstream.clone(),
@@ -293,7 +302,8 @@ fn place(
     let countries = countries(definition, loaded, now_ms);
     let before =
         previous.and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name));
-    let analyzer = definition.analyzer(credential.as_ref(), before.and_then(|b| b.analyzer.as_ref()))?;
+    let analyzer_before = before.and_then(|before| before.analyzer.as_ref());
+    let analyzer = definition.analyzer(credential.as_ref(), identity.as_ref(), analyzer_before)?;
     let health = before.map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
     Ok(Place {
         name: definition.name.clone(),

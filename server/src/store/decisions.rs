@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entities::decisions::{Column, Entity, Model};
 use super::replicas::ReplicaNumber;
+use super::within::within;
 use super::{Store, StoreError};
 
 /// What the list shows of one decision. It holds counts and names, never content.
@@ -85,10 +86,10 @@ pub async fn list(
     if let Some(before) = before {
         query = query.filter(Column::Id.lt(before));
     }
-    if let Some(scope) = filter.scope.as_deref().filter(|scope| *scope != "/") {
-        // `/a/` to `/a0`: '0' follows '/' in ASCII, so the range holds exactly what is below `/a`.
-        let below = Column::Scope.gte(format!("{scope}/")).and(Column::Scope.lt(format!("{scope}0")));
-        query = query.filter(Column::Scope.eq(scope).or(below));
+    if let Some(scope) = &filter.scope
+        && let Some(within) = within(Column::Scope, std::slice::from_ref(scope))
+    {
+        query = query.filter(within);
     }
     let equal = [
         (Column::KeyId, &filter.key_id),

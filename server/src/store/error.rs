@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The change contradicts what is there: the name is taken, or something still refers to the row.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// The row is not as the caller saw it. Nothing was changed.
+    #[error("it was changed meanwhile")]
+    Changed,
     /// There is no such row.
     #[error("{0} not found")]
     NotFound(&'static str),

@@ -19,6 +19,16 @@ pub async fn list(store: &Store) -> Result<Vec<Identity>, StoreError> {
     Ok(all.all(&store.read).await?)
 }
 
+/// The identities of these people.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn of_all(store: &Store, people: &[&str]) -> Result<Vec<Identity>, StoreError> {
+    let of = Entity::find().filter(Column::Person.is_in(people.iter().copied()));
+    let ordered = of.order_by_asc(Column::Provider).order_by_asc(Column::Subject);
+    Ok(ordered.all(&store.read).await?)
+}
+
 /// The identities of a person.
 ///
 /// # Errors

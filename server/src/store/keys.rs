@@ -6,13 +6,14 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    UpdateMany,
     sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 
 pub use super::entities::virtual_keys::Model as VirtualKey;
 use super::entities::virtual_keys::{Column, Entity};
 use super::entities::{key_use, scopes, virtual_keys};
-use super::{Store, StoreError, budgets};
+use super::{Store, StoreError, budgets, seen::unchanged, within::within};
 
 /// Every key, revoked and expired ones included, by id.
 ///
@@ -20,6 +21,26 @@ use super::{Store, StoreError, budgets};
 /// [`StoreError::Unavailable`].
 pub async fn list(store: &Store) -> Result<Vec<VirtualKey>, StoreError> {
     Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
+}
+
+/// Up to `limit` keys of these scopes and those below, by id, with ids above `after`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn page(
+    store: &Store,
+    scopes: &[String],
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<VirtualKey>, StoreError> {
+    let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
+    if let Some(within) = within(Column::Scope, scopes) {
+        query = query.filter(within);
+    }
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    Ok(query.all(&store.read).await?)
 }
 
 /// The key with this id.
@@ -100,53 +121,72 @@ pub async fn change(
 /// Revokes keys from `now_ms` on, all or none; of one that was revoked before, that and its reason stand.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] where there is none of them, [`StoreError::Unavailable`].
+/// [`StoreError::NotFound`] where there is none of them, [`StoreError::Changed`] where one is not as it was `seen`, [`StoreError::Unavailable`].
 pub async fn revoke(
     store: &Store,
     ids: &[&str],
     because: Option<&str>,
     now_ms: i64,
+    seen: Option<&VirtualKey>,
 ) -> Result<(), StoreError> {
-    let updated = Entity::update_many()
+    let update = Entity::update_many()
         .col_expr(Column::RevokedMs, Expr::value(now_ms))
         .col_expr(Column::RevokedBecause, Expr::value(because.map(str::to_owned)))
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::RevokedMs.is_null())
-        .exec(&store.write)
-        .await?;
-    if updated.rows_affected == 0 { there(store, ids).await.map(|_| ()) } else { Ok(()) }
+        .filter(Column::RevokedMs.is_null());
+    if write(store, seen, update).await? == 0 { there(store, ids).await.map(|_| ()) } else { Ok(()) }
 }
 
 /// Refuses keys until they are enabled again, all or none; of one that was disabled before, that and its reason stand.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Conflict`] where the keys are revoked, [`StoreError::Unavailable`].
-pub async fn disable(store: &Store, ids: &[&str], because: &str, now_ms: i64) -> Result<(), StoreError> {
-    let updated = Entity::update_many()
+pub async fn disable(
+    store: &Store,
+    ids: &[&str],
+    because: &str,
+    now_ms: i64,
+    seen: Option<&VirtualKey>,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
         .col_expr(Column::DisabledMs, Expr::value(now_ms))
         .col_expr(Column::DisabledBecause, Expr::value(because))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::RevokedMs.is_null())
-        .filter(Column::DisabledMs.is_null())
-        .exec(&store.write)
-        .await?;
-    if updated.rows_affected == 0 { not_revoked(store, ids).await } else { Ok(()) }
+        .filter(Column::DisabledMs.is_null());
+    if write(store, seen, update).await? == 0 { not_revoked(store, ids).await } else { Ok(()) }
 }
 
 /// Lets disabled keys work again, all or none.
 ///
 /// # Errors
 /// As [`disable`].
-pub async fn enable(store: &Store, ids: &[&str]) -> Result<(), StoreError> {
-    let updated = Entity::update_many()
+pub async fn enable(store: &Store, ids: &[&str], seen: Option<&VirtualKey>) -> Result<(), StoreError> {
+    let update = Entity::update_many()
         .col_expr(Column::DisabledMs, Expr::value(None::<i64>))
         .col_expr(Column::DisabledBecause, Expr::value(None::<String>))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::RevokedMs.is_null())
-        .filter(Column::DisabledMs.is_not_null())
-        .exec(&store.write)
-        .await?;
-    if updated.rows_affected == 0 { not_revoked(store, ids).await } else { Ok(()) }
+        .filter(Column::DisabledMs.is_not_null());
+    if write(store, seen, update).await? == 0 { not_revoked(store, ids).await } else { Ok(()) }
+}
+
+/// Makes a change, of a key as it was seen where somebody says so; of how many.
+async fn write(
+    store: &Store,
+    seen: Option<&VirtualKey>,
+    update: UpdateMany<Entity>,
+) -> Result<u64, StoreError> {
+    store
+        .transaction(|transaction| {
+            let (seen, update) = (seen.cloned(), update.clone());
+            Box::pin(async move {
+                let id = seen.as_ref().map(|seen| seen.id.clone()).unwrap_or_default();
+                unchanged(transaction, Entity::find_by_id(id), seen.as_ref()).await?;
+                Ok(update.exec(transaction).await?.rows_affected)
+            })
+        })
+        .await
 }
 
 async fn there(store: &Store, ids: &[&str]) -> Result<Vec<VirtualKey>, StoreError> {
@@ -171,11 +211,13 @@ pub async fn rotate(
     id: &str,
     replacement: VirtualKey,
     overlap_until_ms: i64,
+    seen: Option<&VirtualKey>,
 ) -> Result<(), StoreError> {
     store
         .transaction(|transaction| {
-            let (id, replacement) = (id.to_owned(), replacement.clone());
+            let (id, replacement, seen) = (id.to_owned(), replacement.clone(), seen.cloned());
             Box::pin(async move {
+                unchanged(transaction, Entity::find_by_id(&id), seen.as_ref()).await?;
                 let old = Entity::find_by_id(id)
                     .lock_exclusive()
                     .one(transaction)
@@ -205,6 +247,18 @@ pub async fn rotate(
 /// [`StoreError::Unavailable`].
 pub async fn last_used(store: &Store) -> Result<HashMap<String, i64>, StoreError> {
     let rows = key_use::Entity::find().all(&store.read).await?;
+    Ok(rows.into_iter().map(|row| (row.key_id, row.last_used_ms)).collect())
+}
+
+/// The same for these keys alone.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn last_used_of(store: &Store, ids: &[&str]) -> Result<HashMap<String, i64>, StoreError> {
+    let rows = key_use::Entity::find()
+        .filter(key_use::Column::KeyId.is_in(ids.iter().copied()))
+        .all(&store.read)
+        .await?;
     Ok(rows.into_iter().map(|row| (row.key_id, row.last_used_ms)).collect())
 }
 

@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder
 
 pub use super::entities::kill_switches::Model as KillSwitch;
 use super::entities::kill_switches::{Column, Entity};
-use super::{Store, StoreError};
+use super::{Store, StoreError, seen::unchanged};
 
 /// Every one, expired and lifted ones included, newest first.
 ///
@@ -62,16 +62,28 @@ pub async fn throw(store: &Store, switch: KillSwitch) -> Result<(), StoreError> 
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where it was lifted before, [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn lift(store: &Store, id: &str, who: &str, why: &str, now_ms: i64) -> Result<(), StoreError> {
-    let updated = Entity::update_many()
+pub async fn lift(
+    store: &Store,
+    id: &str,
+    who: &str,
+    why: &str,
+    now_ms: i64,
+    seen: Option<&KillSwitch>,
+) -> Result<(), StoreError> {
+    let update = Entity::update_many()
         .col_expr(Column::LiftedMs, Expr::value(now_ms))
         .col_expr(Column::LiftedBy, Expr::value(who))
         .col_expr(Column::LiftedBecause, Expr::value(why))
         .filter(Column::Id.eq(id))
-        .filter(Column::LiftedMs.is_null())
-        .exec(&store.write)
-        .await?;
-    if updated.rows_affected == 1 {
+        .filter(Column::LiftedMs.is_null());
+    let updated = store.transaction(|transaction| {
+        let (id, seen, update) = (id.to_owned(), seen.cloned(), update.clone());
+        Box::pin(async move {
+            unchanged(transaction, Entity::find_by_id(id), seen.as_ref()).await?;
+            Ok(update.exec(transaction).await?)
+        })
+    });
+    if updated.await?.rows_affected == 1 {
         return Ok(());
     }
     get(store, id).await?;

@@ -3,13 +3,13 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    sea_query::Expr,
+    QuerySelect, sea_query::Expr,
 };
 
 use super::entities::identities;
 pub use super::entities::people::Model as Person;
 use super::entities::people::{ActiveModel, Column, Entity};
-use super::{Store, StoreError, sessions};
+use super::{Store, StoreError, seen::unchanged, sessions};
 
 /// Every person, by id.
 ///
@@ -17,6 +17,27 @@ use super::{Store, StoreError, sessions};
 /// [`StoreError::Unavailable`].
 pub async fn list(store: &Store) -> Result<Vec<Person>, StoreError> {
     Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
+}
+
+/// Up to `limit` people, by id, with ids above `after`; those alone that may or may not sign in, where asked for.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn page(
+    store: &Store,
+    disabled: Option<bool>,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Person>, StoreError> {
+    let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
+    if let Some(disabled) = disabled {
+        let column = Column::DisabledMs;
+        query = query.filter(if disabled { column.is_not_null() } else { column.is_null() });
+    }
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    Ok(query.all(&store.read).await?)
 }
 
 /// The person with this id.
@@ -48,28 +69,33 @@ pub async fn create(store: &Store, person: Person) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn disable(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreError> {
+pub async fn disable(store: &Store, id: &str, now_ms: i64, seen: Option<&Person>) -> Result<(), StoreError> {
     let person = get(store, id).await?;
     let change = ActiveModel {
         id: Set(id.to_owned()),
         disabled_ms: Set(Some(person.disabled_ms.unwrap_or(now_ms))),
         ..Default::default()
     };
-    change_and_end_sessions(store, change, now_ms).await
+    change_and_end_sessions(store, change, now_ms, seen).await
 }
 
 /// Lets a person sign in again.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn enable(store: &Store, id: &str) -> Result<(), StoreError> {
-    let updated = Entity::update_many()
+pub async fn enable(store: &Store, id: &str, seen: Option<&Person>) -> Result<(), StoreError> {
+    let update = Entity::update_many()
         .col_expr(Column::DisabledMs, Expr::value(None::<i64>))
         .filter(Column::Id.eq(id))
-        .filter(Column::ErasedMs.is_null())
-        .exec(&store.write)
-        .await?;
-    if updated.rows_affected == 0 { Err(StoreError::NotFound("person")) } else { Ok(()) }
+        .filter(Column::ErasedMs.is_null());
+    let updated = store.transaction(|transaction| {
+        let (id, seen, update) = (id.to_owned(), seen.cloned(), update.clone());
+        Box::pin(async move {
+            unchanged(transaction, Entity::find_by_id(id), seen.as_ref()).await?;
+            Ok(update.exec(transaction).await?)
+        })
+    });
+    if updated.await?.rows_affected == 0 { Err(StoreError::NotFound("person")) } else { Ok(()) }
 }
 
 /// Erases what names a person, forbids to sign in and ends every session. The id stays, so that records go on
@@ -88,14 +114,21 @@ pub async fn erase(store: &Store, id: &str, now_ms: i64) -> Result<(), StoreErro
         erased_ms: Set(Some(person.erased_ms.unwrap_or(now_ms))),
         ..Default::default()
     };
-    change_and_end_sessions(store, change, now_ms).await
+    change_and_end_sessions(store, change, now_ms, None).await
 }
 
-async fn change_and_end_sessions(store: &Store, change: ActiveModel, now_ms: i64) -> Result<(), StoreError> {
+async fn change_and_end_sessions(
+    store: &Store,
+    change: ActiveModel,
+    now_ms: i64,
+    seen: Option<&Person>,
+) -> Result<(), StoreError> {
     store
         .transaction(|transaction| {
-            let change = change.clone();
+            let (change, seen) = (change.clone(), seen.cloned());
             Box::pin(async move {
+                let id = seen.as_ref().map(|seen| seen.id.clone()).unwrap_or_default();
+                unchanged(transaction, Entity::find_by_id(id), seen.as_ref()).await?;
                 let person = change.update(transaction).await?;
                 if person.erased_ms.is_some() {
                     let of_person = identities::Column::Person.eq(&person.id);

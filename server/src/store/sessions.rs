@@ -1,7 +1,7 @@
 //! Signed-in browsers, by the hash of their session id.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -36,16 +36,55 @@ pub async fn live(
         .await?)
 }
 
-/// Every session that is neither expired nor ended, newest first.
+/// Up to `limit` sessions that hold, newest first; of one person, where asked for; before the one that began at `before.0` and
+/// is called `before.1`.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn list(store: &Store, now_ms: i64) -> Result<Vec<Session>, StoreError> {
-    Ok(Entity::find()
+pub async fn page(
+    store: &Store,
+    holds: Holds,
+    person: Option<&str>,
+    before: Option<(i64, &str)>,
+    limit: u64,
+) -> Result<Vec<Session>, StoreError> {
+    let mut query = Entity::find()
         .filter(Column::RevokedMs.is_null())
-        .filter(Column::ExpiresMs.gt(now_ms))
+        .filter(Column::ExpiresMs.gt(holds.now_ms))
+        .filter(Column::SeenMs.gt(holds.seen_after_ms))
         .order_by_desc(Column::CreatedMs)
-        .all(&store.read)
+        .order_by_desc(Column::PublicId)
+        .limit(limit);
+    if let Some(person) = person {
+        query = query.filter(Column::Person.eq(person));
+    }
+    if let Some((created_ms, id)) = before {
+        let same = Column::CreatedMs.eq(created_ms).and(Column::PublicId.lt(id));
+        query = query.filter(Column::CreatedMs.lt(created_ms).or(same));
+    }
+    Ok(query.all(&store.read).await?)
+}
+
+/// What makes a session hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds {
+    /// It has not expired by now, Unix milliseconds.
+    pub now_ms: i64,
+    /// It was used after this instant.
+    pub seen_after_ms: i64,
+}
+
+/// The session that is called so, if it holds.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn named(store: &Store, holds: Holds, id: &str) -> Result<Option<Session>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::PublicId.eq(id))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::ExpiresMs.gt(holds.now_ms))
+        .filter(Column::SeenMs.gt(holds.seen_after_ms))
+        .one(&store.read)
         .await?)
 }
 

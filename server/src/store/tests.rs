@@ -72,19 +72,19 @@ async fn a_key_is_rotated_once_and_revoked_for_good() {
     keys::create(&store, key("k1", "/acme")).await.unwrap();
     assert!(matches!(keys::create(&store, key("k1", "/acme")).await, Err(StoreError::Conflict(_))));
     assert!(matches!(keys::create(&store, key("k9", "/nowhere")).await, Err(StoreError::Conflict(_))));
-    keys::rotate(&store, "k1", key("k2", "/acme"), 500).await.unwrap();
+    keys::rotate(&store, "k1", key("k2", "/acme"), 500, None).await.unwrap();
     let old = keys::get(&store, "k1").await.unwrap();
     assert_eq!((old.rotated_to.as_deref(), old.overlap_until_ms), (Some("k2"), Some(500)));
     assert!(matches!(
-        keys::rotate(&store, "k1", key("k3", "/acme"), 500).await,
+        keys::rotate(&store, "k1", key("k3", "/acme"), 500, None).await,
         Err(StoreError::Conflict(_))
     ));
     assert!(matches!(keys::get(&store, "k3").await, Err(StoreError::NotFound(_))), "nothing is half done");
-    keys::revoke(&store, &["k2"], Some("leaked"), 10).await.unwrap();
-    keys::revoke(&store, &["k2"], None, 20).await.unwrap();
+    keys::revoke(&store, &["k2"], Some("leaked"), 10, None).await.unwrap();
+    keys::revoke(&store, &["k2"], None, 20, None).await.unwrap();
     let revoked = keys::get(&store, "k2").await.unwrap();
     assert_eq!((revoked.revoked_ms, revoked.revoked_because.as_deref()), (Some(10), Some("leaked")));
-    assert!(matches!(keys::revoke(&store, &["none"], None, 1).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(keys::revoke(&store, &["none"], None, 1, None).await, Err(StoreError::NotFound(_))));
     assert_eq!(keys::list(&store).await.unwrap().len(), 2);
 }
 
@@ -92,23 +92,23 @@ async fn a_key_is_rotated_once_and_revoked_for_good() {
 async fn a_key_is_disabled_and_enabled_until_it_is_revoked() {
     let (folder, store) = store().await;
     keys::create_all(&store, vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]).await.unwrap();
-    keys::disable(&store, &["k1"], "first", 10).await.unwrap();
-    keys::disable(&store, &["k1", "k2"], "second", 20).await.unwrap();
+    keys::disable(&store, &["k1"], "first", 10, None).await.unwrap();
+    keys::disable(&store, &["k1", "k2"], "second", 20, None).await.unwrap();
     let disabled = async |id: &str| {
         let key = keys::get(&store, id).await.unwrap();
         (key.disabled_ms, key.disabled_because)
     };
     assert_eq!(disabled("k1").await, (Some(10), Some(String::from("first"))));
     assert_eq!(disabled("k2").await, (Some(20), Some(String::from("second"))));
-    let rotated = keys::rotate(&store, "k1", key("k3", "/acme"), 500).await;
+    let rotated = keys::rotate(&store, "k1", key("k3", "/acme"), 500, None).await;
     assert!(matches!(rotated, Err(StoreError::Conflict(_))));
-    keys::enable(&store, &["k1"]).await.unwrap();
-    keys::enable(&store, &["k1"]).await.unwrap();
+    keys::enable(&store, &["k1"], None).await.unwrap();
+    keys::enable(&store, &["k1"], None).await.unwrap();
     assert_eq!(disabled("k1").await, (None, None));
-    keys::revoke(&store, &["k1"], None, 30).await.unwrap();
-    assert!(matches!(keys::disable(&store, &["k1"], "late", 40).await, Err(StoreError::Conflict(_))));
-    assert!(matches!(keys::enable(&store, &["k1"]).await, Err(StoreError::Conflict(_))));
-    assert!(matches!(keys::enable(&store, &["none"]).await, Err(StoreError::NotFound(_))));
+    keys::revoke(&store, &["k1"], None, 30, None).await.unwrap();
+    assert!(matches!(keys::disable(&store, &["k1"], "late", 40, None).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(keys::enable(&store, &["k1"], None).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(keys::enable(&store, &["none"], None).await, Err(StoreError::NotFound(_))));
     store.close().await;
     drop(folder);
 }
@@ -242,14 +242,26 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
     assert_eq!(sessions::live(&store, &[1; 32], 50, 6).await.unwrap().map(|s| s.seen_ms), Some(7));
     assert_eq!(sessions::live(&store, &[1; 32], 50, 7).await.unwrap(), None, "idle");
     assert_eq!(sessions::live(&store, &[2; 32], 10, 0).await.unwrap(), None, "too old");
-    assert_eq!(sessions::list(&store, 9).await.unwrap().len(), 2);
+    assert_eq!(
+        sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     let end = |session: Option<&'static str>, subject: Option<&'static str>| {
         sessions::end_of_provider(&store, "corp", session, subject, 8)
     };
     assert_eq!(end(None, None).await.unwrap(), 0, "whoever is not named stays");
     assert_eq!(end(Some("sid-2"), Some("idp|2")).await.unwrap(), 0, "both have to fit");
     assert_eq!(end(Some("sid-2"), None).await.unwrap(), 1);
-    assert_eq!(sessions::list(&store, 9).await.unwrap().len(), 1);
+    assert_eq!(
+        sessions::page(&store, sessions::Holds { now_ms: 9, seen_after_ms: i64::MIN }, None, None, 100)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let identity = identities::Identity {
         provider: "corp".into(),
         subject: "idp|1".into(),
@@ -270,7 +282,7 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
     assert_eq!((erased.subject, erased.email, erased.display_name), (None, None, None));
     assert_eq!((erased.disabled_ms, erased.erased_ms), (Some(60), Some(60)));
     assert_eq!(sessions::sweep(&store, 50).await.unwrap(), 1);
-    assert!(matches!(people::disable(&store, "none", 1).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(people::disable(&store, "none", 1, None).await, Err(StoreError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -318,14 +330,14 @@ async fn a_service_token_is_replaced_once_and_ends_no_later_than_it_would_have()
     for (old, new, ends, until) in [("a", "b", None, 50), ("c", "d", Some(20), 20), ("e", "f", Some(90), 50)]
     {
         service_tokens::create(&store, token(old, ends)).await.unwrap();
-        service_tokens::rotate(&store, old, token(new, Some(500)), 50).await.unwrap();
+        service_tokens::rotate(&store, old, token(new, Some(500)), 50, None).await.unwrap();
         let row = service_tokens::get(&store, old).await.unwrap();
         assert_eq!((row.rotated_to.as_deref(), row.expires_ms), (Some(new), Some(until)), "{old}");
-        let again = service_tokens::rotate(&store, old, token("x", None), 50).await;
+        let again = service_tokens::rotate(&store, old, token("x", None), 50, None).await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
     }
-    service_tokens::revoke(&store, "b", 5).await.unwrap();
-    assert!(service_tokens::rotate(&store, "b", token("x", None), 50).await.is_err());
+    service_tokens::revoke(&store, "b", 5, None).await.unwrap();
+    assert!(service_tokens::rotate(&store, "b", token("x", None), 50, None).await.is_err());
     assert!(matches!(service_tokens::get(&store, "x").await, Err(StoreError::NotFound(_))));
 }
 
@@ -349,7 +361,7 @@ async fn a_service_token_lives_until_it_expires_or_is_revoked() {
     service_tokens::create(&store, token("t2", None)).await.unwrap();
     assert!(service_tokens::live(&store, "t1", 9).await.unwrap().is_some());
     assert!(service_tokens::live(&store, "t1", 10).await.unwrap().is_none());
-    service_tokens::revoke(&store, "t2", 5).await.unwrap();
+    service_tokens::revoke(&store, "t2", 5, None).await.unwrap();
     assert!(service_tokens::live(&store, "t2", 4).await.unwrap().is_none());
 }
 
@@ -366,10 +378,10 @@ async fn a_full_disk_does_not_poison_the_writing_connection() {
     let mut many = key("k1", "/acme");
     many.settings = big;
     keys::create(&store, key("k0", "/acme")).await.unwrap();
-    let full = keys::rotate(&store, "k0", many, 1).await;
+    let full = keys::rotate(&store, "k0", many, 1, None).await;
     assert!(full.as_ref().is_err_and(StoreError::is_transient), "{full:?}");
     store.sql("PRAGMA max_page_count = 1000000").await;
-    keys::rotate(&store, "k0", key("k2", "/acme"), 1).await.unwrap();
+    keys::rotate(&store, "k0", key("k2", "/acme"), 1, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -413,10 +425,10 @@ async fn every_change_of_the_configuration_raises_the_revision() {
     raises!(model_groups::put(&store, "g", json!([]), 2));
     raises!(keys::create(&store, key("k1", "/acme")));
     raises!(keys::change(&store, "k1", json!({}), None));
-    raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5));
-    raises!(keys::disable(&store, &["k2"], "moved", 5));
-    raises!(keys::enable(&store, &["k2"]));
-    raises!(keys::revoke(&store, &["k2"], None, 5));
+    raises!(keys::rotate(&store, "k1", key("k2", "/acme"), 5, None));
+    raises!(keys::disable(&store, &["k2"], "moved", 5, None));
+    raises!(keys::enable(&store, &["k2"], None));
+    raises!(keys::revoke(&store, &["k2"], None, 5, None));
     let before = revision::current(&store).await.unwrap();
     keys::note_use(&store, &[(String::from("k2"), 5)]).await.unwrap();
     assert_eq!(revision::current(&store).await.unwrap(), before, "nothing is decided by it");
@@ -464,7 +476,7 @@ async fn every_change_of_the_configuration_raises_the_revision() {
         lifted_because: None,
     };
     raises!(kill_switches::throw(&store, switch));
-    raises!(kill_switches::lift(&store, "ks_1", "p", "r", 5));
+    raises!(kill_switches::lift(&store, "ks_1", "p", "r", 5, None));
     let version = policy_versions::PolicyVersion {
         id: 1,
         source: "s".into(),

@@ -240,21 +240,41 @@ fn the_configuration_shows_the_defaults() {
     assert!(!format!("{everything:?}").contains("None"), "{everything:?}");
 }
 
+/// The tests that a text names as links: `[\`name\`](file)`; each is there.
+fn named_tests(text: &str, up: &str) -> usize {
+    let links = text.split("[`").skip(1).filter_map(|link| link.split_once(&format!("`]({up}")));
+    let named: Vec<(&str, &str)> =
+        links.map(|(name, rest)| (name, rest.split_once(')').unwrap().0)).collect();
+    for (name, file) in &named {
+        let text = read(file);
+        assert!(text.contains(&format!("fn {name}(")), "{file} has no test {name}");
+    }
+    named.len()
+}
+
 #[test]
 fn the_tests_that_hold_the_invariants_exist() {
     let page = read("docs/ARCHITECTURE.md");
     let invariants = page.split("\n## Invariants").nth(1).unwrap().split("\n## ").next().unwrap();
-    let named: Vec<(&str, &str)> = invariants
-        .split("[`")
-        .skip(1)
-        .map(|link| {
-            let (name, rest) = link.split_once("`](../").unwrap();
-            (name, rest.split_once(')').unwrap().0)
-        })
-        .collect();
-    assert!(named.len() > 10, "{named:?}");
-    for (name, file) in named {
-        let text = read(file);
-        assert!(text.contains(&format!("fn {name}(")), "{file} has no test {name}");
+    assert!(named_tests(invariants, "../") > 10);
+}
+
+#[test]
+fn every_threat_has_a_test_that_exists() {
+    let page = read("docs/explanation/threat-model.md");
+    let (threats, _) = page.split_once("\n## What is not defended against").unwrap();
+    let flows: Vec<&str> = threats.split("\n## ").skip(1).collect();
+    assert!(flows.len() > 5, "{flows:?}");
+    for flow in flows {
+        let name = flow.lines().next().unwrap();
+        let rows: Vec<&str> = flow.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        let rows: Vec<&str> = rows.into_iter().filter(|row| !row.starts_with("| ---")).collect();
+        for row in &rows {
+            assert!(named_tests(row, "../../") > 0, "{name}: no test of ours holds this: {row}");
+        }
+        let kinds: BTreeSet<char> = rows.iter().filter_map(|row| row.chars().nth(2)).collect();
+        assert!(kinds.iter().all(|kind| "stride".contains(*kind)), "{name}: {kinds:?}");
+        // Each kind was thought of for each flow.
+        assert!(kinds.len() >= 5, "{name} has only {kinds:?}");
     }
 }

@@ -186,6 +186,7 @@ async fn kill_nine_leaves_no_act_without_its_record() {
             worker.await.unwrap();
         }
         let mut config = Config::at("127.0.0.1:0".parse().unwrap(), data.clone());
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
         let app = App::open(config, None).await.unwrap();
         let audit = &app.gateway.audit;

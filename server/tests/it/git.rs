@@ -412,6 +412,7 @@ async fn a_repository_that_disappears_leaves_the_last_good_policy_also_for_a_sta
     let url = crate::support::database::postgres_in(folder.path()).await;
     let config = |data: &str| {
         let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join(data));
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.policy.git = Some(git.clone());
         config
     };

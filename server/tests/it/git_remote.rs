@@ -105,7 +105,7 @@ impl Https {
         let asked: Arc<AtomicU64> = Arc::default();
         let backend_of = Backend { root: root.to_path_buf(), asked: Arc::clone(&asked) };
         let router = axum::Router::new().fallback(backend).with_state(backend_of);
-        let listening = serve_on(socket, Some(&TlsConfig { certificate, key }), router).unwrap();
+        let listening = serve_on(socket, Some(&TlsConfig::of(certificate, key)), router).unwrap();
         Self { url, folder, asked, _listening: listening }
     }
 
@@ -133,6 +133,7 @@ async fn over_https_with_a_token_and_a_private_authority() {
         (GitConfig { branch: String::from("other"), ..git.clone() }, "other"),
     ] {
         let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("refused"));
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.policy.git = Some(change);
         let refused = App::open(config, None).await.unwrap_err().to_string();
         assert!(refused.contains(said), "{said}: {refused}");
@@ -236,6 +237,7 @@ async fn over_ssh_with_a_deploy_key_and_a_known_host() {
         GitConfig { known_hosts: Some(nobody), ..git.clone() },
     ] {
         let mut config = Config::at("127.0.0.1:0".parse().unwrap(), folder.path().join("refused"));
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.policy.git = Some(change);
         let refused = App::open(config, None).await.unwrap_err().to_string();
         assert!(refused.contains("cannot be fetched"), "{refused}");
@@ -258,6 +260,7 @@ async fn a_server_that_does_not_reach_the_repository_follows_all_the_same() {
     let url = format!("sqlite://{}", database.display());
     // On SQLite one server writes the log, and that is the one that opened it last: this one only follows.
     let mut config = Config::at(SocketAddr::from(([127, 0, 0, 1], 0)), folder.path().join("other"));
+    config.upstream.private_networks = config.upstream.private_networks.and_loopback();
     config.replica = String::from("other");
     config.database_url = Some(url.clone().into());
     config.policy.git = Some(repository.config());
@@ -318,6 +321,7 @@ async fn another_server_stands_in_for_one_that_does_not_reach_the_repository() {
     token_says(TOKEN);
     let first_data = folder.path().join("first");
     let mut config = Config::at(SocketAddr::from(([127, 0, 0, 1], 0)), first_data.clone());
+    config.upstream.private_networks = config.upstream.private_networks.and_loopback();
     config.limits.spool_bytes = 0;
     config.database_url = Some(url.clone().into());
     config.policy.git =

@@ -234,7 +234,9 @@ async fn queries_that_are_not_understood() {
         ("/api/v1/decisions?limit=abc", "limit"),
         ("/api/v1/decisions?limit=0", "limit"),
         ("/api/v1/decisions?limit=1001", "limit"),
+        ("/api/v1/decisions?cursor=zz", "cursor"),
         ("/api/v1/decisions?before=zz", "before"),
+        ("/api/v1/keys?limit=1&limit=2", "limit"),
         ("/api/v1/endpoints/explain", "name"),
     ] {
         let reply = app.admin(reqwest::Method::GET, path, None).await.is(400);
@@ -242,6 +244,9 @@ async fn queries_that_are_not_understood() {
         let problem = reply.json();
         assert_eq!(problem["code"], "invalid_request");
         assert!(problem["detail"].as_str().unwrap().contains(field), "{path}: {problem}");
+        if !path.contains("export") {
+            assert_eq!(problem["errors"][0]["parameter"], field, "{path}: {problem}");
+        }
     }
     app.finish().await;
 }

@@ -13,11 +13,13 @@
 )]
 
 mod acts;
+mod api;
 mod app;
 mod audit;
 mod books;
 mod cli;
 mod compliance;
+mod contract;
 mod crash;
 mod detectors;
 mod disk;
@@ -40,6 +42,7 @@ mod money;
 #[path = "../../../policies/engine/tests/it/naive.rs"]
 mod naive;
 mod oidc;
+mod pages;
 mod plan;
 mod policy;
 mod process;
@@ -51,6 +54,7 @@ mod reply;
 mod repository;
 mod sdk;
 mod secrecy;
+mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;

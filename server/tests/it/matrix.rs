@@ -136,6 +136,10 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             Some(json!([{ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] }])),
             true,
         ),
+        ("GET", "/api/v1/keys/{id}") => (Some(route.path.replace("{id}", &of.key)), None, true),
+        ("GET", "/api/v1/kill-switches/{id}") => (Some(route.path.replace("{id}", &of.switch)), None, true),
+        ("GET", "/api/v1/service-tokens/{id}") => (Some(route.path.replace("{id}", &of.token)), None, true),
+        ("GET", "/api/v1/people/{id}") => (Some(route.path.replace("{id}", &of.person)), None, false),
         ("POST", "/api/v1/keys/{id}/rotate") => {
             (Some(route.path.replace("{id}", &of.key)), Some(json!({ "expires": past })), true)
         }

@@ -27,6 +27,7 @@ struct Other {
 impl Other {
     async fn start(data: &Path, database: &Path) -> Self {
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data.to_path_buf());
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.replica = String::from("other");
         config.database_url = Some(format!("sqlite://{}", database.display()).into());
         let app = App::open(config, None).await.unwrap();

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
-fn given(name: &str) -> Option<PathBuf> {
+pub(crate) fn given(name: &str) -> Option<PathBuf> {
     let found = std::env::var_os(name).map(PathBuf::from);
     if found.is_none() {
         let strict = std::env::var_os("BAILIWICK_TEST_STRICT").is_some_and(|value| value == "1");
         assert!(!strict, "{name} is not set");
-        eprintln!("SKIPPED: {name} is not set, so an SDK was not tried");
+        eprintln!("SKIPPED: {name} is not set, so what needs it was not tried");
     }
     found
 }

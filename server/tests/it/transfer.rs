@@ -65,6 +65,7 @@ async fn placed(demo: &DemoProcess) {
 
 async fn open(data: &Path, database_url: Option<&str>) -> Result<Arc<App>, String> {
     let mut config = Config::at("127.0.0.1:0".parse().unwrap(), data.to_path_buf());
+    config.upstream.private_networks = config.upstream.private_networks.and_loopback();
     config.database_url = database_url.map(|url| url.to_owned().into());
     App::open(config, None).await.map_err(|error| error.to_string())
 }

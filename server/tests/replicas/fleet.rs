@@ -122,7 +122,7 @@ impl Fleet {
             let data = folder.join("data");
             std::fs::create_dir_all(&data).unwrap();
             let written = format!(
-                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[limits]\nshutdown_seconds = 10\n{limits}"
+                "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nreplica = \"replica-{at}\"\n[upstream]\nprivate_networks = [\"127.0.0.0/8\"]\n[limits]\nshutdown_seconds = 10\n{limits}"
             );
             std::fs::write(folder.join("bailiwick.toml"), written).unwrap();
             let first = replicas.first().map(|first: &Replica| first.folder.join("data"));

@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, query_as, query_scalar};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection, query_as, query_scalar,
+};
 
 /// The URL of the cluster, with a user who may create databases.
 const CLUSTER: &str = "BAILIWICK_TEST_POSTGRES";
@@ -102,6 +105,14 @@ pub(crate) async fn administer(statement: &str) {
 /// Runs statements in the database at `url`, on a connection of their own.
 pub(crate) async fn run(url: &str, statements: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
+    connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Runs statements in the SQLite file, beside who has it open.
+pub(crate) async fn run_in_file(path: &Path, statements: &str) {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(std::time::Duration::from_secs(60));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
     connection.close().await.unwrap();
 }

@@ -41,7 +41,10 @@ impl Gateway {
         let address = free_address()?;
         let url = format!("http://{address}");
         let config = folder.join("bailiwick.toml");
-        let text = format!("listen = {address:?}\ndata_dir = {:?}\n{policy}", folder.join("data"));
+        let text = format!(
+            "listen = {address:?}\ndata_dir = {:?}\n{policy}\n[upstream]\nprivate_networks = [\"127.0.0.0/8\"]\n",
+            folder.join("data")
+        );
         write(&config, &text)?;
         let log = folder.join("log");
         let mut serve = Command::new(binary);

@@ -5,6 +5,7 @@
 mod gateway;
 mod load;
 mod nginx;
+mod pages;
 mod presidio;
 mod process;
 mod procfs;
@@ -41,12 +42,15 @@ pub(crate) struct Args {
     #[arg(long)]
     swaps: bool,
     /// Only the detector beside presidio-analyzer, out of PyPI, over texts of presidio-evaluator and Faker
-    #[arg(long, conflicts_with = "swaps")]
+    #[arg(long, conflicts_with_all = ["swaps", "pages"])]
     presidio: bool,
     /// Folders of ordinary text in which every finding is taken for a wrong one. Only with `--presidio`
     #[arg(long, value_name = "DIR", requires = "presidio")]
     ordinary: Vec<PathBuf>,
-    /// Debug builds: to see that it works. Only with `--swaps` or `--presidio`
+    /// Only pages out of a million rows of the control plane's lists, on both databases
+    #[arg(long, conflicts_with = "swaps")]
+    pages: bool,
+    /// Debug builds: to see that it works. Only with `--swaps`, `--pages` or `--presidio`
     #[arg(long)]
     debug: bool,
     /// Print the results as JSON
@@ -56,6 +60,10 @@ pub(crate) struct Args {
 
 /// Measures and prints.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.pages {
+        pages::run(context, args.quick, !args.debug)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.swaps {
         let swaps = swaps::run(context, args.quick, !args.debug)?;
         if args.json {

@@ -28,7 +28,10 @@ fn shown(roles: Vec<Held>) -> Vec<Value> {
 fn reason(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST_REASON {
-        return Err(Problem::invalid(format!("`reason` says why, in 1 to {LONGEST_REASON} characters")));
+        return Err(Problem::wrong_field(
+            "/reason",
+            &format!("it says why, in 1 to {LONGEST_REASON} characters"),
+        ));
     }
     Ok(text.to_owned())
 }

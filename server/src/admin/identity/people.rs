@@ -3,42 +3,82 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Problem;
 use super::{reason, shown};
+use crate::admin::etag::{self, IfMatch};
+use crate::admin::input::{Asked, At, Body};
+use crate::admin::page::Page;
 use crate::app::{Act, App};
 use crate::identity::{Actor, Permit};
 use crate::store;
+use crate::store::identities::Identity;
+use crate::store::people::Person;
 
-/// `GET /api/v1/people`.
-pub(in crate::admin) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
-    let identities = store::identities::list(&app.store).await?;
+/// Which people are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::admin) struct Filter {
+    disabled: Option<bool>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/v1/people`: by id.
+pub(in crate::admin) async fn list(
+    State(app): State<Arc<App>>,
+    filter: Result<Asked<Filter>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("people", filter.limit, filter.cursor.as_deref())?;
+    let limit = page.limit.saturating_add(1) as u64;
+    let rows = store::people::page(&app.store, filter.disabled, page.after.as_deref(), limit).await?;
+    let (rows, next) = page.cut(rows, false, |person| person.id.clone());
+    let ids: Vec<&str> = rows.iter().map(|person| person.id.as_str()).collect();
+    let identities = store::identities::of_all(&app.store, &ids).await?;
     let mut people = Vec::new();
-    for person in store::people::list(&app.store).await? {
-        let known: Vec<Value> = identities
-            .iter()
-            .filter(|identity| identity.person == person.id)
-            .map(|identity| {
-                json!({
-                    "provider": identity.provider, "subject": identity.subject,
-                    "groups": identity.groups, "seen_ms": identity.seen_ms,
-                })
-            })
-            .collect();
-        let actor = Actor::of_person(&app, &person.id).await?;
-        people.push(json!({
-            "id": person.id, "name": person.display_name, "email": person.email,
-            "identities": known, "roles": actor.map(|actor| shown(actor.roles(&app))).unwrap_or_default(),
-            "created_ms": person.created_ms, "disabled_ms": person.disabled_ms,
-            "erased_ms": person.erased_ms,
-        }));
+    for person in rows {
+        let own: Vec<Identity> =
+            identities.iter().filter(|identity| identity.person == person.id).cloned().collect();
+        people.push(view(&app, person, &own));
     }
-    Ok(Json(json!({ "people": people })))
+    Ok(Json(page.answer(&people, next)))
+}
+
+/// `GET /api/v1/people/{id}`, with the tag that a change may ask for.
+pub(in crate::admin) async fn get(
+    State(app): State<Arc<App>>,
+    At(id): At<String>,
+) -> Result<Response, Problem> {
+    let person = store::people::get(&app.store, &id).await?;
+    let identities = store::identities::of(&app.store, &id).await?;
+    let tag = etag::tag(&person);
+    Ok(etag::tagged(&tag, Json(view(&app, person, &identities))))
+}
+
+fn view(app: &App, person: Person, own: &[Identity]) -> Value {
+    let known: Vec<Value> = own
+        .iter()
+        .map(|identity| {
+            json!({
+                "provider": identity.provider, "subject": identity.subject,
+                "groups": identity.groups, "seen_ms": identity.seen_ms,
+            })
+        })
+        .collect();
+    let (id, name, email) = (person.id.clone(), person.display_name.clone(), person.email.clone());
+    let (created_ms, disabled_ms, erased_ms) = (person.created_ms, person.disabled_ms, person.erased_ms);
+    let actor = Actor::of_row(app, person, own);
+    json!({
+        "id": id, "name": name, "email": email,
+        "identities": known, "roles": actor.map(|actor| shown(actor.roles(app))).unwrap_or_default(),
+        "created_ms": created_ms, "disabled_ms": disabled_ms, "erased_ms": erased_ms,
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,15 +91,17 @@ pub(in crate::admin) struct Why {
 pub(in crate::admin) async fn disable(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: Result<Json<Why>, JsonRejection>,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<Body<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    store::people::get(&app.store, &id).await?;
-    let Json(why) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let person = store::people::get(&app.store, &id).await?;
+    let seen = expected.seen(&person)?;
+    let Body(why) = body?;
     let what = json!({ "person": id, "reason": reason(&why.reason)? });
     let change = async {
         let now_ms = app.gateway.clock.now_ms();
-        Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms).await?)
+        Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?)
     };
     app.act_aside(act(&permit, "person_disabled", what), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": true })))
@@ -69,10 +111,12 @@ pub(in crate::admin) async fn disable(
 pub(in crate::admin) async fn enable(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
+    At(id): At<String>,
+    expected: IfMatch,
 ) -> Result<Json<Value>, Problem> {
-    store::people::get(&app.store, &id).await?;
-    let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id).await?) };
+    let person = store::people::get(&app.store, &id).await?;
+    let seen = expected.seen(&person)?;
+    let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id, seen).await?) };
     app.act_aside(act(&permit, "person_enabled", json!({ "person": id })), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": false })))
 }

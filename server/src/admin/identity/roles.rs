@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use bailiwick_policy::Held;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Problem;
 use super::shown;
+use crate::admin::input::Asked;
 use crate::app::App;
 use crate::identity::{Actor, Permit, ROUTES};
 use crate::store;
@@ -31,9 +31,9 @@ pub(in crate::admin) struct Question {
 pub(in crate::admin) async fn explain(
     State(app): State<Arc<App>>,
     permit: Permit,
-    query: Result<Query<Question>, QueryRejection>,
+    query: Result<Asked<Question>, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    let Query(question) = query.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Asked(question) = query?;
     let scope = permit.scope(question.scope)?;
     let (object, action) = question.action.split_once('/').ok_or_else(|| {
         Problem::invalid("`action` is an object and what is done to it: `console:keys/create`")

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::Problem;
+use crate::admin::etag::{self, IfMatch};
+use crate::admin::input::{Asked, At, Body, OptionalBody};
+use crate::admin::page::Page;
 use crate::app::{Act, App};
 use crate::identity::{Permit, ServiceTokenText};
 use crate::organisation::ApplyError;
@@ -28,6 +31,16 @@ const LONGEST_OVERLAP_HOURS: u32 = 720;
 /// Characters of a name.
 const LONGEST_NAME: usize = 100;
 
+/// Whether a token may be used, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TokenState {
+    Valid,
+    Rotated,
+    Expired,
+    Revoked,
+}
+
 /// A token as everybody may see it.
 #[derive(Debug, Serialize)]
 struct TokenView {
@@ -35,7 +48,7 @@ struct TokenView {
     name: String,
     scope: String,
     roles: Value,
-    state: &'static str,
+    state: TokenState,
     created_ms: i64,
     created_by: Option<String>,
     expires_ms: Option<i64>,
@@ -46,13 +59,13 @@ struct TokenView {
 
 fn view(row: ServiceToken, now_ms: i64) -> TokenView {
     let state = if row.revoked_ms.is_some() {
-        "revoked"
+        TokenState::Revoked
     } else if row.expires_ms.is_some_and(|at| at <= now_ms) {
-        "expired"
+        TokenState::Expired
     } else if row.rotated_to.is_some() {
-        "rotated"
+        TokenState::Rotated
     } else {
-        "valid"
+        TokenState::Valid
     };
     TokenView {
         id: row.id,
@@ -69,17 +82,53 @@ fn view(row: ServiceToken, now_ms: i64) -> TokenView {
     }
 }
 
-/// `GET /api/v1/service-tokens`: revoked and expired ones too.
+/// Which tokens are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::admin) struct Filter {
+    scope: Option<String>,
+    state: Option<TokenState>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/v1/service-tokens`: revoked and expired ones too, by id.
 pub(in crate::admin) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
+    filter: Result<Asked<Filter>, Problem>,
 ) -> Result<Json<Value>, Problem> {
+    let Asked(filter) = filter?;
+    let page = Page::of("service_tokens", filter.limit, filter.cursor.as_deref())?;
+    let scopes = permit.scopes_within(filter.scope.as_deref());
     let now_ms = app.gateway.clock.now_ms();
     let mut covers = permit.covering();
-    let mut tokens = store::service_tokens::list(&app.store).await?;
-    tokens.retain(|token| covers(&token.scope));
-    let tokens: Vec<TokenView> = tokens.into_iter().map(|token| view(token, now_ms)).collect();
-    Ok(Json(json!({ "service_tokens": tokens })))
+    let (store, within) = (&app.store, &scopes);
+    let read = |after: Option<String>, limit| async move {
+        store::service_tokens::page(store, within, after.as_deref(), limit).await
+    };
+    let keep = |row: ServiceToken| {
+        let token = covers(&row.scope).then(|| view(row, now_ms))?;
+        filter.state.is_none_or(|state| state == token.state).then_some(token)
+    };
+    let (tokens, next) = page.fill(read, |row| row.id.clone(), keep).await?;
+    Ok(Json(page.answer(&tokens, next)))
+}
+
+/// What a token is called as it is now, however often it was used.
+fn tag(row: &ServiceToken) -> String {
+    etag::tag(&ServiceToken { last_used_ms: None, ..row.clone() })
+}
+
+/// `GET /api/v1/service-tokens/{id}`, with the tag that a change may ask for.
+pub(in crate::admin) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+) -> Result<Response, Problem> {
+    let row = store::service_tokens::get(&app.store, &id).await?;
+    permit.at(&row.scope, "service token")?;
+    Ok(etag::tagged(&tag(&row), Json(view(row, app.gateway.clock.now_ms()))))
 }
 
 /// The body of `POST /api/v1/service-tokens`.
@@ -111,14 +160,14 @@ pub(in crate::admin) struct ShownToken {
 pub(in crate::admin) async fn create(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<NewToken>, JsonRejection>,
+    body: Result<Body<NewToken>, Problem>,
 ) -> Result<(StatusCode, Json<ShownToken>), Problem> {
-    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    bailiwick_policy::scope::validate(&new.scope).map_err(Problem::invalid)?;
+    let Body(new) = body?;
+    bailiwick_policy::scope::validate(&new.scope).map_err(|why| Problem::wrong_field("/scope", &why))?;
     permit.at(&new.scope, "scope")?;
     let name = new.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        return Err(Problem::invalid(format!("`name` has 1 to {LONGEST_NAME} characters")));
+        return Err(Problem::wrong_field("/name", &format!("it has 1 to {LONGEST_NAME} characters")));
     }
     may_give(&app, &permit, &new.roles, &new.scope)?;
     let now_ms = app.gateway.clock.now_ms();
@@ -141,7 +190,10 @@ pub(in crate::admin) async fn create(
 /// Nobody gives a role that would let its holder do what the giver may not.
 fn may_give(app: &App, permit: &Permit, roles: &[String], scope: &str) -> Result<(), Problem> {
     if roles.is_empty() {
-        return Err(Problem::invalid("`roles` names at least one role: a token without any may do nothing"));
+        return Err(Problem::wrong_field(
+            "/roles",
+            "it names at least one role: a token without any may do nothing",
+        ));
     }
     let snapshot = app.gateway.snapshot.load();
     let rbac = &snapshot.policy.bundle().rbac;
@@ -150,7 +202,7 @@ fn may_give(app: &App, permit: &Permit, roles: &[String], scope: &str) -> Result
         if !rbac.knows_role(&role) {
             let known: Vec<&str> =
                 rbac.roles().into_iter().map(|role| role.trim_start_matches("role:")).collect();
-            return Err(Problem::invalid(format!("the policy in force has no role `{name}`"))
+            return Err(Problem::wrong_field("/roles", &format!("the policy in force has no role `{name}`"))
                 .fix(format!("there are {}", known.join(", "))));
         }
         if let Some(grant) = rbac.lacks(&permit.actor().held, &role, scope) {
@@ -168,10 +220,10 @@ fn may_give(app: &App, permit: &Permit, roles: &[String], scope: &str) -> Result
 
 fn expiry(expires_ms: i64, now_ms: i64) -> Result<i64, Problem> {
     if expires_ms <= now_ms {
-        return Err(Problem::invalid("`expires` is in the past"));
+        return Err(Problem::wrong_field("/expires", "it is in the past"));
     }
     if expires_ms - now_ms > LONGEST_DAYS * DAY_MS {
-        return Err(Problem::invalid(format!("`expires` is more than {LONGEST_DAYS} days away"))
+        return Err(Problem::wrong_field("/expires", &format!("it is more than {LONGEST_DAYS} days away"))
             .fix("take a shorter time, and replace the token before it ends"));
     }
     Ok(expires_ms)
@@ -180,7 +232,7 @@ fn expiry(expires_ms: i64, now_ms: i64) -> Result<i64, Problem> {
 /// The body of `POST /api/v1/service-tokens/{id}/rotate`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Rotation {
+pub(in crate::admin) struct Rotation {
     overlap_hours: Option<u32>,
     expires: Option<DateTime<Utc>>,
 }
@@ -189,18 +241,20 @@ struct Rotation {
 pub(in crate::admin) async fn rotate(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<OptionalBody<Rotation>, Problem>,
 ) -> Result<Json<ShownToken>, Problem> {
     let old = store::service_tokens::get(&app.store, &id).await?;
     permit.at(&old.scope, "service token")?;
-    let rotation: Rotation = match body.is_empty() {
-        true => Rotation::default(),
-        false => serde_json::from_slice(&body).map_err(|error| Problem::invalid(error.to_string()))?,
-    };
+    let seen = expected.seen_as(&old, &tag(&old))?;
+    let OptionalBody(rotation) = body?;
     let overlap_hours = rotation.overlap_hours.unwrap_or(OVERLAP_HOURS);
     if overlap_hours > LONGEST_OVERLAP_HOURS {
-        return Err(Problem::invalid(format!("`overlap_hours` is at most {LONGEST_OVERLAP_HOURS}")));
+        return Err(Problem::wrong_field(
+            "/overlap_hours",
+            &format!("it is at most {LONGEST_OVERLAP_HOURS}"),
+        ));
     }
     let now_ms = app.gateway.clock.now_ms();
     if old.revoked_ms.is_some() || old.expires_ms.is_some_and(|at| at <= now_ms) {
@@ -218,8 +272,9 @@ pub(in crate::admin) async fn rotate(
     row.created_by = Some(permit.subject().to_owned());
     let until_ms = now_ms.saturating_add(i64::from(overlap_hours) * 3_600_000);
     let what = json!({ "token": old.id, "replaced_by": row.id, "until_ms": until_ms });
-    let change =
-        async { Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms).await?) };
+    let change = async {
+        Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms, seen).await?)
+    };
     app.act_aside(act(&permit, &old.scope, "service_token_rotated", what), nothing, change).await?;
     Ok(Json(ShownToken { id: token.id().to_owned(), token: token.reveal(), expires_ms }))
 }
@@ -228,12 +283,15 @@ pub(in crate::admin) async fn rotate(
 pub(in crate::admin) async fn revoke(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
+    At(id): At<String>,
+    expected: IfMatch,
 ) -> Result<Json<Value>, Problem> {
     let row = store::service_tokens::get(&app.store, &id).await?;
     permit.at(&row.scope, "service token")?;
+    let seen = expected.seen_as(&row, &tag(&row))?;
     let now_ms = app.gateway.clock.now_ms();
-    let change = async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms).await?) };
+    let change =
+        async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms, seen).await?) };
     let act = act(&permit, &row.scope, "service_token_revoked", json!({ "token": id }));
     app.act_aside(act, nothing, change).await?;
     let row = store::service_tokens::get(&app.store, &id).await?;

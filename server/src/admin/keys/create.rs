@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use bailiwick_pii::{ClassSet, Sensitivity};
 use bailiwick_policy::scope;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, ShownKey, act, nothing};
+use crate::admin::input::Body;
 use crate::app::App;
 use crate::budgets::{Unit, Window, parse_usd};
 use crate::identity::Permit;
@@ -76,12 +76,16 @@ struct Wanted {
 impl NewKey {
     /// Checks what can be checked without asking anybody.
     fn checked(self, now_ms: i64) -> Result<Wanted, Problem> {
-        scope::validate(&self.scope).map_err(Problem::invalid)?;
-        let limit_nano = self.budget_usd.as_deref().map(parse_usd).transpose().map_err(Problem::invalid)?;
+        scope::validate(&self.scope).map_err(|why| Problem::wrong_field("/scope", &why))?;
+        let limit_nano = self
+            .budget_usd
+            .as_deref()
+            .map(parse_usd)
+            .transpose()
+            .map_err(|why| Problem::wrong_field("/budget_usd", &why))?;
         if self.expires.is_some_and(|expires| expires.timestamp_millis() <= now_ms) {
-            return Err(
-                Problem::invalid("`expires` is in the past").fix("give an instant to come, or leave it out")
-            );
+            return Err(Problem::wrong_field("/expires", "it is in the past")
+                .fix("give an instant to come, or leave it out"));
         }
         let definition = KeyDefinition {
             scope: self.scope,
@@ -121,9 +125,9 @@ impl NewKey {
 pub(in crate::admin) async fn create(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<NewKey>, JsonRejection>,
+    body: Result<Body<NewKey>, Problem>,
 ) -> Result<(StatusCode, Json<ShownKey>), Problem> {
-    let Json(new) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(new) = body?;
     let wanted = new.checked(app.gateway.clock.now_ms())?;
     let scope = wanted.definition.scope.clone();
     permit.at(&scope, "scope")?;
@@ -148,9 +152,9 @@ pub(in crate::admin) struct ShownKeys {
 pub(in crate::admin) async fn bulk(
     State(app): State<Arc<App>>,
     permit: Permit,
-    body: Result<Json<Vec<serde_json::Value>>, JsonRejection>,
+    body: Result<Body<Vec<serde_json::Value>>, Problem>,
 ) -> Result<(StatusCode, Json<ShownKeys>), Problem> {
-    let Json(written) = body.map_err(|error| Problem::invalid(error.body_text()))?;
+    let Body(written) = body?;
     if written.is_empty() || written.len() > MOST {
         return Err(Problem::invalid(format!("{} keys are asked for", written.len()))
             .fix(format!("send an array of 1 to {MOST} keys")));
@@ -161,9 +165,9 @@ pub(in crate::admin) async fn bulk(
         let new: NewKey = serde_json::from_value(new).map_err(|error| {
             Problem::invalid(format!("no key was made; key {} of the array: {error}", at + 1))
         })?;
-        wanted.push(
-            new.checked(now_ms).map_err(|problem| problem.of(&format!("key {} of the array", at + 1)))?,
-        );
+        wanted.push(new.checked(now_ms).map_err(|problem| {
+            problem.within(&format!("/{at}")).of(&format!("key {} of the array", at + 1))
+        })?);
     }
     let scopes: BTreeSet<String> = wanted.iter().map(|wanted| wanted.definition.scope.clone()).collect();
     for scope in &scopes {

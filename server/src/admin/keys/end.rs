@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyView, Problem, act, nothing, reach};
+use crate::admin::etag::IfMatch;
+use crate::admin::input::{At, Body, OptionalBody};
 use crate::app::App;
 use crate::identity::Permit;
 use crate::keys::VirtualKey;
@@ -20,17 +21,8 @@ const MAX_REASON: usize = 500;
 /// The body of the routes here that may have one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Why {
+pub(in crate::admin) struct Why {
     reason: Option<String>,
-}
-
-/// What a body says; nothing where there is none.
-fn reason(body: &[u8]) -> Result<Option<String>, Problem> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let why: Why = serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))?;
-    written(why.reason)
 }
 
 fn written(reason: Option<String>) -> Result<Option<String>, Problem> {
@@ -82,17 +74,19 @@ pub(in crate::admin) struct Revoked {
 pub(in crate::admin) async fn revoke(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Revoked>, Problem> {
     let key = reach(&app, &permit, &id).await?;
-    let reason = reason(&body)?;
+    let seen = expected.seen(&key)?;
+    let reason = written(body?.0.reason)?;
     let also_revoked = ids(&predecessors(&store::keys::list(&app.store).await?, &id));
     let what = serde_json::json!({ "key": id, "also_revoked": also_revoked, "reason": reason });
     let change = async {
         let now_ms = app.gateway.clock.now_ms();
         let all = all(&id, &also_revoked);
-        Ok::<_, Problem>(store::keys::revoke(&app.store, &all, reason.as_deref(), now_ms).await?)
+        Ok::<_, Problem>(store::keys::revoke(&app.store, &all, reason.as_deref(), now_ms, seen).await?)
     };
     app.act(act(permit.subject(), &key.scope, "key_revoked", what), nothing, change).await?;
     Ok(Json(Revoked { key: view(&app, &id).await?, also_revoked }))
@@ -110,11 +104,13 @@ pub(in crate::admin) struct Switched {
 pub(in crate::admin) async fn disable(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Switched>, Problem> {
     let key = reach(&app, &permit, &id).await?;
-    let Some(reason) = reason(&body)? else {
+    let seen = expected.seen(&key)?;
+    let Some(reason) = written(body?.0.reason)? else {
         return Err(Problem::invalid("disabling a key needs a reason")
             .fix("send {\"reason\": \"…\"}: whoever asks why the application stands still is told"));
     };
@@ -125,7 +121,7 @@ pub(in crate::admin) async fn disable(
     let what = serde_json::json!({ "key": id, "also": also, "reason": reason });
     let change = async {
         let now_ms = app.gateway.clock.now_ms();
-        Ok::<_, Problem>(store::keys::disable(&app.store, &all(&id, &also), &reason, now_ms).await?)
+        Ok::<_, Problem>(store::keys::disable(&app.store, &all(&id, &also), &reason, now_ms, seen).await?)
     };
     app.act(act(permit.subject(), &key.scope, "key_disabled", what), nothing, change).await?;
     Ok(Json(Switched { key: view(&app, &id).await?, also }))
@@ -135,16 +131,18 @@ pub(in crate::admin) async fn disable(
 pub(in crate::admin) async fn enable(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
+    At(id): At<String>,
+    expected: IfMatch,
 ) -> Result<Json<Switched>, Problem> {
     let key = reach(&app, &permit, &id).await?;
+    let seen = expected.seen(&key)?;
     let keys = store::keys::list(&app.store).await?;
     let mut before = predecessors(&keys, &id);
     // One that was disabled by itself stays so.
     before.retain(|old| old.disabled_ms.is_some() && old.disabled_ms == key.disabled_ms);
     let also = ids(&before);
     let what = serde_json::json!({ "key": id, "also": also });
-    let change = async { Ok::<_, Problem>(store::keys::enable(&app.store, &all(&id, &also)).await?) };
+    let change = async { Ok::<_, Problem>(store::keys::enable(&app.store, &all(&id, &also), seen).await?) };
     app.act(act(permit.subject(), &key.scope, "key_enabled", what), nothing, change).await?;
     Ok(Json(Switched { key: view(&app, &id).await?, also }))
 }
@@ -171,10 +169,10 @@ pub(in crate::admin) struct RevokedPresented {
 /// spend with it, and can only end it here. Whatever is no key of this server gets one and the same answer.
 pub(in crate::admin) async fn revoke_presented(
     State(app): State<Arc<App>>,
-    body: Result<Json<Presented>, JsonRejection>,
+    body: Result<Body<Presented>, Problem>,
 ) -> Result<Json<RevokedPresented>, Problem> {
     // The rejection's own words may quote what was sent.
-    let Json(presented) = body.map_err(|_| {
+    let Body(presented) = body.map_err(|_| {
         Problem::invalid("the body is not what is expected")
             .fix("send {\"key\": \"bwk_…\"} as application/json")
     })?;
@@ -206,7 +204,8 @@ pub(in crate::admin) async fn revoke_presented(
     let change = async {
         let now_ms = gateway.clock.now_ms();
         Ok::<_, Problem>(
-            store::keys::revoke(&app.store, &all(&key.id, &also_revoked), Some(because), now_ms).await?,
+            store::keys::revoke(&app.store, &all(&key.id, &also_revoked), Some(because), now_ms, None)
+                .await?,
         )
     };
     let principal = format!("key:{}", key.id);

@@ -7,8 +7,8 @@ mod rotate;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub(super) use end::{disable, enable, revoke, revoke_presented};
 pub(super) use rotate::rotate;
 
 use super::Problem;
+use crate::admin::etag;
+use crate::admin::input::{Asked, At};
+use crate::admin::page::Page;
 use crate::app::{Act, App};
 use crate::identity::Permit;
 use crate::organisation::KeySettings;
@@ -94,46 +97,63 @@ pub(super) struct Filter {
     tag: Option<String>,
     environment: Option<String>,
     owner: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
 }
 
 impl Filter {
     fn holds(&self, key: &KeyView) -> bool {
         let settings: KeySettings = serde_json::from_value(key.settings.clone()).unwrap_or_default();
         let same = |asked: &Option<String>, is: &Option<String>| asked.is_none() || asked == is;
-        self.scope.as_ref().is_none_or(|scope| bailiwick_policy::scope::covers(scope, &key.scope))
-            && self.state.is_none_or(|state| state == key.state)
+        self.state.is_none_or(|state| state == key.state)
             && self.tag.as_ref().is_none_or(|tag| settings.tags.contains(tag))
             && same(&self.environment, &settings.environment)
             && same(&self.owner, &settings.owner)
     }
 }
 
-/// `GET /api/v1/keys`: those of the actor's scope.
+/// `GET /api/v1/keys`: those of the actor's scope, by id.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     permit: Permit,
-    filter: Result<Query<Filter>, QueryRejection>,
+    filter: Result<Asked<Filter>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::invalid(error.body_text()))?;
-    let told = store::keys::last_used(&app.store).await?;
-    let snapshot = app.gateway.snapshot.load();
+    let Asked(filter) = filter?;
+    let page = Page::of("keys", filter.limit, filter.cursor.as_deref())?;
+    let scopes = permit.scopes_within(filter.scope.as_deref());
+    let snapshot = app.gateway.snapshot.load_full();
     let now_ms = app.gateway.clock.now_ms();
-    let last_used = |id: &str| {
-        let here = snapshot.key(id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
-        here.max(told.get(id).copied())
-    };
     let mut covers = permit.covering();
-    let keys: Vec<KeyView> = store::keys::list(&app.store)
-        .await?
-        .into_iter()
-        .filter(|key| covers(&key.scope))
-        .map(|key| {
-            let last_used_ms = last_used(&key.id);
-            KeyView::new(key, last_used_ms, now_ms)
-        })
-        .filter(|key| filter.holds(key))
-        .collect();
-    Ok(Json(serde_json::json!({ "keys": keys })))
+    let (store, within) = (&app.store, &scopes);
+    let read = |after: Option<String>, limit| async move {
+        store::keys::page(store, within, after.as_deref(), limit).await
+    };
+    let keep = |row: store::keys::VirtualKey| {
+        let key = covers(&row.scope).then(|| KeyView::new(row, None, now_ms))?;
+        filter.holds(&key).then_some(key)
+    };
+    let (mut keys, next) = page.fill(read, |row| row.id.clone(), keep).await?;
+    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let told = store::keys::last_used_of(&app.store, &ids).await?;
+    for key in &mut keys {
+        let here = snapshot.key(&key.id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
+        key.last_used_ms = here.max(told.get(&key.id).copied());
+    }
+    Ok(Json(page.answer(&keys, next)))
+}
+
+/// `GET /api/v1/keys/{id}`, with the tag that a change may ask for.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+) -> Result<Response, Problem> {
+    let key = reach(&app, &permit, &id).await?;
+    let told = store::keys::last_used_of(&app.store, &[&id]).await?;
+    let here = app.gateway.snapshot.load().key(&id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
+    let tag = etag::tag(&key);
+    let view = KeyView::new(key, here.max(told.get(&id).copied()), app.gateway.clock.now_ms());
+    Ok(etag::tagged(&tag, Json(view)))
 }
 
 /// A key with its secret: shown once.

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::{Problem, ShownKey, act, nothing, reach};
+use crate::admin::etag::IfMatch;
+use crate::admin::input::{At, OptionalBody};
 use crate::app::App;
 use crate::identity::Permit;
 use crate::keys::VirtualKey;
@@ -21,7 +23,7 @@ const OVERLAP_HOURS: i64 = 24;
 /// The body of `POST /api/v1/keys/{id}/rotate`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Rotation {
+pub(in crate::admin) struct Rotation {
     overlap_hours: Option<u32>,
     /// The new key's end; the old one's where absent.
     expires: Option<chrono::DateTime<chrono::Utc>>,
@@ -31,20 +33,18 @@ struct Rotation {
 pub(in crate::admin) async fn rotate(
     State(app): State<Arc<App>>,
     permit: Permit,
-    Path(id): Path<String>,
-    body: axum::body::Bytes,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<OptionalBody<Rotation>, Problem>,
 ) -> Result<Json<ShownKey>, Problem> {
     let old = reach(&app, &permit, &id).await?;
-    let rotation: Rotation = if body.is_empty() {
-        Rotation::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|error| Problem::invalid(error.to_string()))?
-    };
+    let seen = expected.seen(&old)?;
+    let OptionalBody(rotation) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let expires_ms = rotation.expires.map(|at| at.timestamp_millis()).or(old.expires_ms);
     if expires_ms.is_some_and(|at| at <= now_ms) {
         return Err(match rotation.expires {
-            Some(_) => Problem::invalid("`expires` is in the past"),
+            Some(_) => Problem::wrong_field("/expires", "it is in the past"),
             None => Problem::new(StatusCode::CONFLICT, "conflict", "The key has expired")
                 .detail("a key with the same end could not be used")
                 .fix("give `expires` for the new one"),
@@ -68,7 +68,8 @@ pub(in crate::admin) async fn rotate(
     };
     let what = serde_json::json!({ "key": old.id, "replaced_by": key.id() });
     let change = async {
-        store::keys::rotate(&app.store, &old.id, replacement, now_ms.saturating_add(overlap_ms)).await?;
+        let until_ms = now_ms.saturating_add(overlap_ms);
+        store::keys::rotate(&app.store, &old.id, replacement, until_ms, seen).await?;
         Ok::<_, Problem>(())
     };
     app.act(act(permit.subject(), &old.scope, "key_rotated", what), nothing, change).await?;

@@ -7,6 +7,7 @@ mod load;
 mod lost;
 mod prove;
 mod replicas;
+mod sequencing;
 
 use std::path::Path;
 

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
     CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
@@ -26,16 +27,12 @@ use tokio::time::Instant;
 use super::Refused;
 use crate::identity::ProviderConfig;
 use crate::identity::config::is_secure;
-use crate::providers::client::{Trust, tls_config};
+use crate::outbound::{self, Bounds, OutboundError};
 
 /// The least between two requests for a provider's keys.
 pub(super) const COOL_DOWN: Duration = Duration::from_secs(5);
 /// How long a discovery document is believed without asking again.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// For one request to a provider.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest answer of a provider.
-const MOST_BYTES: usize = 1 << 20;
 /// Sign-ins that one address may begin in a minute, and addresses that are counted.
 const MOST_BEGUN: u32 = 60;
 const MOST_CLIENTS: usize = 10_000;
@@ -86,21 +83,10 @@ pub struct Providers {
 
 impl Providers {
     /// Those of the configuration; none is asked yet.
-    ///
-    /// # Errors
-    /// Why there is no client for them.
-    pub fn new(providers: &[ProviderConfig], trust: Trust) -> Result<Self, String> {
-        let tls = tls_config(trust, None).map_err(|error| error.to_string())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .connect_timeout(PATIENCE / 2)
-            .no_proxy()
-            .build()
-            .map_err(|error| error.to_string())?;
+    #[must_use]
+    pub fn new(providers: &[ProviderConfig], http: outbound::Http) -> Self {
         let known = providers.iter().map(|provider| (provider.id.clone(), tokio::sync::Mutex::default()));
-        Ok(Self { http: Http(client), known: known.collect(), begun: Mutex::default() })
+        Self { http: Http(http), known: known.collect(), begun: Mutex::default() }
     }
 
     pub(super) fn http(&self) -> &Http {
@@ -190,41 +176,28 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The client towards identity providers: no redirects, bounded in time and size.
+/// The client towards identity providers, for whom what a provider answers is an error of its own.
 #[derive(Debug, Clone)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct Http(outbound::Http);
 
 /// Why a provider gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
-    #[error("{0}")]
-    Request(#[from] reqwest::Error),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     #[error("{0}")]
     Response(#[from] http::Error),
     #[error("it answered {0}")]
     Fault(http::StatusCode),
-    #[error("the answer has more than {MOST_BYTES} bytes")]
-    TooLong,
 }
 
 impl Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let mut answer = self.0.execute(reqwest::Request::try_from(request)?).await?;
+        let answer = self.0.send(request.map(Bytes::from), &Bounds::default()).await?;
         if answer.status().is_server_error() {
             return Err(HttpError::Fault(answer.status()));
         }
-        let mut response = http::Response::builder().status(answer.status());
-        if let Some(headers) = response.headers_mut() {
-            headers.clone_from(answer.headers());
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            if body.len().saturating_add(chunk.len()) > MOST_BYTES {
-                return Err(HttpError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(response.body(body)?)
+        Ok(answer.map(Into::into))
     }
 
     /// The JSON that `address` gives for an access token.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::here;
 use crate::{
     demo::simulator::{Behaviour, BrokenSse, Simulator, SimulatorConfig, SimulatorHandle},
     providers::{
@@ -52,7 +53,7 @@ type Came = Result<(Option<Usage>, Bytes), UpstreamFailure>;
 
 /// One attempt, as the gateway makes it. A fresh client, so that no test meets another's connections.
 async fn attempt(target: &Target, stream: bool) -> Came {
-    let client = UpstreamClient::new(ClientOptions::default()).unwrap();
+    let client = UpstreamClient::new(here()).unwrap();
     attempt_with(&client, target, stream).await
 }
 
@@ -129,7 +130,7 @@ async fn a_good_answer_whole_and_streamed() {
 async fn a_connection_is_kept() {
     let simulator = behaving(Behaviour::Normal).await;
     let target = target(&simulator, roomless());
-    let client = UpstreamClient::new(ClientOptions::default()).unwrap();
+    let client = UpstreamClient::new(here()).unwrap();
     for _ in 0..5 {
         attempt_with(&client, &target, false).await.unwrap();
         attempt_with(&client, &target, true).await.unwrap();
@@ -185,7 +186,7 @@ async fn a_connection_with_bytes_left_over_is_not_used_again() {
     let simulator = behaving(Behaviour::Normal).await;
     simulator.push_behaviour(Behaviour::LieAboutLength { by: -10 });
     let target = target(&simulator, roomless());
-    let client = UpstreamClient::new(ClientOptions::default()).unwrap();
+    let client = UpstreamClient::new(here()).unwrap();
     assert!(attempt_with(&client, &target, false).await.is_err());
     for _ in 0..3 {
         attempt_with(&client, &target, false).await.unwrap();
@@ -267,7 +268,7 @@ async fn an_unaccepting_host_is_given_up() {
         waiting.spawn(tokio::net::TcpStream::connect(address));
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let options = ClientOptions { connect_timeout: Duration::from_millis(200), ..ClientOptions::default() };
+    let options = ClientOptions { connect_timeout: Duration::from_millis(200), ..here() };
     let client = UpstreamClient::new(options).unwrap();
     let spec = TargetSpec::new(Dialect::Vllm, format!("http://{address}"), None, "m");
     let failure = attempt_with(&client, &Target::new(spec).unwrap(), false).await.unwrap_err();
@@ -304,7 +305,7 @@ async fn a_wrong_credential_is_not_talked_about() {
 async fn dropping_a_body_tells_the_provider() {
     let simulator = behaving(Behaviour::SlowTokens { delay: Duration::from_millis(50) }).await;
     let target = target(&simulator, roomless());
-    let client = UpstreamClient::new(ClientOptions::default()).unwrap();
+    let client = UpstreamClient::new(here()).unwrap();
     let outgoing = Outgoing {
         operation: Operation::ChatCompletions,
         stream: true,

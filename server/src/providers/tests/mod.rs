@@ -6,3 +6,8 @@ mod refusal;
 mod sse;
 mod target;
 mod tls;
+
+/// The client's usual options, for servers on this machine.
+fn here() -> crate::providers::ClientOptions {
+    crate::providers::ClientOptions { way: crate::outbound::Way::here(), ..Default::default() }
+}

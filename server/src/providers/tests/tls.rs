@@ -13,9 +13,10 @@ use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 
+use super::here;
 use crate::providers::{
-    ClientOptions, Dialect, OpenAiWire, Operation, Outgoing, Target, TargetSpec, Trust, UpstreamClient,
-    UpstreamFailure, Wire,
+    ClientIdentity, ClientOptions, Dialect, OpenAiWire, Operation, Outgoing, Target, TargetSpec, Trust,
+    UpstreamClient, UpstreamFailure, Wire,
     client::{ClientError, read_ca_bundle},
 };
 
@@ -89,6 +90,14 @@ async fn serve(authority: &Authority, alpn: &[&[u8]], ask_identity: bool) -> Soc
 }
 
 async fn ask(address: SocketAddr, host: &str, options: ClientOptions) -> Result<Bytes, UpstreamFailure> {
+    ask_with(&UpstreamClient::new(options).unwrap(), address, host).await
+}
+
+async fn ask_with(
+    client: &UpstreamClient,
+    address: SocketAddr,
+    host: &str,
+) -> Result<Bytes, UpstreamFailure> {
     let spec = TargetSpec::new(Dialect::Vllm, format!("https://{host}:{}", address.port()), None, "m");
     let target = Target::new(spec).unwrap();
     let outgoing = Outgoing {
@@ -98,12 +107,12 @@ async fn ask(address: SocketAddr, host: &str, options: ClientOptions) -> Result<
         client_headers: HeaderMap::new(),
     };
     let request = OpenAiWire.build(&target, outgoing).unwrap();
-    UpstreamClient::new(options).unwrap().send(request, target.limits()).await?.body.collect().await
+    client.send(request, target.limits()).await?.body.collect().await
 }
 
 fn trusting(authority: &Authority) -> ClientOptions {
     let bundle = read_ca_bundle(authority.pem().as_bytes()).unwrap();
-    ClientOptions { trust: Trust::Only(bundle), ..ClientOptions::default() }
+    ClientOptions { trust: Trust::Only(bundle), ..here() }
 }
 
 #[tokio::test]
@@ -121,7 +130,7 @@ async fn the_server_picks_the_version() {
 async fn who_is_not_vouched_for_is_refused() {
     let authority = Authority::new();
     let address = serve(&authority, &[], false).await;
-    assert_eq!(ask(address, "localhost", ClientOptions::default()).await, Err(UpstreamFailure::Tls));
+    assert_eq!(ask(address, "localhost", here()).await, Err(UpstreamFailure::Tls));
     assert_eq!(ask(address, "localhost", trusting(&Authority::new())).await, Err(UpstreamFailure::Tls));
     // Vouched for, but under another name.
     assert_eq!(ask(address, "127.0.0.1", trusting(&authority)).await, Err(UpstreamFailure::Tls));
@@ -132,7 +141,7 @@ async fn a_private_bundle_can_be_added_to_the_public_roots() {
     let authority = Authority::new();
     let address = serve(&authority, &[], false).await;
     let bundle = read_ca_bundle(authority.pem().as_bytes()).unwrap();
-    let options = ClientOptions { trust: Trust::PublicRootsAnd(bundle), ..ClientOptions::default() };
+    let options = ClientOptions { trust: Trust::PublicRootsAnd(bundle), ..here() };
     assert_eq!(ask(address, "localhost", options).await.unwrap(), "h1");
 }
 
@@ -141,16 +150,25 @@ async fn mutual_tls() {
     let authority = Authority::new();
     let address = serve(&authority, &[], true).await;
     assert!(ask(address, "localhost", trusting(&authority)).await.is_err());
-    let mut options = trusting(&authority);
-    options.identity = Some(authority.issue("gateway", ExtendedKeyUsagePurpose::ClientAuth));
-    assert_eq!(ask(address, "localhost", options).await.unwrap(), "h1");
+    let (chain, key) = authority.issue("gateway", ExtendedKeyUsagePurpose::ClientAuth);
+    let identity = ClientIdentity::new(chain, key).unwrap();
+    let client = UpstreamClient::new(trusting(&authority)).unwrap();
+    let presenting = client.presenting(&identity).unwrap();
+    assert_eq!(ask_with(&presenting, address, "localhost").await.unwrap(), "h1");
+    // A connection that was opened with it serves nobody who has none.
+    assert!(ask_with(&client, address, "localhost").await.is_err());
+    let (chain, key) = Authority::new().issue("gateway", ExtendedKeyUsagePurpose::ClientAuth);
+    let another = client.presenting(&ClientIdentity::new(chain.clone(), key).unwrap()).unwrap();
+    assert!(ask_with(&another, address, "localhost").await.is_err());
+    let (_, key) = authority.issue("gateway", ExtendedKeyUsagePurpose::ClientAuth);
+    assert!(ClientIdentity::new(chain, key).is_err(), "a key of another certificate");
 }
 
 #[tokio::test]
 async fn a_handshake_that_hangs_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let options = ClientOptions { connect_timeout: Duration::from_millis(200), ..ClientOptions::default() };
+    let options = ClientOptions { connect_timeout: Duration::from_millis(200), ..here() };
     assert_eq!(ask(address, "localhost", options).await, Err(UpstreamFailure::ConnectTimeout));
     drop(listener);
 }

@@ -7,10 +7,10 @@ use sea_orm::{
 
 use super::row::{self, Row};
 use crate::store::entities::{
-    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, endpoints, identities,
-    key_use, kill_switches, logout_tokens, model_groups, people, policy_versions, records, replicas,
-    revision, scopes, service_tokens, sessions, settings, setup_links, sign_ins, tree_head, tree_runs,
-    tree_tiles, virtual_keys,
+    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, decisions, done_once, endpoints,
+    identities, key_use, kill_switches, logout_tokens, model_groups, people, policy_versions, records,
+    replicas, revision, scopes, service_tokens, sessions, settings, setup_links, sign_ins, tree_head,
+    tree_runs, tree_tiles, virtual_keys,
 };
 use crate::store::{StoreError, standing};
 
@@ -78,6 +78,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(logout_tokens::Entity, Other)?,
         of(setup_links::Entity, Other)?,
         of(service_tokens::Entity, Other)?,
+        of(done_once::Entity, Other)?,
         of(kill_switches::Entity, Other)?,
         of(policy_versions::Entity, Other)?,
         of(replicas::Entity, Log)?,

@@ -6,6 +6,7 @@ pub mod budget_top_ups;
 pub mod budgets;
 pub mod checkpoints;
 pub mod decisions;
+pub mod done_once;
 pub mod endpoints;
 pub mod identities;
 pub mod key_use;

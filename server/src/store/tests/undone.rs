@@ -28,9 +28,10 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 22] = [
+const SOURCES: [(&str, &str); 23] = [
     ("budgets", include_str!("../budgets.rs")),
     ("decisions", include_str!("../decisions.rs")),
+    ("done_once", include_str!("../done_once.rs")),
     ("endpoints", include_str!("../endpoints.rs")),
     ("identities", include_str!("../identities.rs")),
     ("keys", include_str!("../keys.rs")),
@@ -69,7 +70,10 @@ fn writers() -> BTreeSet<String> {
         for public in ["pub async fn ", "pub(crate) async fn "] {
             for part in source.split(public).skip(1) {
                 let body = part.split("\n}").next().unwrap_or_default();
-                if ["store.write", ".transaction(", "store.begin()"].iter().any(|word| body.contains(word)) {
+                if ["store.write", ".transaction(", "store.begin()", "write(store"]
+                    .iter()
+                    .any(|word| body.contains(word))
+                {
                     found.insert(format!("{module}::{}", part.split('(').next().unwrap_or_default()));
                 }
             }
@@ -107,10 +111,10 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(model_groups::put("g", json!([]), 1));
     undone!(keys::create_all(vec![(key("k1", "/acme"), vec![]), (key("k2", "/acme"), vec![])]));
     undone!(keys::change("k1", json!({ "models": ["b"] }), None));
-    undone!(keys::disable(&["k2"], "moved", 5));
-    undone!(keys::enable(&["k2"]));
-    undone!(keys::rotate("k1", key("k3", "/acme"), 5));
-    undone!(keys::revoke(&["k2"], None, 5));
+    undone!(keys::disable(&["k2"], "moved", 5, None));
+    undone!(keys::enable(&["k2"], None));
+    undone!(keys::rotate("k1", key("k3", "/acme"), 5, None));
+    undone!(keys::revoke(&["k2"], None, 5, None));
     undone!(keys::note_use(&[(String::from("k3"), 5)]));
 
     let mut budget = budgets::Budget {
@@ -223,7 +227,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         erased_ms: None,
     };
     undone!(people::create(person.clone()));
-    undone!(people::enable("p1"));
+    undone!(people::enable("p1", None));
     let identity = identities::Identity {
         provider: "idp".into(),
         subject: "1".into(),
@@ -264,11 +268,21 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(sessions::end_of_provider("idp", None, Some("1"), 7));
     undone!(sessions::end(&[1; 32], 8));
     undone!(sessions::sweep(50));
+    let once = done_once::DoneOnce {
+        id_hash: vec![1; 32],
+        request_hash: vec![2; 32],
+        expires_ms: 100,
+        answer: None,
+    };
+    assert!(undone!(done_once::begin(once.clone(), 1)).is_none());
+    undone!(done_once::finish(&[1; 32], vec![3]));
+    assert_eq!(undone!(done_once::begin(once, 2)).and_then(|row| row.answer), Some(vec![3]));
+    undone!(done_once::forget(&[1; 32]));
     // These two write through a function that both share.
     for change in ["disable", "erase"] {
         store.sql("SELECT setval('undo_number', 2)").await;
         match change {
-            "disable" => people::disable(&store, "p1", 1).await.unwrap(),
+            "disable" => people::disable(&store, "p1", 1, None).await.unwrap(),
             _ => people::erase(&store, "p1", 1).await.unwrap(),
         }
     }
@@ -288,8 +302,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(service_tokens::create(token.clone()));
     undone!(service_tokens::touch("t1", 5));
     let successor = service_tokens::ServiceToken { id: "t2".into(), secret_hash: vec![2; 32], ..token };
-    undone!(service_tokens::rotate("t1", successor, 9));
-    undone!(service_tokens::revoke("t1", 5));
+    undone!(service_tokens::rotate("t1", successor, 9, None));
+    undone!(service_tokens::revoke("t1", 5, None));
     let link =
         setup_links::SetupLink { token_hash: vec![1; 32], created_ms: 0, expires_ms: 100, used_ms: None };
     undone!(setup_links::create(link));
@@ -314,7 +328,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     };
     undone!(kill_switches::throw(switch));
     assert!(undone!(kill_switches::asked("ks_1", 10)));
-    undone!(kill_switches::lift("ks_1", "p", "r", 11));
+    undone!(kill_switches::lift("ks_1", "p", "r", 11, None));
     let version = policy_versions::PolicyVersion {
         id: 1,
         source: "s".into(),

@@ -1,0 +1,349 @@
+//! What requests and answers look like, for the description: JSON Schema 2020-12, as OpenAPI 3.1 has it.
+
+use serde_json::{Value, json};
+
+/// What an operation takes and answers, beside what its path says.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Parameters of the query: name, schema, and whether it has to be there.
+    pub(super) query: Vec<(&'static str, Value, bool)>,
+    /// The body: schema, and whether it has to be there.
+    pub(super) body: Option<(Value, bool)>,
+    /// The answer: status, media type, schema.
+    pub(super) answers: Option<(u16, &'static str, Value)>,
+}
+
+const JSON: &str = "application/json";
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn maybe(kind: &str) -> Value {
+    json!({ "type": [kind, "null"] })
+}
+
+fn int() -> Value {
+    json!({ "type": "integer" })
+}
+
+fn instant() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn reason() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 500 })
+}
+
+fn one_of(words: &[&str]) -> Value {
+    json!({ "type": "string", "enum": words })
+}
+
+/// An object: what it has to have, and what it may.
+fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
+    let properties: serde_json::Map<String, Value> =
+        required.iter().chain(optional).map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    let names: Vec<&str> = required.iter().map(|(name, _)| *name).collect();
+    let mut object = json!({ "type": "object", "required": names, "properties": properties });
+    if let (true, Some(object)) = (closed, object.as_object_mut()) {
+        object.insert(String::from("additionalProperties"), json!(false));
+    }
+    object
+}
+
+/// A page of a list.
+fn page(name: &str, thing: Value) -> Value {
+    object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
+}
+
+fn any() -> Value {
+    json!({ "type": "object" })
+}
+
+impl Shape {
+    fn ok(schema: Value) -> Self {
+        Self { answers: Some((200, JSON, schema)), ..Self::default() }
+    }
+
+    fn created(schema: Value) -> Self {
+        Self { answers: Some((201, JSON, schema)), ..Self::default() }
+    }
+
+    fn asks(mut self, query: &[(&'static str, Value)]) -> Self {
+        self.query.extend(query.iter().map(|(name, schema)| (*name, schema.clone(), false)));
+        self
+    }
+
+    fn needs(mut self, name: &'static str, schema: Value) -> Self {
+        self.query.push((name, schema, true));
+        self
+    }
+
+    fn takes(mut self, body: Value) -> Self {
+        self.body = Some((body, true));
+        self
+    }
+
+    fn may_take(mut self, body: Value) -> Self {
+        self.body = Some((body, false));
+        self
+    }
+
+    fn list(name: &str, thing: Value) -> Self {
+        let limit = json!({ "type": "integer", "minimum": 1, "maximum": 1_000, "default": 100 });
+        Self::ok(page(name, thing)).asks(&[("limit", limit), ("cursor", text())])
+    }
+}
+
+fn key() -> Value {
+    object(
+        &[
+            ("id", text()),
+            ("scope", text()),
+            ("name", text()),
+            ("state", one_of(&["valid", "disabled", "expired", "rotated", "revoked"])),
+            ("created_ms", int()),
+            ("expires_ms", maybe("integer")),
+            ("last_used_ms", maybe("integer")),
+            ("disabled_ms", maybe("integer")),
+            ("revoked_ms", maybe("integer")),
+            ("settings", any()),
+        ],
+        &[],
+        false,
+    )
+}
+
+fn new_key() -> Value {
+    let texts = || json!({ "type": ["array", "null"], "items": { "type": "string" } });
+    let classes = json!({
+        "type": "array",
+        "items": one_of(&["personal", "special_category", "phi", "pci", "credentials"]),
+    });
+    let sensitivity = json!({ "type": ["string", "null"], "enum": ["public", "internal", "confidential", "restricted", null] });
+    object(
+        &[("scope", text()), ("name", text())],
+        &[
+            ("budget_usd", maybe("string")),
+            ("models", texts()),
+            ("endpoints", texts()),
+            ("expires", json!({ "type": ["string", "null"], "format": "date-time" })),
+            (
+                "requests_per_minute",
+                json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX }),
+            ),
+            ("purposes", json!({ "type": "array", "items": { "type": "string" } })),
+            ("owner", maybe("string")),
+            ("environment", maybe("string")),
+            ("tags", json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true })),
+            ("allowed_networks", texts()),
+            ("max_data_classes", json!({ "anyOf": [classes.clone(), { "type": "null" }] })),
+            ("max_sensitivity", sensitivity.clone()),
+            ("subject_regions", json!({ "type": "array", "items": { "type": "string" } })),
+            ("data_classes", classes),
+            ("sensitivity", sensitivity),
+        ],
+        true,
+    )
+}
+
+fn shown_key() -> Value {
+    object(&[("id", text()), ("key", text())], &[], false)
+}
+
+fn rotation() -> Value {
+    object(
+        &[],
+        &[
+            ("overlap_hours", json!({ "type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX })),
+            ("expires", json!({ "type": ["string", "null"], "format": "date-time" })),
+        ],
+        true,
+    )
+}
+
+fn token() -> Value {
+    object(
+        &[
+            ("id", text()),
+            ("name", text()),
+            ("scope", text()),
+            ("roles", json!({ "type": "array", "items": { "type": "string" } })),
+            ("state", one_of(&["valid", "rotated", "expired", "revoked"])),
+            ("created_ms", int()),
+            ("expires_ms", maybe("integer")),
+        ],
+        &[],
+        false,
+    )
+}
+
+fn switch() -> Value {
+    object(
+        &[
+            ("id", text()),
+            ("kind", one_of(&["endpoint", "model", "provider", "transfer_mechanism"])),
+            ("target", text()),
+            ("scope", text()),
+            ("reason", text()),
+            ("principal", text()),
+            ("created_ms", int()),
+            ("expires_ms", int()),
+            ("state", one_of(&["in_force", "expired", "lifted"])),
+            ("asks_again", json!({ "type": "boolean" })),
+        ],
+        &[],
+        false,
+    )
+}
+
+fn why(required: bool) -> Value {
+    match required {
+        true => object(&[("reason", reason())], &[], true),
+        false => object(&[], &[("reason", json!({ "type": ["string", "null"], "maxLength": 500 }))], true),
+    }
+}
+
+/// The shape of an operation; an answer of any kind where none is told.
+pub(super) fn of(method: &str, path: &str) -> Shape {
+    let scope = || ("scope", text());
+    match (method, path) {
+        ("GET", "/api/v1/me") => Shape::ok(object(
+            &[
+                ("subject", text()),
+                ("name", text()),
+                ("groups", json!({ "type": "array" })),
+                ("roles", json!({ "type": "array" })),
+            ],
+            &[],
+            false,
+        )),
+        ("GET", "/api/v1/keys") => Shape::list("keys", key()).asks(&[
+            scope(),
+            ("state", one_of(&["valid", "disabled", "expired", "rotated", "revoked"])),
+            ("tag", text()),
+            ("environment", text()),
+            ("owner", text()),
+        ]),
+        ("GET", "/api/v1/keys/{id}") => Shape::ok(key()),
+        ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
+        ("POST", "/api/v1/keys:bulk") => {
+            let shown = object(&[("keys", json!({ "type": "array" }))], &[], false);
+            Shape::created(shown)
+                .takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
+        }
+        ("POST", "/api/v1/keys:revoke-presented") => {
+            let answer = [
+                ("id", text()),
+                ("also_revoked", json!({ "type": "array" })),
+                ("already", json!({ "type": "boolean" })),
+            ];
+            let reason = json!({ "type": ["string", "null"], "maxLength": 500 });
+            Shape::ok(object(&answer, &[], false)).takes(object(
+                &[("key", text())],
+                &[("reason", reason)],
+                true,
+            ))
+        }
+        ("POST", "/api/v1/keys/{id}/rotate") => Shape::ok(shown_key()).may_take(rotation()),
+        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
+        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
+        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
+        ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", switch())
+            .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
+        ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
+        ("POST", "/api/v1/kill-switches") => Shape::created(switch()).takes(object(
+            &[
+                ("kind", one_of(&["endpoint", "model", "provider", "transfer_mechanism"])),
+                ("target", text()),
+                ("reason", reason()),
+                ("expires", instant()),
+            ],
+            &[scope()],
+            true,
+        )),
+        ("DELETE", "/api/v1/kill-switches/{id}") => Shape::ok(switch()).takes(why(true)),
+        ("GET", "/api/v1/replicas") => Shape::list("replicas", any()),
+        ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
+        ("POST", "/api/v1/apply") => {
+            let lists = ["scopes", "endpoints", "model_groups", "budgets", "limits", "keys"];
+            let lists = lists.map(|name| (name, json!({ "type": "array", "items": { "type": "object" } })));
+            Shape::ok(any()).takes(object(&[], &lists, true))
+        }
+        ("GET", "/api/v1/endpoints") => Shape::list("endpoints", any()).asks(&[scope(), ("model", text())]),
+        ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
+        ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),
+        ("GET", "/api/v1/budgets") => Shape::list("budgets", any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/limits") => Shape::list("limits", any()).asks(&[scope(), ("key", text())]),
+        ("POST", "/api/v1/budgets/{id}/top-ups") => {
+            let from = json!({ "type": ["string", "null"], "format": "date-time" });
+            Shape::created(object(&[("id", text()), ("amount_usd", text())], &[], false)).takes(object(
+                &[("amount_usd", text()), ("reason", reason())],
+                &[("from", from), ("until", text())],
+                true,
+            ))
+        }
+        ("GET", "/api/v1/decisions") => Shape::list("decisions", any()).asks(&[
+            scope(),
+            ("key", text()),
+            ("model", text()),
+            ("outcome", text()),
+            ("endpoint", text()),
+            ("from", instant()),
+            ("to", instant()),
+        ]),
+        ("GET", "/api/v1/decisions/stream") => {
+            Shape { answers: Some((200, "text/event-stream", text())), ..Shape::default() }
+        }
+        ("GET", "/api/v1/audit/export") => {
+            Shape { answers: Some((200, "application/jsonl", text())), ..Shape::default() }.asks(&[
+                scope(),
+                ("from", instant()),
+                ("to", instant()),
+                ("format", one_of(&["jsonl"])),
+            ])
+        }
+        ("GET", "/api/v1/audit/checkpoint" | "/api/v1/audit/public-key") => {
+            Shape { answers: Some((200, "text/plain; charset=utf-8", text())), ..Shape::default() }
+        }
+        ("POST", "/api/v1/audit/pseudonym") => Shape::ok(object(&[("pseudonym", text())], &[], false))
+            .takes(object(&[("kind", one_of(&["user", "subject", "session"])), ("name", text())], &[], true)),
+        ("GET", "/api/v1/people") => {
+            Shape::list("people", any()).asks(&[("disabled", json!({ "type": "boolean" }))])
+        }
+        ("POST", "/api/v1/people/{id}/disable") => Shape::ok(any()).takes(why(true)),
+        ("GET", "/api/v1/sessions") => Shape::list("sessions", any()).asks(&[("person", text())]),
+        ("GET", "/api/v1/service-tokens") => Shape::list("service_tokens", token())
+            .asks(&[scope(), ("state", one_of(&["valid", "rotated", "expired", "revoked"]))]),
+        ("GET", "/api/v1/service-tokens/{id}") => Shape::ok(token()),
+        ("POST", "/api/v1/service-tokens") => {
+            let shown = object(&[("id", text()), ("token", text()), ("expires_ms", int())], &[], false);
+            let roles = json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 });
+            Shape::created(shown).takes(object(
+                &[("name", json!({ "type": "string", "minLength": 1, "maxLength": 100 })), ("roles", roles)],
+                &[scope(), ("expires", json!({ "type": ["string", "null"], "format": "date-time" }))],
+                true,
+            ))
+        }
+        ("POST", "/api/v1/service-tokens/{id}/rotate") => Shape::ok(any()).may_take(rotation()),
+        ("POST", "/api/v1/service-tokens/{id}/revoke") => Shape::ok(token()),
+        ("GET", "/api/v1/roles/explain") => {
+            Shape::ok(any()).needs("subject", text()).needs("action", text()).asks(&[scope()])
+        }
+        ("POST", "/api/v1/policy:notify") => Shape { answers: Some((202, JSON, any())), ..Shape::default() },
+        ("POST", "/api/v1/policy:plan") => Shape::ok(any()).takes(object(
+            &[("from", instant())],
+            &[
+                (
+                    "bundle",
+                    json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
+                ),
+                ("facts", json!({ "type": "array", "items": { "type": "string" } })),
+                ("until", json!({ "type": ["string", "null"], "format": "date-time" })),
+                ("scope", maybe("string")),
+            ],
+            true,
+        )),
+        _ => Shape::ok(any()),
+    }
+}

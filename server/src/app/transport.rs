@@ -1,0 +1,37 @@
+//! What every answer says about how it may be read: by TLS only where it came by TLS, and as what it says it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderValue, header};
+
+use super::App;
+use crate::keys::came_by_https;
+
+/// A year (RFC 6797). Not for subdomains: those are not ours to speak for.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The layer around every route.
+pub(super) async fn marked(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let by_tls =
+        app.config.tls.is_some() || came_by_https(peer, request.headers(), &app.gateway.trusted_proxies);
+    // What the control plane tells is for who asked, and for nobody's cache.
+    let private = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    // Over plain HTTP a browser has to ignore it, and anybody on the way could have written it.
+    if by_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+    }
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NO_SNIFFING);
+    if private {
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    }
+    response
+}
