@@ -46,7 +46,7 @@ pub(super) async fn analyze(gateway: &Gateway, mut decided: Decided) -> Result<D
         let found = if asked.len() < DETECTORS_MAX {
             read_by(gateway, &decided, &name).await
         } else {
-            Err(refusal(&decided, format!("the rules ask for more than {DETECTORS_MAX} detectors")))
+            Err(refusal(&decided, &format!("the rules ask for more than {DETECTORS_MAX} detectors")))
         };
         let found = match found {
             Ok(found) => found,
@@ -91,12 +91,12 @@ async fn read_by(gateway: &Gateway, decided: &Decided, name: &str) -> Result<Vec
             Ok(found) => return Ok(found),
             Err(failure) => {
                 tracing::warn!(decision = decided.id, endpoint = place.name, %failure, "a detector did not read a request");
-                last = Some(refusal(decided, format!("the detector `{name}` ({}): {failure}", place.name)));
+                last = Some(refusal(decided, &format!("the detector `{name}` ({}): {failure}", place.name)));
             }
         }
     }
     Err(last
-        .unwrap_or_else(|| refusal(decided, format!("no endpoint for the detector `{name}` can be asked"))))
+        .unwrap_or_else(|| refusal(decided, &format!("no endpoint for the detector `{name}` can be asked"))))
 }
 
 /// What a detector sees of a request.
@@ -125,7 +125,7 @@ fn shown(classified: &Classified, analysis: &Decision, decided: &Decided) -> Str
 fn ineligible(decided: &Decided, name: &str, facts: &RequestFacts, decision: &Decision) -> Refusal {
     let policy = &decided.classified.read.auth.snapshot.policy;
     if decision.candidates.is_empty() {
-        return refusal(decided, format!("no endpoint of {} serves the detector `{name}`", facts.scope));
+        return refusal(decided, &format!("no endpoint of {} serves the detector `{name}`", facts.scope));
     }
     let explanation = policy.explain(facts, decision);
     let mut refused = Refusal::new(
@@ -154,7 +154,7 @@ fn ineligible(decided: &Decided, name: &str, facts: &RequestFacts, decision: &De
     refused
 }
 
-fn refusal(decided: &Decided, why: String) -> Refusal {
+fn refusal(decided: &Decided, why: &str) -> Refusal {
     Refusal::new(Code::Unavailable, format!("{why}, so nothing was sent"))
         .decision(&decided.id)
         .fix("a rule asks for this detector; try again, and if it stays so, an operator finds the cause in the server's log")

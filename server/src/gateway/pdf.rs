@@ -154,13 +154,8 @@ fn show(stream: &[u8], shown: &mut Vec<Shown>) {
             b'[' => (in_array, at) = (true, at + 1),
             b']' => (in_array, at) = (false, at + 1),
             b'%' => {
-                at += stream
-                    .get(at..)
-                    .unwrap_or_default()
-                    .iter()
-                    .take_while(|b| !matches!(b, b'\n' | b'\r'))
-                    .count()
-                    .max(1)
+                let rest = stream.get(at..).unwrap_or_default();
+                at += rest.iter().take_while(|b| !matches!(b, b'\n' | b'\r')).count().max(1);
             }
             b if b.is_ascii_whitespace() => at += 1,
             _ => {

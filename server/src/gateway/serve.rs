@@ -82,7 +82,8 @@ where
     let dry_run = decided.classified.hints.dry_run;
     if !dry_run && decided.refusal().is_none() && !decided.decision.analyzed_by.is_empty() {
         timeline.end(Stage::Decide);
-        decided = match analyze(gateway, decided).await {
+        // In a box, because it is seldom asked and its future is large.
+        decided = match Box::pin(analyze(gateway, decided)).await {
             Ok(decided) => decided,
             Err(not_read) => {
                 let NotRead { decided, refusal } = *not_read;

@@ -23,7 +23,7 @@ const REACH_AGAINST: usize = 24;
 pub(crate) const FOR: &[(EntityType, &[&str])] = &[
     (
         EntityType::BankAccount,
-        &["account", "bank", "check", "checking", "debit", "save", "savings", "deposit"],
+        &["account", "bank", "check ", "checking", "debit ", "save ", "savings", "deposit "],
     ),
     (
         EntityType::Phone,

@@ -190,12 +190,18 @@ impl Forms {
                 continue;
             }
             let glued = !input.begins(start);
-            let says = input.says(start, row.entity);
+            let heard = input.hear(start);
+            let says = heard.says(row.entity);
             let bordered = is_bordered(input, start, reading.end, form, says.yes);
             if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
                 continue;
             }
-            let unspoken = if *alone == 0 { UNSPOKEN } else { i32::from(*alone) };
+            let unspoken = match *alone {
+                // A word speaks for another kind.
+                0 if !heard.yes.is_empty() => UNSPOKEN - 10,
+                0 => UNSPOKEN,
+                alone => i32::from(alone),
+            };
             let confidence = match (says.yes, says.no) {
                 (true, _) => i32::from(row.worded),
                 // Lower case is what hashes and names in code are written in.
