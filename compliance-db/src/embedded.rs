@@ -38,6 +38,7 @@ pub(crate) const FILES: &[(&str, &str)] = files![
     "openrouter.yaml",
     "ovhcloud.yaml",
     "perplexity.yaml",
+    "presidio.yaml",
     "regions.yaml",
     "scaleway.yaml",
     "stackit.yaml",

@@ -6,6 +6,7 @@
 mod countries;
 mod de;
 mod en;
+mod kinds;
 mod regions;
 mod words;
 

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask start`, `test`, `bench`, `tidy`, `bundle` and `postgres`.
+//! The project's own tasks: `cargo xtask start`, `test`, `bench`, `fuzz`, `tidy`, `bundle` and `postgres`.
 //!
 //! What a newcomer compiles before the first word appears is this binary alone; the console bundler and the load
 //! generator are binaries of their own, behind features, built when a task needs them.
@@ -12,6 +12,7 @@ mod bench;
 mod bundle;
 mod cargo;
 mod context;
+mod fuzz;
 mod http;
 mod postgres;
 mod start;
@@ -47,6 +48,8 @@ enum Task {
     Postgres(postgres::Args),
     /// Measure: the stage benches, and the whole path under load beside nginx
     Bench(bench::Args),
+    /// Run the detector's fuzz targets, with a nightly compiler
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Bundle => bundle::run(&context),
         Task::Postgres(args) => postgres::run(&args),
         Task::Bench(args) => bench::run(&context, &args),
+        Task::Fuzz(args) => fuzz::run(&context, &args),
     });
     match done {
         Ok(code) => code,

@@ -11,13 +11,18 @@ use crate::context::Context;
 use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
-const PYTHON_SDKS: &str = "anthropic==2.12.0 openai==3.54.0";
+const PYTHON_SDKS: [&str; 2] = ["anthropic==2.12.0", "openai==3.54.0"];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/sdk": "1.12.0", "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
 /// What drives a SCIM server through the standard.
 const SCIM_TESTER: [&str; 4] =
     ["scim2-tester==0.2.8", "scim2-client[httpx]==0.7.4", "scim2-models==0.6.7", "httpx==0.28.1"];
+
+/// The other detector that the tests ask, pinned for the same reason.
+const PRESIDIO: &str = "presidio-analyzer==2.2.363";
+/// What texts are made with that the two are compared on.
+const PRESIDIO_TEXTS: [&str; 2] = ["presidio-evaluator==0.2.4", "faker==38.2.0"];
 
 /// Something that could not be had.
 pub(crate) struct Missing {
@@ -39,11 +44,12 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 6] = [
+pub(crate) const TOOLS: [Tool; 7] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI and Anthropic SDKs for Python", provide: python },
     Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
     Tool { name: "scim2-tester", provide: scim_tester },
+    Tool { name: "presidio-analyzer", provide: presidio },
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
@@ -62,18 +68,36 @@ fn python(context: &Context) -> std::result::Result<Variables, Missing> {
     if let Some(path) = preset("BAILIWICK_TEST_PYTHON") {
         return Ok(vec![("BAILIWICK_TEST_PYTHON", path)]);
     }
+    Ok(vec![("BAILIWICK_TEST_PYTHON", environment(context, "python", &PYTHON_SDKS)?)])
+}
+
+fn presidio(context: &Context) -> std::result::Result<Variables, Missing> {
+    let python = match preset("BAILIWICK_TEST_PRESIDIO") {
+        Some(path) => path,
+        None => environment(context, "presidio", &[PRESIDIO])?,
+    };
+    Ok(vec![("BAILIWICK_TEST_PRESIDIO", python)])
+}
+
+/// A Python with presidio-analyzer, its evaluator and Faker.
+pub(crate) fn presidio_with_texts(context: &Context) -> std::result::Result<PathBuf, Missing> {
+    let packages: Vec<&str> = std::iter::once(PRESIDIO).chain(PRESIDIO_TEXTS).collect();
+    environment(context, "presidio-texts", &packages)
+}
+
+/// A Python of its own with these packages.
+fn environment(context: &Context, name: &str, packages: &[&str]) -> std::result::Result<PathBuf, Missing> {
     if !usable_python() {
         apt(&["python3", "python3-venv"])?;
     }
-    let folder = context.tools_dir().join("python");
+    let folder = context.tools_dir().join(name);
     let python = folder.join("bin/python");
-    provide(&folder, PYTHON_SDKS, |folder| {
+    provide(&folder, &packages.join(" "), |folder| {
         cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON_SDKS.split_whitespace());
-        cargo::output(&mut pip).map(drop)
+        let install = ["-m", "pip", "install", "--quiet"];
+        cargo::output(Command::new(&python).args(install).args(packages)).map(drop)
     })?;
-    Ok(vec![("BAILIWICK_TEST_PYTHON", python)])
+    Ok(python)
 }
 
 /// In an environment of its own: what it stands on is its own affair.
@@ -82,16 +106,7 @@ fn scim_tester(context: &Context) -> std::result::Result<Variables, Missing> {
     if let Some(path) = preset(PYTHON) {
         return Ok(vec![(PYTHON, path)]);
     }
-    if !usable_python() {
-        apt(&["python3", "python3-venv"])?;
-    }
-    let folder = context.tools_dir().join("scim");
-    let python = folder.join("bin/python");
-    provide(&folder, &SCIM_TESTER.join(" "), |folder| {
-        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let install = ["-m", "pip", "install", "--quiet"];
-        cargo::output(Command::new(&python).args(install).args(SCIM_TESTER)).map(drop)
-    })?;
+    let python = environment(context, "scim", &SCIM_TESTER)?;
     Ok(vec![(PYTHON, python)])
 }
 
@@ -101,16 +116,8 @@ fn schemathesis(context: &Context) -> std::result::Result<Variables, Missing> {
     if let Some(path) = preset(VARIABLE) {
         return Ok(vec![(VARIABLE, path)]);
     }
-    if !usable_python() {
-        apt(&["python3", "python3-venv"])?;
-    }
-    let folder = context.tools_dir().join("schemathesis");
-    provide(&folder, SCHEMATHESIS, |folder| {
-        cargo::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let python = folder.join("bin/python");
-        cargo::output(Command::new(python).args(["-m", "pip", "install", "--quiet", SCHEMATHESIS])).map(drop)
-    })?;
-    Ok(vec![(VARIABLE, folder.join("bin/schemathesis"))])
+    let python = environment(context, "schemathesis", &[SCHEMATHESIS])?;
+    Ok(vec![(VARIABLE, python.with_file_name("schemathesis"))])
 }
 
 fn node(context: &Context) -> std::result::Result<Variables, Missing> {

@@ -12,7 +12,7 @@ use crate::rule::{Mode, Rule};
 use crate::source::BundleSource;
 use crate::validate;
 use bailiwick_compliance_db::{Attestation, Database, LoadError};
-use bailiwick_pii::EntitySet;
+use bailiwick_pii::{Detector, EntitySet, PhoneRegions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub struct Manifest {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Limits that hold for the whole bundle.
+    /// What holds for the whole bundle.
     #[serde(default)]
     pub settings: Settings,
     /// The packs that it includes.
@@ -38,7 +38,7 @@ pub struct Manifest {
     pub include: Vec<Include>,
 }
 
-/// Limits that hold for the whole bundle.
+/// What holds for the whole bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -46,11 +46,33 @@ pub struct Settings {
     pub max_evidence_age_days: u32,
     /// An exception may not run longer than this many days.
     pub max_exception_days: u32,
+    /// Regions, as codes of ISO 3166-1, whose national telephone numbers are looked for in any grouping, besides those of
+    /// the usual ones.
+    #[serde(skip_serializing_if = "PhoneRegions::is_empty")]
+    pub phone_regions: PhoneRegions,
+    /// Findings that are less certain than this many percent count as none. Below the usual 50, numbers count whose check digits
+    /// hold though no word speaks for them (30), and numbers that only look like one of their kind (8).
+    #[schemars(range(min = 1, max = 100))]
+    #[serde(skip_serializing_if = "is_usual")]
+    pub min_confidence: u8,
+}
+
+/// What a detector is certain of, unless it is told otherwise.
+const USUAL: u8 = Detector::USUAL_CONFIDENCE;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_usual(percent: &u8) -> bool {
+    *percent == USUAL
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_evidence_age_days: 365, max_exception_days: 90 }
+        Self {
+            max_evidence_age_days: 365,
+            max_exception_days: 90,
+            phone_regions: PhoneRegions::NONE,
+            min_confidence: USUAL,
+        }
     }
 }
 

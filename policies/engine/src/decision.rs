@@ -125,6 +125,8 @@ pub struct Decision {
     pub waived: SmallVec<[Waiver; 1]>,
     /// What rules in shadow mode would have changed.
     pub shadow: Vec<Shadow>,
+    /// The rules that ask for another detector.
+    pub analyzed_by: SmallVec<[RuleIndex; 1]>,
     /// What is done to findings on the way to the provider.
     pub request_redactions: RedactionPlan,
     /// What is done to findings on the way back.

@@ -18,11 +18,14 @@ pub enum Operation {
     Messages,
     /// `POST /v1/embeddings`.
     Embeddings,
+    /// To read a prompt and say what it holds: another detector, where a rule asks for one.
+    Analyze,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 4] = [Self::ChatCompletions, Self::Responses, Self::Messages, Self::Embeddings];
+    pub const ALL: [Self; 5] =
+        [Self::ChatCompletions, Self::Responses, Self::Messages, Self::Embeddings, Self::Analyze];
 
     /// The name used in rules and records.
     #[must_use]
@@ -32,6 +35,7 @@ impl Operation {
             Self::Responses => "responses",
             Self::Messages => "messages",
             Self::Embeddings => "embeddings",
+            Self::Analyze => "analyze",
         }
     }
 

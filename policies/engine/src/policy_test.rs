@@ -7,10 +7,10 @@ use crate::facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 use crate::require::regions;
 use crate::rule::RuleObligations;
 use bailiwick_compliance_db::{Country, FeatureSet};
-use bailiwick_pii::{ClassSet, EntityCounts, EntityType, How, RedactionPlan, Sensitivity};
+use bailiwick_pii::{ClassSet, EntityCounts, EntitySet, EntityType, How, RedactionPlan, Sensitivity};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// One test, as written in `tests/*.yaml`.
@@ -247,10 +247,34 @@ pub struct Expectation {
     /// Exactly this cap on the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_output_tokens: Option<u32>,
-    /// Exactly these redactions on the way to the provider, by kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Exactly these redactions on the way to the provider, by kind or group of kinds; a kind by its name counts before a group.
+    #[serde(default, deserialize_with = "by_kind", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<BTreeMap<String, How>>")]
     pub redactions: Option<BTreeMap<EntityType, How>>,
-    /// Exactly these redactions on the way back, by kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Exactly these redactions on the way back, likewise.
+    #[serde(default, deserialize_with = "by_kind", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<BTreeMap<String, How>>")]
     pub response_redactions: Option<BTreeMap<EntityType, How>>,
+}
+
+/// Reads redactions by kind, with groups of kinds for all that they stand for.
+fn by_kind<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<EntityType, How>>, D::Error> {
+    let Some(written) = Option::<BTreeMap<String, How>>::deserialize(deserializer)? else { return Ok(None) };
+    let (mut kinds, mut groups) = (BTreeMap::new(), BTreeMap::new());
+    for (name, how) in written {
+        if let Some(group) = EntitySet::group(&name) {
+            groups.extend(group.iter().map(|entity| (entity, how)));
+        } else {
+            let entity: EntityType = name.parse().map_err(|_| {
+                serde::de::Error::custom(format!(
+                    "`{name}` is neither a kind of finding nor a group of kinds"
+                ))
+            })?;
+            kinds.insert(entity, how);
+        }
+    }
+    groups.extend(kinds);
+    Ok(Some(groups))
 }

@@ -54,6 +54,12 @@ pub struct Redact {
     #[serde(default)]
     #[schemars(range(max = 100))]
     pub min_confidence: u8,
+    /// Keeps the first three digits of a ZIP code where 45 CFR 164.514(b)(2)(i)(B) lets them stay; 000 elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zip3: bool,
+    /// Ends the answer where such a finding begins; for `direction: response`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop: bool,
 }
 
 /// Where a redacted value is put back.
@@ -147,6 +153,10 @@ pub struct Rule {
     /// Caps the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_output_tokens: Option<u32>,
+    /// Has another detector read the request: the name under which endpoints for `analyze` serve it. What it finds counts like
+    /// what is found here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analyze: Option<String>,
     /// What must be done, or not, if the request is allowed.
     #[serde(default, skip_serializing_if = "RuleObligations::is_empty")]
     pub obligations: RuleObligations,
@@ -207,6 +217,7 @@ impl Rule {
             || self.allow_models.is_some()
             || self.deny_tools.is_some()
             || self.limit_output_tokens.is_some()
+            || self.analyze.is_some()
             || !self.obligations.is_empty()
     }
 }

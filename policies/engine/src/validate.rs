@@ -6,7 +6,7 @@ use crate::documents::line_with;
 use crate::exception::Exception;
 use crate::problem::{Problem, did_you_mean};
 use crate::require::regions;
-use crate::rule::{Redact, Rule};
+use crate::rule::{Direction, Redact, Rule};
 use crate::{pattern, scope};
 use bailiwick_compliance_db::Attestation;
 use chrono::TimeDelta;
@@ -48,7 +48,7 @@ pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
         if !rule.has_body() {
             wrong(
                 "it asks nothing".into(),
-                "add `require`, `redact`, `deny`, `allow_models`, `deny_tools`, `limit_output_tokens` or `obligations`",
+                "add `require`, `redact`, `deny`, `allow_models`, `deny_tools`, `limit_output_tokens`, `analyze` or `obligations`",
             );
         }
         when(&rule.when, &mut wrong);
@@ -65,6 +65,12 @@ pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
         }
         if rule.limit_output_tokens == Some(0) {
             wrong("`limit_output_tokens: 0` leaves no answer".into(), "write `deny: true` if that is meant");
+        }
+        if rule.analyze.as_ref().is_some_and(|name| name.trim().is_empty() || name.contains('*')) {
+            wrong(
+                "`analyze` names no detector".into(),
+                "write the name of one that an endpoint for `analyze` serves",
+            );
         }
         if let Some(message) = &rule.message {
             let rest = PLACEHOLDERS.iter().fold(message.clone(), |text, p| text.replace(p, ""));
@@ -131,6 +137,12 @@ fn redact(redact: &Redact, wrong: &mut impl FnMut(String, &str)) {
     }
     if redact.min_confidence > 100 {
         wrong("`min_confidence` is above 100".into(), "it is a percentage");
+    }
+    if redact.stop && redact.direction != Direction::Response {
+        wrong(
+            "`stop` ends answers".into(),
+            "write `direction: response`; what a request holds is redacted, or denied",
+        );
     }
     let restores = redact.restore.text || redact.restore.tool_arguments;
     if restores && !redact.how.is_reversible() {

@@ -17,14 +17,14 @@ use crate::recognizers::lexicon::{self, Lexicon};
 use crate::recognizers::numbered::{self, Forms};
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
-    Candidates, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
+    Candidates, FLOOR, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
     diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, phone, place, url, us_ssn, vin,
     word_of_first_digit,
 };
-use crate::{EntitySet, EntityType, Finding};
+use crate::{EntitySet, EntityType, Finding, PhoneRegions};
 
 /// Raised whenever the code of a recognizer changes what it finds; a changed table shows in the digest by itself.
-const REVISION: u32 = 4;
+const REVISION: u32 = 5;
 
 /// What a literal of the pre-filter leads to.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,9 @@ const LITERALS_MAX: usize = 30;
 pub struct Detector {
     tables: Arc<Tables>,
     kinds: EntitySet,
+    regions: PhoneRegions,
+    /// What is less certain is not reported.
+    floor: u8,
     digest: String,
 }
 
@@ -71,6 +74,9 @@ struct Tables {
 }
 
 impl Detector {
+    /// What it is certain of to fewer percent it does not report, unless told otherwise: [`Detector::at_least`].
+    pub const USUAL_CONFIDENCE: u8 = FLOOR;
+
     /// Compiles the tables. The detector looks for the usual kinds: [`EntityType::is_on`].
     pub fn new() -> Self {
         let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
@@ -87,14 +93,38 @@ impl Detector {
             lexicon: Lexicon::new(),
             digest: table_digest(),
         };
-        let kinds = EntitySet::usual();
-        Self { digest: digest(&tables.digest, kinds), tables: Arc::new(tables), kinds }
+        let (kinds, regions) = (EntitySet::usual(), PhoneRegions::NONE);
+        Self { tables: Arc::new(tables), kinds, regions, floor: FLOOR, digest: String::new() }.digested()
     }
 
     /// A detector with the same tables that looks for `kinds` and for nothing else.
     #[must_use]
     pub fn looking_for(&self, kinds: EntitySet) -> Self {
-        Self { tables: Arc::clone(&self.tables), kinds, digest: digest(&self.tables.digest, kinds) }
+        Self { kinds, ..self.clone() }.digested()
+    }
+
+    /// A detector that knows the national telephone numbers of `regions` as well.
+    #[must_use]
+    pub fn calling_from(&self, regions: PhoneRegions) -> Self {
+        for region in regions.iter() {
+            self.tables.plans.prepare(region);
+        }
+        Self { regions, ..self.clone() }.digested()
+    }
+
+    /// A detector that reports whatever it is certain of to this many percent at least. Below the usual 50 it reports more that
+    /// is right, and far more that is not: numbers whose check digits hold by chance (30), and numbers that only look like one
+    /// of their kind (8).
+    #[must_use]
+    pub fn at_least(&self, percent: u8) -> Self {
+        Self { floor: percent.clamp(1, 100), ..self.clone() }.digested()
+    }
+
+    /// The same with its digest: over the tables, and what it is told to look for.
+    fn digested(self) -> Self {
+        let Self { kinds, regions, floor, .. } = &self;
+        let told = format!("{} {kinds:?} {regions:?} {floor}", self.tables.digest);
+        Self { digest: format!("sha256:{}", hex::encode(Sha256::digest(told))), ..self }
     }
 
     /// The kinds that it looks for.
@@ -136,7 +166,7 @@ impl Detector {
     /// `level` is how many encodings are around the text.
     fn scan_level(&self, text: &str, level: usize, out: &mut Vec<Finding>) {
         let input = Input::new(text, &self.tables.context);
-        let mut found = Candidates::default();
+        let mut found = Candidates::new(self.floor);
         self.scan_bytes(&input, &mut found);
         if level < ENCODED_MAX {
             self.scan_encoded(&input, level, &mut found);
@@ -229,7 +259,8 @@ impl Detector {
         us_ssn::at(input, &numbers, found);
         de_tax_id::at(input, &numbers, found);
         // A telephone number does not go on over a wide gap.
-        phone::at(input, &self.tables.plans, numbers.near().as_ref().unwrap_or(&numbers), found);
+        let near = numbers.near();
+        phone::at(input, &self.tables.plans, &self.regions, near.as_ref().unwrap_or(&numbers), found);
         next
     }
 
@@ -311,12 +342,36 @@ fn next_of_interest(bytes: &[u8], at: usize) -> Option<usize> {
     None
 }
 
-/// Resolves overlaps.
+/// Resolves overlaps, cluster by cluster of candidates that touch one another, so that it takes time in proportion to the
+/// candidates where they do not pile up.
 fn resolve(bytes: &[u8], mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
-    if candidates.len() < 2 {
-        out.append(&mut candidates);
-        return;
+    // A few sorted runs, one after the other: a stable sort merges them.
+    candidates.sort_by_key(|finding| finding.start);
+    let mut rest = candidates.as_mut_slice();
+    while let Some((first, later)) = rest.split_first() {
+        let mut end = first.end;
+        let touching = |next: &&Finding| {
+            let touches = next.start < end;
+            end = end.max(next.end);
+            touches
+        };
+        let len = 1 + later.iter().take_while(touching).count();
+        let (cluster, after) = std::mem::take(&mut rest).split_at_mut(len);
+        match cluster {
+            [alone] => out.extend(says_something(bytes, alone).then_some(*alone)),
+            _ => resolve_cluster(bytes, cluster, out),
+        }
+        rest = after;
     }
+}
+
+/// Whether there is a letter or digit in a finding.
+fn says_something(bytes: &[u8], finding: &Finding) -> bool {
+    let worded = |b: &u8| b.is_ascii_alphanumeric() || !b.is_ascii();
+    bytes.get(finding.start..finding.end).unwrap_or_default().iter().any(worded)
+}
+
+fn resolve_cluster(bytes: &[u8], candidates: &mut [Finding], out: &mut Vec<Finding>) {
     let rank = |f: &Finding| {
         // What is made of words gives way to what has a form, so that holding words back on a stream changes nothing
         // where no such kind is redacted.
@@ -333,9 +388,8 @@ fn resolve(bytes: &[u8], mut candidates: Vec<Finding>, out: &mut Vec<Finding>) {
     for candidate in candidates {
         // A candidate within one that is taken is another reading of the same text. One that reaches beyond it
         // keeps what lies beyond: whatever any recognizer saw is covered.
-        for piece in around(&taken, candidate) {
-            let worded = |b: &u8| b.is_ascii_alphanumeric() || !b.is_ascii();
-            if bytes.get(piece.start..piece.end).unwrap_or_default().iter().any(worded) {
+        for piece in around(&taken, *candidate) {
+            if says_something(bytes, &piece) {
                 taken.insert(piece.start, piece);
             }
         }
@@ -380,9 +434,4 @@ fn table_digest() -> String {
         context::REACH,
     );
     hex::encode(Sha256::digest(tables))
-}
-
-/// The digest of a detector with tables of this digest that looks for `kinds`.
-fn digest(tables: &str, kinds: EntitySet) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(format!("{tables} {kinds:?}"))))
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Detector, EntityType, Finding};
+use crate::{Detector, EntityCounts, EntitySet, EntityType, Finding};
 
 /// One labelled text: a line of a gold file (JSON Lines).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,15 @@ impl Report {
         report
     }
 
+    /// Compares what anybody found: the findings of each example, in the examples' order.
+    pub fn compare<'f>(examples: &[Example], found: impl IntoIterator<Item = &'f [Finding]>) -> Self {
+        let mut report = Self::default();
+        for (example, findings) in examples.iter().zip(found) {
+            report.add(example, findings);
+        }
+        report
+    }
+
     fn add(&mut self, example: &Example, findings: &[Finding]) {
         for label in &example.entities {
             let tally = self.0.entry(label.entity_type).or_default();
@@ -166,6 +175,11 @@ impl Report {
         }
     }
 
+    /// The tally of a kind.
+    pub fn get(&self, entity: EntityType) -> Tally {
+        self.0.get(&entity).copied().unwrap_or_default()
+    }
+
     /// Kind and tally, in the order of the kinds.
     pub fn iter(&self) -> impl Iterator<Item = (EntityType, &Tally)> {
         self.0.iter().map(|(entity, tally)| (*entity, tally))
@@ -179,6 +193,39 @@ impl Report {
             findings: sum.findings + tally.findings,
             right: sum.right + tally.right,
         })
+    }
+}
+
+/// How often ordinary text is taken for something: findings in texts that hold nothing, by words of text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ordinary {
+    words: u64,
+    found: EntityCounts,
+}
+
+impl Ordinary {
+    /// Scans a text and counts its words, which white space separates.
+    pub fn add(&mut self, detector: &Detector, text: &str) {
+        let mut findings = Vec::new();
+        detector.scan(text, &mut findings);
+        findings.iter().for_each(|finding| self.found.add(finding.entity));
+        self.words += text.split_whitespace().count() as u64;
+    }
+
+    /// Words so far.
+    pub const fn words(&self) -> u64 {
+        self.words
+    }
+
+    /// Findings so far.
+    pub const fn found(&self) -> &EntityCounts {
+        &self.found
+    }
+
+    /// How many of the kinds there were in 10,000 words.
+    pub fn in_10_000(&self, kinds: EntitySet) -> Share {
+        let found: u64 = kinds.iter().map(|entity| u64::from(self.found.get(entity))).sum();
+        Share::of(found * 10_000, self.words)
     }
 }
 
@@ -202,6 +249,16 @@ mod tests {
         assert_eq!(read_gold(good).map(|examples| examples.len()), Ok(1));
         assert_eq!(read_gold(&format!("{good}\n{{")), Err(GoldError::Malformed(2)));
         assert_eq!(read_gold(&good.replace("\"end\": 6", "\"end\": 7")), Err(GoldError::Outside(1)));
+    }
+
+    #[test]
+    fn ordinary_text_is_counted_by_words() {
+        let mut ordinary = Ordinary::default();
+        ordinary.add(&Detector::new(), "call a@b.example or\n4111 1111 1111 1111 now");
+        assert_eq!(ordinary.words(), 8);
+        assert_eq!(ordinary.in_10_000(EntitySet::checked()).to_string(), "1250.000");
+        assert_eq!(ordinary.in_10_000(EntitySet::all()).to_string(), "2500.000");
+        assert_eq!(Ordinary::default().in_10_000(EntitySet::all()).to_string(), "-");
     }
 
     #[test]

@@ -269,6 +269,26 @@ impl View {
         }
     }
 
+    /// How many bytes it takes to remember what it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + self.written.len() + self.marks.len() * size_of::<Mark>()
+    }
+
+    /// How many bytes it takes, with the room that it has left.
+    pub(crate) fn capacity(&self) -> usize {
+        self.text.capacity()
+            + self.pending.capacity()
+            + self.written.capacity()
+            + self.marks.capacity() * size_of::<Mark>()
+    }
+
+    /// Gives up room that it does not need for what it holds.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to(self.text.len() * 2);
+        self.written.shrink_to(self.written.len() * 2);
+        self.marks.shrink_to(self.marks.len() * 2);
+    }
+
     /// Whether what was read last is the beginning of an escape.
     pub(crate) fn is_within_escape(&self) -> bool {
         !self.pending.is_empty()

@@ -90,4 +90,17 @@ mod tests {
         assert_eq!(read.len(), 2);
         assert_eq!((read[0].kind.as_str(), read[0].count), ("EMAIL", 2));
     }
+
+    #[test]
+    fn every_kind_has_a_name_for_people() {
+        use bailiwick_ui::text::{Lang, entity};
+        for kind in bailiwick_pii::EntityType::ALL {
+            for (lang, count) in [(Lang::En, 1), (Lang::En, 2), (Lang::De, 1), (Lang::De, 2)] {
+                let name = entity(kind.as_str(), count, lang);
+                // Some are called the same by everybody.
+                let same = count == 1 && ["URL", "IBAN"].contains(&kind.as_str());
+                assert!(same || name != format!("{count} {kind}"), "{name}");
+            }
+        }
+    }
 }

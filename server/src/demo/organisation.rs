@@ -288,5 +288,6 @@ fn definition(
         allow_plain_http: false,
         first_byte_timeout_s: None,
         idle_timeout_s: None,
+        analyzer: None,
     }
 }

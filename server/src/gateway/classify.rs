@@ -60,6 +60,8 @@ pub struct Classified {
     pub(super) hints: Hints,
     pub(super) findings: Vec<SpanFinding>,
     pub(super) entities: EntityCounts,
+    /// What only rules in shadow mode ask about: it makes no class.
+    pub(super) watched: EntityCounts,
     pub(super) classes: ClassKnowledge,
     pub(super) class_sources: Vec<Said>,
     pub(super) sensitivity: Sensitivity,
@@ -68,24 +70,41 @@ pub struct Classified {
     _sealed: (),
 }
 
-/// Scans the text and adds up what is declared.
-///
-/// # Errors
-/// `invalid_request` where a purpose is declared that the key may not declare.
-pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
-    let mut found = Vec::new();
-    let detector = &Arc::clone(&read.auth.snapshot.detector);
-    detector.scan(&read.text.buffer, &mut found);
-    let (findings, mut entities) = distribute(&read, &found);
-    withhold(&mut read, detector);
+impl Classified {
+    /// The same request with what another detector found in its text, in the order of the text. Where something was found
+    /// already, that stands.
+    pub(super) fn with(mut self, found: &[Finding]) -> Self {
+        let (others, _) = distribute(&self.read, found);
+        let mut added = Vec::new();
+        // How far a span is covered by what was added.
+        let mut covered = (0, 0);
+        for SpanFinding { span, finding } in others {
+            let mut start = if covered.0 == span { finding.start.max(covered.1) } else { finding.start };
+            let from =
+                self.findings.partition_point(|known| (known.span, known.finding.end) <= (span, start));
+            let known = self.findings.iter().skip(from);
+            let known = known.take_while(|known| known.span == span && known.finding.start < finding.end);
+            let known = known.map(|known| (known.finding.start, known.finding.end));
+            for (next, end) in known.chain([(finding.end, finding.end)]) {
+                if start < next {
+                    self.entities.add(finding.entity);
+                    added.push(SpanFinding { span, finding: Finding { start, end: next, ..finding } });
+                }
+                start = start.max(end);
+            }
+            covered = (span, start);
+        }
+        self.findings.append(&mut added);
+        self.findings.sort_by_key(|found| (found.span, found.finding.start));
+        (self.classes, self.class_sources) = classes_of(&self.read, &self.hints, &self.entities);
+        self
+    }
+}
+
+/// The classes that a request holds, and who says so.
+fn classes_of(read: &Read, hints: &Hints, entities: &EntityCounts) -> (ClassKnowledge, Vec<Said>) {
     let declared = &read.auth.key.declared;
     let detected = entities.entities().data_classes();
-    // Counted for the rules that are only watched, after everything that is enforced has been worked out.
-    if let Some(shadow) = &read.auth.snapshot.shadow_detector {
-        found.clear();
-        shadow.scan(&read.text.buffer, &mut found);
-        found.iter().for_each(|finding| entities.add(finding.entity));
-    }
     let yes = declared.classes.union(hints.classes).union(detected);
     let unknown = if read.opaque && declared.opaque_content == OpaqueContent::Unknown {
         ClassSet::all().difference(yes)
@@ -98,6 +117,28 @@ pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
     {
         class_sources.extend(classes.iter().map(|class| Said { value: class.to_string(), source }));
     }
+    (ClassKnowledge { yes, unknown }, class_sources)
+}
+
+/// Scans the text and adds up what is declared.
+///
+/// # Errors
+/// `invalid_request` where a purpose is declared that the key may not declare.
+pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
+    let mut found = Vec::new();
+    let detector = &Arc::clone(&read.auth.snapshot.detector);
+    detector.scan(&read.text.buffer, &mut found);
+    let (findings, entities) = distribute(&read, &found);
+    withhold(&mut read, detector);
+    let (classes, class_sources) = classes_of(&read, &hints, &entities);
+    // Counted for the rules that are only watched, and in no class.
+    let mut watched = EntityCounts::default();
+    if let Some(shadow) = &read.auth.snapshot.shadow_detector {
+        found.clear();
+        shadow.scan(&read.text.buffer, &mut found);
+        found.iter().for_each(|finding| watched.add(finding.entity));
+    }
+    let declared = &read.auth.key.declared;
     if let Some(purpose) = &hints.purpose
         && !read.auth.key.purposes.contains(purpose)
     {
@@ -114,7 +155,8 @@ pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
     Ok(Classified {
         findings,
         entities,
-        classes: ClassKnowledge { yes, unknown },
+        watched,
+        classes,
         class_sources,
         sensitivity,
         regions,

@@ -1,7 +1,7 @@
 //! The decision over every candidate endpoint.
 
 use bailiwick_compliance_db::FeatureSet;
-use bailiwick_pii::{ClassSet, EntityCounts};
+use bailiwick_pii::{ClassSet, EntityCounts, EntitySet, EntityType};
 use bailiwick_policy::{ClassKnowledge, Decision, PrincipalFacts, RequestFacts};
 
 use super::authenticate::Authenticated;
@@ -130,7 +130,7 @@ impl Decided {
             return Some(refusal);
         }
         if self.decision.is_allowed() {
-            return None;
+            return self.unchangeable();
         }
         let explanation = self.classified.read.auth.snapshot.policy.explain(&self.facts, &self.decision);
         let code = match self.decision.outcome {
@@ -168,6 +168,38 @@ impl Decided {
                  out, if it is not needed.",
             );
         }
+        Some(refusal)
+    }
+
+    /// Where a rule has something replaced that stands in a file in which nothing can be.
+    fn unchangeable(&self) -> Option<Refusal> {
+        let (text, plan) = (&self.classified.read.text, &self.decision.request_redactions);
+        let stuck: EntitySet = self
+            .classified
+            .findings
+            .iter()
+            .filter(|found| text.is_unchangeable(found.span) && plan.applies_to(&found.finding).is_some())
+            .map(|found| found.finding.entity)
+            .collect();
+        if stuck.is_empty() {
+            return None;
+        }
+        let kinds: Vec<&str> = stuck.iter().map(EntityType::as_str).collect();
+        let mut refusal = Refusal::new(
+            Code::PolicyDenied,
+            format!(
+                "a PDF in this request holds {}, which the rules have replaced, and nothing in a PDF can be",
+                kinds.join(", ")
+            ),
+        )
+        .decision(&self.id)
+        .fix("send the text instead of the file, or a file without it");
+        let policy = &self.classified.read.auth.snapshot.policy;
+        let redacts = |rule: &&bailiwick_policy::Rule| {
+            rule.redact.as_ref().is_some_and(|redact| redact.entities.intersects(stuck))
+        };
+        let rules = self.decision.rules.iter().filter_map(|index| policy.rule(*index));
+        refusal.rules = rules.filter(redacts).map(|rule| rule.id.clone()).collect();
         Some(refusal)
     }
 

@@ -4,6 +4,10 @@
 //! declared to have is on the list below, and its first bytes are what files of that type begin with. A `data:` URL with
 //! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
+//!
+//! Of a PDF the text is read as far as it can be had ([`pdf`](super::pdf)); nothing in it can be redacted, and it stays
+//! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read: its text is scanned and
+//! redacted within the base64.
 
 use std::borrow::Cow;
 
@@ -20,6 +24,10 @@ pub enum Media {
     /// What a model thought, signed or encrypted by its provider, which alone can read it: not text, not scanned. It was
     /// made from what the provider had been sent, so it holds nothing that it does not know.
     Sealed,
+    /// A PDF with the text that could be had of it. It holds more than that.
+    Pdf(String),
+    /// A file that is text.
+    File(TextFile),
     /// Text.
     None,
 }
@@ -122,7 +130,12 @@ pub fn media(document: &Document, id: NodeId) -> Media {
             let format = format.and_then(|format| document.string(format)).unwrap_or_default();
             if is(&|text| is_of(SOUNDS, &format, text)) { Media::Bytes } else { Media::None }
         }
-        (Some("file"), "file", "file_data") if is(&is_document) => Media::Bytes,
+        (Some("file"), "file", "file_data") if is(&is_document) => {
+            document.string(id).and_then(|text| pdf_text(&text)).map_or(Media::Bytes, Media::Pdf)
+        }
+        (Some("file"), "file", "file_data") => {
+            document.string(id).and_then(|text| TextFile::of(&text)).map_or(Media::None, Media::File)
+        }
         (Some("image" | "document"), "source", "data") => {
             let of = |name: &str| {
                 let holder = document.parent(id)?;
@@ -159,6 +172,86 @@ fn is_sealed(document: &Document, id: NodeId) -> bool {
     sealed().unwrap_or(false)
 }
 
+/// The text of a PDF, bare or in a `data:` URL.
+fn pdf_text(text: &str) -> Option<String> {
+    let body = data_url(text).map_or(text, |(_, body)| body);
+    // `%PDF`
+    if !body.starts_with("JVBERi") {
+        return None;
+    }
+    super::pdf::text_of(&base64::engine::general_purpose::STANDARD.decode(body).ok()?)
+}
+
+/// A file of text in a `data:` URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    /// The URL up to its bytes.
+    prefix: String,
+    /// What its bytes say.
+    pub text: String,
+}
+
+/// The types that are text. Another one is no file but a string that is read as it stands: nothing that a client writes there
+/// goes out unread.
+const TEXTS: [&str; 24] = [
+    "text/plain",
+    "text/csv",
+    "text/tab-separated-values",
+    "text/markdown",
+    "text/x-markdown",
+    "text/html",
+    "text/xml",
+    "text/css",
+    "text/javascript",
+    "text/calendar",
+    "text/vcard",
+    "text/rtf",
+    "text/yaml",
+    "text/x-yaml",
+    "text/x-python",
+    "application/json",
+    "application/jsonl",
+    "application/x-ndjson",
+    "application/csv",
+    "application/xml",
+    "application/yaml",
+    "application/x-yaml",
+    "application/toml",
+    "application/sql",
+];
+
+impl TextFile {
+    fn of(url: &str) -> Option<Self> {
+        let (kind, body) = data_url(url)?;
+        let bare = kind.split_once(';').map_or(kind, |(bare, parameter)| {
+            if parameter.eq_ignore_ascii_case("charset=utf-8") { bare } else { "" }
+        });
+        if !TEXTS.contains(&bare) {
+            return None;
+        }
+        let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
+        let prefix = url.strip_suffix(body)?.to_owned();
+        Some(Self { prefix, text: String::from_utf8(bytes).ok()? })
+    }
+
+    /// The same file with another text.
+    #[must_use]
+    pub fn with(&self, text: &str) -> String {
+        format!("{}{}", self.prefix, base64::engine::general_purpose::STANDARD.encode(text))
+    }
+}
+
+/// Whether a content part is a file that is text, and nothing that the provider would get from elsewhere.
+#[must_use]
+pub fn is_read_file(document: &Document, part: NodeId) -> bool {
+    let Some(file) = document.get(part, "file") else { return false };
+    document.get(file, "file_id").is_none()
+        && document
+            .get(file, "file_data")
+            .and_then(|data| document.string(data))
+            .is_some_and(|data| !is_document(&data) && TextFile::of(&data).is_some())
+}
+
 /// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for
 /// more than it says here: an image to fetch, a file that it keeps. The content may be a list of parts or, as some
 /// servers allow, one part.
@@ -189,7 +282,7 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
             )
         )
     };
-    part && !is_text()
+    part && !is_text() && !is_read_file(document, id)
 }
 
 /// Whether a value is a message's content, or that of what a tool answered within one.
@@ -297,6 +390,28 @@ mod tests {
             png,
         ] {
             assert!(!is_image(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_of_text_are_read_and_written_again() {
+        let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let csv = encode("name;mail\nAnna;anna@kunde.example\n".as_bytes());
+        for kind in ["text/csv", "text/plain;charset=utf-8", "application/json"] {
+            let file = TextFile::of(&format!("data:{kind};base64,{csv}")).unwrap();
+            assert!(file.text.ends_with("anna@kunde.example\n"));
+            assert_eq!(file.with(&file.text), format!("data:{kind};base64,{csv}"));
+        }
+        for url in [
+            format!("data:text/plain;name=anna;base64,{csv}"),
+            format!("data:text/anna@kunde.example;base64,{csv}"),
+            format!("data:text/plain;charset=UTF-8;4111111111111111;base64,{csv}"),
+            format!("data:image/png;base64,{csv}"),
+            format!("data:text/csv,{csv}"),
+            format!("data:text/csv;base64,{}", encode(b"\xff\xfe")),
+            String::from("data:text/csv;base64,%%%"),
+        ] {
+            assert_eq!(TextFile::of(&url), None, "{url}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! `respond` and `settle`. Each stage takes the value that the one before made, and only the stage itself can make its
 //! value: what is `Recorded` was recorded. [`serve`] is the way itself, [`api`] its two ends in HTTP.
 
+mod analyze;
 pub mod api;
 mod api_headers;
 pub mod authenticate;
@@ -19,6 +20,7 @@ mod large;
 pub mod media;
 mod members;
 pub mod metrics;
+mod pdf;
 pub mod pseudonym;
 pub mod read;
 pub mod record;

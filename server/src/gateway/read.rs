@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::authenticate::Authenticated;
 use super::classify::UNKNOWN;
 use super::document::{self, Document, Kind, NodeId};
+use super::media::is_read_file;
 use super::members;
 use super::refusal::{Code, Refusal};
 use super::spans::Text;
@@ -296,6 +297,10 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
             let uploaded =
                 document.get(part, "file").and_then(|file| document.get(file, "file_id")).is_some();
             content.features.insert(if uploaded { Feature::Files } else { Feature::FileInput });
+            // A file of text is read like any text.
+            if is_read_file(document, part) {
+                return;
+            }
         }
         // A part of a kind that is not known here may hold anything.
         _ => {}

@@ -230,6 +230,46 @@ pub async fn attempt(
     Ok(Recorded { _sealed: () })
 }
 
+/// The section `analysis`.
+#[derive(Debug, Serialize)]
+struct AnalysisSection<'a> {
+    detector: &'a str,
+    endpoint: &'a str,
+    countries: &'a [String],
+    eligible: Vec<&'a str>,
+    rules: Vec<&'a str>,
+}
+
+/// Makes it durable that a detector is about to read the request.
+///
+/// # Errors
+/// [`RecordError`]; it must not be shown anything then.
+pub async fn analysis(
+    gateway: &Gateway,
+    decided: &Decided,
+    detector: &str,
+    decision: &Decision,
+    candidate: &Candidate<'_>,
+) -> Result<(), RecordError> {
+    let policy = &decided.classified.read.auth.snapshot.policy;
+    let asking = decided.decision.analyzed_by.iter().filter_map(|index| policy.rule(*index));
+    let section_of = AnalysisSection {
+        detector,
+        endpoint: &candidate.place.name,
+        countries: &candidate.place.countries,
+        eligible: policy.names(&decision.eligible).collect(),
+        rules: asking.map(|rule| rule.id.as_str()).collect(),
+    };
+    let mut salts = Salts::new(1);
+    let draft = head(Kind::Analysis, decided, gateway.clock.now_ms()).section(section(
+        "analysis",
+        &section_of,
+        &mut salts,
+    )?);
+    gateway.audit.append(Entry::new(draft)).await?;
+    Ok(())
+}
+
 /// Makes a refusal durable.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! What is JSON stays JSON, in strings too: a number that is replaced becomes a string, and members of one object whose
 //! names become the same are told apart by a number.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bailiwick_pii::{Embedded, EntityCounts, Mode, TokenKey, Vault, redact, redact_embedded};
@@ -44,7 +45,10 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
             findings.push(next.finding);
             at += 1;
         }
-        let Some(span) = text.spans.get(first.span) else { continue };
+        // A request in which that would be left is refused: [`Decided::refusal`].
+        let Some(span) = text.spans.get(first.span).filter(|_| !text.is_unchangeable(first.span)) else {
+            continue;
+        };
         let (key, counts) = (&redacted.key, &mut redacted.counts);
         if span.key {
             let name = text.span_text(span);
@@ -55,7 +59,11 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
         }
         // A redacted number becomes a string: a value that is not there has no numeric form.
         debug_assert!(matches!(document.kind(span.node), Kind::String | Kind::Number));
-        let leaf = document.text(span.node).unwrap_or_default();
+        let file = text.file(first.span);
+        let leaf = match file {
+            Some(file) => Cow::Borrowed(file.text.as_str()),
+            None => document.text(span.node).unwrap_or_default(),
+        };
         let clean = if is_arguments(document, span.node) || is_json(&leaf) {
             let embedded = text.embedded(first.span).cloned().unwrap_or_else(|| Embedded::new(&leaf));
             redact_embedded(Mode::JsonString, &embedded, &findings, plan, key, &mut vault, counts)
@@ -66,6 +74,10 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
             redact(&leaf, &findings, plan, key, &mut vault, counts)
         };
         if let Some(clean) = clean {
+            let clean = match file {
+                Some(file) => file.with(&clean),
+                None => clean,
+            };
             redacted.edits.set_string(document, span.node, &clean);
         }
     }

@@ -20,6 +20,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault, redact, stream::Guard};
@@ -63,9 +64,17 @@ pub struct Rewriter {
     /// The last chunk, for what all have in common.
     last: Option<Bytes>,
     credential: Option<Secret>,
+    /// Choices whose text ended before a value at which a rule has it stop; of Anthropic's API, such a block and those
+    /// after it.
+    stopped: BTreeSet<u64>,
+    /// Whether the last string that was there as a whole did.
+    stopped_now: bool,
     found: EntityCounts,
     redacted: EntityCounts,
 }
+
+/// Why a choice ended that a rule stopped: the word that the API has for it.
+const STOPPED: &str = "\"content_filter\"";
 
 impl Rewriter {
     /// A rewriter for one answer.
@@ -90,6 +99,8 @@ impl Rewriter {
             chunks: 0,
             last: None,
             credential,
+            stopped: BTreeSet::new(),
+            stopped_now: false,
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         }
@@ -122,13 +133,25 @@ impl Rewriter {
     pub fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamFailure> {
         let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
         let mut edits = Edits::new();
-        for message in choices(&document).filter_map(|choice| document.get(choice, "message")) {
+        for choice in choices(&document) {
+            let Some(message) = document.get(choice, "message") else { continue };
+            let mut stopped = false;
             for (id, place) in strings(&document, message) {
                 if let Some(text) = document.string(id) {
-                    let out = self.at_once(&text, place)?;
+                    // After the end nothing is said.
+                    let out = if stopped { String::new() } else { self.at_once(&text, place)? };
+                    stopped |= self.stopped_now;
                     if out != *text {
                         edits.set_string(&document, id, &out);
                     }
+                }
+            }
+            if stopped {
+                if let Some(calls) = document.get(message, "tool_calls") {
+                    edits.remove(&document, calls);
+                }
+                if let Some(reason) = document.get(choice, "finish_reason") {
+                    edits.set_raw(&document, reason, String::from(STOPPED));
                 }
             }
         }
@@ -204,6 +227,7 @@ impl Rewriter {
         let mut out = String::with_capacity(text.len());
         guard.push(text, &mut out);
         guard.finish(&mut out);
+        self.stopped_now = guard.is_stopped();
         if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
             return Err(UpstreamFailure::CredentialEcho);
         }

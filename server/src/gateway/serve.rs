@@ -10,6 +10,7 @@ use http::{HeaderMap, Response};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::analyze::{NotRead, analyze};
 use super::api::{Body, full, head, rate_headers, stream_body};
 use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
@@ -83,8 +84,22 @@ where
     timeline.end(Stage::Read);
     let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
     timeline.end(Stage::Classify);
-    let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
+    let mut decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
+    if !dry_run && decided.refusal().is_none() && !decided.decision.analyzed_by.is_empty() {
+        timeline.end(Stage::Decide);
+        // In a box, because it is seldom asked and its future is large.
+        decided = match Box::pin(analyze(gateway, decided)).await {
+            Ok(decided) => decided,
+            Err(not_read) => {
+                let NotRead { decided, refusal } = *not_read;
+                refuse(gateway, &decided, &refusal, &network, &timeline).await?;
+                return Err(refusal);
+            }
+        };
+        // Its time is not ours.
+        timeline.skip();
+    }
     if !dry_run {
         decided.tell_shadow();
     }

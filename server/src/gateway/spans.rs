@@ -10,7 +10,7 @@
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
 //! the border and counts for both. A string that is itself JSON (the arguments of a tool call, and whatever begins with
 //! `{` or `[`) is scanned as its reader understands it: with the escapes of its strings decoded, and of JSON in those,
-//! four levels in all.
+//! four levels in all. A file of text is scanned behind its base64.
 //!
 //! Blind spots: a value that the client splits over several spans, two content parts for example, is seen as its pieces;
 //! JSON in a string that begins with anything else is seen with its escapes.
@@ -20,7 +20,7 @@ use std::ops::Range;
 use bailiwick_pii::Embedded;
 
 use super::document::{Document, Kind, NodeId};
-use super::media::{Media, is_unread_part, media};
+use super::media::{Media, TextFile, is_unread_part, media};
 
 /// Stands between two spans. The bar is in no recognizer's alphabet, so that nothing matches across it that would not
 /// match at an end of text. (A control character would be left out, as one that is not shown.)
@@ -49,6 +49,10 @@ pub struct Text {
     pub spans: Vec<Span>,
     /// Those that are JSON with escapes, by index, in order.
     embedded: Vec<(usize, Embedded)>,
+    /// Those that are files, by index, in order.
+    files: Vec<(usize, TextFile)>,
+    /// Those in which nothing can be replaced, by index, in order.
+    unchangeable: Vec<usize>,
     /// Whether the body holds media or parts that could not be read.
     pub opaque: bool,
     /// Bytes of the body that are images, which are charged by the image.
@@ -78,24 +82,57 @@ impl Text {
                     continue;
                 }
                 Media::Sealed => continue,
+                Media::Pdf(read) => {
+                    text.opaque = true;
+                    if text.push(id, false, &read) {
+                        text.unchangeable.push(text.spans.len().saturating_sub(1));
+                    }
+                    continue;
+                }
+                Media::File(file) => {
+                    if text.leaf(id, &file.text, false) {
+                        text.files.push((text.spans.len().saturating_sub(1), file));
+                    }
+                    continue;
+                }
                 Media::None => {}
             }
             if let Some(leaf) = document.text(id)
                 && !is_exempt(document, id, &leaf)
             {
-                // Without a backslash there is nothing to decode, which is what most strings are.
-                match memchr::memchr(b'\\', leaf.as_bytes())
-                    .and_then(|_| Embedded::of(&leaf, is_arguments(document, id)))
-                {
-                    Some(embedded) => {
-                        text.push(id, false, embedded.text());
-                        text.embedded.push((text.spans.len().saturating_sub(1), embedded));
-                    }
-                    None => text.push(id, false, &leaf),
-                }
+                text.leaf(id, &leaf, is_arguments(document, id));
             }
         }
         text
+    }
+
+    /// Adds a leaf, as its reader understands it; whether there was anything to add.
+    fn leaf(&mut self, id: NodeId, leaf: &str, is_arguments: bool) -> bool {
+        // Without a backslash there is nothing to decode, which is what most strings are.
+        let embedded = memchr::memchr(b'\\', leaf.as_bytes()).and_then(|_| Embedded::of(leaf, is_arguments));
+        match embedded {
+            Some(embedded) => {
+                if !self.push(id, false, embedded.text()) {
+                    return false;
+                }
+                self.embedded.push((self.spans.len().saturating_sub(1), embedded));
+                true
+            }
+            None => self.push(id, false, leaf),
+        }
+    }
+
+    /// Whether nothing in the span with this index can be replaced: it was read out of a file that cannot be written again.
+    #[must_use]
+    pub fn is_unchangeable(&self, span: usize) -> bool {
+        self.unchangeable.binary_search(&span).is_ok()
+    }
+
+    /// The file that the span with this index is, if it is one.
+    #[must_use]
+    pub fn file(&self, span: usize) -> Option<&TextFile> {
+        let at = self.files.binary_search_by_key(&span, |(span, _)| *span).ok()?;
+        self.files.get(at).map(|(_, file)| file)
     }
 
     /// The JSON with escapes that the span with this index is, if it is.
@@ -111,14 +148,15 @@ impl Text {
         self.buffer.get(span.range.clone()).unwrap_or_default()
     }
 
-    fn push(&mut self, node: NodeId, key: bool, text: &str) {
+    fn push(&mut self, node: NodeId, key: bool, text: &str) -> bool {
         if text.is_empty() {
-            return;
+            return false;
         }
         let start = self.buffer.len();
         self.buffer.push_str(text);
         self.spans.push(Span { node, key, range: start..self.buffer.len() });
         self.buffer.push_str(BORDER);
+        true
     }
 }
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::credentials::{CredentialSource, Keyring, Values};
-use crate::providers::{AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec};
+use crate::providers::{
+    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec,
+};
 
 /// One endpoint, as declared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,9 @@ pub struct EndpointDefinition {
     /// Seconds between two chunks; 60 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_s: Option<u64>,
+    /// How it is asked to read a text, where it does `analyze`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analyzer: Option<AnalyzerSettings>,
 }
 
 /// Which credential an endpoint uses.
@@ -158,6 +163,24 @@ impl EndpointDefinition {
         spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
+    }
+
+    /// The detector that it is, where it does `analyze`. `before` is the one that it was.
+    ///
+    /// # Errors
+    /// The setting to change, in words.
+    pub fn analyzer(
+        &self,
+        credential: Option<&Secret>,
+        identity: Option<&ClientIdentity>,
+        before: Option<&Analyzer>,
+    ) -> Result<Option<Analyzer>, String> {
+        let (true, Some(model)) = (self.operations.contains(&Operation::Analyze), self.models.first()) else {
+            return Ok(None);
+        };
+        let target = self.target(&model.upstream, credential, identity).map_err(|error| error.to_string())?;
+        let settings = self.analyzer.clone().unwrap_or_default();
+        Analyzer::new(settings, &self.base_url, target, before).map(Some)
     }
 
     /// The name of its credential, if it needs one.

@@ -6,6 +6,7 @@
 //! can go wrong and says what may follow from it. Nothing here decides anything: by the time a request gets
 //! here it was decided, funded and recorded.
 
+pub mod analyzer;
 pub mod anthropic;
 pub mod client;
 pub mod events;
@@ -24,6 +25,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use analyzer::{Analyzer, AnalyzerFailure, AnalyzerSettings};
 pub use anthropic::AnthropicWire;
 pub use client::{ClientOptions, Trust, UpstreamBody, UpstreamClient, UpstreamResponse};
 pub use events::UpstreamEvents;

@@ -182,12 +182,16 @@ impl Read {
         }
         // The usual kinds, and those of poor precision that a rule asks for.
         let kinds = EntitySet::usual().union(policy.entities());
-        let detector = Arc::new(sources.detector.looking_for(kinds));
+        let settings = &loaded.bundle.settings;
+        let looking_for = |kinds: EntitySet| {
+            let detector = sources.detector.looking_for(kinds).calling_from(settings.phone_regions);
+            Arc::new(detector.at_least(settings.min_confidence))
+        };
+        let detector = looking_for(kinds);
         // What only rules in shadow mode ask about is looked for apart, so that nothing of it shows in what is enforced.
         let only_shadow: EntitySet =
             policy.shadow_entities().iter().filter(|kind| !kinds.contains(*kind)).collect();
-        let shadow_detector =
-            (!only_shadow.is_empty()).then(|| Arc::new(sources.detector.looking_for(only_shadow)));
+        let shadow_detector = (!only_shadow.is_empty()).then(|| looking_for(only_shadow));
         let made_from = policy.digests();
         let mut digests = vec![
             ("bundle", made_from.bundle.clone()),
@@ -307,9 +311,11 @@ fn place(
     let first = definition.models.first().map(|model| model.upstream.as_str()).unwrap_or_default();
     let profile = definition.profile_for(first, &loaded.database);
     let countries = countries(&profile, loaded, now_ms);
-    let health = previous
-        .and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name))
-        .map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
+    let before =
+        previous.and_then(|snapshot| snapshot.places.iter().find(|place| place.name == definition.name));
+    let analyzer_before = before.and_then(|before| before.analyzer.as_ref());
+    let analyzer = definition.analyzer(credential.as_ref(), identity.as_ref(), analyzer_before)?;
+    let health = before.map_or_else(|| Arc::new(Health::default()), |place| Arc::clone(&place.health));
     Ok(Place {
         name: definition.name.clone(),
         operator: definition.profile.operator.clone(),
@@ -319,6 +325,7 @@ fn place(
         countries_header: countries.join(","),
         countries,
         routes,
+        analyzer,
         health,
     })
 }

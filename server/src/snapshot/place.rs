@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::budgets::Prices;
-use crate::providers::{Dialect, Target};
+use crate::providers::{Analyzer, Dialect, Target};
 use crate::router::Health;
 
 /// One endpoint.
@@ -26,6 +26,8 @@ pub struct Place {
     pub countries_header: String,
     /// Where each of its models is reached, by the name that clients use.
     pub routes: HashMap<String, Route>,
+    /// How it is asked to read a text, where it does.
+    pub analyzer: Option<Analyzer>,
     /// How it has been doing; kept from one snapshot to the next.
     pub health: Arc<Health>,
 }

@@ -218,6 +218,31 @@ fn text_is_scanned_for_personal_data() {
     assert!(score > 0.0 && score <= 1.0);
     assert_eq!(run(&["pii", "scan", "-"], None, "nothing here").is(0).out, "");
     run(&["pii", "scan", "/nowhere"], None, "").is(1);
+    assert_eq!(run(&["pii", "scan"], None, "9876543210").is(0).out, "");
+    let indian = run(&["pii", "scan", "--phone-region", "IN"], None, "9876543210").is(0);
+    assert!(indian.out.contains("\"PHONE\""), "{indian:?}");
+    run(&["pii", "scan", "--phone-region", "UK"], None, "").is(1);
+    let doubtful = run(&["pii", "scan", "--min-confidence", "30"], None, "it is 99287100239").is(0);
+    assert!(
+        doubtful.out.contains("\"score\":0.30") || doubtful.out.contains("\"score\":0.3}"),
+        "{doubtful:?}"
+    );
+    run(&["pii", "scan", "--min-confidence", "0"], None, "").is(2);
+}
+
+#[test]
+fn findings_in_ordinary_text_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    std::fs::write(folder.path().join("below/a.txt"), "one two three ida@kunde.example\n").unwrap();
+    std::fs::write(folder.path().join("b.bin"), b"\xff\xfe ida@kunde.example").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let counted = run(&["pii", "eval", "--json", "--ordinary", path], None, "").is(0);
+    let lines: Vec<Value> = counted.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({ "entity_type": "EMAIL", "findings": 1, "in_10000_words": 2500.0 }));
+    assert_eq!(lines[1], json!({ "entity_type": "checked", "findings": 0, "in_10000_words": 0.0 }));
+    assert!(run(&["pii", "eval", "--ordinary", path], None, "").is(0).out.starts_with("4 words\n"));
+    run(&["pii", "eval"], None, "").is(2);
 }
 
 #[test]

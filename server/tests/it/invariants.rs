@@ -192,7 +192,7 @@ async fn request_headers_reach_a_provider_only_by_allow_list() {
 }
 
 /// Keeps the log from taking records until it is rolled back.
-async fn lock(app: &TestApp) -> sea_orm::DatabaseConnection {
+pub(crate) async fn lock(app: &TestApp) -> sea_orm::DatabaseConnection {
     let url = app.app().config.database_url.as_ref().map(|url| url.as_str().to_owned());
     let lock = match url {
         Some(_) => "BEGIN; SELECT * FROM replicas FOR UPDATE",

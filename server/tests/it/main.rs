@@ -23,8 +23,10 @@ mod contract;
 mod crash;
 mod credentials;
 mod declared;
+mod detectors;
 mod disk;
 mod eligible;
+mod files;
 mod git;
 mod git_remote;
 mod governed;
@@ -56,6 +58,7 @@ mod repository;
 mod requests;
 mod scim;
 mod sdk;
+mod secrecy;
 mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]

@@ -2,6 +2,7 @@
 //! stage is visible before it is translated.
 
 use super::Lang;
+use super::kinds::ENTITIES;
 
 /// A noun by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,35 +11,6 @@ pub struct Word {
     pub one: &'static str,
     /// More than one.
     pub many: &'static str,
-}
-
-const ENTITIES: &[(&str, Word, Word)] = &[
-    entry("EMAIL", "e-mail address", "e-mail addresses", "E-Mail-Adresse", "E-Mail-Adressen"),
-    entry("PHONE", "phone number", "phone numbers", "Telefonnummer", "Telefonnummern"),
-    entry("CARD", "card number", "card numbers", "Kartennummer", "Kartennummern"),
-    entry("IBAN", "IBAN", "IBANs", "IBAN", "IBANs"),
-    entry("IP_ADDRESS", "IP address", "IP addresses", "IP-Adresse", "IP-Adressen"),
-    entry("URL", "URL", "URLs", "URL", "URLs"),
-    entry(
-        "US_SSN",
-        "US social security number",
-        "US social security numbers",
-        "US-Sozialversicherungsnummer",
-        "US-Sozialversicherungsnummern",
-    ),
-    entry("DE_TAX_ID", "German tax id", "German tax ids", "Steuer-ID", "Steuer-IDs"),
-    entry("CREDENTIAL", "credential", "credentials", "Zugangsschlüssel", "Zugangsschlüssel"),
-    entry("JWT", "JSON web token", "JSON web tokens", "JSON Web Token", "JSON Web Tokens"),
-];
-
-const fn entry(
-    id: &'static str,
-    one_en: &'static str,
-    many_en: &'static str,
-    one_de: &'static str,
-    many_de: &'static str,
-) -> (&'static str, Word, Word) {
-    (id, Word { one: one_en, many: many_en }, Word { one: one_de, many: many_de })
 }
 
 const CLASSES: &[(&str, &str, &str)] = &[

@@ -6,6 +6,7 @@ mod gateway;
 mod load;
 mod nginx;
 mod pages;
+mod presidio;
 mod process;
 mod procfs;
 mod prometheus;
@@ -15,6 +16,7 @@ mod spread;
 mod stages;
 mod swaps;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -39,10 +41,16 @@ pub(crate) struct Args {
     /// Only what requests see of a policy of 2,000 rules that is swapped under them
     #[arg(long)]
     swaps: bool,
+    /// Only the detector beside presidio-analyzer, out of PyPI, over texts of presidio-evaluator and Faker
+    #[arg(long, conflicts_with_all = ["swaps", "pages"])]
+    presidio: bool,
+    /// Folders of ordinary text in which every finding is taken for a wrong one. Only with `--presidio`
+    #[arg(long, value_name = "DIR", requires = "presidio")]
+    ordinary: Vec<PathBuf>,
     /// Only pages out of a million rows of the control plane's lists, on both databases
     #[arg(long, conflicts_with = "swaps")]
     pages: bool,
-    /// Debug builds: to see that it works. Only with `--swaps` or `--pages`
+    /// Debug builds: to see that it works. Only with `--swaps`, `--pages` or `--presidio`
     #[arg(long)]
     debug: bool,
     /// Print the results as JSON
@@ -63,6 +71,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         } else {
             swaps::print(&swaps);
         }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.presidio {
+        presidio::run(context, &args.ordinary, !args.debug)?;
         return Ok(ExitCode::SUCCESS);
     }
     let stages = if args.no_stages { Value::Null } else { stages::run(context, args.quick)? };

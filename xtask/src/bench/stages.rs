@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::presidio;
 use crate::context::Context;
 use crate::{Result, cargo};
 
@@ -35,7 +36,8 @@ fn benches(metadata: &Value) -> Vec<(&str, &str)> {
         for target in package.get("targets").and_then(Value::as_array).into_iter().flatten() {
             let kinds = target.get("kind").and_then(Value::as_array);
             let is_bench = kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "bench"));
-            if let (true, Some(bench)) = (is_bench, target.get("name").and_then(Value::as_str)) {
+            let target = target.get("name").and_then(Value::as_str);
+            if let (true, Some(bench)) = (is_bench, target.filter(|bench| *bench != presidio::BENCH)) {
                 found.push((name, bench));
             }
         }

@@ -5,7 +5,7 @@ use super::table::Table;
 use super::{Compiled, CompiledRule, IndexBits, has_bit, indexes, union_bits};
 use crate::decision::{Decision, DenyCode, Handled, Obligations, Outcome, Shadow, Waiver};
 use crate::endpoint_set::EndpointSet;
-use crate::facts::RequestFacts;
+use crate::facts::{Operation, RequestFacts};
 use crate::{pattern, scope};
 use bailiwick_pii::{EntitySet, RedactionPlan};
 use smallvec::SmallVec;
@@ -26,6 +26,7 @@ impl Compiled {
             stopped_by: SmallVec::new(),
             waived: SmallVec::new(),
             shadow: Vec::new(),
+            analyzed_by: SmallVec::new(),
             request_redactions: RedactionPlan::empty(),
             response_redactions: RedactionPlan::empty(),
             obligations: Obligations::default(),
@@ -169,11 +170,13 @@ pub(super) fn narrow(set: &mut EndpointSet, required: &IndexBits, table: Option<
 
 /// Whether the rule refuses the request whatever the endpoint.
 pub(super) fn refuses(rule: &CompiledRule, facts: &RequestFacts) -> bool {
+    // A detector is no model that anybody asks for.
+    let asks_for_model = facts.operation != Operation::Analyze;
     rule.deny
         || rule
             .allow_models
             .as_ref()
-            .is_some_and(|list| !list.iter().any(|p| pattern::matches(p, &facts.model)))
+            .is_some_and(|list| asks_for_model && !list.iter().any(|p| pattern::matches(p, &facts.model)))
         || rule.deny_tools.as_ref().is_some_and(|list| any_tool(list, &facts.tools).is_some())
 }
 
@@ -181,6 +184,9 @@ fn apply(rule: &CompiledRule, facts: &RequestFacts, decision: &mut Decision, ask
     decision.rules.push(rule.index);
     if refuses(rule, facts) {
         decision.denied_by.push(rule.index);
+    }
+    if rule.analyzes && facts.operation != Operation::Analyze {
+        decision.analyzed_by.push(rule.index);
     }
     union_bits(&mut asked.requirements, &rule.requirements);
     union_bits(&mut asked.request_plans, &rule.request_plans);

@@ -15,7 +15,7 @@ mod table;
 mod way_out;
 
 use crate::bundle::Bundle;
-use crate::decision::{RuleIndex, Waiver};
+use crate::decision::{Decision, RuleIndex, Waiver};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::EndpointSet;
 use crate::exception::Exception;
@@ -129,6 +129,7 @@ struct CompiledRule {
     allow_models: Option<Vec<String>>,
     deny_tools: Option<Vec<String>>,
     limit_output_tokens: Option<u32>,
+    analyzes: bool,
     obligations: RuleObligations,
     enforced: bool,
     exceptions: Vec<u32>,
@@ -281,6 +282,13 @@ impl Compiled {
         self.bundle.entities(Mode::Shadow).iter().filter(|kind| !in_force.contains(*kind)).collect()
     }
 
+    /// The names of the detectors that the rules of a decision ask for, each once.
+    #[must_use]
+    pub fn detectors_of(&self, decision: &Decision) -> BTreeSet<&str> {
+        let rules = decision.analyzed_by.iter().filter_map(|index| self.rule(*index));
+        rules.filter_map(|rule| rule.analyze.as_deref()).collect()
+    }
+
     /// The rule at an index.
     #[must_use]
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
@@ -373,6 +381,8 @@ fn compile_rule(
             restore_text: redact.restore.text,
             restore_tool_arguments: redact.restore.tool_arguments,
             min_confidence: redact.min_confidence,
+            zip3: redact.zip3,
+            stop: redact.stop,
         };
         let at = distinct.plan(RedactionPlan::of(redact.entities, redaction));
         if redact.direction != Direction::Response {
@@ -392,6 +402,7 @@ fn compile_rule(
         allow_models: rule.allow_models.clone(),
         deny_tools: rule.deny_tools.clone(),
         limit_output_tokens: rule.limit_output_tokens,
+        analyzes: rule.analyze.is_some(),
         obligations: rule.obligations,
         enforced: rule.mode == Mode::Enforce,
         exceptions: waivers.get(rule.id.as_str()).cloned().unwrap_or_default(),

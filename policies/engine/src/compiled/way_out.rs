@@ -4,7 +4,7 @@ use super::conditions::any_tool;
 use super::explanation::EndpointExplanation;
 use super::{Compiled, near_name};
 use crate::decision::{Decision, DenyCode, Outcome};
-use crate::facts::RequestFacts;
+use crate::facts::{Operation, RequestFacts};
 use crate::rule::Rule;
 
 /// A refusal tries at most this many other models for its way out, so that refusals stay cheap.
@@ -67,7 +67,8 @@ impl Compiled {
     }
 
     fn way_round(&self, rule: &Rule, facts: &RequestFacts) -> String {
-        if let Some(list) = &rule.allow_models
+        if facts.operation != Operation::Analyze
+            && let Some(list) = &rule.allow_models
             && !list.iter().any(|p| crate::pattern::matches(p, &facts.model))
         {
             return format!("Rule `{}` allows the models {}.", rule.id, list.join(", "));

@@ -36,18 +36,20 @@ const CACHE: u64 = 1 << 59;
 const LOG_CONTENT: u64 = 1 << 58;
 const RETAIN: u64 = 1 << 57;
 const DENY: u64 = 1 << 56;
+const ANALYZE: u64 = 1 << 55;
 /// What two rules can contradict each other in: the attributes, and the models.
-const CONTESTED: u64 = (DENY - 1) | ALLOW_MODELS;
+const CONTESTED: u64 = (ANALYZE - 1) | ALLOW_MODELS;
 
 impl<'a> Seen<'a> {
     fn new(rule: &'a Rule) -> Self {
         let requirements = requirements(rule);
-        let attributes = requirements.iter().fold(0, |bits, r| bits | 1_u64 << (r.attribute as u32 % 56));
+        let attributes = requirements.iter().fold(0, |bits, r| bits | 1_u64 << (r.attribute as u32 % 55));
         let bodies = [
             (ALLOW_MODELS, rule.allow_models.is_some()),
             (REDACT, rule.redact.is_some()),
             (DENY_TOOLS, rule.deny_tools.is_some()),
             (LIMIT, rule.limit_output_tokens.is_some()),
+            (ANALYZE, rule.analyze.is_some()),
             (CACHE, rule.obligations.cache.is_some()),
             (LOG_CONTENT, rule.obligations.log_content.is_some()),
             (RETAIN, rule.obligations.retain_days.is_some()),
@@ -165,7 +167,8 @@ fn shadows(over: &Seen<'_>, under: &Seen<'_>) -> bool {
     let obliged = (u.cache.is_none() || o.cache.is_some())
         && (u.log_content.is_none() || o.log_content.is_some())
         && u.retain_days <= o.retain_days;
-    !under.deny && required && redacted && models && tools && tokens && obliged
+    let analyzed = under.analyze.is_none() || over.analyze == under.analyze;
+    !under.deny && required && redacted && models && tools && tokens && analyzed && obliged
 }
 
 /// Of two redactions of one entity the stronger wins; the weaker one's author may not expect that.

@@ -2,6 +2,7 @@
 
 use crate::problem::{Problem, did_you_mean};
 use crate::require::regions;
+use bailiwick_pii::{EntitySet, EntityType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +18,8 @@ pub enum ParameterKind {
     Regions,
     /// A list of names.
     Names,
+    /// A list of kinds of findings, and of groups of them.
+    Entities,
     /// One name.
     Name,
 }
@@ -62,6 +65,14 @@ impl Parameter {
                 let name = value.as_str().ok_or_else(|| format!("{value} is no name"))?;
                 self.known(name)
             }
+            ParameterKind::Entities => names(value)?.iter().try_for_each(|name| {
+                if name.parse::<EntityType>().is_ok() || EntitySet::group(name).is_some() {
+                    return Ok(());
+                }
+                let known = EntityType::ALL.iter().map(|entity| entity.as_str()).chain(EntitySet::GROUPS);
+                let near = did_you_mean(name, known).map(|near| format!("; did you mean `{near}`?"));
+                Err(format!("`{name}` is no kind of finding{}", near.unwrap_or_default()))
+            }),
             ParameterKind::Names => names(value)?.iter().try_for_each(|name| self.known(name)),
             ParameterKind::Regions => {
                 let written = regions(&names(value)?).map_err(|errors| errors.join("; "))?;

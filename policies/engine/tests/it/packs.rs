@@ -221,7 +221,10 @@ fn a_pack_is_not_widened_nor_misnamed() {
             "parameter `retain_days`: 30 is less than 2190; see packs/hipaa/pack.yaml",
         ),
         ("  - { pack: hipaa, parameters: { retain_days: \"2190 }\\ndeny: true\" } }", "is no whole number"),
-        ("  - { pack: hipaa, parameters: { identifiers: [EMALI] } }", "`EMALI` is not one of EMAIL, PHONE"),
+        (
+            "  - { pack: hipaa, parameters: { identifiers: [EMAILS] } }",
+            "`EMAILS` is no kind of finding; did you mean `EMAIL`?",
+        ),
         ("  - { pack: hipaa, parameters: { identifiers: [] } }", "is no list of names"),
         ("  - { pack: gdpr-residency, parameters: { regions: [US] } }", "is not within EU, EEA, ADEQUATE"),
         ("  - { pack: gdpr-residency, parameters: { regions: [Bavaria] } }", "`Bavaria` is neither a region"),

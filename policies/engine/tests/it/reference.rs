@@ -23,7 +23,7 @@ fn examples() -> Vec<(String, String)> {
 #[test]
 fn the_examples_load_and_decide_as_they_say() {
     let mut source = BundleSource { files: examples().into_iter().collect() };
-    assert_eq!(source.files.len(), 9, "{:?}", source.files.keys());
+    assert_eq!(source.files.len(), 11, "{:?}", source.files.keys());
     let starter = BundleSource::starter();
     for path in ["rbac/model.conf", "tests/endpoints.yaml"] {
         source.files.insert(path.to_owned(), starter.files[path].clone());

@@ -1,6 +1,7 @@
 //! The kinds of entity that the recognizers find, sets of them, and counts by kind.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,11 +13,19 @@ mod kinds;
 
 pub use kinds::EntityType;
 
-/// A set of kinds of entity. In JSON and YAML it is a list of their names.
+/// The group of the kinds that point at one person, household or account: [`EntityType::identifies`], without cards.
+const IDENTIFIERS: &str = "identifiers";
+
+/// A set of kinds of entity. In JSON and YAML it is a list of their names. Where it is read, a data class stands for its
+/// kinds and `identifiers` for those that point at somebody: [`EntitySet::group`].
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct EntitySet(u128);
 
 impl EntitySet {
+    /// The names of groups: see [`EntitySet::group`].
+    pub const GROUPS: [&'static str; 6] =
+        ["personal", "special_category", "phi", "pci", "credentials", IDENTIFIERS];
+
     /// The set that holds nothing.
     pub const EMPTY: Self = Self(0);
 
@@ -33,6 +42,33 @@ impl EntitySet {
     /// The kinds that a detector looks for unless told otherwise.
     pub fn usual() -> Self {
         EntityType::ALL.into_iter().filter(|entity| entity.is_on()).collect()
+    }
+
+    /// The kinds that are confirmed by a check digit, or by what their issuer never issues.
+    pub fn checked() -> Self {
+        let numbers = crate::NumberKind::all().map(|kind| kind.entity);
+        let others = [
+            EntityType::Card,
+            EntityType::Iban,
+            EntityType::UsSsn,
+            EntityType::DeTaxId,
+            EntityType::Vin,
+            EntityType::CryptoAddress,
+        ];
+        numbers.chain(others).collect()
+    }
+
+    /// The kinds that a name in a rule's list of kinds stands for, if it names several: a data class for its kinds, and
+    /// `identifiers` for whatever points at somebody. Kinds of poor precision are in none of them.
+    pub fn group(name: &str) -> Option<Self> {
+        let of = |test: &dyn Fn(EntityType) -> bool| {
+            Some(Self::usual().iter().filter(|entity| test(*entity)).collect())
+        };
+        if name == IDENTIFIERS {
+            return of(&|entity| entity.identifies() && !entity.data_classes().contains(DataClass::Pci));
+        }
+        let class: DataClass = name.parse().ok()?;
+        of(&|entity| entity.data_classes().contains(class))
     }
 
     /// How many kinds the set holds.
@@ -115,7 +151,22 @@ impl Serialize for EntitySet {
 
 impl<'de> Deserialize<'de> for EntitySet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<EntityType>::deserialize(deserializer).map(|entities| entities.into_iter().collect())
+        let named = Vec::<Named>::deserialize(deserializer)?;
+        Ok(named.into_iter().fold(Self::EMPTY, |all, named| all.union(named.0)))
+    }
+}
+
+/// What one name in a list stands for.
+struct Named(EntitySet);
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        if let Some(group) = EntitySet::group(&name) {
+            return Ok(Self(group));
+        }
+        let entity = EntityType::deserialize(name.as_ref().into_deserializer());
+        entity.map(|entity| Self(EntitySet::EMPTY.with(entity)))
     }
 }
 
@@ -125,7 +176,9 @@ impl JsonSchema for EntitySet {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<EntityType>();
+        let entity = generator.subschema_for::<EntityType>();
+        let class = generator.subschema_for::<DataClass>();
+        let items = json_schema!({ "anyOf": [entity, class, { "const": IDENTIFIERS }] });
         json_schema!({ "type": "array", "items": items, "uniqueItems": true })
     }
 }
@@ -263,6 +316,23 @@ mod tests {
             let got = kinds.iter().copied().collect::<EntitySet>().data_classes();
             assert_eq!(got, classes.iter().copied().collect(), "{kinds:?}");
         }
+    }
+
+    #[test]
+    fn names_of_groups_stand_for_their_kinds() {
+        let read = |json: &str| serde_json::from_str::<EntitySet>(json);
+        let identifiers = read(r#"["identifiers"]"#).unwrap();
+        assert!(identifiers.contains(E::Email) && identifiers.contains(E::PlPesel));
+        for entity in [E::Card, E::Url, E::Credential, E::HealthTerm, E::Person] {
+            assert!(!identifiers.contains(entity), "{entity}");
+        }
+        assert_eq!(read(r#"["pci", "JWT"]"#).unwrap(), [E::Card, E::Jwt].into_iter().collect());
+        assert!(EntitySet::GROUPS.iter().all(|name| EntitySet::group(name).is_some_and(|of| !of.is_empty())));
+        assert!(EntitySet::group("phi").unwrap().is_subset(EntitySet::group("personal").unwrap()));
+        let written = serde_json::to_string(&identifiers).unwrap();
+        assert_eq!(read(&written).unwrap(), identifiers);
+        let wrong = read(r#"["identifier"]"#).unwrap_err().to_string();
+        assert!(wrong.contains("unknown variant `identifier`"), "{wrong}");
     }
 
     #[test]

@@ -22,6 +22,10 @@ const REACH_AGAINST: usize = 24;
 /// Words in English and German (and a few that more languages share), lower case, and what they speak for.
 pub(crate) const FOR: &[(EntityType, &[&str])] = &[
     (
+        EntityType::BankAccount,
+        &["account", "bank", "check ", "checking", "debit ", "save ", "savings", "deposit "],
+    ),
+    (
         EntityType::Phone,
         &[
             "tel",

@@ -4,7 +4,7 @@
 //! (<https://www.ecfr.gov/current/title-45/section-164.514>) that it stands for. Validator: the word, length, digits. *Not
 //! found:* such numbers without a word before them, and those of fewer letters and digits than the label asks for.
 
-use super::{Candidates, Input};
+use super::{Candidates, FLOOR, Input, SHAPELESS, UNSPOKEN};
 use crate::EntityType as E;
 
 /// A kind of number and the words that give it away.
@@ -221,6 +221,9 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
         return;
     }
     let heard = input.hear(start);
+    if found.floor < FLOOR {
+        alone(input, start, end, heard.yes.contains(E::BankAccount), found);
+    }
     for label in LABELS.iter().filter(|label| heard.yes.contains(label.entity)) {
         if !is_near(input, label, start) {
             continue;
@@ -237,6 +240,22 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
         if fits {
             found.add(label.entity, start, end, 72);
         }
+    }
+}
+
+/// What such a number looks like without a word: a passport of the United States (nine digits, or a letter and eight), or an
+/// account, more certain with a word of banks anywhere before. Only for a detector that is told to report what it is hardly certain of.
+fn alone(input: &Input<'_>, start: usize, end: usize, of_a_bank: bool, found: &mut Candidates) {
+    let span = input.span(start, end);
+    let digits = span.iter().filter(|b| b.is_ascii_digit()).count();
+    let capital = span.first().is_some_and(u8::is_ascii_uppercase);
+    match (span.len(), digits) {
+        (9, 9) => found.add(E::Passport, start, end, SHAPELESS),
+        (9, 8) if capital => found.add(E::Passport, start, end, SHAPELESS),
+        _ => {}
+    }
+    if (8..=17).contains(&span.len()) && digits == span.len() {
+        found.add(E::BankAccount, start, end, if of_a_bank { UNSPOKEN } else { SHAPELESS });
     }
 }
 

@@ -36,8 +36,14 @@ use std::cell::RefCell;
 use crate::{Confidence, EntityType, Finding};
 use context::{Context, Heard, Listener, Says};
 
-/// What is less certain than this is not reported.
-pub(crate) const FLOOR: i32 = 50;
+/// What is less certain than this is not reported, unless a detector is told otherwise.
+pub(crate) const FLOOR: u8 = 50;
+
+/// The confidence in a number whose check digits hold, and that needs a word which does not stand there.
+pub(crate) const UNSPOKEN: i32 = 30;
+
+/// The confidence in a number that has neither check digits nor a word.
+pub(crate) const SHAPELESS: i32 = 8;
 
 /// The text to look at, and where findings go.
 pub(crate) struct Input<'t> {
@@ -119,8 +125,9 @@ impl<'t> Input<'t> {
 }
 
 /// Candidates, before overlaps are resolved.
-#[derive(Default)]
 pub(crate) struct Candidates {
+    /// What is less certain is left out.
+    pub(crate) floor: u8,
     pub(crate) found: Vec<Finding>,
     /// Words that hold another text.
     pub(crate) encoded: Vec<Encoded>,
@@ -134,9 +141,13 @@ pub(crate) struct Encoded {
 }
 
 impl Candidates {
+    pub(crate) const fn new(floor: u8) -> Self {
+        Self { floor, found: Vec::new(), encoded: Vec::new() }
+    }
+
     /// Adds a candidate unless it is too doubtful.
     pub(crate) fn add(&mut self, entity: EntityType, start: usize, end: usize, confidence: i32) {
-        if confidence >= FLOOR && start < end {
+        if confidence >= i32::from(self.floor) && start < end {
             let percent = u8::try_from(confidence.min(100)).unwrap_or(100);
             self.found.push(Finding { entity, start, end, confidence: Confidence::new(percent) });
         }

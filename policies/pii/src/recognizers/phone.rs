@@ -3,13 +3,15 @@
 //! Source: ITU-T E.164 and E.123 (<https://www.itu.int/rec/T-REC-E.164>); the numbering plans as in Google's
 //! libphonenumber metadata, by the `phonenumber` crate. Validator: the national patterns of the calling code.
 //! A number that begins with `+` and a known calling code is reported even if its plan does not know it, with
-//! less confidence: made-up numbers and new ranges look like that. Not found: national numbers of countries
-//! other than [`NATIONAL`] without `+` or `00`, local numbers without an area code and without a word for a
-//! phone before them, national numbers right after another number with only a space between, extensions,
-//! letters for digits.
+//! less confidence: made-up numbers and new ranges look like that. An extension after the number (RFC 3966, section 5.3;
+//! `x123` and `ext. 123` as people write it) belongs to it. Of regions that are declared, national numbers are known in any
+//! grouping, also in a single run of digits, if the region's plan has them. Not found: national numbers of countries
+//! other than [`NATIONAL`] and the declared ones without `+` or `00`, local numbers without an area code and without a word
+//! for a phone before them, national numbers right after another number with only a space between, letters for digits.
 
 use std::sync::OnceLock;
 
+use phonenumber::Metadata;
 use phonenumber::metadata::DATABASE;
 use regex::{Regex, RegexBuilder};
 
@@ -17,6 +19,7 @@ use super::context::Says;
 use super::numbers::{Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
+use crate::phone_regions::{self, PhoneRegions};
 
 /// Calling codes whose national numbers, with their trunk prefix 0, are recognised.
 pub(crate) const NATIONAL: [u16; 6] = [49, 43, 41, 44, 33, 31];
@@ -25,11 +28,59 @@ pub(crate) const NATIONAL: [u16; 6] = [49, 43, 41, 44, 33, 31];
 #[derive(Debug)]
 pub(crate) struct Plans {
     codes: Vec<OnceLock<Option<Regex>>>,
+    /// By the number of a region.
+    regions: Vec<OnceLock<Option<Region>>>,
+}
+
+/// The national numbers of one region.
+#[derive(Debug)]
+struct Region {
+    plan: Regex,
+    /// What is dialled before a national number.
+    prefix: String,
+    /// How numbers are written: those that begin so, of this form, with that prefix or without.
+    formats: Vec<(Option<Regex>, Regex, bool)>,
+}
+
+impl Region {
+    fn new(region: &str) -> Option<Self> {
+        let metadata = DATABASE.by_id(region)?;
+        let prefix = metadata.national_prefix().unwrap_or_default().to_owned();
+        // `$1` stands for the first group of the number.
+        let written = |rule: &str| rule.replace("$1", "").contains(&prefix) || rule.contains("$NP");
+        let formats = metadata.formats().iter().filter_map(|format| {
+            let with = !prefix.is_empty() && !format.is_national_prefix_optional();
+            let leading =
+                format.leading_digits().last().and_then(|of| regex(&format!("^(?:{})", of.as_str())));
+            let whole = regex(&format!("^(?:{})$", format.pattern().as_str()))?;
+            Some((leading, whole, with && format.national_prefix().is_some_and(written)))
+        });
+        let formats = formats.collect();
+        Some(Self { plan: pattern_of(&[metadata])?, prefix, formats })
+    }
+
+    /// Whether these digits are a national number as it is written in the region.
+    fn knows(&self, digits: &str) -> bool {
+        let without = digits.strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty());
+        without.is_some_and(|national| self.plan.is_match(national))
+            || self.plan.is_match(digits) && !self.needs_prefix(digits)
+    }
+
+    /// Whether this number is written with the prefix within the region.
+    fn needs_prefix(&self, digits: &str) -> bool {
+        let of = |(leading, whole, _): &&(Option<Regex>, Regex, bool)| {
+            leading.as_ref().is_none_or(|leading| leading.is_match(digits)) && whole.is_match(digits)
+        };
+        self.formats.iter().find(of).is_some_and(|(_, _, with)| *with)
+    }
 }
 
 impl Plans {
     pub(crate) fn new() -> Self {
-        let plans = Self { codes: (0..1000).map(|_| OnceLock::new()).collect() };
+        let plans = Self {
+            codes: (0..1000).map(|_| OnceLock::new()).collect(),
+            regions: (0..PhoneRegions::count()).map(|_| OnceLock::new()).collect(),
+        };
         plans.get(1);
         for code in NATIONAL {
             plans.get(code);
@@ -39,6 +90,15 @@ impl Plans {
 
     fn get(&self, code: u16) -> Option<&Regex> {
         self.codes.get(usize::from(code))?.get_or_init(|| compile(code)).as_ref()
+    }
+
+    /// Compiles the plan of a region, so that no scan has to.
+    pub(crate) fn prepare(&self, region: usize) {
+        self.region(region);
+    }
+
+    fn region(&self, region: usize) -> Option<&Region> {
+        self.regions.get(region)?.get_or_init(|| Region::new(&phone_regions::code(region))).as_ref()
     }
 
     /// Whether the plan of a calling code knows a national number (without trunk prefix).
@@ -58,8 +118,13 @@ impl Plans {
 
 /// One pattern for all kinds of numbers in all regions of a calling code.
 fn compile(code: u16) -> Option<Regex> {
+    pattern_of(&DATABASE.by_code(&code)?)
+}
+
+/// One pattern for all kinds of numbers of these plans.
+fn pattern_of(plans: &[&Metadata]) -> Option<Regex> {
     let mut patterns = Vec::new();
-    for metadata in DATABASE.by_code(&code)? {
+    for metadata in plans {
         let kinds = metadata.descriptors();
         let kinds = [
             kinds.fixed_line(),
@@ -76,12 +141,21 @@ fn compile(code: u16) -> Option<Regex> {
     }
     patterns.sort_unstable();
     patterns.dedup();
-    let any = format!("^(?:{})$", patterns.join("|"));
-    RegexBuilder::new(&any).ignore_whitespace(true).unicode(false).build().ok()
+    regex(&format!("^(?:{})$", patterns.join("|")))
+}
+
+fn regex(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).ignore_whitespace(true).unicode(false).build().ok()
 }
 
 /// Looks for a phone number at the first group of `numbers`.
-pub(crate) fn at(input: &Input<'_>, plans: &Plans, numbers: &Numbers, found: &mut Candidates) {
+pub(crate) fn at(
+    input: &Input<'_>,
+    plans: &Plans,
+    regions: &PhoneRegions,
+    numbers: &Numbers,
+    found: &mut Candidates,
+) {
     if numbers.digits.len() < 7 {
         return;
     }
@@ -96,13 +170,13 @@ pub(crate) fn at(input: &Input<'_>, plans: &Plans, numbers: &Numbers, found: &mu
         }
         Some(b'(') => match input.before(start - 1) {
             Some(b'+') => {}
-            _ => national(input, plans, numbers, start - 1, found),
+            _ => national(input, plans, regions, numbers, start - 1, found),
         },
         _ if numbers.begins => {
             if numbers.digits.starts_with(b"00") && numbers.digits.get(2) != Some(&b'0') {
                 international(input, plans, numbers, start, 2, found);
             } else if numbers.fresh {
-                national(input, plans, numbers, start, found);
+                national(input, plans, regions, numbers, start, found);
             }
         }
         _ => {}
@@ -121,7 +195,7 @@ fn international(
     let says = input.says(start, EntityType::Phone);
     let mut shape_only = None;
     for groups in (1..=numbers.groups.len().min(8)).rev() {
-        let Some(end) = numbers.end_of(input, groups) else { continue };
+        let Some(end) = end_of(input, numbers, groups) else { continue };
         let digits = international_digits(numbers, groups, skip);
         if !(8..=15).contains(&digits.len()) {
             continue;
@@ -157,8 +231,86 @@ fn international_digits(numbers: &Numbers, groups: usize, skip: usize) -> String
 }
 
 /// A number without calling code.
-fn national(input: &Input<'_>, plans: &Plans, numbers: &Numbers, start: usize, found: &mut Candidates) {
+fn national(
+    input: &Input<'_>,
+    plans: &Plans,
+    regions: &PhoneRegions,
+    numbers: &Numbers,
+    start: usize,
+    found: &mut Candidates,
+) {
     let says = input.says(start, EntityType::Phone);
+    usual(input, plans, numbers, start, says, found);
+    // What a declared region has is surer; of two on one another the surer one stays.
+    if !regions.is_empty() {
+        declared(input, plans, regions, numbers, start, says, found);
+    }
+}
+
+/// Digits without a word for a phone before them are a number of a declared region from this many on.
+const ALONE_MIN: usize = 9;
+
+/// A national number of a declared region.
+fn declared(
+    input: &Input<'_>,
+    plans: &Plans,
+    regions: &PhoneRegions,
+    numbers: &Numbers,
+    start: usize,
+    says: Says,
+    found: &mut Candidates,
+) {
+    for groups in (1..=numbers.groups.len().min(7)).rev() {
+        let Some(end) = end_of(input, numbers, groups) else { continue };
+        let digits = std::str::from_utf8(numbers.digits_of(groups)).unwrap_or_default();
+        let least = if says.yes { 7 } else { ALONE_MIN };
+        if !(least..=13).contains(&digits.len()) || is_date(numbers, groups) {
+            continue;
+        }
+        if regions.iter().filter_map(|region| plans.region(region)).any(|region| region.knows(digits)) {
+            let spaced = numbers.separators(groups).all(|s| s == Separator::Space);
+            let base = if groups == 1 || spaced { 50 } else { 60 };
+            found.add(EntityType::Phone, start, end, weigh(base, 25, 25, says));
+            return;
+        }
+    }
+}
+
+/// Where the first `groups` groups end as a telephone number, with its extension.
+fn end_of(input: &Input<'_>, numbers: &Numbers, groups: usize) -> Option<usize> {
+    let end = numbers.groups.get(groups.checked_sub(1)?)?.end;
+    extension(input, end).or_else(|| numbers.end_of(input, groups))
+}
+
+/// Where the extension ends that begins at `at`.
+fn extension(input: &Input<'_>, at: usize) -> Option<usize> {
+    const WORDS: [&str; 4] = ["x", "ext", "ext.", "extension"];
+    const DIGITS_MAX: usize = 6;
+    let blank = |at: usize| input.run(at, 1, |b| b == b' ');
+    let word = at + blank(at);
+    let after = word + input.run(word, 10, |b| b.is_ascii_alphabetic() || b == b'.');
+    if !WORDS.iter().any(|known| known.eq_ignore_ascii_case(input.slice(word, after))) {
+        return None;
+    }
+    let digits = after + blank(after);
+    let end = digits + input.run(digits, DIGITS_MAX + 1, |b| b.is_ascii_digit());
+    ((1..=DIGITS_MAX).contains(&(end - digits)) && input.ends(end)).then_some(end)
+}
+
+/// Whether groups of digits look like a date or a time.
+fn is_date(numbers: &Numbers, groups: usize) -> bool {
+    matches!(numbers.shape(groups).as_slice(), [2, 2, 4 | 2] | [4, 2, 2] | [1, ..])
+}
+
+/// A number without calling code of North America or of [`NATIONAL`].
+fn usual(
+    input: &Input<'_>,
+    plans: &Plans,
+    numbers: &Numbers,
+    start: usize,
+    says: Says,
+    found: &mut Candidates,
+) {
     let parenthesis = start != numbers.start();
     if numbers.digits.first() == Some(&b'0') {
         trunk(input, plans, numbers, start, says, found);
@@ -169,7 +321,7 @@ fn national(input: &Input<'_>, plans: &Plans, numbers: &Numbers, start: usize, f
         if numbers.shape(shape.len()).as_slice() != shape {
             continue;
         }
-        let Some(end) = numbers.end_of(input, shape.len()) else { continue };
+        let Some(end) = end_of(input, numbers, shape.len()) else { continue };
         let digits = std::str::from_utf8(numbers.digits_of(shape.len())).unwrap_or_default();
         let national = digits.get(first..).unwrap_or_default();
         let numbering = |at: usize| matches!(national.as_bytes().get(at), Some(b'2'..=b'9'));
@@ -205,14 +357,13 @@ fn trunk(
     found: &mut Candidates,
 ) {
     for groups in (1..=numbers.groups.len().min(7)).rev() {
-        let Some(end) = numbers.end_of(input, groups) else { continue };
+        let Some(end) = end_of(input, numbers, groups) else { continue };
         let digits = std::str::from_utf8(numbers.digits_of(groups)).unwrap_or_default();
         let shape = numbers.shape(groups);
-        // Dates, and decimal fractions.
-        let date = matches!(shape.as_slice(), [2, 2, 4 | 2] | [4, 2, 2] | [1, ..]);
+        // Decimal fractions.
         let dotted =
             groups > 2 && numbers.uniform(groups) == Some(Separator::Dot) && shape.iter().all(|n| *n < 3);
-        if date || !(8..=13).contains(&digits.len()) || (dotted && shape.len() != 5) {
+        if is_date(numbers, groups) || !(8..=13).contains(&digits.len()) || (dotted && shape.len() != 5) {
             continue;
         }
         let national = digits.get(1..).unwrap_or_default();
@@ -245,6 +396,7 @@ fn weigh(base: i32, up: i32, down: i32, says: Says) -> i32 {
 mod tests {
     use crate::EntityType::Phone;
     use crate::recognizers::table::{finds, finds_not};
+    use crate::{Detector, PhoneRegions};
 
     #[test]
     fn examples() {
@@ -268,8 +420,39 @@ mod tests {
                 ("tel:[+4930901820]", 98),
                 ("[+49\u{a0}30\u{a0}901820]", 90),
                 ("mobile [+1 555 123 4567]", 70),
+                ("[415-555-2671x1234] or", 70),
+                ("[+1-415-555-2671 ext. 12].", 90),
             ],
         );
+    }
+
+    #[test]
+    fn national_numbers_of_declared_regions() {
+        let mut regions = PhoneRegions::NONE;
+        assert!(["US", "IN", "BR", "DE", "FR", "IL"].iter().all(|region| regions.insert(region)));
+        let detector = Detector::new().calling_from(regions);
+        for (text, number, confidence) in [
+            ("9876543210", "9876543210", 50),
+            ("call 09876543210 now", "09876543210", 75),
+            ("4155552671", "4155552671", 50),
+            ("(11) 98765-4321", "(11) 98765-4321", 60),
+            ("ligar 11 98765-4321", "11 98765-4321", 60),
+            ("415-5552671", "415-5552671", 60),
+            ("052-345-6789 x12", "052-345-6789 x12", 60),
+        ] {
+            let mut found = Vec::new();
+            detector.scan(text, &mut found);
+            let got: Vec<_> =
+                found.iter().map(|f| (f.entity, f.value(text).unwrap(), f.confidence.percent())).collect();
+            assert_eq!(got, [(Phone, number, confidence)], "{text}");
+        }
+        // Where numbers are written with a 0, those without it are none; and a word for something else counts.
+        for text in ["1763832740", "30901820", "order 4155552671", "2024-01-02", "123456789"] {
+            let mut found = Vec::new();
+            detector.scan(text, &mut found);
+            assert!(found.iter().all(|finding| finding.entity != Phone), "{text}: {found:?}");
+        }
+        assert_ne!(detector.digest(), Detector::new().digest());
     }
 
     #[test]
@@ -291,6 +474,8 @@ mod tests {
                 "00000000",
                 "0.123456789",
                 "3 000 000 000",
+                "9876543210",
+                "11 98765-4321",
                 "12345678",
                 "9533 7411 0670 9433",
             ],

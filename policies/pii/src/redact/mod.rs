@@ -5,6 +5,7 @@ mod placeholder;
 mod plan;
 mod surrogate;
 mod vault;
+mod zip3;
 
 pub use key::TokenKey;
 pub use plan::{How, Redaction, RedactionPlan};
@@ -158,6 +159,11 @@ pub(crate) fn replacement(
     vault: &mut Vault,
     around: &Around<'_>,
 ) -> String {
+    if redaction.zip3
+        && let Some(generalised) = zip3::generalised(value)
+    {
+        return generalised;
+    }
     match redaction.how {
         How::Surrogate | How::Token => vault
             .placeholder(finding.entity, value, redaction, key, around)

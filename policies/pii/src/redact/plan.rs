@@ -62,12 +62,27 @@ pub struct Redaction {
     #[serde(default)]
     #[schemars(range(max = 100))]
     pub min_confidence: u8,
+    /// Whether the first three digits of a ZIP code stay where more than 20,000 people live under them, and become 000
+    /// elsewhere: 45 CFR 164.514(b)(2)(i)(B). What has not the form of one is replaced like any other value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zip3: bool,
+    /// Whether an answer ends where such a value begins, instead of going on with something in its place. On a stream, and in
+    /// whatever [`Guard`](crate::stream::Guard) reads; [`redact`](crate::redact) replaces the value all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop: bool,
 }
 
 impl Redaction {
     /// Replaces `how`, restores nothing, whatever the confidence.
     pub const fn new(how: How) -> Self {
-        Self { how, restore_text: false, restore_tool_arguments: false, min_confidence: 0 }
+        Self {
+            how,
+            restore_text: false,
+            restore_tool_arguments: false,
+            min_confidence: 0,
+            zip3: false,
+            stop: false,
+        }
     }
 
     /// The stricter of two redactions: the stronger way, restored only where both restore, from the lower
@@ -79,12 +94,15 @@ impl Redaction {
             restore_text: self.restore_text && other.restore_text,
             restore_tool_arguments: self.restore_tool_arguments && other.restore_tool_arguments,
             min_confidence: self.min_confidence.min(other.min_confidence),
+            zip3: self.zip3 && other.zip3,
+            stop: self.stop || other.stop,
         }
     }
 
     /// What this redaction means for `entity`: nothing irreversible is restored, and a secret is never
     /// replaced by something meant to be restored.
     fn enforce(mut self, entity: EntityType) -> Self {
+        self.zip3 &= entity == EntityType::PostalCode;
         if !entity.is_restorable() {
             self.how = self.how.max(How::Hash);
         }

@@ -7,9 +7,12 @@
 //! If the plan redacts a kind that is made of words (names, streets, vocabularies), the last eight words are held back too.
 //! If the plan is empty nothing is held back but what may become a placeholder, and the scan only counts.
 //!
+//! *Memory.* At most [`Guard::SIZE`] bytes a stream, besides the chunk that is being looked at and the request's placeholders.
+//!
 //! *Cutting.* A text cut into any chunks gives the same output as the same text in one, as long as no single
-//! word or private key exceeds [`Guard::WINDOW`] bytes. One that does is decided on what there is of it, and
-//! if that much is a finding, the rest of the word is swallowed with it.
+//! word or private key exceeds [`Guard::WINDOW`] bytes (about 500 characters of a word that is written with nothing but
+//! escapes). One that does is decided on what there is of it, and if that much is a finding, the rest of the word is swallowed
+//! with it.
 //!
 //! *JSON.* In [`Mode::JsonString`], and in a text that begins with `{` or `[`, the scan reads what the strings say
 //! behind their escapes, in JSON texts inside strings too, four levels in all. What no redaction touches goes out as it
@@ -35,6 +38,15 @@ const WORDS_MAX: usize = 8;
 /// Longer than words are; what is longer may be a secret of letters.
 const PLAIN_MAX: usize = 48;
 
+/// What is held back takes at most this much, with what remembers how it was written.
+const HELD_MAX: usize = 18 * 1024;
+
+/// Placeholders of a stream's own redactions that are remembered, so that two values do not get the same one.
+const PLACEHOLDERS_MAX: usize = 16;
+
+/// Findings for which room is kept.
+const FINDINGS_KEPT: usize = 64;
+
 /// Scans one stream of text, redacts what the plan says, then restores placeholders.
 #[derive(Debug)]
 pub struct Guard {
@@ -55,6 +67,8 @@ pub struct Guard {
     words: usize,
     /// Whether the rest of a redacted word is being dropped.
     swallowing: bool,
+    /// Whether the text ended before a value, and all that follows is dropped.
+    stopped: bool,
     /// Follows what is decided.
     place: Follower,
     redacted: EntityCounts,
@@ -65,6 +79,9 @@ pub struct Guard {
 impl Guard {
     /// The longest single word or private key, in bytes, that is held back to be decided as a whole.
     pub const WINDOW: usize = 16 * 1024;
+
+    /// The most bytes that a stream takes between two chunks, the request's placeholders left out.
+    pub const SIZE: usize = 48 * 1024;
 
     /// A guard for one stream of text: `plan` holds the redactions of the response, `vault` the values that
     /// may be restored, `key` makes the placeholders of response redactions.
@@ -90,6 +107,7 @@ impl Guard {
             view: View::new(beginning(mode)),
             decided: 0,
             swallowing: false,
+            stopped: false,
             place: beginning(mode),
             redacted: EntityCounts::default(),
             found: EntityCounts::default(),
@@ -99,6 +117,9 @@ impl Guard {
 
     /// Takes the next chunk and appends to `out` what is certain.
     pub fn push(&mut self, chunk: &str, out: &mut String) {
+        if self.stopped {
+            return;
+        }
         if self.plan.is_empty() {
             self.restorer.push(chunk, out);
         }
@@ -110,7 +131,8 @@ impl Guard {
         let undecided = self.view.text().get(self.decided..).unwrap_or_default();
         let mut until = self.decided + window::decided(undecided, self.words);
         // What a whole-number chain begins before, or a key, stays as it is; only the window forces a cut.
-        let forced = until == self.decided && undecided.len() > Self::WINDOW;
+        let forced = until == self.decided
+            && (undecided.len() > Self::WINDOW || self.view.size() > HELD_MAX + CONTEXT);
         if forced {
             until = self.view.text().len();
         }
@@ -122,7 +144,7 @@ impl Guard {
     /// Appends to `out` what was held back. The guard can then take another text.
     pub fn finish(&mut self, out: &mut String) {
         self.view.end();
-        if !self.swallowing {
+        if !self.swallowing && !self.stopped {
             self.decide(self.view.text().len(), false, out);
         }
         self.restorer.finish(out);
@@ -153,10 +175,27 @@ impl Guard {
         self.finish(out);
     }
 
+    /// Whether the text was ended before a value at which it has to stop. What came after it is dropped.
+    pub const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// How many bytes it takes now, the request's placeholders left out.
+    pub fn size(&self) -> usize {
+        // A hash map's entry, its text, and what a table has in reserve.
+        const PLACEHOLDER: usize = 256;
+        size_of::<Self>()
+            + self.view.capacity()
+            + self.restorer.size()
+            + self.vault.len() * PLACEHOLDER
+            + self.scratch.capacity() * size_of::<Finding>()
+    }
+
     /// Whether text is held back.
     pub fn holds(&self) -> bool {
-        self.restorer.held() > 0
-            || (!self.plan.is_empty()
+        !self.stopped && self.restorer.held() > 0
+            || (!self.stopped
+                && !self.plan.is_empty()
                 && (self.decided < self.view.text().len() || self.view.is_within_escape()))
     }
 
@@ -197,14 +236,34 @@ impl Guard {
                 continue;
             }
             self.found.add(finding.entity);
+            if self.plan.applies_to(finding).is_some_and(|redaction| redaction.stop) {
+                self.stop(finding, out);
+                return;
+            }
             if let Some(redaction) = self.plan.applies_to(finding) {
                 self.replace(finding, redaction, out);
                 self.swallowing |= forced && finding.end == self.view.text().len();
             }
         }
+        findings.clear();
+        findings.shrink_to(FINDINGS_KEPT);
         self.scratch = findings;
+        if self.vault.len() > PLACEHOLDERS_MAX {
+            self.vault = Vault::new();
+        }
         self.emit(until, out);
         self.forget();
+    }
+
+    /// Ends the text before a finding.
+    fn stop(&mut self, finding: &Finding, out: &mut String) {
+        let (start, _) = self.view.widen(finding.start, finding.end);
+        self.emit(start, out);
+        self.restorer.flush(out);
+        self.redacted.add(finding.entity);
+        self.stopped = true;
+        self.view = View::new(beginning(self.mode));
+        self.decided = 0;
     }
 
     fn replace(&mut self, finding: &Finding, redaction: crate::Redaction, out: &mut String) {
@@ -265,6 +324,7 @@ impl Guard {
             return;
         }
         self.decided -= self.view.forget(drop);
+        self.view.shrink();
     }
 
     fn is_placeholder(&self, finding: &Finding) -> bool {

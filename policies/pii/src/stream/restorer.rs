@@ -85,6 +85,11 @@ impl Restorer {
         }
     }
 
+    /// How many bytes it holds of the stream, with the room that it has left.
+    pub(super) fn size(&self) -> usize {
+        self.pending.capacity()
+    }
+
     /// Takes the next chunk and appends to `out` what is certain.
     pub fn push(&mut self, chunk: &str, out: &mut String) {
         if self.pending.is_empty() {

@@ -28,7 +28,14 @@ fn plan(how: How) -> RedactionPlan {
     let restore = how.is_reversible();
     RedactionPlan::of(
         entities,
-        Redaction { how, restore_text: restore, restore_tool_arguments: restore, min_confidence: 0 },
+        Redaction {
+            how,
+            restore_text: restore,
+            restore_tool_arguments: restore,
+            min_confidence: 0,
+            zip3: false,
+            stop: false,
+        },
     )
 }
 

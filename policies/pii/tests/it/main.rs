@@ -7,5 +7,6 @@ mod gold;
 mod properties;
 mod redaction;
 mod reference;
+mod safe_harbor;
 mod streams;
 mod text;

@@ -36,7 +36,14 @@ fn restorable(how: How) -> RedactionPlan {
     let entities = EntityType::ALL.into_iter().filter(|e| e.is_restorable()).collect();
     RedactionPlan::of(
         entities,
-        Redaction { how, restore_text: true, restore_tool_arguments: true, min_confidence: 0 },
+        Redaction {
+            how,
+            restore_text: true,
+            restore_tool_arguments: true,
+            min_confidence: 0,
+            zip3: false,
+            stop: false,
+        },
     )
 }
 
@@ -158,8 +165,14 @@ fn secrets_are_never_restorable() {
 
 #[test]
 fn what_only_text_may_hold_is_not_restored_into_tool_arguments() {
-    let redaction =
-        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: false, min_confidence: 0 };
+    let redaction = Redaction {
+        how: How::Token,
+        restore_text: true,
+        restore_tool_arguments: false,
+        min_confidence: 0,
+        zip3: false,
+        stop: false,
+    };
     let plan = RedactionPlan::of(EntitySet::all(), redaction);
     let mut vault = Vault::new();
     let sent = redacted("a@example.com", &plan, &mut vault);
@@ -259,10 +272,22 @@ fn surrogates_are_not_real() {
 
 #[test]
 fn the_stricter_of_two_redactions_holds() {
-    let weak =
-        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: true, min_confidence: 80 };
-    let strong =
-        Redaction { how: How::Mask, restore_text: false, restore_tool_arguments: false, min_confidence: 60 };
+    let weak = Redaction {
+        how: How::Token,
+        restore_text: true,
+        restore_tool_arguments: true,
+        min_confidence: 80,
+        zip3: false,
+        stop: false,
+    };
+    let strong = Redaction {
+        how: How::Mask,
+        restore_text: false,
+        restore_tool_arguments: false,
+        min_confidence: 60,
+        zip3: false,
+        stop: false,
+    };
     let mut plan = RedactionPlan::of(EntitySet::EMPTY.with(EntityType::Email), weak);
     plan.add(EntityType::Email, strong);
     let merged = plan.get(EntityType::Email).unwrap();

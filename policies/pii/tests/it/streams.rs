@@ -245,3 +245,57 @@ fn no_border_and_no_cut_lets_a_number_through() {
         }
     }
 }
+
+/// However hostile a stream, it takes no more than it may. What is counted is what a guard holds, so this is no measurement.
+#[test]
+fn a_stream_takes_no_more_than_it_may() {
+    let escaped: String = "ab@c.de".chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let hostile = [
+        ("words", "lorem ipsum ".repeat(20_000)),
+        ("one word", "a".repeat(300_000)),
+        ("one word of escapes", format!("{{\"a\":\"{}", escaped.repeat(6_000))),
+        ("escapes within escapes", format!("{{\"a\":\"{}", "\\\\u0061".repeat(40_000))),
+        ("addresses", (0..20_000).map(|n| format!("a{n}@b{n}.example ")).collect()),
+        ("one address", format!("{}@b.example", "a.".repeat(100_000))),
+        ("digits", "4111 ".repeat(50_000)),
+        (
+            "a key that does not end",
+            format!("-----BEGIN PRIVATE KEY-----\n{}", "MIIBOgIBAAJB\n".repeat(20_000)),
+        ),
+        ("placeholders that are none", "<EMAIL_".repeat(30_000)),
+        ("other scripts", "電話番号".repeat(20_000)),
+    ];
+    let (mut vault, mut counts) = (Vault::new(), EntityCounts::default());
+    redact(
+        "jane.doe@example.com",
+        &scan("jane.doe@example.com"),
+        &plan(How::Token),
+        &KEY,
+        &mut vault,
+        &mut counts,
+    );
+    let mut most = 0;
+    for (name, text) in hostile {
+        let text: String = text.chars().take(60_000).collect();
+        for how in [How::Token, How::Mask] {
+            for len in [61, 1_000] {
+                let mut guard = guard(plan(how), &vault, Mode::Text);
+                let (mut out, mut rest) = (String::new(), text.as_str());
+                while !rest.is_empty() {
+                    let mut at = len.min(rest.len());
+                    while !rest.is_char_boundary(at) {
+                        at += 1;
+                    }
+                    let (chunk, later) = rest.split_at(at);
+                    guard.push(chunk, &mut out);
+                    out.clear();
+                    rest = later;
+                    most = most.max(guard.size());
+                    assert!(guard.size() <= Guard::SIZE, "{name} in chunks of {len}: {} bytes", guard.size());
+                }
+            }
+        }
+    }
+    // The bound is not far from what is needed.
+    assert!(most > Guard::SIZE / 2, "{most}");
+}

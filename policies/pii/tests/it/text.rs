@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bailiwick_pii::{Detector, EntitySet, Finding, How, Redaction, RedactionPlan};
+use bailiwick_pii::{Detector, EntitySet, EntityType, Finding, How, Redaction, RedactionPlan};
 use proptest::prelude::*;
 
 /// One detector for all tests.
@@ -89,7 +89,14 @@ pub(crate) fn mixture() -> impl Strategy<Value = String> {
 
 /// The same redaction for every kind, restored everywhere.
 pub(crate) fn plan(how: How) -> RedactionPlan {
-    let redaction = Redaction { how, restore_text: true, restore_tool_arguments: true, min_confidence: 0 };
+    let redaction = Redaction {
+        how,
+        restore_text: true,
+        restore_tool_arguments: true,
+        min_confidence: 0,
+        zip3: false,
+        stop: false,
+    };
     RedactionPlan::of(EntitySet::all(), redaction)
 }
 
@@ -187,4 +194,25 @@ pub(crate) fn json() -> impl Strategy<Value = Json> {
             Json { written: json, depth: levels.len() }
         },
     )
+}
+
+#[test]
+fn a_detector_that_is_told_to_reports_what_it_is_less_certain_of() {
+    let (nhs, passport) = ("my number is 9434765919 now", "it says 483920175 there");
+    let kinds = |detector: &Detector, text: &str| {
+        let mut found = Vec::new();
+        detector.scan(text, &mut found);
+        found.iter().map(|finding| (finding.entity, finding.confidence.percent())).collect::<Vec<_>>()
+    };
+    let usual = Detector::new().looking_for([EntityType::UkNhs, EntityType::Passport].into_iter().collect());
+    assert_eq!((kinds(&usual, nhs), kinds(&usual, passport)), (vec![], vec![]));
+    let more = usual.at_least(30);
+    assert_eq!(kinds(&more, nhs), [(EntityType::UkNhs, 30)]);
+    // The check digit still has to hold.
+    assert_eq!(kinds(&more, "my number is 9434765918 now"), []);
+    assert_eq!(kinds(&more, passport), []);
+    assert_eq!(kinds(&usual.at_least(8), passport), [(EntityType::Passport, 8)]);
+    assert_eq!(kinds(&usual.at_least(99), "NHS number 943 476 5919"), []);
+    assert_ne!(more.digest(), usual.digest());
+    assert_eq!(usual.at_least(50).digest(), usual.digest());
 }

@@ -14,6 +14,8 @@ pub enum Kind {
     Decision,
     /// One try at one endpoint is about to leave.
     Attempt,
+    /// The text of a request is about to be read by another detector.
+    Analysis,
     /// A request was decided and that was all that was asked for: nothing was sent.
     DryRun,
     /// How an attempt ended: usage, cost, status.
@@ -42,9 +44,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Decision,
         Self::Attempt,
+        Self::Analysis,
         Self::DryRun,
         Self::Outcome,
         Self::Refusal,
@@ -65,6 +68,7 @@ impl Kind {
         match self {
             Self::Decision => "decision",
             Self::Attempt => "attempt",
+            Self::Analysis => "analysis",
             Self::DryRun => "dry_run",
             Self::Outcome => "outcome",
             Self::Refusal => "refusal",

@@ -23,6 +23,9 @@ use bailiwick_pii::EntityCounts;
 /// The longest number that the protocol itself says.
 const PLAIN_NUMBER: usize = 10;
 
+/// Why a message ended that a rule stopped: the word that the API has for it.
+const STOPPED: &str = "\"refusal\"";
+
 /// Blocks that may be open at once.
 const MOST_OPEN: usize = 64;
 
@@ -101,7 +104,19 @@ impl Rewriter {
     pub fn message(&mut self, body: Bytes) -> Result<Bytes, UpstreamFailure> {
         let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
         let mut edits = Edits::new();
-        self.everything(&document, None, &mut edits)?;
+        if let Some(stopped) = self.everything(&document, None, &mut edits)? {
+            // After the end nothing is said, and no tool is called.
+            let last = block_of(&document, stopped);
+            let content = last.and_then(|block| document.parent(block));
+            let blocks = content.into_iter().flat_map(|content| document.children(content));
+            blocks
+                .skip_while(|block| Some(*block) != last)
+                .skip(1)
+                .for_each(|block| edits.remove(&document, block));
+            if let Some(reason) = document.member("stop_reason") {
+                edits.set_raw(&document, reason, String::from(STOPPED));
+            }
+        }
         Ok(edits.apply(&document))
     }
 
@@ -115,6 +130,15 @@ impl Rewriter {
         let text = |id: Option<NodeId>| id.and_then(|id| document.string(id));
         let kind = text(document.member("type")).ok_or_else(malformed)?;
         let index = document.member("index").and_then(|id| document.unsigned(id));
+        let is_open = |block: &Block| Some(block.index) == index;
+        let opens = kind == "content_block_start" && !self.stopped.is_empty();
+        let dropped =
+            || index.is_some_and(|index| self.stopped.contains(&index)) && !self.blocks.iter().any(is_open);
+        if opens || (matches!(&*kind, "content_block_delta" | "content_block_stop") && dropped()) {
+            // After the end nothing is said, and no tool is called.
+            self.stopped.extend(index);
+            return Ok(Chunk { before, data: None, changed: true });
+        }
         let mut piece = None;
         match &*kind {
             "content_block_start" => {
@@ -139,6 +163,9 @@ impl Rewriter {
                     let id = document.get(delta, member).ok_or_else(malformed)?;
                     let came = document.string(id).ok_or_else(malformed)?;
                     let out = open.flow.push(&came)?;
+                    if open.flow.guard.is_stopped() {
+                        self.stopped.insert(index);
+                    }
                     let out = open.clear(out);
                     if out != *came {
                         edits.set_string(&document, id, &out);
@@ -165,9 +192,17 @@ impl Rewriter {
                     before.extend(self.end_block(index)?);
                 }
             }
+            "message_delta" if !self.stopped.is_empty() => {
+                let delta = document.member("delta");
+                if let Some(reason) = delta.and_then(|delta| document.get(delta, "stop_reason")) {
+                    edits.set_raw(&document, reason, String::from(STOPPED));
+                }
+            }
             _ => {}
         }
-        self.everything(&document, piece, &mut edits)?;
+        if self.everything(&document, piece, &mut edits)?.is_some() {
+            self.stopped.extend(index);
+        }
         let changed = !edits.is_empty();
         Ok(Chunk { before, data: Some(edits.apply(&document)), changed })
     }
@@ -178,6 +213,9 @@ impl Rewriter {
             return Err(malformed());
         };
         let rest = block.flow.finish()?;
+        if block.flow.guard.is_stopped() {
+            self.stopped.insert(index);
+        }
         let rest = block.clear(rest);
         let event = block.event(&rest);
         self.retire(index);
@@ -206,14 +244,16 @@ impl Rewriter {
         Ok(out)
     }
 
-    /// Rewrites all of an answer or event but `piece`, which was looked at before: its keys, numbers and strings.
+    /// Rewrites all of an answer or event but `piece`, which was looked at before: its keys, numbers and strings. Gives the
+    /// string at which a rule has the answer stop; what comes after it says nothing.
     fn everything(
         &mut self,
         document: &Document,
         piece: Option<NodeId>,
         edits: &mut Edits,
-    ) -> Result<(), UpstreamFailure> {
+    ) -> Result<Option<NodeId>, UpstreamFailure> {
         let mut keys = Vec::new();
+        let mut stopped = None;
         for id in document.ids() {
             if let Some(key) = document.key(id).filter(|key| !is_schema_name(key))
                 && let Some(out) = self.plain(&key)
@@ -227,11 +267,20 @@ impl Rewriter {
                     let text = document.string(id).unwrap_or_default();
                     match said(document, id) {
                         Said::Protocol => None,
+                        Said::Thought | Said::At(_) if stopped.is_some() => {
+                            (!text.is_empty()).then(String::new)
+                        }
                         Said::Thought => {
                             let out = self.at_once(&text, Place::Other)?;
                             (out != *text).then(String::new)
                         }
-                        Said::At(place) => Some(self.at_once(&text, place)?).filter(|out| *out != *text),
+                        Said::At(place) => {
+                            let out = self.at_once(&text, place)?;
+                            if self.stopped_now {
+                                stopped = Some(id);
+                            }
+                            Some(out).filter(|out| *out != *text)
+                        }
                     }
                 }
                 _ => None,
@@ -241,7 +290,7 @@ impl Rewriter {
             }
         }
         rename(document, keys, edits);
-        Ok(())
+        Ok(stopped)
     }
 }
 

@@ -6,6 +6,7 @@
 //! choice is held back is held back with it, and so are chunks without choices after it, so that a client gets the text
 //! first, the reason next and the usage last. What a guard still holds at the end goes out in a chunk of its own, at the
 //! very same position; at the end of an array member it is added to the string's last piece if that is in the same chunk.
+//! A choice that a rule has stop at a value says nothing after that, and ends with `content_filter` when the stream does.
 //! Blind spot, on a stream: a signature that comes in a later chunk than what it signs.
 
 use bytes::Bytes;
@@ -53,7 +54,10 @@ impl Rewriter {
                     self.piece(&document, number, delta, id, place, &mut rewritten)?;
                 }
             }
-            if let Some(reason) = document.get(choice, "finish_reason")
+            if self.stopped.contains(&number) {
+                // Its end was told to come last, with another reason.
+                delayed.extend(document.get(choice, "finish_reason"));
+            } else if let Some(reason) = document.get(choice, "finish_reason")
                 && document.string(reason).is_some_and(|reason| !reason.is_empty())
                 && self.streams.iter().any(|strand| strand.position.choice == number && strand.flow.holds())
             {
@@ -109,6 +113,10 @@ impl Rewriter {
         rewritten: &mut Rewritten,
     ) -> Result<(), UpstreamFailure> {
         let Some(text) = document.string(id).filter(|text| !text.is_empty()) else { return Ok(()) };
+        if self.stopped.contains(&choice) {
+            rewritten.strings.push((id, String::new()));
+            return Ok(());
+        }
         if place == Place::Name {
             let out = self.at_once(&text, place)?;
             rewritten.strings.push((id, out));
@@ -146,6 +154,10 @@ impl Rewriter {
             strand.seen = (chunk, id, item);
             let out = strand.flow.push(&text)?;
             rewritten.strings.push((id, out));
+            if strand.flow.guard.is_stopped() && self.stopped.insert(choice) {
+                self.ended.retain(|(ended, _)| *ended != choice);
+                self.ended.push((choice, String::from(super::STOPPED)));
+            }
         }
         Ok(())
     }
@@ -161,6 +173,10 @@ impl Rewriter {
         self.streams = open;
         for mut strand in ended {
             let rest = how(&mut strand);
+            let choice = strand.position.choice;
+            if strand.flow.guard.is_stopped() && self.stopped.insert(choice) {
+                self.ended.push((choice, String::from(super::STOPPED)));
+            }
             self.found.merge(strand.flow.guard.found());
             self.redacted.merge(strand.flow.guard.redacted());
             let rest = rest?;
@@ -213,6 +229,13 @@ impl Rewriter {
         self.chunks += 1;
         let is_ended = |strand: &Strand| ended.iter().any(|(choice, _)| *choice == strand.position.choice);
         self.end(|_| true, |strand| how(strand, is_ended(strand)), &mut rewritten)?;
+        // What a rule stops only now ends for that reason, whatever was said before.
+        let stopped = std::mem::take(&mut self.ended);
+        let mut ended: Vec<(u64, String)> = ended
+            .into_iter()
+            .filter(|(choice, _)| stopped.iter().all(|(stopped, _)| stopped != choice))
+            .collect();
+        ended.extend(stopped);
         rewritten.before.extend(ended.iter().map(|(choice, reason)| {
             format!("{{\"index\":{choice},\"delta\":{{}},\"finish_reason\":{reason}}}")
         }));

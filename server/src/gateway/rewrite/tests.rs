@@ -18,8 +18,14 @@ fn key() -> TokenKey {
 /// A vault that holds the address, and its placeholder.
 pub(super) fn vault(tools: bool) -> (Arc<Vault>, String) {
     let mut plan = RedactionPlan::empty();
-    let restored =
-        Redaction { how: How::Token, restore_text: true, restore_tool_arguments: tools, min_confidence: 0 };
+    let restored = Redaction {
+        how: How::Token,
+        restore_text: true,
+        restore_tool_arguments: tools,
+        min_confidence: 0,
+        zip3: false,
+        stop: false,
+    };
     plan.add(EntityType::Email, restored);
     let (mut vault, mut counts, mut found) = (Vault::new(), EntityCounts::default(), Vec::new());
     detector().scan(MAIL, &mut found);
@@ -353,4 +359,70 @@ fn what_stands_beside_vectors_is_scanned() {
     expected["note"] = json!("from ****");
     expected["data"][0]["said"] = json!("****");
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+}
+
+/// A rewriter whose answers end before an IBAN.
+fn stopping() -> Rewriter {
+    let mut plan = RedactionPlan::empty();
+    plan.add(EntityType::Iban, Redaction { stop: true, ..Redaction::new(How::Mask) });
+    Rewriter::new(detector(), plan, key(), Arc::default(), None)
+}
+
+#[test]
+fn an_answer_ends_before_what_it_has_to_stop_at() {
+    let said = json!({ "choices": [
+        { "index": 0, "finish_reason": "tool_calls", "message": {
+            "content": format!("Pay to {IBAN} please"), "tool_calls": [{ "function": { "arguments": "{}" } }] } },
+        { "index": 1, "finish_reason": "stop", "message": { "content": "Nothing to pay" } },
+    ] });
+    let mut rewriter = stopping();
+    let whole: Value = serde_json::from_slice(&rewriter.whole(said.to_string().into()).unwrap()).unwrap();
+    let choices = &whole["choices"];
+    assert_eq!(
+        choices[0],
+        json!({ "index": 0, "finish_reason": "content_filter", "message": { "content": "Pay to " } })
+    );
+    assert_eq!(choices[1], said["choices"][1]);
+    assert_eq!(rewriter.redacted().get(EntityType::Iban), 1);
+}
+
+#[test]
+fn a_stream_ends_before_what_it_has_to_stop_at_wherever_it_is_cut() {
+    let text = format!("Pay to {IBAN} please, by Friday");
+    for step in [1, 3, 7, 64] {
+        for last in ["stop", ""] {
+            let mut rewriter = stopping();
+            let (mut content, mut reasons) = (String::new(), Vec::new());
+            let mut chunks: Vec<Value> = text
+                .as_bytes()
+                .chunks(step)
+                .map(|piece| json!({ "choices": [{ "index": 0, "delta": { "content": std::str::from_utf8(piece).unwrap() }, "finish_reason": null }] }))
+                .collect();
+            if !last.is_empty() {
+                chunks.push(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": last }] }));
+            }
+            chunks.push(json!({ "choices": [], "usage": { "total_tokens": 9 } }));
+            let mut out: Vec<Value> = Vec::new();
+            for chunk in chunks {
+                let chunk = rewriter.chunk(chunk.to_string().into(), false).unwrap();
+                out.extend(chunk.before.iter().map(|data| serde_json::from_str::<Value>(data).unwrap()));
+                out.extend(chunk.data.map(|data| serde_json::from_slice::<Value>(&data).unwrap()));
+            }
+            out.extend(
+                rewriter.finish().unwrap().iter().map(|data| serde_json::from_str::<Value>(data).unwrap()),
+            );
+            for chunk in &out {
+                for choice in chunk["choices"].as_array().unwrap() {
+                    content.push_str(choice["delta"]["content"].as_str().unwrap_or_default());
+                    reasons.extend(choice["finish_reason"].as_str().map(str::to_owned));
+                }
+            }
+            assert_eq!(
+                (content.as_str(), reasons),
+                ("Pay to ", vec![String::from("content_filter")]),
+                "{step} {last}"
+            );
+            assert_eq!(out.last().unwrap()["usage"]["total_tokens"], 9, "the usage comes last");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         entity: E::CaSin,
-        forms: &[("###-###-###", 55), ("### ### ###", 0), ("#########", 0)],
+        forms: &[("###-###-###", 55), ("### ### ###", 0), ("#########", 20)],
         check: Check::All(&[Check::Luhn, Check::At(0, b"12345679"), Check::Varied]),
         worded: 92,
         words: &["sin", "social insurance", "assurance sociale", "nas"],

@@ -23,7 +23,7 @@ mod west;
 use smallvec::SmallVec;
 
 use super::numbers::Numbers;
-use super::{Candidates, Input};
+use super::{Candidates, FLOOR, Input, UNSPOKEN};
 use crate::EntityType;
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
@@ -32,7 +32,8 @@ pub(crate) use checks::{days_of, mod_11_10};
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) entity: EntityType,
-    /// Each way to write it, and the confidence in it where no word speaks for it; 0 where a word has to.
+    /// Each way to write it, and the confidence in it where no word speaks for it. 0 is the usual one of numbers that need a word:
+    /// less than is reported, unless a detector is told to.
     ///
     /// `#` stands for a digit, `@` for a letter, `*` for either, a blank for one blank, dash, full stop or slash, the
     /// same all over; anything else for itself.
@@ -98,7 +99,7 @@ impl NumberKind {
 
     /// Whether the number is found only where one of its words stands before.
     pub fn needs_words(&self) -> bool {
-        self.forms.iter().all(|(_, alone)| *alone == 0)
+        self.forms.iter().all(|(_, alone)| *alone < FLOOR)
     }
 }
 
@@ -189,17 +190,24 @@ impl Forms {
                 continue;
             }
             let glued = !input.begins(start);
-            let says = input.says(start, row.entity);
+            let heard = input.hear(start);
+            let says = heard.says(row.entity);
             let bordered = is_bordered(input, start, reading.end, form, says.yes);
             if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
                 continue;
             }
+            let unspoken = match *alone {
+                // A word speaks for another kind.
+                0 if !heard.yes.is_empty() => UNSPOKEN - 10,
+                0 => UNSPOKEN,
+                alone => i32::from(alone),
+            };
             let confidence = match (says.yes, says.no) {
                 (true, _) => i32::from(row.worded),
                 // Lower case is what hashes and names in code are written in.
                 _ if reading.lower => 0,
-                (_, true) => i32::from(*alone) - 25,
-                _ => i32::from(*alone),
+                (_, true) => unspoken - 25,
+                _ => unspoken,
             };
             found.add(row.entity, start, reading.end, confidence);
         }

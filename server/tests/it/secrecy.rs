@@ -1,0 +1,345 @@
+//! What a rule redacts is in no byte anywhere: random kinds, at random places of random requests, under random actions, held
+//! against everything that the server sends, says or keeps.
+//!
+//! The texts are those of the detector's own tables, every kind of number among them, and values that are drawn anew. What
+//! may not be seen is whatever the detector of the policy in force finds in a text: the test knows no values of its own.
+//! `BAILIWICK_TEST_SEED` runs one sequence again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick::demo::simulator::Behaviour;
+use bailiwick::git::GitConfig;
+use bailiwick_pii::{Detector, EntitySet, EntityType, NumberKind};
+use bailiwick_policy::BundleSource;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::json;
+
+use crate::app::{logs, metrics, stored};
+use crate::git::{following, follows};
+use crate::repository::Repository;
+
+/// A shorter value may stand somewhere by chance.
+const LONG: usize = 8;
+
+fn cases() -> usize {
+    if std::env::var_os("BAILIWICK_TEST_FULL").is_some() { 400 } else { 30 }
+}
+
+/// A text with something in it: from the tables, or drawn.
+fn text() -> impl Strategy<Value = String> {
+    let tables: Vec<String> = NumberKind::all()
+        .flat_map(|kind| kind.examples)
+        .map(|example| example.replace(['[', ']'], ""))
+        .collect();
+    let letters = "[a-z]{7,12}";
+    let digits = |count: usize| proptest::collection::vec(0..10_u8, count);
+    prop_oneof![
+        4 => select(tables),
+        2 => (letters, letters).prop_map(|(one, two)| format!("write to {one}.{two}@kunde.example")),
+        1 => digits(15).prop_map(|digits| format!("card {}", card(digits))),
+        1 => digits(18).prop_map(|digits| format!("IBAN {}", iban(&digits))),
+        1 => digits(7).prop_map(|digits| format!("call +49 171 {}", joined(&digits))),
+        1 => letters.prop_map(|name| format!("see https://intranet.{name}.example/people/{name}")),
+        1 => "[A-Z2-7]{16}".prop_map(|key| format!("the key AKIA{key} is ours")),
+        1 => "[a-z]{6}[0-9]{4}[a-z]{6}".prop_map(|word| format!("password = {word}")),
+        1 => (letters, 10..99_u8).prop_map(|(name, number)| {
+            let (first, rest) = name.split_at(1);
+            format!("she lives at {number} {}{rest} Street", first.to_uppercase())
+        }),
+        1 => letters.prop_map(|name| format!("postgres://app:{name}7x@db.internal:5432/app")),
+    ]
+}
+
+fn joined(digits: &[u8]) -> String {
+    digits.iter().map(|digit| char::from(b'0' + digit)).collect()
+}
+
+/// A number with the check digit of ISO/IEC 7812-1.
+fn card(mut digits: Vec<u8>) -> String {
+    digits[0] = 4;
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| {
+            let double = u32::from(*digit) * if at % 2 == 0 { 2 } else { 1 };
+            if double > 9 { double - 9 } else { double }
+        })
+        .sum();
+    digits.push(u8::try_from((10 - sum % 10) % 10).unwrap());
+    joined(&digits)
+}
+
+/// A German IBAN with the check digits of ISO 13616-1.
+fn iban(digits: &[u8]) -> String {
+    let body = joined(digits);
+    let rest =
+        format!("{body}131400").bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
+    format!("DE{:02}{body}", 98 - rest)
+}
+
+/// Where a text stands, and how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    System,
+    Message,
+    Part,
+    EscapedPart,
+    ToolArguments,
+    ToolResult,
+    ToolDescription,
+    KeyOfMetadata,
+    Metadata,
+    User,
+    Unknown,
+    JsonInText,
+    TextFile,
+    Stop,
+}
+
+const PLACES: [Place; 14] = [
+    Place::System,
+    Place::Message,
+    Place::Part,
+    Place::EscapedPart,
+    Place::ToolArguments,
+    Place::ToolResult,
+    Place::ToolDescription,
+    Place::KeyOfMetadata,
+    Place::Metadata,
+    Place::User,
+    Place::Unknown,
+    Place::JsonInText,
+    Place::TextFile,
+    Place::Stop,
+];
+
+/// Every character as `\uXXXX`.
+fn escaped(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+/// A body with the texts at their places. As text, since some are written in a way that no library writes.
+fn body(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
+    let (mut messages, mut members, mut tools) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (place, text)) in texts.iter().enumerate() {
+        let quoted = json!(text).to_string();
+        let user = |content: String| format!(r#"{{"role":"user","content":{content}}}"#);
+        match place {
+            Place::System => messages.push(format!(r#"{{"role":"system","content":{quoted}}}"#)),
+            Place::Message => messages.push(user(quoted)),
+            Place::Part => messages.push(user(format!(r#"[{{"type":"text","text":{quoted}}}]"#))),
+            Place::EscapedPart => {
+                messages.push(user(format!(r#"[{{"type":"text","text":"{}"}}]"#, escaped(text))));
+            }
+            Place::ToolArguments => {
+                let arguments = json!(json!({ "a": { "b": [text, 7] } }).to_string());
+                messages.push(format!(
+                    r#"{{"role":"assistant","content":null,"tool_calls":[{{"id":"c{at}","type":"function","function":{{"name":"f","arguments":{arguments}}}}}]}}"#
+                ));
+                messages.push(format!(r#"{{"role":"tool","tool_call_id":"c{at}","content":"done"}}"#));
+            }
+            Place::ToolResult => {
+                messages.push(format!(
+                    r#"{{"role":"assistant","content":null,"tool_calls":[{{"id":"r{at}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}}"#
+                ));
+                messages.push(format!(r#"{{"role":"tool","tool_call_id":"r{at}","content":{quoted}}}"#));
+            }
+            Place::ToolDescription => tools.push(format!(
+                r#"{{"type":"function","function":{{"name":"t{at}","description":{quoted}}}}}"#
+            )),
+            Place::KeyOfMetadata => members.push(format!(r#""m{at}":{{{quoted}:"x"}}"#)),
+            Place::Metadata => members.push(format!(r#""m{at}":{{"k":{quoted}}}"#)),
+            Place::User => messages.push(format!(r#"{{"role":"user","name":{quoted},"content":"x"}}"#)),
+            Place::Unknown => members.push(format!(r#""x{at}":[[{{"deep":{quoted}}}],null]"#)),
+            Place::JsonInText => {
+                let inner = json!(json!([{ "v": json!({ "w": text }).to_string() }]).to_string());
+                messages.push(user(inner.to_string()));
+            }
+            Place::TextFile => {
+                use base64::Engine as _;
+                let data = base64::engine::general_purpose::STANDARD.encode(format!("a;b\n{text}\n"));
+                messages.push(user(format!(
+                    r#"[{{"type":"file","file":{{"filename":"a.csv","file_data":"data:text/csv;base64,{data}"}}}}]"#
+                )));
+            }
+            Place::Stop => members.push(format!(r#""s{at}":[{quoted}]"#)),
+        }
+    }
+    if messages.is_empty() {
+        messages.push(String::from(r#"{"role":"user","content":"x"}"#));
+    }
+    members.insert(0, format!(r#""messages":[{}]"#, messages.join(",")));
+    if !tools.is_empty() {
+        members.push(format!(r#""tools":[{}]"#, tools.join(",")));
+    }
+    format!(r#"{{"model":"{model}","stream":{stream},{}}}"#, members.join(","))
+}
+
+/// A bundle that redacts every kind, each in a way that is drawn.
+fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
+    let mut ways: BTreeMap<(&str, &str, bool, bool), Vec<&str>> = BTreeMap::new();
+    let way = (
+        select(vec!["surrogate", "token", "hash", "mask", "drop"]),
+        select(vec!["request", "both"]),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    for entity in EntityType::ALL {
+        let (how, direction, text, tools) = draw(&way, runner);
+        // Secrets are never put back, and no rule may ask for it.
+        let (text, tools) = (text && entity.is_restorable(), tools && entity.is_restorable());
+        // Of two kinds in one way the stronger holds; each has one.
+        ways.entry((how, direction, text, tools)).or_default().push(entity.as_str());
+    }
+    let mut rules = String::new();
+    for (at, ((how, direction, text, tools), kinds)) in ways.iter().enumerate() {
+        let restore = if matches!(*how, "surrogate" | "token") && (*text || *tools) {
+            format!("\n  restore: {{ text: {text}, tool_arguments: {tools} }}")
+        } else {
+            String::new()
+        };
+        rules.push_str(&format!(
+            "---\nid: way-{at}\ntitle: One way\nbecause: [A test]\nredact:\n  entities: [{}]\n  how: {how}\n  direction: {direction}{restore}\n",
+            kinds.join(", ")
+        ));
+    }
+    let mut files: BTreeMap<String, String> = BundleSource::starter()
+        .files
+        .into_iter()
+        .filter(|(path, _)| {
+            !["rules/", "tests/", "exceptions/"].iter().any(|folder| path.starts_with(folder))
+        })
+        .collect();
+    files.insert(String::from("rules/ways.yaml"), rules.trim_start_matches("---\n").to_owned());
+    files
+}
+
+fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Value {
+    strategy.new_tree(runner).unwrap().current()
+}
+
+/// What of a text must not be seen, and its kind.
+fn withheld(detector: &Detector, text: &str) -> Vec<(EntityType, String)> {
+    let mut findings = Vec::new();
+    detector.scan(text, &mut findings);
+    let values = findings.iter().map(|finding| (finding.entity, finding.value(text).unwrap().to_owned()));
+    values.filter(|(_, value)| value.len() >= LONG).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_redacted_is_in_no_byte_anywhere() {
+    let seed: u64 = std::env::var("BAILIWICK_TEST_SEED")
+        .map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"));
+    eprintln!("BAILIWICK_TEST_SEED={seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let detector = Detector::new().looking_for(EntitySet::all());
+
+    let repository = Repository::new();
+    let git = GitConfig { require_signature: false, allowed_signers: None, ..repository.config() };
+    let app = following(git).await;
+    let mut secrets: BTreeMap<String, (EntityType, Place)> = BTreeMap::new();
+    let (mut answered, mut refused) = (0, 0);
+    for case in 0..cases() {
+        if case % 6 == 0 {
+            std::fs::remove_dir_all(repository.path().join("policy")).unwrap();
+            for (path, text) in bundle(&mut runner) {
+                repository.write(&path, &text);
+            }
+            follows(&app, &repository.commit_unsigned("Other ways")).await;
+        }
+        let texts: Vec<(Place, String)> =
+            draw(&proptest::collection::vec((select(PLACES.to_vec()), text()), 1..6), &mut runner);
+        for (place, text) in &texts {
+            for (entity, value) in withheld(&detector, text) {
+                secrets.insert(value, (entity, *place));
+            }
+        }
+        let stream = draw(&any::<bool>(), &mut runner);
+        // A provider that objects, and quotes.
+        let failing = draw(&proptest::bool::weighted(0.2), &mut runner);
+        if failing {
+            for simulator in app.simulators() {
+                simulator.push_behaviour(Behaviour::Status { code: 400, retry_after: None });
+            }
+        }
+        let reply =
+            app.post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &texts)).await;
+        answered += usize::from(reply.status == 200);
+        refused += usize::from(reply.status != 200);
+        if reply.status != 200 {
+            told_nothing(reply.text(), &texts, &detector);
+        }
+        // Ways into an error text: a name that nobody knows, JSON that breaks, a header, a path, a purpose.
+        let (_, text) = &texts[0];
+        let quoted = json!(text).to_string();
+        for broken in [
+            body(text.replace(['"', '\\'], " ").as_str(), false, &[]),
+            format!(r#"{{"model":"gpt-4.1-mini",{quoted}:"#),
+            format!(r#"{{"model":"gpt-4.1-mini",{quoted}:1,{quoted}:2}}"#),
+            format!(r#"{{"model":"gpt-4.1-mini","messages":{quoted}}}"#),
+        ] {
+            let reply = app.post("research", "/v1/chat/completions", &[], broken).await;
+            // What is said of a model is said to the one who asked for it.
+            if !reply.text().contains("has no model") {
+                told_nothing(reply.text(), &texts, &detector);
+            }
+        }
+        if text.is_ascii() {
+            for header in ["x-bailiwick-data-class", "x-bailiwick-purpose", "x-bailiwick-subject-region"] {
+                let body = body("gpt-4.1-mini", false, &[]);
+                let reply =
+                    app.post("research", "/v1/chat/completions", &[(header, text)], body).await.is(400);
+                told_nothing(reply.text(), &texts, &detector);
+            }
+        }
+    }
+    let kinds: BTreeSet<EntityType> = secrets.values().map(|(entity, _)| *entity).collect();
+    let places: BTreeSet<Place> = secrets.values().map(|(_, place)| *place).collect();
+    eprintln!(
+        "{} values of {} kinds at {} places; {answered} answered, {refused} refused",
+        secrets.len(),
+        kinds.len(),
+        places.len()
+    );
+    assert!(kinds.len() >= 15 && places.len() >= 10 && answered > 5, "this shows little");
+
+    for simulator in app.simulators() {
+        for request in simulator.received() {
+            for (value, of) in &secrets {
+                assert!(
+                    !request.contains(value),
+                    "{value} {of:?} reached {}: {request:?}",
+                    simulator.config().name
+                );
+            }
+        }
+    }
+    app.settled().await;
+    tracing::info!("the log is listened to");
+    let (logs, metrics) = (logs(), metrics());
+    assert!(logs.contains("the log is listened to"), "an empty log would prove nothing");
+    let export = app.export().await;
+    let folder = app.finish().await;
+    for (value, of) in &secrets {
+        assert!(!logs.contains(value), "{value} {of:?} was logged");
+        assert!(!metrics.contains(value), "{value} {of:?} is in a metric");
+        assert!(memchr::memmem::find(&export, value.as_bytes()).is_none(), "{value} {of:?} is in the log");
+        assert_eq!(stored(folder.path(), value).await, Vec::<String>::new(), "{value} {of:?}");
+    }
+}
+
+/// An error text holds nothing of what the request held.
+fn told_nothing(said: &str, texts: &[(Place, String)], detector: &Detector) {
+    for (place, text) in texts {
+        for (entity, value) in withheld(detector, text) {
+            assert!(!said.contains(&value), "{entity} at {place:?} was told: {said}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask fuzz`: the detector's fuzz targets, each for a while.
+//!
+//! They run under libFuzzer with a nightly compiler and its address sanitizer; cargo-fuzz is installed below the target
+//! directory. `--check` compiles them with the compiler at hand, which any machine with a C++ compiler can.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use crate::context::Context;
+use crate::{Result, cargo};
+
+/// Pinned like the other tools.
+const CARGO_FUZZ: &str = "0.13.1";
+
+/// The targets; each file in `fuzz_targets` is one.
+const TARGETS: [&str; 4] = ["scan", "redact", "restore", "stream"];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these: scan, redact, restore, stream
+    targets: Vec<String>,
+    /// Seconds for each
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Only compile them
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the targets one after another; the first that finds something ends it.
+pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let folder = context.root.join("policies/pii/fuzz");
+    let target = context.target.join("fuzz");
+    if args.check {
+        let mut command = cargo::command(&context.root, &["check", "--bins", "--manifest-path"]);
+        cargo::run(command.arg(folder.join("Cargo.toml")).env("CARGO_TARGET_DIR", target))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(unknown) = args.targets.iter().find(|name| !TARGETS.contains(&name.as_str())) {
+        return Err(format!("there is no fuzz target `{unknown}`; there are {}", TARGETS.join(", ")));
+    }
+    let tools = context.tools_dir().join("cargo-fuzz");
+    if !tools.join("bin/cargo-fuzz").is_file() {
+        let mut command = cargo::command(&context.root, &["install", "cargo-fuzz", "--version", CARGO_FUZZ]);
+        cargo::run(command.args(["--locked", "--root"]).arg(&tools))?;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(tools.join("bin")).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(paths).map_err(|error| error.to_string())?;
+    let wanted: Vec<&str> = match args.targets.as_slice() {
+        [] => TARGETS.to_vec(),
+        some => some.iter().map(String::as_str).collect(),
+    };
+    for name in wanted {
+        let corpus: PathBuf = target.join("corpus").join(name);
+        std::fs::create_dir_all(&corpus).map_err(|e| format!("cannot create {}: {e}", corpus.display()))?;
+        let mut command = Command::new("rustup");
+        cargo::free(&mut command);
+        command
+            .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir"])
+            .arg(&folder)
+            .arg("--target-dir")
+            .arg(&target)
+            .arg(name)
+            .arg(&corpus)
+            .args(["--", "-max_len=4096", &format!("-max_total_time={}", args.seconds)])
+            // What runs this chose a compiler for itself.
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("CARGO")
+            .env("PATH", &path)
+            .current_dir(&context.root);
+        cargo::run(&mut command)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
