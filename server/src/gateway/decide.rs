@@ -32,6 +32,8 @@ fn facts(classified: &Classified) -> RequestFacts {
     let read = &classified.read;
     let key = &read.auth.key;
     let asked = read.asked_output();
+    let mut entities = classified.entities;
+    entities.merge(&classified.watched);
     RequestFacts {
         time_ms: read.auth.snapshot.decide_at_ms.unwrap_or(read.auth.now_ms),
         scope: key.scope.clone(),
@@ -42,7 +44,7 @@ fn facts(classified: &Classified) -> RequestFacts {
         subject_regions: classified.regions,
         controller: key.declared.controller,
         purpose: classified.purpose.clone(),
-        entities: classified.entities,
+        entities,
         features: read.features,
         tools: read.tools.clone(),
         stream: read.shape.stream,

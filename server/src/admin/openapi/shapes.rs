@@ -426,7 +426,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         }
         ("POST", "/api/v1/service-tokens/{id}/rotate") => Shape::ok(any()).may_take(rotation()),
         ("POST", "/api/v1/service-tokens/{id}/revoke") => Shape::ok(token()),
-        ("GET", "/api/v1/requests") => Shape::list("requests", request())
+        ("GET", "/api/v1/requests") => Shape::list("requests", &request())
             .asks(&[("state", one_of(&REQUEST_STANDS)), ("kind", one_of(&REQUESTS))]),
         ("POST", "/api/v1/requests") => Shape::created(request()).takes(object(
             &[("kind", one_of(&REQUESTS)), ("reason", reason()), ("wanted", any())],
