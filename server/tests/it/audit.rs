@@ -143,6 +143,8 @@ async fn starts_stops_and_policies_are_recorded() {
         config.database_url = url.clone().map(Into::into);
         config.limits.spool_bytes = 0;
         config.bundle = bundle;
+        // As of the demo that began here.
+        config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         bailiwick::app::App::open(config, None)
     };
     let grace = std::time::Duration::from_secs(5);
