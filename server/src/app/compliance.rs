@@ -244,8 +244,12 @@ pub(super) async fn report(
     policy: &Compiled,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let Some(before) = before(store, config, shipped).await? else { return Ok(()) };
-    let Some((changes, impact)) = before.and_then(|files| changed(files, policy, now_ms)) else {
+    let told = match before(store, config, shipped).await? {
+        Before::Same => return Ok(()),
+        Before::Lost => None,
+        Before::Files(files) => changed(files, policy, now_ms),
+    };
+    let Some((changes, impact)) = told else {
         tracing::warn!("what the compliance database changes is not known: the one before is no longer kept");
         return Ok(());
     };
@@ -264,19 +268,29 @@ pub(super) async fn report(
     Ok(())
 }
 
-/// The files of the database that was in force last, if it is another one; on a first start with a release, of the one in
-/// the binary. Inside `None` where they are no longer kept.
-#[expect(clippy::option_option, reason = "no change, and a change from nobody knows what")]
+/// The database that was in force last.
+#[derive(Debug, PartialEq)]
+enum Before {
+    /// It is the one that is in force now, or there was none.
+    Same,
+    /// Its files are no longer kept.
+    Lost,
+    /// Its files.
+    Files(BTreeMap<String, String>),
+}
+
+/// On a first start with a release it is the one in the binary.
 async fn before(
     store: &Store,
     config: Option<&ComplianceConfig>,
     shipped: &BTreeMap<String, String>,
-) -> Result<Option<Option<BTreeMap<String, String>>>, StoreError> {
-    match in_force(store).await? {
-        Some(last) if last.digest == Database::digest_of(shipped) => Ok(None),
-        Some(last) => Ok(Some(recall_catalog(store, &last.digest).await?)),
-        None => Ok(config.is_some().then(|| Some(Database::embedded_files().collect()))),
-    }
+) -> Result<Before, StoreError> {
+    Ok(match in_force(store).await? {
+        Some(last) if last.digest == Database::digest_of(shipped) => Before::Same,
+        Some(last) => recall_catalog(store, &last.digest).await?.map_or(Before::Lost, Before::Files),
+        None if config.is_some() => Before::Files(Database::embedded_files().collect()),
+        None => Before::Same,
+    })
 }
 
 /// What a policy's database says otherwise than one of these files, and about which endpoints.
@@ -327,7 +341,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_in(folder.path()).await.unwrap();
         let shipped: BTreeMap<String, String> = Database::embedded_files().collect();
-        assert!(before(&store, None, &shipped).await.unwrap().is_none(), "a first start says nothing");
+        assert_eq!(before(&store, None, &shipped).await.unwrap(), Before::Same, "a first start says nothing");
 
         // Another one was in force: the server's own facts change what it said.
         let last = worse("2026.1.1");
@@ -336,9 +350,11 @@ mod tests {
             InForce { version: "2026.1.1".into(), digest: digest.clone(), since_ms: 1, changes: None };
         store::settings::put(&store, IN_FORCE, json!(in_force), 1).await.unwrap();
         let lost = before(&store, None, &shipped).await.unwrap();
-        assert!(lost.is_some_and(|files| files.is_none()), "it is not kept, and that is told");
+        assert_eq!(lost, Before::Lost, "it is not kept, and that is told");
         keep_catalog(&store, &digest, &last, 1).await.unwrap();
-        let files = before(&store, None, &shipped).await.unwrap().flatten().unwrap();
+        let Before::Files(files) = before(&store, None, &shipped).await.unwrap() else {
+            panic!("it is kept")
+        };
 
         let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
         let database = Arc::new(bundle.database(shipped.clone()).unwrap());
@@ -350,7 +366,7 @@ mod tests {
         assert!(impact.iter().any(|change| change.to_string().contains("vllm-germany")), "{impact:?}");
 
         // The same again is no change.
-        assert!(before(&store, None, &last).await.unwrap().is_none());
+        assert_eq!(before(&store, None, &last).await.unwrap(), Before::Same);
     }
 
     #[test]
