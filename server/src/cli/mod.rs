@@ -85,7 +85,7 @@ enum Command {
     /// Limits of requests, tokens, spend and concurrency
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
-    /// Exceptions, budget raises, access to content and keys that one asks for and another approves
+    /// What one asks for and another approves: exceptions, budgets, content, keys
     #[command(subcommand)]
     Requests(requests::RequestsCommand),
     /// The servers of the database

@@ -32,6 +32,7 @@ pages! {
     follow_git: "docs/how-to/follow-a-git-repository.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     include_a_pack: "docs/how-to/include-a-pack.md",
+    ask_and_approve: "docs/how-to/ask-and-approve.md",
     auditor: "docs/how-to/give-an-auditor-an-export.md",
     organisation_file: "docs/reference/organisation.md",
     http_api: "docs/reference/http-api.md",

@@ -59,22 +59,28 @@ async fn a_key_works_once_somebody_else_has_approved_it() {
     decide(&app, &approver, &asked, "approve").await.is(409);
     let listed = app.get(PATH, &developer).await.is(200).json();
     assert_eq!(listed["requests"].as_array().unwrap().len(), 2, "one's own");
-    assert_eq!(listed["requests"][0]["state"], "open");
+    assert_eq!((&listed["requests"][0]["state"], &listed["next"]), (&json!("open"), &Value::Null));
+    let first = app.get(&format!("{PATH}?limit=1"), &developer).await.is(200).json();
+    assert_eq!(first["requests"], json!([listed["requests"][0]]), "newest first");
+    let next = format!("{PATH}?limit=1&cursor={}", first["next"].as_str().unwrap());
+    let second = app.get(&next, &developer).await.is(200).json();
+    assert_eq!((&second["requests"], &second["next"]), (&json!([listed["requests"][1]]), &Value::Null));
     let other = token(&app, "developer", "/acme/research").await;
     assert_eq!(app.get(PATH, &other).await.is(200).json()["requests"], json!([]));
     let open = app.get(&format!("{PATH}?state=open&kind=key"), &approver).await.is(200).json();
     assert_eq!(open["requests"].as_array().unwrap().len(), 1);
     for (body, says) in [
-        (json!({ "kind": "key", "reason": " ", "wanted": wanted }), "reason"),
-        (json!({ "kind": "planet", "reason": "x", "wanted": {} }), "planet"),
-        (json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research" } }), "name"),
+        (json!({ "kind": "key", "reason": " ", "wanted": wanted }), "/reason"),
+        (json!({ "kind": "planet", "reason": "x", "wanted": {} }), "/kind"),
+        (json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research" } }), "/wanted/name"),
+        (json!({ "kind": "key", "reason": "x", "wanted": { "scope": "x", "name": "x" } }), "/wanted/scope"),
         (
             json!({ "kind": "key", "reason": "x", "wanted": wanted, "expires": "2001-01-01T00:00:00Z" }),
-            "expires",
+            "/expires",
         ),
     ] {
         let refused = post(&app, &developer, PATH, &body).await.is(400);
-        assert!(refused.text().contains(says), "{body}: {}", refused.text());
+        assert_eq!(refused.json()["errors"][0]["pointer"], says, "{body}: {}", refused.text());
     }
     post(
         &app,
