@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::first::FirstBytes;
 use super::{ClientCertificates, StartError, TlsConfig, head};
 
 /// A client that has not sent its head by then is cut off.
@@ -95,10 +96,10 @@ async fn accept(
         let (server, acceptor, watcher) = (Arc::clone(&server), acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
             match acceptor {
-                None => connection(&server, TokioIo::new(stream), service, peer, watcher).await,
+                None => connection(&server, stream, service, peer, watcher).await,
                 Some(acceptor) => {
                     if let Some(stream) = handshake(&acceptor, stream).await {
-                        connection(&server, TokioIo::new(stream), service, peer, watcher).await;
+                        connection(&server, stream, service, peer, watcher).await;
                     }
                 }
             }
@@ -124,15 +125,16 @@ async fn handshake(
     }
 }
 
-async fn connection<I>(
+async fn connection<S>(
     server: &auto::Builder<TokioExecutor>,
-    io: I,
+    stream: S,
     router: axum::Router,
     peer: SocketAddr,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
-    I: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
+    let io = TokioIo::new(FirstBytes::within(HEAD_TIMEOUT, stream));
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (refused, last) = (head::refusal(&request), head::is_last(&request));
         request.extensions_mut().insert(ConnectInfo(peer));

@@ -6,6 +6,7 @@ mod bus;
 mod clients;
 mod compliance;
 mod config;
+mod first;
 mod follow;
 mod head;
 mod housekeeping;

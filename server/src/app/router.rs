@@ -17,6 +17,9 @@ use crate::gateway::{self};
 use crate::identity::Permit;
 use crate::{admin, identity};
 
+/// How long a body of the API may pause. The gateway's bodies have a deadline of their own.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
 /// Puts the server's routes together.
 pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>) -> axum::Router {
     let assets = console::assets();
@@ -52,7 +55,8 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
         )
         // In front of every one of them: who calls it, and whether they may.
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), identity::gate))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), super::transport::marked));
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), super::transport::marked))
+        .layer(tower_http::timeout::RequestBodyTimeoutLayer::new(BODY_PAUSE));
     axum::Router::new()
         .merge(gateway::api::router(Arc::clone(&app.gateway)))
         .merge(gated)

@@ -71,8 +71,10 @@ async fn serve(config: Config, output: Output) -> Result<(), Failed> {
         if !fenced {
             output.note("stopping: open requests are finished and the audit log is signed");
             app.gateway.stopping_live.cancel();
+            let began = std::time::Instant::now();
             listening.stop(grace).await;
-            app.close(grace).await;
+            // What is left of it: one grace period, not two.
+            app.close(grace.saturating_sub(began.elapsed())).await;
             return Ok(());
         }
         output.note("this replica was silent and counts as dead: it begins again as a new one");
