@@ -26,7 +26,7 @@ const ROLES: [&str; 10] = [
 ];
 
 /// Who has which right.
-const RIGHTS: [(&str, &str, &[&str]); 32] = [
+const RIGHTS: [(&str, &str, &[&str]); 35] = [
     ("console:audit", "read", &["owner", "admin", "auditor"]),
     ("console:audit", "export", &["owner", "admin", "auditor"]),
     ("console:budgets", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),

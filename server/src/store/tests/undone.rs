@@ -28,7 +28,7 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 27] = [
+const SOURCES: [(&str, &str); 28] = [
     ("budgets", include_str!("../budgets.rs")),
     ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
