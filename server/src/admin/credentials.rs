@@ -324,7 +324,7 @@ pub(super) async fn create(
     passes(&trials)?;
     fill(&app, &mut row, &asked, secret.as_ref()).await?;
     let stored = async { Ok::<_, Problem>(store::credentials::create(&app.store, row.clone()).await?) };
-    put(&app, &permit, "credential_created", &row, &asked, secret, stored).await?;
+    Box::pin(put(&app, &permit, "credential_created", &row, &asked, secret, stored)).await?;
     Ok((StatusCode::CREATED, Json(told(&app, &row.name, &trials).await?)))
 }
 

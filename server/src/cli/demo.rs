@@ -48,7 +48,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<(), Failed> {
     let end = asked_to_end()?;
     let mut config = Config::at(args.listen, folder);
     config.database_url = args.database_url;
-    let demo = Demo::start_with(config).await?;
+    let demo = Box::pin(Demo::start_with(config)).await?;
     output.result(&demo.announcement, || text(&demo.announcement));
     end.await;
     output.note("stopping: open requests are finished and the audit log is signed");

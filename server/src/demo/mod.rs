@@ -70,7 +70,7 @@ impl Demo {
     /// # Errors
     /// [`StartError`].
     pub async fn start(address: SocketAddr, data_dir: &Path) -> Result<Self, StartError> {
-        Self::start_with(Config::at(address, data_dir.to_path_buf())).await
+        Box::pin(Self::start_with(Config::at(address, data_dir.to_path_buf()))).await
     }
 
     /// Starts everything with other limits, or with TLS: see [`Config`].

@@ -93,7 +93,7 @@ where
             Ok(decided) => decided,
             Err(not_read) => {
                 let NotRead { decided, refusal } = *not_read;
-                refuse(gateway, &decided, &refusal, &network, &timeline).await?;
+                Box::pin(refuse(gateway, &decided, &refusal, &network, &timeline)).await?;
                 return Err(refusal);
             }
         };
@@ -108,11 +108,11 @@ where
         if dry_run {
             let none = EntityCounts::default();
             let marks = timeline.marks();
-            record::dry_run(gateway, &decided, &none, &[], Some(&refusal), &network, marks)
+            Box::pin(record::dry_run(gateway, &decided, &none, &[], Some(&refusal), &network, marks))
                 .await
                 .map_err(|error| unrecorded(&decided, &error))?;
         } else {
-            refuse(gateway, &decided, &refusal, &network, &timeline).await?;
+            Box::pin(refuse(gateway, &decided, &refusal, &network, &timeline)).await?;
         }
         return Err(refusal);
     }
@@ -120,9 +120,10 @@ where
     let redacted = on_body(size, || redact_body(&decided, &gateway.token_key));
     let routed = route(decided);
     timeline.end(Stage::Route);
+    // In boxes, these and those above, because they are seldom and their futures are large.
     if dry_run {
         let (decided, order, marks) = (&routed.decided, routed.names(), timeline.marks());
-        record::dry_run(gateway, decided, &redacted.counts, &order, None, &network, marks)
+        Box::pin(record::dry_run(gateway, decided, &redacted.counts, &order, None, &network, marks))
             .await
             .map_err(|error| unrecorded(decided, &error))?;
         return Ok(dry_run::answer(&routed, &redacted));

@@ -69,7 +69,7 @@ impl Issuers {
         let fresh = |(keys, at): &(Arc<CoreJsonWebKeySet>, Instant)| {
             at.elapsed() < KEPT && before.is_none_or(|before| !Arc::ptr_eq(keys, before))
         };
-        if let Some((keys, _)) = state.keys.as_ref().filter(|known| fresh(*known)) {
+        if let Some((keys, _)) = state.keys.as_ref().filter(|known| fresh(known)) {
             return Ok(Arc::clone(keys));
         }
         let waits = state.tried.is_some_and(|at| at.elapsed() < COOL_DOWN);
@@ -78,7 +78,7 @@ impl Issuers {
             match ask(issuer, http).await {
                 Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
                 Err(why) => {
-                    tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys")
+                    tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys");
                 }
             }
         }
