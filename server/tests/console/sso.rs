@@ -142,7 +142,7 @@ async fn serve(node: &Path, modules: &Path, more: &str) -> Setup {
         secret.display()
     );
     config.identity = toml::from_str::<IdentityConfig>(&written).unwrap();
-    let demo = Demo::start_with(config).await.unwrap();
+    let demo = Box::pin(Demo::start_with(config)).await.unwrap();
     provider.serve(&demo.announcement.url).await;
     Setup { _folder: folder, provider, demo }
 }
