@@ -20,7 +20,7 @@ pub(super) const ENTITIES: &[(&str, Word, Word)] = &[
     entry("DE_TAX_ID", "German tax id", "German tax ids", "Steuer-ID", "Steuer-IDs"),
     entry("CREDENTIAL", "credential", "credentials", "Zugangsschlüssel", "Zugangsschlüssel"),
     entry("JWT", "JSON web token", "JSON web tokens", "JSON Web Token", "JSON Web Tokens"),
-    entry("BIC", "bank code (BIC)", "bank codes (BIC)", "BIC", "BICs"),
+    entry("BIC", "bank code (BIC)", "bank codes (BIC)", "Bankkennung (BIC)", "Bankkennungen (BIC)"),
     entry("MAC_ADDRESS", "MAC address", "MAC addresses", "MAC-Adresse", "MAC-Adressen"),
     entry(
         "IMEI",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{MAIL, rewriter, texts, vault};
+use super::tests::{IBAN, MAIL, rewriter, stopping, texts, vault};
 use super::*;
 
 fn bytes(value: &Value) -> Bytes {
@@ -128,4 +128,70 @@ fn events_out_of_order_are_refused() {
     assert!(rewriter.message_event(bytes(&json!({ "type": "content_block_stop", "index": 3 }))).is_err());
     rewriter.message_event(start(&opened)).unwrap();
     assert!(rewriter.message_event(start(&opened)).is_err());
+}
+
+#[test]
+fn a_message_ends_before_what_it_has_to_stop_at() {
+    let call = json!({ "type": "tool_use", "id": "t", "name": "pay", "input": { "to": "x" } });
+    let body = json!({
+        "type": "message", "role": "assistant", "stop_reason": "tool_use",
+        "content": [
+            { "type": "text", "text": "Hello." },
+            { "type": "text", "text": format!("Pay to {IBAN} now"), "citations": [{ "cited_text": "of it" }] },
+            { "type": "text", "text": "And more." },
+            call,
+        ],
+    });
+    let out: Value = serde_json::from_slice(&stopping().message(bytes(&body)).unwrap()).unwrap();
+    assert_eq!(out["stop_reason"], "refusal");
+    assert_eq!(
+        out["content"],
+        json!([
+            { "type": "text", "text": "Hello." },
+            { "type": "text", "text": "Pay to ", "citations": [{ "cited_text": "" }] },
+        ])
+    );
+}
+
+#[test]
+fn a_stream_of_a_message_ends_before_what_it_has_to_stop_at_wherever_it_is_cut() {
+    let text = format!("Pay to {IBAN} now");
+    for cut in 0..=text.len() {
+        let (first, second) = text.split_at(cut);
+        let piece = |text: &str| delta(&json!({ "type": "text_delta", "text": text }));
+        let at = |kind: &str, index: u64| bytes(&json!({ "type": kind, "index": index }));
+        let mut call = json!({ "type": "content_block_start", "index": 4 });
+        call["content_block"] = json!({ "type": "tool_use", "id": "t", "name": "pay", "input": {} });
+        let arguments = json!({ "type": "input_json_delta", "partial_json": "{}" });
+        let events = [
+            start(&json!({ "type": "text", "text": "" })),
+            piece(first),
+            piece(second),
+            at("content_block_stop", 3),
+            bytes(&call),
+            bytes(&json!({ "type": "content_block_delta", "index": 4, "delta": arguments })),
+            at("content_block_stop", 4),
+            bytes(&json!({ "type": "message_delta", "delta": { "stop_reason": "tool_use" }, "usage": {} })),
+            bytes(&json!({ "type": "message_stop" })),
+        ];
+        let (mut rewriter, mut said, mut kinds) = (stopping(), String::new(), Vec::new());
+        for event in events {
+            let out = rewriter.message_event(event).unwrap();
+            for data in out.before.iter().map(String::as_bytes).chain(out.data.as_deref()) {
+                let event: Value = serde_json::from_slice(data).unwrap();
+                said.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+                let kind = event["type"].as_str().unwrap().to_owned();
+                if kind == "message_delta" {
+                    assert_eq!(event["delta"]["stop_reason"], "refusal", "cut at {cut}");
+                }
+                if kind != "content_block_delta" {
+                    kinds.push(kind);
+                }
+                assert_ne!(event["index"], 4, "cut at {cut}: no tool is called");
+            }
+        }
+        assert_eq!(said, "Pay to ", "cut at {cut}");
+        let expected = ["content_block_start", "content_block_stop", "message_delta", "message_stop"];
+        assert_eq!(kinds, expected, "cut at {cut}");
+    }
 }

@@ -362,7 +362,7 @@ fn what_stands_beside_vectors_is_scanned() {
 }
 
 /// A rewriter whose answers end before an IBAN.
-fn stopping() -> Rewriter {
+pub(super) fn stopping() -> Rewriter {
     let mut plan = RedactionPlan::empty();
     plan.add(EntityType::Iban, Redaction { stop: true, ..Redaction::new(How::Mask) });
     Rewriter::new(detector(), plan, key(), Arc::default(), None)
