@@ -114,6 +114,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(endpoints::put("e", "/acme", json!({}), 1));
     undone!(endpoints::delete("e"));
     undone!(model_groups::put("g", json!([]), 1));
+    undone!(model_groups::put("gone", json!([]), 1));
+    undone!(model_groups::delete("gone"));
     let mut credential = credentials::Credential {
         id: "cr_1".into(),
         name: "c".into(),
