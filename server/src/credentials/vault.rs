@@ -171,7 +171,7 @@ impl Vault {
     /// The field of the secret's newest version.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// `VaultError`.
     pub async fn read(&self, secret: &VaultSecret) -> Result<Secret, VaultError> {
         let path = format!("v1/{}/data/{}", secret.mount, secret.path);
         let (status, mut answer) = self.ask(Method::GET, &path, None).await?;

@@ -5,7 +5,7 @@
 //! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
 //!
-//! Of a PDF the text is read as far as it can be had ([`pdf`](super::pdf)); nothing in it can be redacted, and it stays
+//! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays
 //! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read: its text is scanned and
 //! redacted within the base64.
 

@@ -4,7 +4,7 @@
 //! and `refusal`, as strings or in parts, and reasoning), and what goes to a tool (the arguments of a function, the
 //! input of a custom tool) where a rule allows it. Every other string of a message (an annotation, a signed part) is
 //! scanned and redacted and keeps its placeholders, and so is everything else of a whole answer: its keys, its numbers,
-//! what stands outside its messages. An answer of Anthropic's API, of which [`messages`] tells, is looked at in the same way.
+//! what stands outside its messages. An answer of Anthropic's API, of which `rewrite/messages.rs` tells, is looked at in the same way.
 //! What the protocol itself says (`id`, `role`, `type`, a tool's name) is not touched.
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
