@@ -114,8 +114,8 @@ fn shown(classified: &Classified, analysis: &Decision, decided: &Decided) -> Str
         let (start, end) = (span.range.start + found.finding.start, span.range.start + found.finding.end);
         out.push_str(text.buffer.get(done..start).unwrap_or_default());
         let value = text.buffer.get(start..end).unwrap_or_default();
-        // As many characters, for places; a line break stays one.
-        out.extend(value.chars().map(|c| if c == '\n' { c } else { '*' }));
+        // As many bytes, so that what is found after it is at the same place in the text; a line break stays one.
+        out.extend(value.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }));
         done = end;
     }
     out.push_str(text.buffer.get(done..).unwrap_or_default());

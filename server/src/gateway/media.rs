@@ -145,7 +145,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
             let image = kind.strip_prefix("image/").unwrap_or_default();
             match &*encoding {
                 "base64" if is(&|text| is_of(IMAGES, image, text)) => Media::Image,
-                "base64" if is(&|text| is_of(DOCUMENTS, &kind, text)) => Media::Bytes,
+                "base64" if is(&|text| is_of(DOCUMENTS, &kind, text)) => {
+                    document.string(id).and_then(|text| pdf_text(&text)).map_or(Media::Bytes, Media::Pdf)
+                }
                 _ => Media::None,
             }
         }
@@ -156,18 +158,25 @@ pub fn media(document: &Document, id: NodeId) -> Media {
 /// So many digits in a row are a number rather than bytes: there are fewer than one in ten million places of random ones.
 const READABLE_DIGITS: usize = 10;
 
-/// Whether a string is the signature of a thought, or an encrypted one: `/messages/*/content/*/<key>`, and nothing that
-/// could be read.
+/// Whether a string is the signature of a thought of the model's, or an encrypted one: `/messages/*/content/*/<key>` of a
+/// turn of the assistant, and nothing that could be read, decoded neither.
 fn is_sealed(document: &Document, id: NodeId) -> bool {
     let sealed = || {
         let part = document.parent(id)?;
         let kind = document.get(part, "type").and_then(|kind| document.string(kind))?;
         let key = document.key(id)?;
         let named = matches!((&*kind, &*key), ("thinking", "signature") | ("redacted_thinking", "data"));
-        let in_content = document.parent(part).is_some_and(|content| is_content(document, content));
-        let text = (named && in_content).then(|| document.string(id)).flatten()?;
+        let content = document.parent(part).filter(|content| is_content(document, *content))?;
+        let message = document.parent(content)?;
+        let role = document.get(message, "role").and_then(|role| document.string(role))?;
+        if !named || role != "assistant" {
+            return None;
+        }
+        let text = document.string(id)?;
         let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
-        Some(is_base64(&text) && digits.is_none_or(|longest| longest < READABLE_DIGITS))
+        let bytes = base64::engine::general_purpose::STANDARD.decode(&*text).ok();
+        let is_text = bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
+        Some(is_base64(&text) && !is_text && digits.is_none_or(|longest| longest < READABLE_DIGITS))
     };
     sealed().unwrap_or(false)
 }

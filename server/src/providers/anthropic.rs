@@ -96,6 +96,7 @@ impl Wire for AnthropicWire {
     fn read_event(&self, event: &Event) -> Result<StreamEvent, UpstreamFailure> {
         let Some(data) = &event.data else { return Ok(StreamEvent::Quiet) };
         let whole = Whole::read(data)?;
+        let is_first = whole.kind.as_deref() == Some("message_start");
         let usage = match whole.kind.as_deref() {
             None => return Err(malformed()),
             Some("error") => return Err(UpstreamFailure::ErrorInStream),
@@ -105,7 +106,9 @@ impl Wire for AnthropicWire {
             Some("message_delta") => whole.usage,
             Some(_) => None,
         };
-        Ok(StreamEvent::Chunk { usage: usage.and_then(Lenient::reading), usage_only: false })
+        let usage = usage.and_then(Lenient::reading);
+        let usage = if is_first { usage.map(Usage::provisional) } else { usage };
+        Ok(StreamEvent::Chunk { usage, usage_only: false })
     }
 }
 

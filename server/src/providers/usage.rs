@@ -65,16 +65,22 @@ pub enum Doubt {
     Contradictory,
     /// A later report of a stream that is smaller than an earlier one.
     Shrank,
+    /// A report of the answer without one of the prompt.
+    WithoutPrompt,
+    /// A report from before the answer, and none after it.
+    Provisional,
 }
 
 impl Doubt {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Negative,
         Self::Fractional,
         Self::TooLarge,
         Self::NotANumber,
         Self::Contradictory,
         Self::Shrank,
+        Self::WithoutPrompt,
+        Self::Provisional,
     ];
 
     /// Its name in records.
@@ -87,6 +93,8 @@ impl Doubt {
             Self::NotANumber => "not_a_number",
             Self::Contradictory => "contradictory",
             Self::Shrank => "shrank",
+            Self::WithoutPrompt => "without_prompt",
+            Self::Provisional => "provisional",
         }
     }
 }
@@ -113,6 +121,14 @@ impl Doubts {
 
     const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    const fn without(self, doubt: Doubt) -> Self {
+        Self(self.0 & !(1 << doubt as u8))
+    }
+
+    const fn has(self, doubt: Doubt) -> bool {
+        self.0 & (1 << doubt as u8) != 0
     }
 }
 
@@ -249,6 +265,14 @@ impl Usage {
         self.doubts.is_empty()
     }
 
+    /// As told before the answer: what it says of that need not add up yet.
+    #[must_use]
+    pub(crate) fn provisional(mut self) -> Self {
+        self.doubts = self.doubts.without(Doubt::Contradictory);
+        self.doubts.add(Doubt::Provisional);
+        self
+    }
+
     /// The larger of both, field by field: providers that report on every chunk count upwards, and a later,
     /// smaller number must not refund an earlier one.
     #[must_use]
@@ -257,8 +281,11 @@ impl Usage {
         let answer_only = other.input_tokens == 0;
         let shrank = (other.input_tokens < self.input_tokens && !answer_only)
             || other.output_tokens < self.output_tokens;
-        // Doubts of an earlier report are settled by a later one that has none.
+        // Doubts of an earlier report are settled by a later one that has none, but for those about what it does not tell.
         let mut doubts = other.doubts;
+        if other.doubts.has(Doubt::WithoutPrompt) {
+            doubts = doubts.without(Doubt::WithoutPrompt).and(self.doubts.without(Doubt::Provisional));
+        }
         if shrank {
             doubts = doubts.and(self.doubts);
             doubts.add(Doubt::Shrank);

@@ -207,3 +207,30 @@ async fn an_exception_is_a_file_and_access_to_content_ends_by_itself() {
     assert_eq!(listed["requests"].as_array().unwrap().len(), 1, "{listed}");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_behind_both_tokens_does_not_approve_with_the_other() {
+    let app = TestApp::start().await;
+    let made = async |by: &str, name: &str| {
+        let body = json!({ "name": name, "scope": "/", "roles": ["owner"] });
+        let made = post(&app, by, "/api/v1/service-tokens", &body).await.is(201).json();
+        (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    };
+    let (first, other) = (token(&app, "owner", "/").await, token(&app, "owner", "/").await);
+    let wanted = |name: &str| json!({ "scope": "/acme/research", "name": name });
+    let ((_, one), (_, two)) = (made(&first, "one").await, made(&first, "two").await);
+    let asked = ask(&app, &one, "key", wanted("of siblings")).await;
+    assert_eq!(decide(&app, &two, &asked, "approve").await.is(403).json()["code"], "own_request");
+    assert_eq!(decide(&app, &first, &asked, "approve").await.is(403).json()["code"], "own_request");
+    // However often it replaces itself.
+    let (mut id, mut last) = made(&first, "long").await;
+    for _ in 0..22 {
+        let path = format!("/api/v1/service-tokens/{id}/rotate");
+        let next = post(&app, &last, &path, &json!({})).await.is(200).json();
+        id = next["id"].as_str().unwrap().to_owned();
+        last = next["token"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(decide(&app, &last, &asked, "approve").await.is(403).json()["code"], "own_request");
+    decide(&app, &other, &asked, "approve").await.is(200);
+    app.finish().await;
+}

@@ -71,6 +71,9 @@ impl Refused {
     }
 }
 
+/// How many places are named.
+const MOST: usize = 20;
+
 /// What was left out of a request because the other wire has no place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Losses(Vec<String>);
@@ -87,10 +90,13 @@ impl Losses {
         self.0.is_empty()
     }
 
+    /// The first [`MOST`] places are named, the others told of: whoever reads them needs a kind, and a header has an end.
     pub(crate) fn add(&mut self, place: impl Into<String>) {
         let place = place.into();
-        if !self.0.contains(&place) {
-            self.0.push(place);
+        match self.0.len() {
+            MOST if !self.0.contains(&place) => self.0.push(String::from("and others")),
+            0..MOST if !self.0.contains(&place) => self.0.push(place),
+            _ => {}
         }
     }
 

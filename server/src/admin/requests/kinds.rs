@@ -220,7 +220,16 @@ pub(super) async fn granted(app: &App, permit: &Permit, request: &Request) -> Re
             })
         }
         Wanted::Key => {
-            let asked: WantedKey = read(&request.wanted)?;
+            let mut asked: WantedKey = read(&request.wanted)?;
+            // Only who asked holds it: it is theirs, and ends with them.
+            if request.principal.starts_with("user:")
+                && let Some(key) = asked.key.as_object_mut()
+            {
+                let owner = key.entry("owner").or_insert(Value::Null);
+                if owner.is_null() {
+                    *owner = Value::String(request.principal.clone());
+                }
+            }
             let planned = keys::plan(app, read(&asked.key)?, |_| Ok(())).await?;
             let (mut row, mut own) = (planned.row, planned.own);
             // The secret is the one that was shown to who asked.

@@ -1,7 +1,7 @@
 //! Requests: what one person asks for with a reason and another approves or refuses. An approval is carried out in the
 //! transaction that says so.
 //!
-//! Nobody decides what they asked for themselves, nor through a service token that one of the two made.
+//! Nobody decides what they asked for themselves, nor through service tokens behind which the same one is.
 
 mod kinds;
 
@@ -210,32 +210,29 @@ fn open(app: &App, request: &Request) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::CONFLICT, "conflict", title).fix("ask anew"))
 }
 
-/// Whether two are different people, as far as anybody knows: neither is a token that the other made, and behind both is
-/// not one person.
+/// Whether two are different people, as far as anybody knows: behind both is nobody who is the same. Where it is not known
+/// who is behind one of them, they are not.
 async fn are_apart(app: &App, one: &str, other: &str) -> Result<bool, Problem> {
     let (first, second) = (makers(app, one).await?, makers(app, other).await?);
-    let is_person = |name: &&String| name.starts_with("user:");
-    Ok(!first.contains(other)
-        && !second.contains(one)
-        && first.intersection(&second).find(is_person).is_none())
+    Ok(first.zip(second).is_some_and(|(first, second)| first.is_disjoint(&second)))
 }
 
-/// Who acts, and of a token who made it, and so on.
-async fn makers(app: &App, subject: &str) -> Result<BTreeSet<String>, Problem> {
+/// Who acts, and of a token who made it, and so on; `None` where that has no end.
+async fn makers(app: &App, subject: &str) -> Result<Option<BTreeSet<String>>, Problem> {
     let mut found = BTreeSet::from([subject.to_owned()]);
     let mut last = subject.to_owned();
     for _ in 0..DEEPEST {
-        let Some(id) = last.strip_prefix("token:") else { break };
+        let Some(id) = last.strip_prefix("token:") else { return Ok(Some(found)) };
         let made_by = match store::service_tokens::get(&app.store, id).await {
             Ok(token) => token.created_by,
             Err(store::StoreError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let Some(made_by) = made_by else { break };
+        let Some(made_by) = made_by else { return Ok(Some(found)) };
         found.insert(made_by.clone());
         last = made_by;
     }
-    Ok(found)
+    Ok(None)
 }
 
 /// Who asked and may do nothing any more gets nothing.

@@ -82,6 +82,16 @@ impl Edits {
         self.push(start..end, String::new());
     }
 
+    /// Takes out every item of an array that comes after this one.
+    pub fn cut_after(&mut self, document: &Document, id: NodeId) {
+        let last = document.parent(id).and_then(|array| document.children(array).last());
+        let end = last.map_or(0, |last| document.range(last).end);
+        let start = document.range(id).end;
+        if start < end {
+            self.push(start..end, String::new());
+        }
+    }
+
     /// Adds all of another list's changes after this one's.
     pub fn extend(&mut self, other: &Self) {
         self.changes.extend(other.changes.iter().cloned());

@@ -106,13 +106,19 @@ impl Rewriter {
         let mut edits = Edits::new();
         if let Some(stopped) = self.everything(&document, None, &mut edits)? {
             // After the end nothing is said, and no tool is called.
-            let last = block_of(&document, stopped);
-            let content = last.and_then(|block| document.parent(block));
-            let blocks = content.into_iter().flat_map(|content| document.children(content));
-            blocks
-                .skip_while(|block| Some(*block) != last)
-                .skip(1)
-                .for_each(|block| edits.remove(&document, block));
+            let blocks =
+                document.member("content").into_iter().flat_map(|content| document.children(content));
+            let at = block_of(&document, stopped);
+            let before: Vec<NodeId> = blocks.take_while(|block| at.is_some() && Some(*block) != at).collect();
+            let is_said = |block: &NodeId| {
+                let kind = document.get(*block, "type").and_then(|kind| document.string(kind));
+                matches!(kind.as_deref(), Some("text" | "thinking"))
+            };
+            match (at.filter(is_said).or(before.last().copied()), document.member("content")) {
+                (Some(last), _) => edits.cut_after(&document, last),
+                (None, Some(content)) => edits.set_raw(&document, content, String::from("[]")),
+                (None, None) => {}
+            }
             if let Some(reason) = document.member("stop_reason") {
                 edits.set_raw(&document, reason, String::from(STOPPED));
             }
@@ -130,14 +136,23 @@ impl Rewriter {
         let text = |id: Option<NodeId>| id.and_then(|id| document.string(id));
         let kind = text(document.member("type")).ok_or_else(malformed)?;
         let index = document.member("index").and_then(|id| document.unsigned(id));
-        let is_open = |block: &Block| Some(block.index) == index;
-        let opens = kind == "content_block_start" && !self.stopped.is_empty();
-        let dropped =
-            || index.is_some_and(|index| self.stopped.contains(&index)) && !self.blocks.iter().any(is_open);
-        if opens || (matches!(&*kind, "content_block_delta" | "content_block_stop") && dropped()) {
-            // After the end nothing is said, and no tool is called.
-            self.stopped.extend(index);
-            return Ok(Chunk { before, data: None, changed: true });
+        if !self.stopped.is_empty() {
+            // After the end nothing is said, and no tool is called; what is open is closed.
+            let is_open = self.blocks.iter().any(|block| Some(block.index) == index);
+            match &*kind {
+                "content_block_stop" if is_open => {
+                    index.into_iter().for_each(|index| self.retire(index));
+                    return Ok(Chunk { before, data: Some(document.bytes().clone()), changed: false });
+                }
+                "content_block_start" | "content_block_delta" | "content_block_stop" => {
+                    return Ok(Chunk { before, data: None, changed: true });
+                }
+                "message_stop" => {
+                    let open: Vec<u64> = self.blocks.iter().map(|block| block.index).collect();
+                    open.into_iter().for_each(|index| self.retire(index));
+                }
+                _ => {}
+            }
         }
         let mut piece = None;
         match &*kind {
@@ -173,6 +188,9 @@ impl Rewriter {
                     piece = Some(id);
                 } else if said == "signature_delta" {
                     let rest = open.flow.finish()?;
+                    if open.flow.guard.is_stopped() {
+                        self.stopped.insert(index);
+                    }
                     let rest = open.clear(rest);
                     before.extend(open.event(&rest));
                     let echo = self.credential.clone().map(EchoScan::new);
@@ -201,7 +219,7 @@ impl Rewriter {
             _ => {}
         }
         if self.everything(&document, piece, &mut edits)?.is_some() {
-            self.stopped.extend(index);
+            self.stopped.insert(index.unwrap_or_default());
         }
         let changed = !edits.is_empty();
         Ok(Chunk { before, data: Some(edits.apply(&document)), changed })
@@ -272,6 +290,9 @@ impl Rewriter {
                         }
                         Said::Thought => {
                             let out = self.at_once(&text, Place::Other)?;
+                            if self.stopped_now {
+                                stopped = Some(id);
+                            }
                             (out != *text).then(String::new)
                         }
                         Said::At(place) => {

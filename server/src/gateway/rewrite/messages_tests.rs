@@ -144,11 +144,16 @@ fn a_message_ends_before_what_it_has_to_stop_at() {
     });
     let out: Value = serde_json::from_slice(&stopping().message(bytes(&body)).unwrap()).unwrap();
     assert_eq!(out["stop_reason"], "refusal");
+    // A call that holds the value is not made, and where nothing came before it nothing is said.
+    let paying = json!({ "type": "tool_use", "id": "t", "name": "pay", "input": { "to": IBAN, "much": 5 } });
+    let body = json!({ "type": "message", "stop_reason": "tool_use", "content": [paying] });
+    let alone: Value = serde_json::from_slice(&stopping().message(bytes(&body)).unwrap()).unwrap();
+    assert_eq!(alone, json!({ "type": "message", "stop_reason": "refusal", "content": [] }));
     assert_eq!(
         out["content"],
         json!([
             { "type": "text", "text": "Hello." },
-            { "type": "text", "text": "Pay to ", "citations": [{ "cited_text": "" }] },
+            { "type": "text", "text": "Pay to ", "citations": [{ "cited_text": "of it" }] },
         ])
     );
 }

@@ -33,6 +33,9 @@ impl RawMessagesUsage {
         let (plain, output_tokens) = (read(self.input_tokens), read(self.output_tokens));
         let (cached, written) = (read(self.cache_read_input_tokens), read(self.cache_creation_input_tokens));
         let thought = self.output_tokens_details.as_ref().map_or(0, |details| read(details.thinking_tokens));
+        if self.input_tokens == Count::Absent {
+            doubts.add(Doubt::WithoutPrompt);
+        }
         if thought > output_tokens {
             doubts.add(Doubt::Contradictory);
         }
@@ -80,6 +83,12 @@ mod tests {
         let last = first.at_least(read(r#"{"output_tokens":5}"#).unwrap());
         assert_eq!((last.input_tokens, last.cached_input_tokens, last.output_tokens), (10, 4, 5));
         assert!(last.is_exact());
+        assert!(first.provisional().at_least(read(r#"{"output_tokens":5}"#).unwrap()).is_exact());
+        // Half a report is no report: neither the answer's alone, nor the one before the answer.
+        assert!(!read(r#"{"output_tokens":5}"#).unwrap().is_exact());
+        assert!(!first.provisional().is_exact());
+        let doubted = read(r#"{"input_tokens":-6,"output_tokens":1}"#).unwrap().provisional();
+        assert!(!doubted.at_least(read(r#"{"output_tokens":5}"#).unwrap()).is_exact());
         let all = r#"{"input_tokens":6,"cache_read_input_tokens":4,"output_tokens":5}"#;
         assert_eq!(first.at_least(read(all).unwrap()), last);
         let shrank = first.at_least(read(r#"{"output_tokens":0}"#).unwrap());
