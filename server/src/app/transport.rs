@@ -1,4 +1,4 @@
-//! What every answer says about how it may be read: by TLS only where it came by TLS, and as what it says it is.
+//! What every answer but the gateway's says about how it may be read: by TLS only where it came by TLS, and as what it says it is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The layer around every route.
+/// The layer around every route but the gateway's own.
 pub(super) async fn marked(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let by_tls =

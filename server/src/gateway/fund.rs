@@ -1,7 +1,7 @@
 //! Before an attempt: a reservation on every budget and limit up the chain, all or nothing, at the price of *this*
 //! endpoint. The request itself counts once, with its first attempt.
 
-use bailiwick_compliance_db::Feature;
+use bailiwick_compliance_db::{Feature, FeatureSet};
 
 use super::authenticate::Authenticated;
 use super::decide::Decided;
@@ -49,11 +49,12 @@ impl Absurd {
     const INPUT_SLACK: u64 = 100_000;
     const OUTPUT_SLACK: u64 = 10_000;
 
-    fn beyond(worst: &WorstCase, limited: bool) -> Self {
+    /// `grows` where the provider may add to the prompt: with what a tool of its own finds.
+    fn beyond(worst: &WorstCase, limited: bool, grows: bool) -> Self {
         let input = worst.input.saturating_mul(Self::TIMES).saturating_add(Self::INPUT_SLACK);
         let output = worst.output.saturating_mul(Self::TIMES).saturating_add(Self::OUTPUT_SLACK);
         Self {
-            input: if worst.media_input { u64::MAX } else { input },
+            input: if worst.media_input || grows { u64::MAX } else { input },
             output: if limited { output } else { u64::MAX },
         }
     }
@@ -112,6 +113,7 @@ pub async fn fund(
         }
         Operation::Embeddings | Operation::CountTokens => Some(0),
     };
+    let grows = read.features != FeatureSet::EMPTY;
     let worst = |output: Option<u64>| WorstCase {
         input: read.input_tokens,
         output: output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(read.answers),
@@ -134,7 +136,7 @@ pub async fn fund(
             worst_case_nano: worst_case.map(recordable).transpose()?,
             reservation: None,
             price,
-            absurd: Absurd::beyond(&worst(output), output.is_some()),
+            absurd: Absurd::beyond(&worst(output), output.is_some(), grows),
             output_limit: capped,
             lowered: false,
             rates: Rates::default(),
@@ -185,7 +187,7 @@ pub async fn fund(
         worst_case_nano: if chain.money { Some(amount) } else { unheld().map(recordable).transpose()? },
         reservation: Some(reservation),
         price,
-        absurd: Absurd::beyond(&worst(Some(output)), true),
+        absurd: Absurd::beyond(&worst(Some(output)), true, grows),
         output_limit: limit,
         lowered,
         rates: if chain.limits { budgets.rates(&chain.ids, now_ms) } else { Rates::default() },

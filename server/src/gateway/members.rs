@@ -162,7 +162,8 @@ pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet
             continue;
         }
         if let Some((_, features)) = FEATURES.iter().find(|(known, _)| **known == *name) {
-            if kind != Kind::False {
+            let none = kind == Kind::Array && document.children(member).next().is_none();
+            if kind != Kind::False && !none {
                 used = features.iter().fold(used, |used, feature| used.with(*feature));
             }
         } else {
@@ -216,7 +217,7 @@ mod tests {
             r#""modalities": ["text"], "prediction": {"type": "content", "content": "x"}, "prompt_cache_key": "k""#,
             r#""top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1, "chat_template_kwargs": {"enable_thinking": false}"#,
             r#""store": false, "background": false, "web_search_options": null, "prompt_cache_retention": "in_memory""#,
-            r#""plugins": null, "anything_at_all": null"#,
+            r#""plugins": null, "mcp_servers": [], "anything_at_all": null"#,
         ] {
             assert_eq!(chat(member), (FeatureSet::EMPTY, false), "{member}");
         }

@@ -418,7 +418,7 @@ fn called(person: Person, attributes: &Attributes) -> Person {
     }
 }
 
-/// Who the person is to keys: by all names that they have or had.
+/// Who the person is to keys: by the names of these attributes, those before a change and those after it.
 fn ending(id: &str, attributes: &[&Attributes]) -> Ending {
     let mut names = BTreeSet::from([id.to_owned(), format!("user:{id}")]);
     for attributes in attributes {

@@ -132,6 +132,9 @@ pub(super) async fn asked(
             let planned =
                 budgets::plan(app, raise.budget, raise.amount_usd, raise.until, reason, permit.subject())
                     .await?;
+            if planned.top_up.until_ms.is_none() {
+                return Err(wrong("until", "the window of this budget has no end: name a time"));
+            }
             permit.at(&planned.scope, "budget")?;
             Ok(same(planned.scope, wanted))
         }

@@ -84,22 +84,6 @@ pub(super) fn messages(
     }
     check_tools(&names)?;
     content.tools = names.into_iter().collect();
-    let set = |key: &str| {
-        member(document, key).is_some_and(|id| match document.kind(id) {
-            Kind::Null | Kind::False => false,
-            Kind::Array => document.children(id).next().is_some(),
-            _ => true,
-        })
-    };
-    for (key, feature) in [
-        ("mcp_servers", Feature::RemoteMcp),
-        ("container", Feature::CodeExecution),
-        ("container", Feature::StoredState),
-    ] {
-        if set(key) {
-            content.features.insert(feature);
-        }
-    }
     Ok(())
 }
 

@@ -74,8 +74,10 @@ impl Issuers {
         }
         let waits = state.tried.is_some_and(|at| at.elapsed() < COOL_DOWN);
         if !waits {
+            let asked = ask(issuer, http).await;
+            // From its end on: those who waited for a slow answer must not each ask for another.
             state.tried = Some(Instant::now());
-            match ask(issuer, http).await {
+            match asked {
                 Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
                 Err(why) => {
                     tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys");
