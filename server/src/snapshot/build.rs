@@ -122,7 +122,7 @@ async fn build(
     };
     let (sources, previous) = (sources.clone(), previous.cloned());
     // Thousands of rules or keys take longer than a request may wait for a thread.
-    let made = crate::background::run(move || read.snapshot(&sources, previous.as_deref(), now_ms));
+    let made = crate::background::soon(move || read.snapshot(&sources, previous.as_deref(), now_ms));
     let snapshot = made.await.map_err(|error| BuildError::Row(error.to_string()))??;
     snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
     Ok(snapshot)
@@ -143,19 +143,19 @@ struct Read {
 
 impl Read {
     fn snapshot(
-        self,
+        &self,
         sources: &Sources,
         previous: Option<&Snapshot>,
         now_ms: i64,
     ) -> Result<Snapshot, BuildError> {
         let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
-        let loaded = self.loaded;
+        let loaded = Arc::clone(&self.loaded);
         let mut unusable = Vec::new();
         let mut places = Vec::new();
         let mut endpoints = Vec::new();
         let values = sources.keyring.values(&self.credentials);
-        for row in self.endpoints {
-            let definition: EndpointDefinition = serde_json::from_value(row.definition)
+        for row in &self.endpoints {
+            let definition: EndpointDefinition = serde::Deserialize::deserialize(&row.definition)
                 .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
             match place(&definition, &values, sources, &loaded, previous, decide_at_ms) {
                 Ok(place) => {
@@ -168,7 +168,7 @@ impl Read {
         let (bundle, database) = (Arc::clone(&loaded.bundle), Arc::clone(&loaded.database));
         let policy = Compiled::new(bundle, database, endpoints, decide_at_ms)
             .map_err(BuildError::Policy)?
-            .with_kill_switches(self.kill_switches);
+            .with_kill_switches(self.kill_switches.clone());
         let mut usable = Usable::default();
         let mut keys = HashMap::with_capacity(self.keys.len());
         for row in &self.keys {
@@ -210,7 +210,7 @@ impl Read {
             places,
             digests,
             bundle_digest: loaded.bundle.digest.clone(),
-            version: self.version,
+            version: self.version.clone(),
             loaded,
             unusable,
             decide_at_ms: sources.decide_at_ms,

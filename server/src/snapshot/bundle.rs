@@ -57,7 +57,7 @@ pub(super) async fn in_force(
     };
     // Reading a large bundle takes longer than a request may wait for a thread.
     let shipped = Arc::clone(&sources.shipped);
-    let loaded = crate::background::run(move || LoadedBundle::of(source, &shipped)).await;
+    let loaded = crate::background::soon(move || LoadedBundle::of(source.clone(), &shipped)).await;
     match loaded {
         Ok(Ok(loaded)) => Ok((Arc::new(loaded), Some(version))),
         Ok(Err(problems)) => {

@@ -40,7 +40,7 @@ pub(super) async fn check(
     let now_ms = sources.decide_at_ms.unwrap_or(now_ms);
     // It may take longer than a request may wait for a thread.
     let look = move || {
-        let (digest, unknown) = bundle(source, &shipped, &definitions, &scopes, now_ms)?;
+        let (digest, unknown) = bundle(source.clone(), &shipped, &definitions, &scopes, now_ms)?;
         if known_scopes && !unknown.is_empty() {
             let why = "it speaks of scopes that the organisation does not have:";
             return Err(Refused::new(Stage::Bundle, why).with(unknown));
@@ -61,7 +61,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// nothing else is looked at.
 async fn within<T: Send + 'static>(
     longest: Duration,
-    look: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+    look: impl Fn() -> Result<T, Refused> + Send + Sync + 'static,
 ) -> Result<Result<T, Refused>, StoreError> {
     static UNDER_WAY: Semaphore = Semaphore::const_new(1);
     let too_long = |what: &str| {
@@ -71,8 +71,8 @@ async fn within<T: Send + 'static>(
     let Ok(Ok(one)) = timeout(longest, UNDER_WAY.acquire()).await else {
         return too_long("the commit before it is still too much");
     };
-    let looking = crate::background::run(move || {
-        let _one = one;
+    let looking = crate::background::soon(move || {
+        let _one = &one;
         look()
     });
     match timeout(longest, looking).await {
