@@ -23,6 +23,9 @@ pub(super) enum PolicyCommand {
         /// An organisation file: name what the bundle says about scopes that it does not have
         #[arg(long, value_name = "FILE")]
         organisation: Option<PathBuf>,
+        /// End with 1 for warnings, too
+        #[arg(long)]
+        strict: bool,
     },
     /// Run a bundle's tests, or write one from a recorded decision
     Test(super::policy_test::TestArgs),
@@ -49,7 +52,7 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
     match command {
         PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Status { remote } => super::policy_status::run(&remote, output).await,
-        PolicyCommand::Check { dir, organisation } => {
+        PolicyCommand::Check { dir, organisation, strict } => {
             let (bundle, database) = load(&dir, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
             let mut problems = lint(&bundle, &database, now);
@@ -67,7 +70,9 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
                     bundle.tests.len(),
                     bundle.digest
                 )
-            })
+            })?;
+            let doubtful = problems.iter().any(|problem| problem.severity > Severity::Note);
+            if strict && doubtful { Err(Failed::Told) } else { Ok(()) }
         }
         PolicyCommand::Test(args) => super::policy_test::run(args, output).await,
         PolicyCommand::Explain(args) => super::explain::run(args, output).await,

@@ -35,8 +35,9 @@ pub struct GitConfig {
     /// Whether a head is followed that does not descend from the commit in force.
     #[serde(default)]
     pub allow_rewind: bool,
-    /// Whether a bundle is refused that speaks of a scope which the organisation does not have.
-    #[serde(default)]
+    /// Whether a bundle is refused whose rules, packs or roles are for a scope which the organisation does not have, as soon
+    /// as it has any.
+    #[serde(default = "yes")]
     pub require_known_scopes: bool,
     /// For https: the user whose password is in `token_file`.
     #[serde(default = "username")]
@@ -96,7 +97,7 @@ impl GitConfig {
             require_signature: true,
             require_approval: false,
             allow_rewind: false,
-            require_known_scopes: false,
+            require_known_scopes: true,
             username: username(),
             token_file: None,
             ca_bundle: None,

@@ -52,7 +52,8 @@ fn own_facts(bundle: &Bundle, database: &Database, now: DateTime<Utc>, problems:
 }
 
 /// What a bundle says about scopes that an organisation does not have: nothing of it ever applies. `scopes` are all that
-/// the organisation has; the root is always there.
+/// the organisation has; the root is always there. What protects nobody then (rules, packs, lines about roles) is a warning,
+/// what lets nobody do anything (exceptions, attestations) a note.
 #[must_use]
 pub fn unknown_scopes(bundle: &Bundle, scopes: &BTreeSet<String>) -> Vec<Problem> {
     let rules = bundle
@@ -91,7 +92,9 @@ pub fn unknown_scopes(bundle: &Bundle, scopes: &BTreeSet<String>) -> Vec<Problem
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "declare the scope, or correct it".to_owned(),
             };
-            Problem::warning(file, format!("{what}: the organisation has no scope {scope}"), fix).on(line)
+            let what = format!("{what}: the organisation has no scope {scope}");
+            let permits = ["exception", "attestation"].iter().any(|kind| what.starts_with(kind));
+            if permits { Problem::note(file, what, fix) } else { Problem::warning(file, what, fix) }.on(line)
         })
         .collect()
 }
