@@ -222,6 +222,7 @@ pub(super) async fn top_up(
     let Body(new) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
+    let (before, after) = raised(&app, &row, &top_up, now_ms);
     let what = serde_json::json!({
         "budget": id,
         "top_up": top_up.id,
@@ -229,6 +230,8 @@ pub(super) async fn top_up(
         "from_ms": top_up.from_ms,
         "until_ms": top_up.until_ms,
         "reason": top_up.reason,
+        "before": { "limit_usd": before },
+        "after": { "limit_usd": after },
     });
     let act = Act {
         kind: Kind::Admin,
@@ -241,6 +244,19 @@ pub(super) async fn top_up(
     let change = async { Ok::<_, Problem>(store::budgets::top_up(&app.store, stored).await?) };
     app.act(act, |()| serde_json::Value::Null, change).await?;
     Ok((StatusCode::CREATED, Json(top_up.into())))
+}
+
+/// What may be spent by a budget before a top-up counts, and once it does.
+fn raised(app: &App, row: &store::budgets::Budget, top_up: &store::budgets::TopUp, now_ms: i64) -> (String, String) {
+    let before = limit_now(app, row, now_ms);
+    (format_usd(before), format_usd(before.saturating_add(top_up.amount_nano)))
+}
+
+/// What may be spent now: as declared, topped up, carried over.
+fn limit_now(app: &App, row: &store::budgets::Budget, now_ms: i64) -> i64 {
+    let standings = app.gateway.budgets.standings(now_ms);
+    let standing = standings.iter().find(|standing| standing.budget.id == row.id);
+    standing.map_or(row.limit_nano, |standing| standing.limit_nano)
 }
 
 /// A top-up that could be made now, and is not.
@@ -265,11 +281,7 @@ pub(super) async fn plan(
     let now_ms = app.gateway.clock.now_ms();
     let new = NewTopUp { amount_usd, reason: reason.to_owned(), from: None, until: until.into() };
     let top_up = read(&row, new, principal, now_ms).map_err(Problem::invalid)?;
-    let standings = app.gateway.budgets.standings(now_ms);
-    let limit_nano = standings
-        .iter()
-        .find(|standing| standing.budget.id == id)
-        .map_or(row.limit_nano, |standing| standing.limit_nano);
+    let limit_nano = limit_now(app, &row, now_ms);
     let scope = scope_of(app, &row).unwrap_or_else(|| String::from("/"));
     Ok(Planned { scope, limit_nano, top_up })
 }

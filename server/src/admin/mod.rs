@@ -22,6 +22,7 @@ mod policy;
 mod problem;
 mod replicas;
 mod requests;
+mod told;
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use axum::routing::{delete, get, post};
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
 pub(crate) use explanations::Explained;
-pub(crate) use organisation::{created, named};
+pub(crate) use organisation::{created, recorded};
 pub use problem::Problem;
 
 use crate::app::{App, acts};
