@@ -11,10 +11,10 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::{Problem, told};
 use super::etag::{self, IfMatch};
 use super::input::{self, At, HoldsSecret, Secretive};
 use super::page::Page;
+use super::{Problem, told};
 use crate::app::{Act, App, NotSealed, Resealed};
 use crate::credentials::{CredentialDefinition, CredentialSource, Envelope, VaultSecret, usable};
 use crate::gateway::Named;

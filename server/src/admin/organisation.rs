@@ -62,66 +62,92 @@ pub(super) async fn apply(
 ) -> Result<Json<Outcome>, Problem> {
     let Asked(how) = how?;
     let Body(organisation) = body?;
-    // What makes no sense is not recorded: not every number that can be written can be.
-    let mut wrong = problems(&organisation);
-    wrong.extend(not_to_refer_to(&app, &organisation));
-    if !wrong.is_empty() {
-        return Err(ApplyError::Invalid(wrong).into());
-    }
+    right(&app, &organisation)?;
+    anew(expected == IfMatch::Any, || async {
+        let now_ms = app.gateway.clock.now_ms();
+        let now = exported(&app.store, now_ms).await?;
+        expected.seen(&now)?;
+        let changes = looked_at(&app, &now, &organisation, how.prune, now_ms).await?;
+        if how.dry_run {
+            return Ok(Json(Outcome::Would { changes }));
+        }
+        let looked = Looked { now: &now, wanted: &organisation, prune: how.prune, changes, now_ms };
+        declare(&app, permit.subject(), looked).await.map(|applied| Json(Outcome::Applied(applied)))
+    })
+    .await
+}
+
+/// Refuses what makes no sense by itself. It is not recorded either: not every number that can be written can be.
+pub(super) fn right(app: &App, organisation: &Organisation) -> Result<(), Problem> {
+    let mut wrong = problems(organisation);
+    wrong.extend(not_to_refer_to(app, organisation));
+    if wrong.is_empty() { Ok(()) } else { Err(ApplyError::Invalid(wrong).into()) }
+}
+
+/// Does `work`, and where others changed meanwhile what it looked at, looks anew. Whoever asks for what they saw is told
+/// that it is not so any more.
+pub(super) async fn anew<T, F>(whatever: bool, work: impl Fn() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
     for _ in 0..LOOKS {
-        let done = Box::pin(once(&app, permit.subject(), &how, &expected, &organisation)).await;
-        match done {
-            // Whoever asks for what they saw is told that it is not so any more; for others it is looked anew.
-            Err(problem) if problem.is_of_change() && expected == IfMatch::Any => {}
-            done => return done.map(Json),
+        match Box::pin(work()).await {
+            Err(problem) if problem.is_of_change() && whatever => {}
+            done => return done,
         }
     }
     let title = "Others change what is declared at the same time";
     Err(Problem::new(StatusCode::CONFLICT, "conflict", title)
         .detail("nothing was changed")
-        .fix("apply it again in a moment"))
+        .fix("send it again in a moment"))
 }
 
-async fn once(
+/// What a declaration would change, if nothing stands in its way.
+pub(super) async fn looked_at(
     app: &App,
-    principal: &str,
-    how: &How,
-    expected: &IfMatch,
-    organisation: &Organisation,
-) -> Result<Outcome, Problem> {
-    let now_ms = app.gateway.clock.now_ms();
-    let now = exported(&app.store, now_ms).await?;
-    expected.seen(&now)?;
-    compiles(app, organisation, how.prune).await?;
-    check(&app.store, organisation, how.prune).await?;
-    let changes = differences_to(&app.store, &now, organisation, how.prune, now_ms).await?;
-    if how.dry_run {
-        return Ok(Outcome::Would { changes });
-    }
-    let recorded = told(app, &now, organisation, how.prune, now_ms).await?;
+    now: &Organisation,
+    wanted: &Organisation,
+    prune: bool,
+    now_ms: i64,
+) -> Result<Vec<Change>, Problem> {
+    compiles(app, wanted, prune).await?;
+    check(&app.store, wanted, prune).await?;
+    Ok(differences_to(&app.store, now, wanted, prune, now_ms).await?)
+}
+
+/// A declaration that was looked at.
+pub(super) struct Looked<'a> {
+    pub(super) now: &'a Organisation,
+    pub(super) wanted: &'a Organisation,
+    pub(super) prune: bool,
+    pub(super) changes: Vec<Change>,
+    pub(super) now_ms: i64,
+}
+
+/// Applies it, recorded, if it still changes what it did when it was looked at.
+pub(super) async fn declare(app: &App, principal: &str, looked: Looked<'_>) -> Result<Applied, Problem> {
+    let Looked { now, wanted, prune, changes, now_ms } = looked;
+    let recorded = told(app, now, wanted, prune, now_ms).await?;
     let act = Act {
         kind: Kind::Admin,
         principal,
         scope: Some("/"),
         name: "applied",
-        what: json!({ "prune": how.prune, "changes": recorded }),
+        what: json!({ "prune": prune, "changes": recorded }),
     };
-    let applying = Applying { prune: how.prune, only: Some(changes) };
-    let change =
-        async { Ok::<_, Problem>(apply_to(&app.store, organisation, &applying, now_ms).await?) };
+    let applying = Applying { prune, only: Some(changes) };
+    let change = async { Ok::<_, Problem>(apply_to(&app.store, wanted, &applying, now_ms).await?) };
     // What is stored and cannot be put in force is stored: its keys are told in any case.
     let keys = OnceLock::new();
     let made = |applied: &Applied| {
         let _ = keys.set(json!(applied.created_keys));
         created(applied)
     };
-    match app.act(act, made, change).await {
-        Ok(applied) => Ok(Outcome::Applied(applied)),
-        Err(problem) => Err(match keys.into_inner() {
-            Some(keys) => problem.with("created_keys", keys),
-            None => problem,
-        }),
-    }
+    let done = app.act(act, made, change).await;
+    done.map_err(|problem: Problem| match keys.into_inner() {
+        Some(keys) => problem.with("created_keys", keys),
+        None => problem,
+    })
 }
 
 /// References of a declaration that lead to what is the server's own.

@@ -81,6 +81,19 @@ impl Problem {
         self
     }
 
+    /// Says of the fields of a part of what was read that they are those of the body.
+    #[must_use]
+    pub fn without(mut self, prefix: &str) -> Self {
+        for error in &mut self.errors {
+            if let Some(Value::String(pointer)) = error.get_mut("pointer")
+                && let Some(rest) = pointer.strip_prefix(prefix)
+            {
+                *pointer = rest.to_owned();
+            }
+        }
+        self
+    }
+
     /// Something that is not there, or not for this actor.
     #[must_use]
     pub fn not_found(what: &str) -> Self {

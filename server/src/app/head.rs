@@ -118,7 +118,10 @@ mod tests {
             (of(Version::HTTP_10, "/x", &[("transfer-encoding", "chunked")]), true),
         ] {
             let refused = refusal(&wrong).unwrap();
-            assert_eq!((refused.status().as_u16(), refused.headers().contains_key("connection")), (400, ends));
+            assert_eq!(
+                (refused.status().as_u16(), refused.headers().contains_key("connection")),
+                (400, ends)
+            );
         }
     }
 }

@@ -109,7 +109,9 @@ impl References {
         if self.allowed.as_ref().is_none_or(named) {
             return Ok(());
         }
-        Err(format!("`credentials.references` of the server's configuration does not name the variable {name}"))
+        Err(format!(
+            "`credentials.references` of the server's configuration does not name the variable {name}"
+        ))
     }
 
     /// Refuses a file that is not for credentials, by the path that it really has, and by itself where it is there.
@@ -180,7 +182,8 @@ mod tests {
             variables: vec![String::from("MASTER_KEY")],
             ..References::default()
         };
-        let refused = |source: &CredentialSource| references.refuses(source).is_some_and(|why| why.contains("own"));
+        let refused =
+            |source: &CredentialSource| references.refuses(source).is_some_and(|why| why.contains("own"));
         assert!(references.refuses(&file(&other)).is_none());
         assert!(refused(&file(&own)) && refused(&file(&later)));
         assert!(refused(&file(&folder.path().join("x/../master.key"))) || !folder.path().join("x").exists());
@@ -225,7 +228,9 @@ mod tests {
             assert!(references.refuses(&file(&link)).is_some());
         }
         let nothing = References { allowed: Some(Vec::new()), ..References::default() };
-        assert!(nothing.refuses(&env("A")).is_some() && nothing.refuses(&file(&within.join("key"))).is_some());
+        assert!(
+            nothing.refuses(&env("A")).is_some() && nothing.refuses(&file(&within.join("key"))).is_some()
+        );
         for wrong in ["relative", "env:", "env:*A", "env:A*B", "env:A=", ""] {
             assert!(check(&[wrong.to_owned()]).is_err(), "{wrong}");
         }

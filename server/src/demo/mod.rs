@@ -103,7 +103,8 @@ impl Demo {
         let app = App::open(config, Some(DemoMode { decide_at_ms: DECIDE_AT_MS })).await?;
         let seed = organisation::organisation(&simulators, &credential_file);
         let what = crate::admin::recorded(&app, &seed).await?;
-        let what = serde_json::json!({ "changes": what, "ends": "the keys, tokens and links of runs before" });
+        let what =
+            serde_json::json!({ "changes": what, "ends": "the keys, tokens and links of runs before" });
         let act = Act { kind: Kind::Admin, principal: "system", scope: Some("/"), name: "demo_seeded", what };
         let made = |made: &Seeded| crate::admin::created(&made.applied);
         let Seeded { applied, token, link } = app

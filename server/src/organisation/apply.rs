@@ -200,7 +200,8 @@ pub async fn create_key(
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
     let own = definition.settings.requests_per_minute.map(|limit| own_limit(key.id(), limit, now_ms));
-    let own = own.transpose().map_err(|what| ApplyError::Invalid(vec![Fault::at("/requests_per_minute", what)]))?;
+    let own =
+        own.transpose().map_err(|what| ApplyError::Invalid(vec![Fault::at("/requests_per_minute", what)]))?;
     let row = key_row(&key, definition, now_ms)?;
     store::keys::create_all(store, vec![(row, own.into_iter().collect())]).await?;
     Ok(CreatedKey {
@@ -292,7 +293,8 @@ mod tests {
             serde_json::from_str(&format!(r#"{{"keys": [{{"scope": "/acme", "name": "app", {key}}}]}}"#))
                 .unwrap()
         };
-        let applied = apply(&store, &organisation(r#""models": ["a"]"#), &Applying::default(), 1).await.unwrap();
+        let applied =
+            apply(&store, &organisation(r#""models": ["a"]"#), &Applying::default(), 1).await.unwrap();
         let [created] = &applied.created_keys[..] else { panic!("{applied:?}") };
         let before = store::keys::get(&store, &created.id).await.unwrap();
 
@@ -357,8 +359,11 @@ mod tests {
         };
         let how = Applying { prune: true, only: None };
         let (one, other) = (of("one"), of("other"));
-        let both =
-            tokio::join!(apply(&store, &one, &how, 1), apply(&store, &other, &how, 1), apply(&store, &one, &how, 1));
+        let both = tokio::join!(
+            apply(&store, &one, &how, 1),
+            apply(&store, &other, &how, 1),
+            apply(&store, &one, &how, 1)
+        );
         assert!(both.0.is_ok() && both.1.is_ok() && both.2.is_ok(), "{both:?}");
         let now = super::super::export(&store, 1).await.unwrap();
         assert!(now == one || now == other, "{now:?}");

@@ -98,7 +98,8 @@ impl BudgetDefinition {
         let mut problems = Vec::new();
         let holders = [&self.scope, &self.key, &self.user];
         if holders.iter().filter(|holder| holder.is_some()).count() != 1 {
-            problems.push(Fault::at("", "a budget holds for a `scope`, a `key` or a `user`: name one of them"));
+            problems
+                .push(Fault::at("", "a budget holds for a `scope`, a `key` or a `user`: name one of them"));
         }
         problems.extend(parse_usd(&self.limit_usd).err().map(Fault::of_field("/limit_usd")));
         let carried = self.carry_over_usd.as_deref().and_then(|text| parse_usd(text).err());

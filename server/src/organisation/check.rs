@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_is_declared_twice_or_could_be_either_is_named() {
-        let named = |json: &str| fault::words(&problems(&serde_json::from_str::<Organisation>(json).unwrap()));
+        let named =
+            |json: &str| fault::words(&problems(&serde_json::from_str::<Organisation>(json).unwrap()));
         let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
         let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
         let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;

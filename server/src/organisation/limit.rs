@@ -121,7 +121,8 @@ impl LimitDefinition {
     pub(super) fn problems(&self) -> Vec<Fault> {
         let mut problems: Vec<Fault> = self.measure().err().map(Fault::of_field("")).into_iter().collect();
         if [&self.scope, &self.key, &self.user].iter().filter(|holder| holder.is_some()).count() != 1 {
-            problems.push(Fault::at("", "a limit holds for a `scope`, a `key` or a `user`: name one of them"));
+            problems
+                .push(Fault::at("", "a limit holds for a `scope`, a `key` or a `user`: name one of them"));
         }
         if self.user.as_deref().is_some_and(|user| user.trim().is_empty()) {
             problems.push(Fault::at("/user", "a limit's `user` has no name"));

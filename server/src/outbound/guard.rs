@@ -280,13 +280,37 @@ mod tests {
     #[test]
     fn nobody_else_resolves_what_may_be_an_address_or_is_inside() {
         for odd in [
-            "2130706433", "2852039166", "127.1", "0x7f.1", "0x7f000001", "0X7F.1", "0177.0.0.1", "1.2.3.256", "a.1", "a.0x",
-            "localhost", "LOCALHOST.", "x.localhost", "metadata.google.internal", "metadata.google.internal.", "printer.local",
-            "internal", "", ".",
+            "2130706433",
+            "2852039166",
+            "127.1",
+            "0x7f.1",
+            "0x7f000001",
+            "0X7F.1",
+            "0177.0.0.1",
+            "1.2.3.256",
+            "a.1",
+            "a.0x",
+            "localhost",
+            "LOCALHOST.",
+            "x.localhost",
+            "metadata.google.internal",
+            "metadata.google.internal.",
+            "printer.local",
+            "internal",
+            "",
+            ".",
         ] {
             assert_eq!(name_for_others(odd), Err(Forbidden::Odd), "{odd}");
         }
-        for fine in ["models.example", "1password.example", "localhost.example", "notinternal", "x0x1", "10.0.0.1", "[::1]"] {
+        for fine in [
+            "models.example",
+            "1password.example",
+            "localhost.example",
+            "notinternal",
+            "x0x1",
+            "10.0.0.1",
+            "[::1]",
+        ] {
             assert_eq!(name_for_others(fine), Ok(()), "{fine}: addresses are judged as such");
         }
     }

@@ -107,9 +107,7 @@ pub(in crate::admin) async fn disable(
     let after = told::with(&before, json!({ "disabled_ms": now_ms }));
     let what = json!({ "person": id, "reason": reason(&why.reason)?, "before": before, "after": after });
     let seen = expected.seen(&person)?;
-    let change = async {
-        Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?)
-    };
+    let change = async { Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?) };
     app.act_aside(act(&permit, "person_disabled", what), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": true })))
 }

@@ -308,8 +308,9 @@ fn unserved(app: &App, definition: &KeyDefinition) -> Result<(), Problem> {
         if !of_scope.iter().any(|endpoint| matches(pattern, &endpoint.name)) {
             let there: Vec<&str> = of_scope.iter().map(|endpoint| endpoint.name.as_str()).collect();
             let told = format!("{} has no `{pattern}`", definition.scope);
-            return Err(Problem::wrong_field("/endpoints", &told)
-                .fix(format!("there are {}", there.join(", "))));
+            return Err(
+                Problem::wrong_field("/endpoints", &told).fix(format!("there are {}", there.join(", ")))
+            );
         }
     }
     let named = |name: &str| {
@@ -326,8 +327,7 @@ fn unserved(app: &App, definition: &KeyDefinition) -> Result<(), Problem> {
         None => Ok(()),
         Some(model) => {
             let served: Vec<&str> = served.into_iter().collect();
-            let told =
-                format!("no endpoint of {} that the key may use serves `{model}`", definition.scope);
+            let told = format!("no endpoint of {} that the key may use serves `{model}`", definition.scope);
             Err(Problem::wrong_field("/models", &told).fix(format!("there are {}", served.join(", "))))
         }
     }

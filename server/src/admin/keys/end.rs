@@ -125,8 +125,7 @@ pub(in crate::admin) async fn disable(
     let now_ms = app.gateway.clock.now_ms();
     let was = told::key(&key, &app.gateway.pseudonyms);
     let is = told::with(&was, serde_json::json!({ "disabled_ms": key.disabled_ms.unwrap_or(now_ms) }));
-    let what =
-        serde_json::json!({ "key": id, "also": also, "reason": reason, "before": was, "after": is });
+    let what = serde_json::json!({ "key": id, "also": also, "reason": reason, "before": was, "after": is });
     let change = async {
         Ok::<_, Problem>(store::keys::disable(&app.store, &all(&id, &also), &reason, now_ms, seen).await?)
     };

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 5] = [
+const TAGGED: [&str; 9] = [
+    "/api/v1/scopes/",
+    "/api/v1/endpoints/{",
+    "/api/v1/workloads/",
+    "/api/v1/budgets/",
     "/api/v1/keys/",
     "/api/v1/people/",
     "/api/v1/service-tokens/",
@@ -45,7 +49,9 @@ fn operation(route: &Route) -> Value {
     if route.method == "POST" && !open {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
-    let of_one = TAGGED.iter().any(|path| route.path.starts_with(path)) && !route.path.ends_with("/test");
+    let whole = ["/api/v1/organisation", "/api/v1/apply"].contains(&route.path);
+    let of_one =
+        whole || (TAGGED.iter().any(|path| route.path.starts_with(path)) && !route.path.ends_with("/test"));
     if of_one && route.method != "GET" {
         parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
     }

@@ -237,6 +237,113 @@ fn organisation(closed: bool) -> Value {
     object(&[], &lists, closed)
 }
 
+/// What came of a declaration, or with `dry_run` what would.
+fn applied() -> Value {
+    let texts = || json!({ "type": "array", "items": text() });
+    let key = object(&[("id", text()), ("scope", text()), ("name", text()), ("key", text())], &[], false);
+    let counts =
+        ["scopes", "credentials", "endpoints", "budgets", "limits", "workloads"].map(|name| (name, int()));
+    let mut all = counts.to_vec();
+    all.push(("created_keys", json!({ "type": "array", "items": key })));
+    let done = object(&all, &[("pruned", texts()), ("kept", texts())], false);
+    let both = json!({ "type": "array", "description": "before and after", "minItems": 2, "maxItems": 2 });
+    let change = object(
+        &[
+            ("change", one_of(&["create", "change", "delete"])),
+            ("kind", text()),
+            ("name", text()),
+            ("fields", json!({ "type": "object", "additionalProperties": both })),
+        ],
+        &[],
+        false,
+    );
+    let would = object(&[("changes", json!({ "type": "array", "items": change }))], &[], false);
+    json!({ "anyOf": [done, would] })
+}
+
+fn declared_scope() -> Value {
+    object(
+        &[("path", text())],
+        &[
+            ("controller", json!({ "type": "string", "description": "ISO 3166-1 alpha-2" })),
+            ("subject_regions", json!({ "type": "array", "items": text() })),
+            (
+                "data_classes",
+                json!({ "type": "array", "items": one_of(&["personal", "special_category", "phi", "pci", "credentials"]) }),
+            ),
+            ("sensitivity", one_of(&["public", "internal", "confidential", "restricted"])),
+            ("opaque_content", one_of(&["unknown", "as_declared"])),
+        ],
+        true,
+    )
+}
+
+/// Its fields are in the reference of organisations.
+fn declared_endpoint() -> Value {
+    let model = object(&[("alias", text()), ("upstream", text())], &[], false);
+    object(
+        &[
+            ("name", text()),
+            ("scope", text()),
+            ("dialect", text()),
+            ("base_url", json!({ "type": "string", "format": "uri" })),
+            ("models", json!({ "type": "array", "items": model, "minItems": 1 })),
+            ("profile", any()),
+        ],
+        &[],
+        false,
+    )
+}
+
+fn declared_workload() -> Value {
+    let condition = json!({ "type": ["string", "array"], "items": text() });
+    object(
+        &[
+            ("name", text()),
+            ("scope", text()),
+            ("issuer", json!({ "type": "string", "format": "uri" })),
+            ("audience", text()),
+            ("claims", json!({ "type": "object", "additionalProperties": condition, "minProperties": 1 })),
+        ],
+        &[
+            ("lifetime_s", json!({ "type": "integer", "minimum": 60, "maximum": 43_200 })),
+            ("reusable", json!({ "type": "boolean" })),
+            ("most_keys", json!({ "type": "integer", "minimum": 1, "maximum": 10_000 })),
+            ("key", any()),
+        ],
+        true,
+    )
+}
+
+fn deleted(name: &str) -> Value {
+    object(&[(name, text()), ("deleted", json!({ "type": "boolean" }))], &[], false)
+}
+
+/// Amounts are US dollars as text.
+fn budget() -> Value {
+    let percents = || json!({ "type": "array", "items": { "type": "integer" } });
+    object(
+        &[
+            ("id", int()),
+            ("name", text()),
+            ("window", text()),
+            ("window_start_ms", int()),
+            ("forgets_ms", maybe("integer")),
+            ("hard", json!({ "type": "boolean" })),
+            ("declared_usd", text()),
+            ("limit_usd", text()),
+            ("carried_over_usd", text()),
+            ("settled_usd", text()),
+            ("reserved_usd", text()),
+            ("thresholds", percents()),
+            ("reached", percents()),
+            ("top_ups", json!({ "type": "array" })),
+        ],
+        &[("scope", text()), ("key", text()), ("user", text()), ("models", text())],
+        false,
+    )
+}
+
 fn credential() -> Value {
     object(
         &[
@@ -346,7 +453,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {
             let yes = json!({ "type": "boolean", "default": false });
-            Shape::ok(any()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
+            Shape::ok(applied()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
         }
         ("GET", "/api/v1/organisation") => Shape::ok(organisation(false)),
         ("GET", "/api/v1/credentials") => Shape::list("credentials", &credential()).asks(&[scope()]),
@@ -372,7 +479,18 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/endpoints") => Shape::list("endpoints", &any()).asks(&[scope(), ("model", text())]),
         ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
         ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),
-        ("GET", "/api/v1/budgets") => Shape::list("budgets", &any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/scopes") => Shape::list("scopes", &declared_scope()),
+        ("GET", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()),
+        ("PUT", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()).takes(declared_scope()),
+        ("DELETE", "/api/v1/scopes/{path}") => Shape::ok(deleted("path")),
+        ("GET", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()),
+        ("PUT", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()).takes(declared_endpoint()),
+        ("GET", "/api/v1/workloads") => Shape::list("workloads", &declared_workload()),
+        ("GET", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()),
+        ("PUT", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()).takes(declared_workload()),
+        ("DELETE", "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => Shape::ok(deleted("name")),
+        ("GET", "/api/v1/budgets") => Shape::list("budgets", &budget()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()),
         ("GET", "/api/v1/limits") => Shape::list("limits", &any()).asks(&[scope(), ("key", text())]),
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });
