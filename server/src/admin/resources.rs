@@ -140,13 +140,11 @@ pub(super) async fn end<T: Declared>(
         let mut less = now.clone();
         T::of(&mut less).retain(|it| it.name() != name);
         let changes = looked_at(&app, &now, &less, true, now_ms).await?;
-        match &changes[..] {
-            [one] if one.change == "delete" && one.kind == T::KIND && one.name == name => {}
-            _ => {
-                return Err(Problem::new(StatusCode::CONFLICT, "conflict", "Something belongs to it")
-                    .detail("it stays as long as anything is declared in it or below it")
-                    .fix("end that first"));
-            }
+        let alone = matches!(&changes[..], [one] if one.change == "delete" && one.kind == T::KIND && one.name == name);
+        if !alone || (T::KIND == "scope" && less.has_in(&name)) {
+            return Err(Problem::new(StatusCode::CONFLICT, "conflict", "Something belongs to it")
+                .detail("it stays as long as anything is declared in it or below it")
+                .fix("end that first"));
         }
         let looked = Looked { now: &now, wanted: &less, prune: true, changes, now_ms };
         declare(&app, permit.subject(), looked).await

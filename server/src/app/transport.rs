@@ -22,8 +22,10 @@ pub(super) async fn marked(State(app): State<Arc<App>>, request: Request, next: 
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let by_tls =
         app.config.tls.is_some() || came_by_https(peer, request.headers(), &app.gateway.trusted_proxies);
-    // All but style and scripts is for who asked, and for nobody's cache.
-    let private = !request.uri().path().starts_with("/assets/");
+    // All but style and scripts is for who asked, and for nobody's cache. What the gateway answers is the policy's to say.
+    let path = request.uri().path();
+    let gateways = path.starts_with("/v1/") && !path.starts_with("/v1/decisions/");
+    let private = !gateways && !path.starts_with("/assets/");
     let mut response = next.run(request).await;
     mark(response.headers_mut(), by_tls, private);
     response

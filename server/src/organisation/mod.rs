@@ -63,6 +63,20 @@ pub struct Organisation {
 }
 
 impl Organisation {
+    /// Whether anything is declared in this scope or below it, beside the scope itself.
+    #[must_use]
+    pub fn has_in(&self, scope: &str) -> bool {
+        let below = |path: &str| path != scope && bailiwick_policy::scope::covers(scope, path);
+        let mut scopes = self.endpoints.iter().map(|it| it.scope.as_str()).collect::<Vec<_>>();
+        scopes.extend(self.credentials.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.workloads.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.keys.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.budgets.iter().filter_map(|it| it.scope.as_deref()));
+        scopes.extend(self.limits.iter().filter_map(|it| it.scope.as_deref()));
+        self.scopes.iter().any(|it| below(&it.path))
+            || scopes.into_iter().any(|path| bailiwick_policy::scope::covers(scope, path))
+    }
+
     /// The same with each user's name put into other words.
     #[must_use]
     pub fn with_users(&self, put: impl Fn(&str) -> String) -> Self {

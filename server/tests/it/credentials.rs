@@ -594,3 +594,23 @@ async fn a_reference_destroys_nothing_that_is_kept_here() {
     assert!(sealed().await.is_none());
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_leaves_out_what_a_line_below_denies() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::policy::bundle(folder.path(), &[]);
+    let path = folder.path().join("rbac/policy.csv");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let more = "p, role:keeper, /, console:credentials, read, allow\n\
+                p, role:keeper, /acme/clinic, console:credentials, read, deny\n";
+    std::fs::write(&path, format!("{lines}\n{more}")).unwrap();
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    for (name, scope) in [("of-all", "/acme"), ("of-clinic", "/acme/clinic")] {
+        create(&app, json!({ "name": name, "scope": scope, "value": "sk-x", "test": false })).await.is(201);
+    }
+    let token = create_token(&app.app().store, "k", "/", &["keeper"], 1).await.unwrap().reveal();
+    let listed = app.get(PATH, &token).await.is(200).text().to_owned();
+    assert!(listed.contains("of-all") && !listed.contains("of-clinic"), "{listed}");
+    app.get(&format!("{PATH}/of-clinic"), &token).await.is(403);
+    app.finish().await;
+}

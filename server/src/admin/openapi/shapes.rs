@@ -114,6 +114,12 @@ fn key() -> Value {
     )
 }
 
+/// A key, with the ids of those that it replaced and that share what was done to it.
+fn key_and(others: &str) -> Value {
+    let ids = object(&[(others, json!({ "type": "array", "items": text() }))], &[], false);
+    json!({ "allOf": [key(), ids] })
+}
+
 fn new_key() -> Value {
     let texts = || json!({ "type": ["array", "null"], "items": { "type": "string" } });
     let classes = json!({
@@ -414,7 +420,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/keys/{id}") => Shape::ok(key()),
         ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
         ("POST", "/api/v1/keys:bulk") => {
-            let shown = object(&[("keys", json!({ "type": "array" }))], &[], false);
+            let key =
+                object(&[("id", text()), ("scope", text()), ("name", text()), ("key", text())], &[], false);
+            let shown = object(&[("keys", json!({ "type": "array", "items": key }))], &[], false);
             Shape::created(shown)
                 .takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
         }
@@ -432,9 +440,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ))
         }
         ("POST", "/api/v1/keys/{id}/rotate") => Shape::ok(shown_key()).may_take(rotation()),
-        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
-        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
-        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
+        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key_and("also")).takes(why(true)),
+        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key_and("also")),
+        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key_and("also_revoked")).may_take(why(false)),
         ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", &switch())
             .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
         ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
