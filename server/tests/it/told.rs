@@ -119,7 +119,6 @@ impl Walk {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "a line a route")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_act_tells_what_was_before_and_what_is_after() {
     let app = TestApp::with(|config| {

@@ -131,7 +131,7 @@ pub(in crate::admin) async fn create(
     let wanted = new.checked(app.gateway.clock.now_ms())?;
     let scope = wanted.definition.scope.clone();
     permit.at(&scope, "scope")?;
-    let mut made = make(&app, permit.subject(), &scope, vec![wanted], false).await?;
+    let mut made = make(&app, permit.subject(), &scope, std::slice::from_ref(&wanted), false).await?;
     let CreatedKey { id, key, .. } = made.pop().ok_or_else(|| Problem::not_found("key"))?;
     Ok((StatusCode::CREATED, Json(ShownKey { id, key })))
 }
@@ -168,7 +168,7 @@ pub(in crate::admin) async fn bulk(
     }
     // The record belongs to the one scope, or to the one that holds them all.
     let scope = common(&scopes);
-    let keys = make(&app, permit.subject(), &scope, wanted, true).await?;
+    let keys = make(&app, permit.subject(), &scope, &wanted, true).await?;
     Ok((StatusCode::CREATED, Json(ShownKeys { keys })))
 }
 
@@ -197,7 +197,7 @@ async fn make(
     app: &App,
     principal: &str,
     scope: &str,
-    wanted: Vec<Wanted>,
+    wanted: &[Wanted],
     many: bool,
 ) -> Result<Vec<CreatedKey>, Problem> {
     let now_ms = app.gateway.clock.now_ms();
@@ -208,10 +208,10 @@ async fn make(
         store::scopes::get(&app.store, &wanted.definition.scope).await?;
         unserved(app, &wanted.definition).map_err(named)?;
     }
-    twins(app, &wanted, now_ms).await?;
+    twins(app, wanted, now_ms).await?;
     // Made first, so that the record of what is about to happen can name them.
     let (mut shown, mut all) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
-    for wanted in &wanted {
+    for wanted in wanted {
         let key = VirtualKey::generate().map_err(ApplyError::from)?;
         all.push(rows(wanted, &key, now_ms)?);
         shown.push(CreatedKey {
@@ -221,7 +221,7 @@ async fn make(
             key: key.reveal(),
         });
     }
-    let (name, what) = recorded(&all, &wanted, app, many);
+    let (name, what) = recorded(&all, wanted, app, many);
     let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, all).await?) };
     // What is stored and cannot be put in force is stored: its secrets are told in any case.
     let mut stored = false;

@@ -1,6 +1,7 @@
 //! `/api/openapi.json`: the control plane's description for machines (OpenAPI 3.1). Which operations there are, what they do
 //! and what they ask for comes from the one table of routes; what they look like from [`shapes`].
 
+mod declared;
 mod shapes;
 
 use axum::Json;

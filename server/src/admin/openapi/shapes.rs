@@ -2,6 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::declared::{
+    applied, budget, deleted, endpoint as declared_endpoint, scope as declared_scope,
+    workload as declared_workload,
+};
+
 /// What an operation takes and answers, beside what its path says.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
@@ -15,15 +20,15 @@ pub(super) struct Shape {
 
 const JSON: &str = "application/json";
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-fn maybe(kind: &str) -> Value {
+pub(super) fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
 }
 
-fn int() -> Value {
+pub(super) fn int() -> Value {
     json!({ "type": "integer" })
 }
 
@@ -35,12 +40,12 @@ fn reason() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": 500 })
 }
 
-fn one_of(words: &[&str]) -> Value {
+pub(super) fn one_of(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
 /// An object: what it has to have, and what it may.
-fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
+pub(super) fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
     let properties: serde_json::Map<String, Value> =
         required.iter().chain(optional).map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let names: Vec<&str> = required.iter().map(|(name, _)| *name).collect();
@@ -56,7 +61,7 @@ fn page(name: &str, thing: &Value) -> Value {
     object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
 }
 
-fn any() -> Value {
+pub(super) fn any() -> Value {
     json!({ "type": "object" })
 }
 
@@ -241,113 +246,6 @@ fn organisation(closed: bool) -> Value {
         ["scopes", "credentials", "endpoints", "model_groups", "budgets", "limits", "keys", "workloads"];
     let lists = lists.map(|name| (name, json!({ "type": "array", "items": { "type": "object" } })));
     object(&[], &lists, closed)
-}
-
-/// What came of a declaration, or with `dry_run` what would.
-fn applied() -> Value {
-    let texts = || json!({ "type": "array", "items": text() });
-    let key = object(&[("id", text()), ("scope", text()), ("name", text()), ("key", text())], &[], false);
-    let counts =
-        ["scopes", "credentials", "endpoints", "budgets", "limits", "workloads"].map(|name| (name, int()));
-    let mut all = counts.to_vec();
-    all.push(("created_keys", json!({ "type": "array", "items": key })));
-    let done = object(&all, &[("pruned", texts()), ("kept", texts())], false);
-    let both = json!({ "type": "array", "description": "before and after", "minItems": 2, "maxItems": 2 });
-    let change = object(
-        &[
-            ("change", one_of(&["create", "change", "delete"])),
-            ("kind", text()),
-            ("name", text()),
-            ("fields", json!({ "type": "object", "additionalProperties": both })),
-        ],
-        &[],
-        false,
-    );
-    let would = object(&[("changes", json!({ "type": "array", "items": change }))], &[], false);
-    json!({ "anyOf": [done, would] })
-}
-
-fn declared_scope() -> Value {
-    object(
-        &[("path", text())],
-        &[
-            ("controller", json!({ "type": "string", "description": "ISO 3166-1 alpha-2" })),
-            ("subject_regions", json!({ "type": "array", "items": text() })),
-            (
-                "data_classes",
-                json!({ "type": "array", "items": one_of(&["personal", "special_category", "phi", "pci", "credentials"]) }),
-            ),
-            ("sensitivity", one_of(&["public", "internal", "confidential", "restricted"])),
-            ("opaque_content", one_of(&["unknown", "as_declared"])),
-        ],
-        true,
-    )
-}
-
-/// Its fields are in the reference of organisations.
-fn declared_endpoint() -> Value {
-    let model = object(&[("alias", text()), ("upstream", text())], &[], false);
-    object(
-        &[
-            ("name", text()),
-            ("scope", text()),
-            ("dialect", text()),
-            ("base_url", json!({ "type": "string", "format": "uri" })),
-            ("models", json!({ "type": "array", "items": model, "minItems": 1 })),
-            ("profile", any()),
-        ],
-        &[],
-        false,
-    )
-}
-
-fn declared_workload() -> Value {
-    let condition = json!({ "type": ["string", "array"], "items": text() });
-    object(
-        &[
-            ("name", text()),
-            ("scope", text()),
-            ("issuer", json!({ "type": "string", "format": "uri" })),
-            ("audience", text()),
-            ("claims", json!({ "type": "object", "additionalProperties": condition, "minProperties": 1 })),
-        ],
-        &[
-            ("lifetime_s", json!({ "type": "integer", "minimum": 60, "maximum": 43_200 })),
-            ("reusable", json!({ "type": "boolean" })),
-            ("most_keys", json!({ "type": "integer", "minimum": 1, "maximum": 10_000 })),
-            ("key", any()),
-        ],
-        true,
-    )
-}
-
-fn deleted(name: &str) -> Value {
-    object(&[(name, text()), ("deleted", json!({ "type": "boolean" }))], &[], false)
-}
-
-/// Amounts are US dollars as text.
-fn budget() -> Value {
-    let percents = || json!({ "type": "array", "items": { "type": "integer" } });
-    object(
-        &[
-            ("id", int()),
-            ("name", text()),
-            ("window", text()),
-            ("window_start_ms", int()),
-            ("forgets_ms", maybe("integer")),
-            ("hard", json!({ "type": "boolean" })),
-            ("declared_usd", text()),
-            ("limit_usd", text()),
-            ("carried_over_usd", text()),
-            ("settled_usd", text()),
-            ("reserved_usd", text()),
-            ("thresholds", percents()),
-            ("reached", percents()),
-            ("top_ups", json!({ "type": "array" })),
-        ],
-        &[("scope", text()), ("key", text()), ("user", text()), ("models", text())],
-        false,
-    )
 }
 
 fn credential() -> Value {
