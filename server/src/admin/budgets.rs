@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use super::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
@@ -132,6 +134,33 @@ pub(super) async fn list(
     Ok(Json(page.answer(&budgets, next)))
 }
 
+/// `GET /api/v1/budgets/{id}`, with the tag that a top-up may ask for: of what is declared and of its top-ups, not of what is
+/// spent.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<i64>,
+) -> Result<Response, Problem> {
+    let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
+    let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
+    permit.at(&scope, "budget")?;
+    let now_ms = app.gateway.clock.now_ms();
+    let top_ups = top_ups_of(&app, id, now_ms).await?;
+    let tag = etag::tag(&(&row, &top_ups));
+    let standing = app.gateway.budgets.standings(now_ms).into_iter().find(|it| it.budget.id == id);
+    let standing = standing.filter(|it| !it.budget.unit.is_limit());
+    // One that is retired stands nowhere.
+    let standing = standing.ok_or_else(|| Problem::not_found("budget"))?;
+    let top_ups = top_ups.into_iter().map(TopUpView::from).collect();
+    Ok(etag::tagged(&tag, Json(view(&row, standing, top_ups, now_ms))))
+}
+
+async fn top_ups_of(app: &App, id: i64, now_ms: i64) -> Result<Vec<store::budgets::TopUp>, Problem> {
+    let mut top_ups = store::budgets::top_ups(&app.store, now_ms).await?;
+    top_ups.retain(|it| it.budget_id == id);
+    Ok(top_ups)
+}
+
 fn view(
     row: &store::budgets::Budget,
     standing: Standing,
@@ -213,6 +242,7 @@ pub(super) async fn top_up(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<i64>,
+    expected: IfMatch,
     body: Result<Body<NewTopUp>, Problem>,
 ) -> Result<(StatusCode, Json<TopUpView>), Problem> {
     let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
@@ -222,6 +252,7 @@ pub(super) async fn top_up(
     let Body(new) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
+    let (before, after) = raised(&app, &row, &top_up, now_ms);
     let what = serde_json::json!({
         "budget": id,
         "top_up": top_up.id,
@@ -229,6 +260,8 @@ pub(super) async fn top_up(
         "from_ms": top_up.from_ms,
         "until_ms": top_up.until_ms,
         "reason": top_up.reason,
+        "before": { "limit_usd": before },
+        "after": { "limit_usd": after },
     });
     let act = Act {
         kind: Kind::Admin,
@@ -238,9 +271,36 @@ pub(super) async fn top_up(
         what,
     };
     let stored = top_up.clone();
-    let change = async { Ok::<_, Problem>(store::budgets::top_up(&app.store, stored).await?) };
+    let known = (row.clone(), top_ups_of(&app, id, now_ms).await?);
+    let seen = expected.seen_as(&known, &etag::tag(&(&known.0, &known.1)))?;
+    let change = async {
+        Ok::<_, Problem>(match seen {
+            None => store::budgets::top_up(&app.store, stored).await?,
+            Some((row, top_ups)) => {
+                store::budgets::top_up_as_seen(&app.store, stored, row, top_ups, now_ms).await?;
+            }
+        })
+    };
     app.act(act, |()| serde_json::Value::Null, change).await?;
     Ok((StatusCode::CREATED, Json(top_up.into())))
+}
+
+/// What may be spent by a budget before a top-up counts, and once it does.
+fn raised(
+    app: &App,
+    row: &store::budgets::Budget,
+    top_up: &store::budgets::TopUp,
+    now_ms: i64,
+) -> (String, String) {
+    let before = limit_now(app, row, now_ms);
+    (format_usd(before), format_usd(before.saturating_add(top_up.amount_nano)))
+}
+
+/// What may be spent now: as declared, topped up, carried over.
+fn limit_now(app: &App, row: &store::budgets::Budget, now_ms: i64) -> i64 {
+    let standings = app.gateway.budgets.standings(now_ms);
+    let standing = standings.iter().find(|standing| standing.budget.id == row.id);
+    standing.map_or(row.limit_nano, |standing| standing.limit_nano)
 }
 
 /// A top-up that could be made now, and is not.
@@ -265,11 +325,7 @@ pub(super) async fn plan(
     let now_ms = app.gateway.clock.now_ms();
     let new = NewTopUp { amount_usd, reason: reason.to_owned(), from: None, until: until.into() };
     let top_up = read(&row, new, principal, now_ms).map_err(Problem::invalid)?;
-    let standings = app.gateway.budgets.standings(now_ms);
-    let limit_nano = standings
-        .iter()
-        .find(|standing| standing.budget.id == id)
-        .map_or(row.limit_nano, |standing| standing.limit_nano);
+    let limit_nano = limit_now(app, &row, now_ms);
     let scope = scope_of(app, &row).unwrap_or_else(|| String::from("/"));
     Ok(Planned { scope, limit_nano, top_up })
 }

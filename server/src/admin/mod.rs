@@ -22,6 +22,8 @@ mod policy;
 mod problem;
 mod replicas;
 mod requests;
+mod resources;
+mod told;
 
 use std::sync::Arc;
 
@@ -33,10 +35,11 @@ use axum::routing::{delete, get, post};
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
 pub(crate) use explanations::Explained;
-pub(crate) use organisation::{created, named};
+pub(crate) use organisation::{created, recorded};
 pub use problem::Problem;
 
 use crate::app::{App, acts};
+use crate::organisation::{EndpointDefinition, Scope, WorkloadDefinition};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> axum::Router {
@@ -73,6 +76,24 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/organisation", get(organisation::export))
+        .route("/api/v1/scopes", get(resources::list::<Scope>))
+        .route(
+            "/api/v1/scopes/{path}",
+            get(resources::get::<Scope>).put(resources::put::<Scope>).delete(resources::end::<Scope>),
+        )
+        .route(
+            "/api/v1/endpoints/{name}",
+            get(resources::get::<EndpointDefinition>)
+                .put(resources::put::<EndpointDefinition>)
+                .delete(resources::end::<EndpointDefinition>),
+        )
+        .route("/api/v1/workloads", get(resources::list::<WorkloadDefinition>))
+        .route(
+            "/api/v1/workloads/{name}",
+            get(resources::get::<WorkloadDefinition>)
+                .put(resources::put::<WorkloadDefinition>)
+                .delete(resources::end::<WorkloadDefinition>),
+        )
         .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
         .route("/api/v1/credentials:reseal", post(credentials::reseal))
         .route("/api/v1/credentials/{name}", get(credentials::get).delete(credentials::end))
@@ -83,6 +104,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/compliance", get(endpoints::compliance))
         .route("/api/v1/budgets", get(budgets::list))
+        .route("/api/v1/budgets/{id}", get(budgets::get))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
         .route(

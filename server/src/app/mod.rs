@@ -7,6 +7,7 @@ mod clients;
 mod compliance;
 mod config;
 mod credentials;
+mod effect;
 mod first;
 mod follow;
 mod head;

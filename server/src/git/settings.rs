@@ -139,13 +139,17 @@ impl GitConfig {
         format!("{}#{}:{}", self.url, self.branch, self.folder)
     }
 
-    /// Makes relative paths relative to `folder`.
+    /// Makes a relative path of a repository relative to `folder`.
     pub(crate) fn anchor(&mut self, folder: &Path) {
         if let Ok(Location::Local(path)) = self.location()
             && path.is_relative()
         {
             self.url = folder.join(path).display().to_string();
         }
+    }
+
+    /// The files that it names.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let files = [
             &mut self.allowed_signers,
             &mut self.token_file,
@@ -154,9 +158,7 @@ impl GitConfig {
             &mut self.known_hosts,
             &mut self.webhook_secret_file,
         ];
-        for path in files.into_iter().flatten() {
-            *path = folder.join(&*path);
-        }
+        files.into_iter().flatten()
     }
 
     /// Refuses what nothing can be followed with.

@@ -1,7 +1,7 @@
 //! `[identity]` of `bailiwick.toml`: how people sign in, and for how long.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -213,11 +213,9 @@ impl IdentityConfig {
         self.provider.iter().find(|provider| provider.scim.is_some())
     }
 
-    /// Anchors relative paths.
-    pub(crate) fn anchor(&mut self, folder: &Path) {
-        for file in self.provider.iter_mut().filter_map(|provider| provider.client_secret_file.as_mut()) {
-            *file = folder.join(&*file);
-        }
+    /// The files that it names.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.provider.iter_mut().filter_map(|provider| provider.client_secret_file.as_mut())
     }
 
     /// Whether it is as if nothing were said.

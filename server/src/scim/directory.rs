@@ -252,6 +252,7 @@ impl Directory<'_> {
         let user = user_row(&person.id, 1, now_ms, now_ms, attributes);
         let what = json!({
             "person": person.id, "provider": self.provider.id, "joined": joined, "active": active,
+            "before": null, "after": { "active": active },
         });
         let id = person.id.clone();
         let change = async {
@@ -287,7 +288,7 @@ impl Directory<'_> {
         let ending = ending(&before.id, &[&before.attributes]);
         let mut what = json!({
             "person": before.id, "provider": self.provider.id,
-            "before": { "active": is_active(&before.attributes) },
+            "before": { "active": is_active(&before.attributes) }, "after": null,
         });
         tell(&mut what, "service_tokens", self.tokens_of(&before.id).await?);
         let change = async {
@@ -338,6 +339,8 @@ impl Directory<'_> {
         let members: Vec<String> = members(attributes).into_iter().collect();
         let mut what = self.group_told(&group);
         tell(&mut what, "come", named(&members));
+        tell(&mut what, "before", Value::Null);
+        tell(&mut what, "after", json!({ "members": members.len() }));
         let change =
             async { store::scim_groups::create(&self.app.store, group, members).await.map_err(of_store) };
         self.app.act_aside(self.act("scim_group_created", what), |()| Value::Null, change).await?;
@@ -352,8 +355,11 @@ impl Directory<'_> {
         let group = group_row(&before.id, version, before.created_ms, self.now_ms(), attributes);
         let mut what = self.group_told(&group);
         let old = group_row(&before.id, version, before.created_ms, 0, &before.attributes);
-        if (&old.display_name, &old.external_id) != (&group.display_name, &group.external_id) {
-            tell(&mut what, "before", self.group_told(&old));
+        let sizes = [(&old, &was, "before"), (&group, &is, "after")];
+        for (group, members, phase) in sizes {
+            let mut told = self.group_told(group);
+            tell(&mut told, "members", members.len());
+            tell(&mut what, phase, told);
         }
         tell(&mut what, "come", named(&come));
         tell(&mut what, "gone", named(&gone));
@@ -368,6 +374,8 @@ impl Directory<'_> {
         let mut what = self.group_told(&group);
         let gone: Vec<String> = members(&before.attributes).into_iter().collect();
         tell(&mut what, "gone", named(&gone));
+        tell(&mut what, "before", json!({ "members": gone.len() }));
+        tell(&mut what, "after", Value::Null);
         let change = async {
             store::scim_groups::delete(&self.app.store, &before.id, before.version).await.map_err(of_store)
         };

@@ -44,6 +44,7 @@ pub mod setup_links;
 pub mod sign_ins;
 pub(crate) mod standing;
 pub(crate) mod tree;
+mod whole;
 mod within;
 pub mod workloads;
 mod writes;
@@ -51,6 +52,7 @@ mod writes;
 pub(crate) use connect::Location;
 pub use connect::Store;
 pub use error::StoreError;
+pub use whole::MayBeOfStore;
 
 #[cfg(test)]
 mod tests;

@@ -238,7 +238,9 @@ async fn limits_hold_for_users_models_and_money_too() {
     assert!(spent.starts_with("0.00") && spent != "0.00", "{spent}");
     let records = app.records().await;
     let acts: Vec<&Value> = records.iter().filter_map(|record| record.sections.get("act")).collect();
-    assert!(acts.iter().any(|act| act["what"]["limits"][0]["requests"] == 2));
+    let changes = |act: &&Value| act["what"]["changes"].as_array().cloned().unwrap_or_default();
+    let mut changes = acts.iter().flat_map(changes);
+    assert!(changes.any(|it| it["kind"] == "limit" && it["fields"]["requests"] == json!([null, 2])));
     assert!(!acts.iter().any(|act| act.to_string().contains("u-1")), "people are pseudonyms");
     // Applied again nothing changes; what is retired holds no longer.
     app.apply(declaration).await;

@@ -65,6 +65,7 @@ mod streaming;
 mod support;
 mod tls;
 mod tokens;
+mod told;
 mod transfer;
 mod vault;
 mod workloads;

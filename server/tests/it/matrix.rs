@@ -117,6 +117,9 @@ async fn things(app: &TestApp) -> Things {
         "name": "probed", "scope": "/acme/clinic", "dialect": "vllm", "base_url": "http://127.0.0.1:9",
         "models": [{ "alias": "probed", "upstream": "probed" }], "credential": "probed",
         "profile": { "name": "probed", "operator": "self", "service": "vllm", "model": "probed" },
+    }], "workloads": [{
+        "name": "probed", "scope": "/acme/clinic", "issuer": "https://id.example", "audience": "b",
+        "claims": { "sub": "x" },
     }] }))
     .await;
     let person = store::people::Person {
@@ -219,6 +222,17 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("GET", "/api/v1/endpoints/matrix" | "/api/v1/decisions" | "/api/v1/audit/export") => {
             (Some(format!("{}?scope=/acme/clinic", route.path)), None, true)
         }
+        ("GET", "/api/v1/budgets/{id}") => {
+            (Some(route.path.replace("{id}", &of.budget.to_string())), None, true)
+        }
+        (method, "/api/v1/scopes/{path}") => (
+            Some(String::from("/api/v1/scopes/%2Facme%2Fclinic")),
+            (method == "PUT").then(bad).flatten(),
+            false,
+        ),
+        (method, "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => {
+            (Some(route.path.replace("{name}", "probed")), (method == "PUT").then(bad).flatten(), false)
+        }
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             (Some(route.path.replace("{id}", &of.budget.to_string())), bad(), true)
         }
@@ -276,6 +290,8 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/replicas"
             | "/api/v1/endpoints"
             | "/api/v1/organisation"
+            | "/api/v1/scopes"
+            | "/api/v1/workloads"
             | "/api/v1/credentials"
             | "/api/v1/compliance"
             | "/api/v1/budgets"
@@ -316,6 +332,13 @@ async fn status(app: &TestApp, route: &Route, probe: &Probe, token: Option<&str>
     if probe.path.starts_with("/scim/") {
         // Of a version that there never was.
         request = request.header("if-match", "W/\"0\"");
+    }
+    if ["/api/v1/scopes/", "/api/v1/endpoints/probed", "/api/v1/workloads/"]
+        .iter()
+        .any(|at| probe.path.starts_with(at))
+    {
+        // As it never was.
+        request = request.header("if-match", "\"none\"");
     }
     request.send().await.unwrap().status().as_u16()
 }

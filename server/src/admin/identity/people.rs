@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Problem;
+use super::super::{Problem, told};
 use super::{reason, shown};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
@@ -102,12 +102,12 @@ pub(in crate::admin) async fn disable(
 ) -> Result<Json<Value>, Problem> {
     let person = store::people::get(&app.store, &id).await?;
     let Body(why) = body?;
-    let what = json!({ "person": id, "reason": reason(&why.reason)? });
+    let now_ms = app.gateway.clock.now_ms();
+    let before = told::person(&person);
+    let after = told::with(&before, json!({ "disabled_ms": now_ms }));
+    let what = json!({ "person": id, "reason": reason(&why.reason)?, "before": before, "after": after });
     let seen = expected.seen(&person)?;
-    let change = async {
-        let now_ms = app.gateway.clock.now_ms();
-        Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?)
-    };
+    let change = async { Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?) };
     app.act_aside(act(&permit, "person_disabled", what), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": true })))
 }
@@ -127,7 +127,10 @@ pub(in crate::admin) async fn enable(
     }
     let seen = expected.seen(&person)?;
     let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id, seen).await?) };
-    app.act_aside(act(&permit, "person_enabled", json!({ "person": id })), nothing, change).await?;
+    let before = told::person(&person);
+    let after = told::with(&before, json!({ "disabled_ms": null }));
+    let what = json!({ "person": id, "before": before, "after": after });
+    app.act_aside(act(&permit, "person_enabled", what), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": false })))
 }
 

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::Problem;
+use super::super::{Problem, told};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body, OptionalBody};
 use crate::admin::page::Page;
@@ -178,9 +178,7 @@ pub(in crate::admin) async fn create(
     let mut row = token.row(&name, &new.scope, json!(new.roles), now_ms);
     row.expires_ms = Some(expires_ms);
     row.created_by = Some(permit.subject().to_owned());
-    let what = json!({
-        "token": row.id, "name": name, "scope": new.scope, "roles": new.roles, "expires_ms": expires_ms,
-    });
+    let what = json!({ "token": row.id, "before": null, "after": told::token(&row) });
     let change = async { Ok::<_, Problem>(store::service_tokens::create(&app.store, row).await?) };
     app.act_aside(act(&permit, &new.scope, "service_token_created", what), nothing, change).await?;
     let shown = ShownToken { id: token.id().to_owned(), token: token.reveal(), expires_ms };
@@ -271,7 +269,10 @@ pub(in crate::admin) async fn rotate(
     row.expires_ms = Some(expires_ms);
     row.created_by = Some(permit.subject().to_owned());
     let until_ms = now_ms.saturating_add(i64::from(overlap_hours) * 3_600_000);
-    let what = json!({ "token": old.id, "replaced_by": row.id, "until_ms": until_ms });
+    let what = json!({
+        "token": old.id, "replaced_by": row.id, "until_ms": until_ms, "before": told::token(&old),
+        "after": told::token(&row),
+    });
     let change = async {
         Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms, seen).await?)
     };
@@ -292,7 +293,10 @@ pub(in crate::admin) async fn revoke(
     let now_ms = app.gateway.clock.now_ms();
     let change =
         async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms, seen).await?) };
-    let act = act(&permit, &row.scope, "service_token_revoked", json!({ "token": id }));
+    let before = told::token(&row);
+    let after = told::with(&before, json!({ "revoked_ms": row.revoked_ms.unwrap_or(now_ms) }));
+    let what = json!({ "token": id, "before": before, "after": after });
+    let act = act(&permit, &row.scope, "service_token_revoked", what);
     app.act_aside(act, nothing, change).await?;
     let row = store::service_tokens::get(&app.store, &id).await?;
     Ok(Json(json!(view(row, now_ms))))

@@ -2,6 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::declared::{
+    applied, budget, deleted, endpoint as declared_endpoint, scope as declared_scope,
+    workload as declared_workload,
+};
+
 /// What an operation takes and answers, beside what its path says.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
@@ -15,15 +20,15 @@ pub(super) struct Shape {
 
 const JSON: &str = "application/json";
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-fn maybe(kind: &str) -> Value {
+pub(super) fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
 }
 
-fn int() -> Value {
+pub(super) fn int() -> Value {
     json!({ "type": "integer" })
 }
 
@@ -35,12 +40,12 @@ fn reason() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": 500 })
 }
 
-fn one_of(words: &[&str]) -> Value {
+pub(super) fn one_of(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
 /// An object: what it has to have, and what it may.
-fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
+pub(super) fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
     let properties: serde_json::Map<String, Value> =
         required.iter().chain(optional).map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let names: Vec<&str> = required.iter().map(|(name, _)| *name).collect();
@@ -56,7 +61,7 @@ fn page(name: &str, thing: &Value) -> Value {
     object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
 }
 
-fn any() -> Value {
+pub(super) fn any() -> Value {
     json!({ "type": "object" })
 }
 
@@ -112,6 +117,12 @@ fn key() -> Value {
         &[],
         false,
     )
+}
+
+/// A key, with the ids of those that it replaced and that share what was done to it.
+fn key_and(others: &str) -> Value {
+    let ids = object(&[(others, json!({ "type": "array", "items": text() }))], &[], false);
+    json!({ "allOf": [key(), ids] })
 }
 
 fn new_key() -> Value {
@@ -307,7 +318,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/keys/{id}") => Shape::ok(key()),
         ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
         ("POST", "/api/v1/keys:bulk") => {
-            let shown = object(&[("keys", json!({ "type": "array" }))], &[], false);
+            let key =
+                object(&[("id", text()), ("scope", text()), ("name", text()), ("key", text())], &[], false);
+            let shown = object(&[("keys", json!({ "type": "array", "items": key }))], &[], false);
             Shape::created(shown)
                 .takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
         }
@@ -325,9 +338,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ))
         }
         ("POST", "/api/v1/keys/{id}/rotate") => Shape::ok(shown_key()).may_take(rotation()),
-        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
-        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
-        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
+        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key_and("also")).takes(why(true)),
+        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key_and("also")),
+        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key_and("also_revoked")).may_take(why(false)),
         ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", &switch())
             .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
         ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
@@ -346,7 +359,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {
             let yes = json!({ "type": "boolean", "default": false });
-            Shape::ok(any()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
+            Shape::ok(applied()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
         }
         ("GET", "/api/v1/organisation") => Shape::ok(organisation(false)),
         ("GET", "/api/v1/credentials") => Shape::list("credentials", &credential()).asks(&[scope()]),
@@ -372,7 +385,18 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/endpoints") => Shape::list("endpoints", &any()).asks(&[scope(), ("model", text())]),
         ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
         ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),
-        ("GET", "/api/v1/budgets") => Shape::list("budgets", &any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/scopes") => Shape::list("scopes", &declared_scope()),
+        ("GET", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()),
+        ("PUT", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()).takes(declared_scope()),
+        ("DELETE", "/api/v1/scopes/{path}") => Shape::ok(deleted("path")),
+        ("GET", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()),
+        ("PUT", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()).takes(declared_endpoint()),
+        ("GET", "/api/v1/workloads") => Shape::list("workloads", &declared_workload()),
+        ("GET", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()),
+        ("PUT", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()).takes(declared_workload()),
+        ("DELETE", "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => Shape::ok(deleted("name")),
+        ("GET", "/api/v1/budgets") => Shape::list("budgets", &budget()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()),
         ("GET", "/api/v1/limits") => Shape::list("limits", &any()).asks(&[scope(), ("key", text())]),
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });

@@ -169,8 +169,8 @@ pub(super) async fn ask(
     };
     let mut shown = view(request.clone(), now_ms);
     let what = json!({
-        "request": request.id, "kind": request.kind, "reason": request.reason, "after": asked.told,
-        "expires_ms": expires_ms,
+        "request": request.id, "kind": request.kind, "reason": request.reason, "before": null,
+        "after": asked.told, "expires_ms": expires_ms,
     });
     let scope = request.scope.clone();
     let change = async { Ok::<_, Problem>(store::requests::ask(&app.store, request).await?) };
@@ -325,6 +325,7 @@ async fn ended(
 ) -> Result<Json<Value>, Problem> {
     let what = json!({
         "request": request.id, "kind": request.kind, "asked_by": request.principal, "because": because,
+        "before": { "state": request.state }, "after": { "state": state },
     });
     let decision = Decision {
         state,

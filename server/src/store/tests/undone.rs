@@ -113,6 +113,22 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(scopes::delete("/acme/other"));
     undone!(endpoints::put("e", "/acme", json!({}), 1));
     undone!(endpoints::delete("e"));
+    // Several as one.
+    store.sql("SELECT setval('undo_number', 2)").await;
+    let one: Result<(), StoreError> = store
+        .as_one(|store| async move {
+            scopes::put(&store, "/acme/one", json!({}), 1).await?;
+            scopes::put(&store, "/acme/two", json!({}), 1).await
+        })
+        .await;
+    one.unwrap();
+    assert_eq!(
+        scopes::list(&store).await.unwrap().iter().filter(|it| it.path.starts_with("/acme/")).count(),
+        2
+    );
+    for path in ["/acme/one", "/acme/two"] {
+        scopes::delete(&store, path).await.unwrap();
+    }
     undone!(model_groups::put("g", json!([]), 1));
     undone!(model_groups::put("gone", json!([]), 1));
     undone!(model_groups::delete("gone"));
@@ -176,7 +192,9 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         principal: "p".into(),
         created_ms: 0,
     };
-    undone!(budgets::top_up(top_up));
+    undone!(budgets::top_up(top_up.clone()));
+    let later = budgets::TopUp { id: "t2".into(), created_ms: 1, ..top_up.clone() };
+    undone!(budgets::top_up_as_seen(later, &budget, &[top_up], 0));
     assert!(undone!(budgets::note_threshold(budgets::BudgetId(budget.id), 0, 80, 1)));
 
     let (alone, _) = undone!(replicas::register("alone", 1));
