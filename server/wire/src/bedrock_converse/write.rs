@@ -89,7 +89,7 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
         out.set("outputConfig", config);
     }
     // Only Anthropic's models take it, under their own name; another model says that it does not.
-    more.set_some("thinking", thinking.map(write_thinking));
+    more.set_some("thinking", thinking.as_ref().map(write_thinking));
     if more != Json::Object(Vec::new()) {
         out.set("additionalModelRequestFields", more);
     }
@@ -223,13 +223,13 @@ fn write_format(format: Format) -> Result<Json, Refused> {
     Ok(Json::object([("type", "json_schema".into()), ("structure", Json::object([("jsonSchema", inner)]))]))
 }
 
-fn write_thinking(thinking: Thinking) -> Json {
+fn write_thinking(thinking: &Thinking) -> Json {
     match thinking {
         Thinking::Off => Json::object([("type", "disabled".into())]),
         Thinking::Adaptive => Json::object([("type", "adaptive".into())]),
         Thinking::BetweenTools => Json::object([("type", "between_tools".into())]),
         Thinking::Budget(tokens) => {
-            Json::object([("type", "enabled".into()), ("budget_tokens", tokens.into())])
+            Json::object([("type", "enabled".into()), ("budget_tokens", (*tokens).into())])
         }
     }
 }
