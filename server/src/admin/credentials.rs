@@ -241,7 +241,7 @@ async fn tried(app: &App, name: &str, scope: &str, secret: &Secret) -> Result<Ve
     let mut users = users(app).await?;
     users
         .retain(|it| it.credential_name() == Some(name) && bailiwick_policy::scope::covers(scope, &it.scope));
-    let client = &app.gateway.client;
+    let (client, now_ms) = (&app.gateway.client, app.gateway.clock.now_ms());
     let keyring = &app.sources.keyring;
     let trials = users.into_iter().take(MOST_TESTED).map(|endpoint| async move {
         let model = endpoint.models.first().map(|model| model.upstream.clone()).unwrap_or_default();
@@ -250,7 +250,7 @@ async fn tried(app: &App, name: &str, scope: &str, secret: &Secret) -> Result<Ve
             target.map_err(|error| error.to_string())
         });
         let (result, detail) = match target {
-            Ok(target) => probe(client, &target).await,
+            Ok(target) => probe(client, &target, now_ms).await,
             Err(why) => (Tested::Unclear, why),
         };
         TestedAt { endpoint: endpoint.name, result, detail }

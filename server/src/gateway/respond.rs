@@ -137,7 +137,7 @@ impl<'a> Relay<'a> {
         let mut next = Some(first);
         let mut left_at = None;
         while let Some((event, kind)) = next {
-            let done = kind == StreamEvent::Done;
+            let done = matches!(kind, StreamEvent::Done { .. });
             self.event(&event, kind).await?;
             if done {
                 self.end.complete = true;
@@ -168,7 +168,8 @@ impl<'a> Relay<'a> {
         {
             return Err(UpstreamFailure::CredentialEcho);
         }
-        if let StreamEvent::Chunk { usage: Some(usage), .. } = kind {
+        if let StreamEvent::Chunk { usage: Some(usage), .. } | StreamEvent::Done { usage: Some(usage) } = kind
+        {
             self.end.usage = Some(self.end.usage.map_or(usage, |before| before.at_least(usage)));
         }
         if kind == StreamEvent::Quiet {

@@ -261,8 +261,7 @@ async fn attempts(
         if let Some(held) = &mut funded.reservation {
             held.sent();
         }
-        let client = &gateway.client;
-        let answer = forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
+        let answer = forward(gateway, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {

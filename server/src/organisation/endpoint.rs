@@ -23,7 +23,7 @@ pub struct EndpointDefinition {
     /// What it can do; chat completions where absent.
     #[serde(default = "chat")]
     pub operations: Vec<Operation>,
-    /// What it speaks: a dialect of the OpenAI API, or `anthropic`.
+    /// What it speaks: a dialect of the OpenAI API, `anthropic`, or `bedrock-converse`.
     pub dialect: Dialect,
     /// `https://host[:port]`.
     pub base_url: String,
@@ -160,6 +160,7 @@ impl EndpointDefinition {
             spec.auth = Some(AuthStyle::None);
         }
         spec.limits = limits;
+        spec.region.clone_from(&self.profile.source_region);
         spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
@@ -178,6 +179,12 @@ impl EndpointDefinition {
         let (true, Some(model)) = (self.operations.contains(&Operation::Analyze), self.models.first()) else {
             return Ok(None);
         };
+        if self.dialect == Dialect::BedrockConverse {
+            let (name, dialect) = (&self.name, self.dialect.name());
+            return Err(format!(
+                "endpoint `{name}`: a detector is not asked as `{dialect}` is: it would get no credential. Choose another dialect"
+            ));
+        }
         let target = self.target(&model.upstream, credential, identity).map_err(|error| error.to_string())?;
         let settings = self.analyzer.clone().unwrap_or_default();
         Analyzer::new(settings, &self.base_url, target, before).map(Some)

@@ -45,6 +45,9 @@ pub enum Dialect {
     Ollama,
     /// Anthropic's API, which is a protocol of its own: [`super::anthropic`].
     Anthropic,
+    /// Amazon Bedrock's own API, which is a protocol of its own: [`super::bedrock`].
+    #[serde(rename = "bedrock-converse")]
+    BedrockConverse,
 }
 
 /// Which field limits the output.
@@ -66,6 +69,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Mistral | Self::Vllm | Self::Ollama | Self::Anthropic => "/v1",
             Self::Azure | Self::Bedrock => "/openai/v1",
+            Self::BedrockConverse => "",
         }
     }
 
@@ -76,6 +80,7 @@ impl Dialect {
             Self::Azure => AuthStyle::ApiKeyHeader,
             Self::Anthropic => AuthStyle::XApiKeyHeader,
             Self::Ollama => AuthStyle::None,
+            Self::BedrockConverse => AuthStyle::Aws,
         }
     }
 
@@ -89,6 +94,7 @@ impl Dialect {
             Self::Vllm => "vllm",
             Self::Ollama => "ollama",
             Self::Anthropic => "anthropic",
+            Self::BedrockConverse => "bedrock-converse",
         }
     }
 
@@ -100,7 +106,9 @@ impl Dialect {
     fn output_limit(self) -> OutputLimit {
         match self {
             Self::OpenAi | Self::Azure | Self::Bedrock | Self::Vllm => OutputLimit::MaxCompletionTokens,
-            Self::Mistral | Self::Ollama | Self::Anthropic => OutputLimit::MaxTokensOnly,
+            Self::Mistral | Self::Ollama | Self::Anthropic | Self::BedrockConverse => {
+                OutputLimit::MaxTokensOnly
+            }
         }
     }
 }
@@ -154,7 +162,7 @@ impl Wire for OpenAiWire {
     fn read_event(&self, event: &Event) -> Result<StreamEvent, UpstreamFailure> {
         let Some(data) = &event.data else { return Ok(StreamEvent::Quiet) };
         if data.trim_ascii() == b"[DONE]" {
-            return Ok(StreamEvent::Done);
+            return Ok(StreamEvent::Done { usage: None });
         }
         let chunk = Whole::read(data)?;
         if chunk.error.is_some() || chunk.object.as_deref() == Some("error") {

@@ -8,6 +8,7 @@
 //! than [`MOST_TOKENS`]) counts as nothing and is doubted; counts that contradict each other are kept at their larger
 //! reading and doubted. A doubted usage is a lower bound: doubt never refunds.
 
+mod converse;
 mod messages;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+pub(crate) use converse::RawConverseUsage;
 pub(crate) use messages::RawMessagesUsage;
 
 /// More tokens than any request has: a hundred times the longest context there is.

@@ -16,6 +16,7 @@ mod acts;
 mod api;
 mod app;
 mod audit;
+mod bedrock;
 mod books;
 mod cli;
 mod compliance;

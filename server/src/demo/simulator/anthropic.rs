@@ -200,9 +200,9 @@ fn prompt(request: &Value) -> Prompt {
 pub(super) struct Message {
     id: String,
     model: Value,
-    blocks: Vec<Value>,
-    stop: &'static str,
-    usage: Option<Value>,
+    pub(super) blocks: Vec<Value>,
+    pub(super) stop: &'static str,
+    pub(super) usage: Option<Value>,
 }
 
 /// Answers a request that was checked. `secret` is worked into the text; `usage` is what is told in place of the truth,

@@ -49,7 +49,7 @@ pub(crate) fn is_written(path: &Path, found: &str) -> bool {
 }
 
 /// For a person to read: one member a line, in the order of the wire.
-fn pretty(json: &str) -> String {
+pub(crate) fn pretty(json: &str) -> String {
     let mut out = String::new();
     let (mut depth, mut quoted, mut escaped) = (0, false, false);
     for character in json.chars() {
@@ -71,7 +71,7 @@ fn pretty(json: &str) -> String {
 }
 
 /// What a request becomes, as text.
-fn told(result: Result<(String, Losses), Untranslated>) -> String {
+pub(crate) fn told(result: Result<(String, Losses), Untranslated>) -> String {
     match result {
         Ok((body, losses)) => {
             let left_out: Vec<&str> = losses.places().collect();
