@@ -11,6 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use super::figures::Figures;
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
@@ -85,6 +86,8 @@ pub(super) struct Filter {
     /// In this scope and below.
     scope: Option<String>,
     key: Option<String>,
+    /// Why figures of single people are asked for.
+    pub(super) reason: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
@@ -104,6 +107,7 @@ pub(super) async fn list(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Asked(filter) = filter?;
     let page = Page::of("budgets", filter.limit, filter.cursor.as_deref())?;
+    let mut figures = Figures::asked(&permit, filter.reason.as_deref())?;
     let now_ms = app.gateway.clock.now_ms();
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -121,7 +125,8 @@ pub(super) async fn list(
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             let scope = scope_of(&app, row)?;
-            (filter.holds(row, &scope) && covers(&scope)).then(|| {
+            let told = filter.holds(row, &scope) && covers(&scope) && figures.admits(&app, row, &scope);
+            told.then(|| {
                 let top_ups = top_ups.remove(&row.id).unwrap_or_default();
                 view(row, standing, top_ups, now_ms)
             })
@@ -129,7 +134,8 @@ pub(super) async fn list(
         .collect();
     budgets.sort_by_key(|budget| budget.id);
     let (budgets, next) = page.cut(budgets, false, |budget| number(budget.id));
-    Ok(Json(page.answer(&budgets, next)))
+    let ids: Vec<i64> = budgets.iter().map(|budget| budget.id).collect();
+    Ok(Json(figures.told(&app, page.answer(&budgets, next), "budgets", ids).await?))
 }
 
 fn view(
