@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::etag::{self, IfMatch};
+use super::figures::Figures;
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
@@ -87,6 +88,8 @@ pub(super) struct Filter {
     /// In this scope and below.
     scope: Option<String>,
     key: Option<String>,
+    /// Why figures of single people are asked for.
+    pub(super) reason: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
@@ -106,6 +109,7 @@ pub(super) async fn list(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Asked(filter) = filter?;
     let page = Page::of("budgets", filter.limit, filter.cursor.as_deref())?;
+    let mut figures = Figures::asked(&permit, filter.reason.as_deref())?;
     let now_ms = app.gateway.clock.now_ms();
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -123,7 +127,8 @@ pub(super) async fn list(
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             let scope = scope_of(&app, row)?;
-            (filter.holds(row, &scope) && covers(&scope)).then(|| {
+            let told = filter.holds(row, &scope) && covers(&scope) && figures.admits(&app, row, &scope);
+            told.then(|| {
                 let top_ups = top_ups.remove(&row.id).unwrap_or_default();
                 view(row, standing, top_ups, now_ms)
             })
@@ -131,7 +136,15 @@ pub(super) async fn list(
         .collect();
     budgets.sort_by_key(|budget| budget.id);
     let (budgets, next) = page.cut(budgets, false, |budget| number(budget.id));
-    Ok(Json(page.answer(&budgets, next)))
+    let ids: Vec<i64> = budgets.iter().map(|budget| budget.id).collect();
+    Ok(Json(figures.told(&app, page.answer(&budgets, next), "budgets", ids).await?))
+}
+
+/// Why somebody asks for one budget, where it is a single person's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Because {
+    reason: Option<String>,
 }
 
 /// `GET /api/v1/budgets/{id}`, with the tag that a top-up may ask for: of what is declared and of its top-ups, not of what is
@@ -140,10 +153,17 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<i64>,
+    because: Result<Asked<Because>, Problem>,
 ) -> Result<Response, Problem> {
+    let Asked(because) = because?;
+    let mut figures = Figures::asked(&permit, because.reason.as_deref())?;
     let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
     let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
     permit.at(&scope, "budget")?;
+    if !figures.admits(&app, &row, &scope) {
+        return Err(figures.refused());
+    }
+    figures.record(&app, "budgets", [id]).await?;
     let now_ms = app.gateway.clock.now_ms();
     let top_ups = top_ups_of(&app, id, now_ms).await?;
     let tag = etag::tag(&(&row, &top_ups));

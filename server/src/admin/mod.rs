@@ -8,6 +8,7 @@ mod decisions;
 mod endpoints;
 mod etag;
 mod explanations;
+mod figures;
 mod identity;
 mod input;
 mod keys;
@@ -48,12 +49,14 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/people", get(identity::people::list))
         .route("/api/v1/people/{id}", get(identity::people::get))
         .route("/api/v1/people/{id}/disable", post(identity::people::disable))
+        .route("/api/v1/people/{id}/erase", post(identity::people::erase))
         .route("/api/v1/people/{id}/enable", post(identity::people::enable))
         .route("/api/v1/sessions", get(identity::sessions::list))
         .route("/api/v1/sessions/{id}", delete(identity::sessions::end))
         .route("/api/v1/service-tokens", get(identity::tokens::list).post(identity::tokens::create))
         .route("/api/v1/service-tokens/{id}", get(identity::tokens::get))
         .route("/api/v1/service-tokens/{id}/rotate", post(identity::tokens::rotate))
+        .route("/api/v1/service-tokens/{id}/claim", post(identity::tokens::claim))
         .route("/api/v1/service-tokens/{id}/revoke", post(identity::tokens::revoke))
         .route("/api/v1/roles/explain", get(identity::roles::explain))
         .route("/api/v1/keys", get(keys::list).post(keys::create))

@@ -85,7 +85,7 @@ pub struct ProviderConfig {
     /// The claim that names groups.
     #[serde(default = "groups_claim")]
     pub groups_claim: String,
-    /// Claims that count as groups of the form `department=Finance`.
+    /// Claims that count in lines of the policy: `claim:corp:department=Finance`.
     #[serde(default)]
     pub attribute_claims: Vec<String>,
     /// Whether its UserInfo endpoint is asked for claims that the ID token lacks.

@@ -16,7 +16,7 @@ const LONGEST_PATTERN: usize = 512;
 const MOST: usize = 20;
 
 /// Issuers that anybody may get a token of, with the claims that say whose it is, and how many segments of one do.
-const PUBLIC: [(&str, &[(&str, usize)]); 2] = [
+const PUBLIC: [(&str, &[(&str, usize)]); 6] = [
     // https://docs.github.com/en/actions/reference/security/oidc
     (
         "https://token.actions.githubusercontent.com",
@@ -33,6 +33,21 @@ const PUBLIC: [(&str, &[(&str, usize)]); 2] = [
         "https://gitlab.com",
         &[("project_path", 1), ("namespace_path", 1), ("project_id", 1), ("namespace_id", 1), ("sub", 2)],
     ),
+    // https://developers.google.com/identity/openid-connect/reference
+    ("https://accounts.google.com", &[("sub", 1), ("email", 1), ("hd", 1)]),
+    // The tenant of everybody's own Microsoft account:
+    // https://learn.microsoft.com/en-us/entra/identity-platform/id-token-claims-reference
+    (
+        "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+        &[("sub", 1), ("oid", 1)],
+    ),
+    // https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/workload-identity-tokens
+    (
+        "https://app.terraform.io",
+        &[("terraform_organization_id", 1), ("terraform_organization_name", 1), ("sub", 2)],
+    ),
+    // https://buildkite.com/docs/apis/workload-identity-federation/buildkite-agents
+    ("https://agent.buildkite.com", &[("organization_slug", 1), ("organization_id", 1), ("sub", 2)]),
 ];
 
 /// Whose tokens are exchanged for keys, and which keys those are.
@@ -364,6 +379,13 @@ mod tests {
             ("https://gitlab.com", r#"{"ref": "main"}"#, false),
             ("https://gitlab.com", r#"{"namespace_path": "acme"}"#, true),
             ("https://gitlab.example", r#"{"ref": "main"}"#, true),
+            ("https://accounts.google.com", r#"{"aud2": "x"}"#, false),
+            ("https://accounts.google.com/", r#"{"hd": "acme.example"}"#, true),
+            ("https://app.terraform.io", r#"{"terraform_workspace_name": "prod"}"#, false),
+            ("https://app.terraform.io", r#"{"sub": "organization:acme:**"}"#, true),
+            ("https://app.terraform.io", r#"{"sub": "organization:*:project:x"}"#, false),
+            ("https://agent.buildkite.com", r#"{"pipeline_slug": "deploy"}"#, false),
+            ("https://agent.buildkite.com", r#"{"organization_slug": "acme"}"#, true),
         ] {
             let mut workload = workload(&format!(r#""claims": {claims}"#)).unwrap();
             workload.issuer = issuer.to_owned();

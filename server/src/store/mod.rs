@@ -19,6 +19,7 @@ pub mod identities;
 pub mod keys;
 pub mod kill_switches;
 pub(crate) mod leases;
+pub mod leaving;
 pub mod model_groups;
 pub(crate) mod notices;
 pub mod people;

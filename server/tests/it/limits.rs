@@ -53,7 +53,7 @@ async fn declare(app: &TestApp, limits: Value) {
 
 async fn standing(app: &TestApp, counts: &str) -> Value {
     app.settled().await;
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     let found = limits["limits"].as_array().unwrap().iter().find(|limit| limit["counts"] == counts);
     found.unwrap_or_else(|| panic!("{limits}")).clone()
 }
@@ -277,7 +277,7 @@ async fn the_limit_of_a_key_follows_its_line_and_its_declaration() {
     for _ in 0..4 {
         app.ask(new, "assistant", "x").await.is(200);
     }
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     assert_eq!(limits["limits"], json!([]));
     let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200);
     assert!(!budgets.text().contains("last 60 seconds"), "{}", budgets.text());
@@ -302,7 +302,7 @@ async fn a_limit_that_makes_no_sense_is_refused_with_what_is_wrong() {
         let refused = app.admin(Method::POST, "/api/v1/apply", Some(&body)).await.is(400);
         assert!(refused.text().contains(says), "{body}: {}", refused.text());
     }
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     assert_eq!(limits["limits"], json!([]));
     app.finish().await;
 }

@@ -38,6 +38,7 @@ mod input;
 mod invariants;
 mod keys;
 mod kill_switch;
+mod leavers;
 mod limits;
 mod matrix;
 mod messages;
@@ -60,6 +61,7 @@ mod requests;
 mod scim;
 mod sdk;
 mod secrecy;
+mod sessions;
 mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]

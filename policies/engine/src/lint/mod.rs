@@ -8,6 +8,7 @@
 mod ends;
 mod packs;
 mod pairs;
+mod subjects;
 
 use crate::bundle::Bundle;
 use crate::condition::role_name;
@@ -32,6 +33,7 @@ pub fn lint(bundle: &Bundle, database: &Database, now: DateTime<Utc>) -> Vec<Pro
     ends::look(bundle, now, &mut problems);
     packs::look(bundle, &mut problems);
     grants(bundle, &mut problems);
+    subjects::look(bundle, &mut problems);
     own_facts(bundle, database, now, &mut problems);
     problems
 }

@@ -61,6 +61,20 @@ fn page(name: &str, thing: &Value) -> Value {
     object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
 }
 
+/// A list of figures, some of which may be single people's.
+fn figures(name: &str, thing: &Value) -> Shape {
+    let shape = Shape::list(name, thing).asks(&[("scope", text()), ("key", text()), ("reason", reason())]);
+    Shape {
+        answers: shape.answers.map(|(status, kind, mut schema)| {
+            if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
+                properties.insert(String::from("of_people_withheld"), int());
+            }
+            (status, kind, schema)
+        }),
+        ..shape
+    }
+}
+
 pub(super) fn any() -> Value {
     json!({ "type": "object" })
 }
@@ -180,7 +194,7 @@ fn token() -> Value {
             ("name", text()),
             ("scope", text()),
             ("roles", json!({ "type": "array", "items": { "type": "string" } })),
-            ("state", one_of(&["valid", "rotated", "expired", "revoked"])),
+            ("state", one_of(&["valid", "suspended", "rotated", "expired", "revoked"])),
             ("created_ms", int()),
             ("expires_ms", maybe("integer")),
         ],
@@ -395,9 +409,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()),
         ("PUT", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()).takes(declared_workload()),
         ("DELETE", "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => Shape::ok(deleted("name")),
-        ("GET", "/api/v1/budgets") => Shape::list("budgets", &budget()).asks(&[scope(), ("key", text())]),
-        ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()),
-        ("GET", "/api/v1/limits") => Shape::list("limits", &any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/budgets") => figures("budgets", &budget()),
+        ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()).asks(&[("reason", reason())]),
+        ("GET", "/api/v1/limits") => figures("limits", &any()),
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });
             Shape::created(object(&[("id", text()), ("amount_usd", text())], &[], false)).takes(object(
@@ -434,10 +448,12 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/people") => {
             Shape::list("people", &any()).asks(&[("disabled", json!({ "type": "boolean" }))])
         }
-        ("POST", "/api/v1/people/{id}/disable") => Shape::ok(any()).takes(why(true)),
+        ("POST", "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/erase") => {
+            Shape::ok(any()).takes(why(true))
+        }
         ("GET", "/api/v1/sessions") => Shape::list("sessions", &any()).asks(&[("person", text())]),
         ("GET", "/api/v1/service-tokens") => Shape::list("service_tokens", &token())
-            .asks(&[scope(), ("state", one_of(&["valid", "rotated", "expired", "revoked"]))]),
+            .asks(&[scope(), ("state", one_of(&["valid", "suspended", "rotated", "expired", "revoked"]))]),
         ("GET", "/api/v1/service-tokens/{id}") => Shape::ok(token()),
         ("POST", "/api/v1/service-tokens") => {
             let shown = object(&[("id", text()), ("token", text()), ("expires_ms", int())], &[], false);
@@ -449,7 +465,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ))
         }
         ("POST", "/api/v1/service-tokens/{id}/rotate") => Shape::ok(any()).may_take(rotation()),
-        ("POST", "/api/v1/service-tokens/{id}/revoke") => Shape::ok(token()),
+        ("POST", "/api/v1/service-tokens/{id}/claim" | "/api/v1/service-tokens/{id}/revoke") => {
+            Shape::ok(token())
+        }
         ("GET", "/api/v1/requests") => Shape::list("requests", &request())
             .asks(&[("state", one_of(&REQUEST_STANDS)), ("kind", one_of(&REQUESTS))]),
         ("POST", "/api/v1/requests") => Shape::created(request()).takes(object(

@@ -15,6 +15,7 @@ pub mod kill_switches;
 pub mod logout_tokens;
 pub mod model_groups;
 pub mod people;
+pub mod person_names;
 pub mod policy_versions;
 pub mod records;
 pub mod replicas;

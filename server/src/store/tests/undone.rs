@@ -278,6 +278,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     };
     undone!(people::create(person.clone()));
     undone!(people::enable("p1", None));
@@ -286,6 +287,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         subject: "1".into(),
         person: "p1".into(),
         groups: json!([]),
+        claims: None,
         seen_ms: 1,
     };
     undone!(identities::note(person.clone(), identity));
@@ -300,7 +302,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_ms: 1,
         modified_ms: 1,
     };
-    let ending = scim_users::Ending { names: BTreeSet::new(), because: "gone".into() };
+    let ending = leaving::Ending { because: "gone".into(), spared: None };
+    let gone = ending.clone();
     undone!(scim_users::create(user.clone(), person.clone(), None));
     user.version = 2;
     undone!(scim_users::change(user, person, None));
@@ -390,9 +393,9 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     for change in ["disable", "erase"] {
         store.sql("SELECT setval('undo_number', 2)").await;
         match change {
-            "disable" => people::disable(&store, "p1", 1, None).await.unwrap(),
-            _ => people::erase(&store, "p1", 1).await.unwrap(),
-        }
+            "disable" => people::disable(&store, "p1", &gone, 1, None).await.unwrap(),
+            _ => people::erase(&store, "p1", &gone, 1, None).await.unwrap(),
+        };
     }
     let token = service_tokens::ServiceToken {
         id: "t1".into(),
@@ -406,11 +409,15 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_by: None,
         rotated_to: None,
         last_used_ms: None,
+        suspended_ms: None,
+        suspended_because: None,
+        claimed_by: None,
     };
     undone!(service_tokens::create(token.clone()));
     undone!(service_tokens::touch("t1", 5));
     let successor = service_tokens::ServiceToken { id: "t2".into(), secret_hash: vec![2; 32], ..token };
     undone!(service_tokens::rotate("t1", successor, 9, None));
+    undone!(service_tokens::claim("t2", "user:p2", None));
     undone!(service_tokens::revoke("t1", 5, None));
     let link =
         setup_links::SetupLink { token_hash: vec![1; 32], created_ms: 0, expires_ms: 100, used_ms: None };
