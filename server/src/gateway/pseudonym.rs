@@ -23,6 +23,9 @@ pub enum Named {
     /// A provider's credential: its fingerprint. Nobody may ask for one of a text.
     #[serde(skip)]
     Credential,
+    /// The signature of a model's thought, or what of it is encrypted.
+    #[serde(skip)]
+    Thought,
 }
 
 impl Named {
@@ -32,6 +35,7 @@ impl Named {
             Self::Subject => "sub",
             Self::Session => "ses",
             Self::Credential => "crd",
+            Self::Thought => "tht",
         }
     }
 }

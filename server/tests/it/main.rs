@@ -63,6 +63,7 @@ mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
+mod thoughts;
 mod tls;
 mod tokens;
 mod transfer;

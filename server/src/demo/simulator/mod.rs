@@ -19,6 +19,7 @@ mod reply;
 mod respond;
 mod serve;
 mod text;
+mod thoughts;
 mod tools;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::providers::{Dialect, Secret};
 
 pub use behaviour::{Behaviour, BrokenSse};
 pub use received::Received;
+pub use thoughts::sign;
 
 /// What a simulator stands for.
 #[derive(Debug, Clone)]
