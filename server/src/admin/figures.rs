@@ -63,7 +63,10 @@ impl Figures {
     pub(super) fn refused(&self) -> Problem {
         match self.reason {
             Some(_) => self.permit.forbidden(None),
-            None => Problem::wrong_parameter("reason", "this is a figure of a single person: say why it is asked for"),
+            None => Problem::wrong_parameter(
+                "reason",
+                "this is a figure of a single person: say why it is asked for",
+            ),
         }
     }
 

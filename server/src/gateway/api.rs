@@ -194,7 +194,8 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
         Api::OpenAi if embeddings => Operation::Embeddings,
         Api::OpenAi => Operation::ChatCompletions,
     };
-    let read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
+    let mut read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
+    gateway.recall(&mut read).await;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
     let classified = on_body(size, || super::classify::classify(read, hints))?;
     let decided = super::decide::decide(classified, String::from("explained"));

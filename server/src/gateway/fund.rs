@@ -44,6 +44,13 @@ pub struct Absurd {
     pub output: u64,
 }
 
+impl Funded {
+    /// What is held, without what it is held for.
+    pub(super) fn into_reservation(self) -> Option<Reservation> {
+        self.reservation
+    }
+}
+
 impl Absurd {
     const TIMES: u64 = 4;
     const INPUT_SLACK: u64 = 100_000;

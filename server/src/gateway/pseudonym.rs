@@ -26,6 +26,9 @@ pub enum Named {
     /// A key of a request that is to be done once. Nobody may ask for one either.
     #[serde(skip)]
     Once,
+    /// The signature of a model's thought, or what of it is encrypted.
+    #[serde(skip)]
+    Thought,
 }
 
 impl Named {
@@ -36,6 +39,7 @@ impl Named {
             Self::Session => "ses",
             Self::Credential => "crd",
             Self::Once => "onc",
+            Self::Thought => "tht",
         }
     }
 }

@@ -16,6 +16,7 @@ use super::document::{self, Document, Kind, NodeId};
 use super::media::is_read_file;
 use super::members;
 use super::refusal::{Code, Refusal};
+use super::sealed::Known;
 use super::spans::Text;
 use crate::providers::{MOST_TOKENS, Operation, RequestShape};
 
@@ -58,6 +59,8 @@ pub struct Read {
     pub(super) tools: Vec<String>,
     /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
     pub(super) opaque: bool,
+    /// What is known of thoughts that cannot be read.
+    pub(super) sealed: Known,
     /// At most this many tokens go in.
     pub(super) input_tokens: u64,
     /// Answers asked for (`n`), each with its own output.
@@ -161,6 +164,7 @@ pub fn read(
         features: content.features.union(of_members),
         strange,
         api_headers: HeaderMap::new(),
+        sealed: Known::default(),
         tools: content.tools,
         text,
         document,

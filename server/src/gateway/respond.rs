@@ -12,6 +12,8 @@ use http::HeaderMap;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
+use super::Gateway;
+use super::decide::Decided;
 use super::rewrite::{Chunk, Rewriter};
 use super::translate::{Translation, broken};
 use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
@@ -82,6 +84,8 @@ pub struct StreamEnd {
 /// A stream between provider and client.
 #[derive(Debug)]
 pub struct Relay<'a> {
+    gateway: &'a Gateway,
+    decided: &'a Decided,
     wire: &'a dyn Wire,
     candidate: Candidate<'a>,
     rewriter: &'a mut Rewriter,
@@ -98,6 +102,7 @@ pub struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// Sets up a relay to `client`.
     pub fn new(
+        (gateway, decided): (&'a Gateway, &'a Decided),
         wire: &'a dyn Wire,
         candidate: Candidate<'a>,
         rewriter: &'a mut Rewriter,
@@ -106,7 +111,18 @@ impl<'a> Relay<'a> {
         client: Frames,
     ) -> Self {
         let back = back.map(|back| back.stream());
-        Self { wire, candidate, rewriter, api, back, hide_usage, client, end: StreamEnd::default() }
+        Self {
+            gateway,
+            decided,
+            wire,
+            candidate,
+            rewriter,
+            api,
+            back,
+            hide_usage,
+            client,
+            end: StreamEnd::default(),
+        }
     }
 
     /// Passes the stream on to its end, from its first event on.
@@ -201,6 +217,8 @@ impl<'a> Relay<'a> {
             Api::OpenAi => self.rewriter.chunk(bytes, self.hide_usage)?,
             Api::Anthropic => self.rewriter.message_event(bytes)?,
         };
+        // Before the client has it, or it could send it back before it is known.
+        self.gateway.remember(self.decided, self.rewriter).await;
         for held in &chunk.before {
             self.send(framed(self.api, held.as_bytes())).await;
         }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Response};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::analyze::{NotRead, analyze};
+use super::analyze::analyzed;
 use super::api::{Body, full, head, rate_headers, stream_body};
 use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
@@ -77,6 +77,7 @@ where
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
     let mut read = read.inspect_err(unread)?;
     read.api_headers = passed;
+    gateway.recall(&mut read).await;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
@@ -84,21 +85,18 @@ where
     timeline.end(Stage::Read);
     let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
     timeline.end(Stage::Classify);
-    let mut decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
+    let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
+    let (reply, answer) = oneshot::channel();
+    let gateway_of_task = Arc::clone(gateway);
+    let stopping = || Err(Refusal::new(Code::Unavailable, "the server is stopping"));
     if !dry_run && decided.refusal().is_none() && !decided.decision.analyzed_by.is_empty() {
         timeline.end(Stage::Decide);
-        // In a box, because it is seldom asked and its future is large.
-        decided = match Box::pin(analyze(gateway, decided)).await {
-            Ok(decided) => decided,
-            Err(not_read) => {
-                let NotRead { decided, refusal } = *not_read;
-                Box::pin(refuse(gateway, &decided, &refusal, &network, &timeline)).await?;
-                return Err(refusal);
-            }
-        };
-        // Its time is not ours.
-        timeline.skip();
+        // Text leaves for a detector: from here on the request has a life of its own, as it has from its first attempt on.
+        gateway.attempts.spawn(Box::pin(async move {
+            analyzed(&gateway_of_task, decided, &network, timeline, size, reply).await;
+        }));
+        return answer.await.unwrap_or_else(|_| stopping());
     }
     if !dry_run {
         decided.tell_shadow();
@@ -130,16 +128,34 @@ where
     }
     // From here on the request has a life of its own: what is funded and recorded is settled, whether or not the
     // client waits for it.
-    let (reply, answer) = oneshot::channel();
-    let gateway_of_task = Arc::clone(gateway);
     // In a box, because a task is moved several times on its way to the runtime, and this one is large.
     gateway.attempts.spawn(Box::pin(async move {
         attempts(&gateway_of_task, &routed, redacted, &network, timeline, reply).await;
     }));
-    answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Unavailable, "the server is stopping")))
+    answer.await.unwrap_or_else(|_| stopping())
 }
 
-type Reply = oneshot::Sender<Result<Response<Body>, Refusal>>;
+/// Makes a refusal durable and tells the client, if it is still there.
+pub(super) async fn refused(
+    gateway: &Gateway,
+    decided: &Decided,
+    refusal: Refusal,
+    network: &Network,
+    timeline: &Timeline,
+    reply: Reply,
+) {
+    let recorded = refuse(gateway, decided, &refusal, network, timeline).await;
+    let _ = reply.send(Err(recorded.err().unwrap_or(refusal)));
+}
+
+/// Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
+pub(super) fn gone(decided: &Decided) -> Refusal {
+    Refusal::new(Code::ClientGone, "the client left before anything was sent to a provider")
+        .decision(&decided.id)
+}
+
+/// The way back to a client that may have left.
+pub(super) type Reply = oneshot::Sender<Result<Response<Body>, Refusal>>;
 
 /// Makes a refusal durable before the client hears of it.
 async fn refuse(
@@ -166,7 +182,7 @@ fn unrecorded(decided: &Decided, error: &record::RecordError) -> Refusal {
 }
 
 /// Tries the endpoints in order until one answers.
-async fn attempts(
+pub(super) async fn attempts(
     gateway: &Arc<Gateway>,
     routed: &Routed,
     redacted: Redacted,
@@ -192,11 +208,10 @@ async fn attempts(
         }
         let now_ms = gateway.clock.now_ms();
         let funding = fund::fund(decided, &candidate, number == 0, &gateway.budgets, now_ms);
-        // Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
         let funded = tokio::select! {
             biased;
             () = reply.closed() => {
-                last = Some(Refusal::new(Code::ClientGone, "the client left before anything was sent").decision(&decided.id));
+                last = Some(gone(decided));
                 break;
             }
             funded = funding => funded,
@@ -273,6 +288,8 @@ async fn attempts(
                 });
                 match whole {
                     Ok(whole) => {
+                        // Before the client has it, or it could send it back before it is known.
+                        gateway.remember(decided, &mut rewriter).await;
                         let attempt = Attempt { gateway, attempted, prepared, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
                         return;
@@ -412,6 +429,7 @@ impl Attempt<'_> {
         let read = &self.attempted.decided.classified.read;
         let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
         let relay = Relay::new(
+            (self.gateway, self.attempted.decided),
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
             rewriter,

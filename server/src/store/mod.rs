@@ -35,6 +35,7 @@ pub(crate) mod runs;
 pub mod scim_groups;
 pub mod scim_users;
 pub mod scopes;
+pub mod sealed_thoughts;
 pub(crate) mod sections;
 mod seen;
 pub(crate) mod sequence;

@@ -66,6 +66,7 @@ mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
+mod thoughts;
 mod tls;
 mod tokens;
 mod told;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, message};
 use crate::reply::Reply;
 
-const PERSON: &str = "ottilie.brandt@kunde.example";
+pub(crate) const PERSON: &str = "ottilie.brandt@kunde.example";
 /// Of no form that a recognizer knows: those are redacted before anybody looks for the credential.
 const CREDENTIAL: &str = "credential-of-claude";
 const MODEL: &str = "claude-sonnet-4-5";
@@ -423,48 +423,6 @@ async fn tokens_are_counted_by_the_provider_of_the_model_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thoughts_and_their_signatures_are_never_altered() {
-    let (app, claude) = with_claude(false).await;
-    for stream in [false, true] {
-        let mut body = asked("claude", &format!("Write to {PERSON}"));
-        body["stream"] = json!(stream);
-        body["thinking"] = json!({ "type": "enabled", "budget_tokens": 1024 });
-        let reply = messages(&app, "support", &body).await.is(200);
-        let (blocks, _, _) = answer(&reply, stream);
-        let signature = blocks[0]["signature"].as_str().unwrap().to_owned();
-        assert_eq!(
-            (&blocks[0]["type"], &blocks[0]["thinking"]),
-            (&json!("thinking"), &json!("Simulated thought."))
-        );
-        assert!(signature.len() > 200);
-        claude.clear();
-        let next = json!({ "role": "user", "content": "Go on" });
-        let turn = json!({ "role": "assistant", "content": blocks });
-        body["messages"].as_array_mut().unwrap().extend([turn, next]);
-        messages(&app, "support", &body).await.is(200);
-        let left: Value = serde_json::from_str(&sent(&claude)).unwrap();
-        assert_eq!(left["messages"][1]["content"][0], blocks[0]);
-    }
-    // A thought that says what a rule redacts in answers is left out, not altered.
-    let card = "4111 1111 1111 1111";
-    let thought = json!({ "type": "thinking", "thinking": format!("The card is {card}, I think."), "signature": "c2ln" });
-    let said = json!({ "type": "text", "text": format!("The card is {card}.") });
-    for stream in [false, true] {
-        claude.push_behaviour(Behaviour::Say(vec![thought.clone(), said.clone()]));
-        let mut body = asked("claude", "x");
-        body["stream"] = json!(stream);
-        let reply = messages(&app, "support", &body).await.is(200);
-        assert!(!reply.text().contains("1111"), "{}", reply.text());
-        let (blocks, _, _) = answer(&reply, stream);
-        assert_eq!(blocks[0]["signature"], "c2ln");
-        let left = blocks[0]["thinking"].as_str().unwrap();
-        assert!("The card is ".starts_with(left), "{left}");
-    }
-    drop(claude);
-    app.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_break_are_told_in_the_api_and_recorded() {
     let (app, claude) = with_claude(false).await;
     let cases = [
@@ -555,6 +513,18 @@ async fn what_is_not_text_makes_the_body_opaque_wherever_it_stands() {
     for body in [direct, nested, unknown] {
         refused(messages(&app, &plain, &body).await, 403, "permission_error", "no_eligible_endpoint");
     }
+    // What stands before the messages is text: no image that a provider would fetch.
+    for system in [
+        json!([{ "type": "text", "text": "x" }, image]),
+        json!(["x"]),
+        json!({ "type": "text", "text": "x" }),
+    ] {
+        let mut body = body.clone();
+        body["system"] = system;
+        let told =
+            refused(messages(&app, &plain, &body).await, 400, "invalid_request_error", "invalid_request");
+        assert!(told["bailiwick"]["param"].as_str().unwrap().contains("system"), "{told}");
+    }
     // A tool of the provider takes the request elsewhere: what it uses is a fact that rules ask about.
     body["tools"] = json!([{ "type": "web_search_20250305", "name": "web_search" }]);
     let explained = app
@@ -564,6 +534,41 @@ async fn what_is_not_text_makes_the_body_opaque_wherever_it_stands() {
         .json();
     assert_eq!(explained["decision"]["facts"]["features"], json!(["web_search"]));
     assert_eq!(claude.received_count(), 1);
+    drop(claude);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_text_is_redacted_within_its_base64() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let (app, claude) = with_claude(false).await;
+    let table = "name;card\nOttilie;4012888888881881\n";
+    let source = json!({ "type": "base64", "media_type": "text/csv", "data": STANDARD.encode(table) });
+    let part = json!({ "type": "document", "source": source });
+    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "look_up_customer", "input": {} });
+    let direct = json!([{ "role": "user", "content": [part] }]);
+    let nested = json!([
+        { "role": "user", "content": "x" },
+        { "role": "assistant", "content": [call] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_1", "content": [part] }] },
+    ]);
+    for (turns, at) in [(direct, "/messages/0/content/0"), (nested, "/messages/2/content/0/content/0")] {
+        let mut body = asked("claude", "x");
+        body["messages"] = turns;
+        claude.clear();
+        let reply = messages(&app, "research", &body).await.is(200);
+        assert_eq!(reply.header("x-bailiwick-redactions"), Some("CARD=1"));
+        let left: Value = serde_json::from_str(&sent(&claude)).unwrap();
+        let data = left.pointer(at).unwrap()["source"]["data"].as_str().unwrap();
+        let text = String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
+        assert_eq!(text, "name;card\nOttilie;****\n");
+        // OpenAI's API takes no such file.
+        body["model"] = json!("assistant");
+        let reply = messages(&app, "research", &body).await;
+        refused(reply, 400, "invalid_request_error", "not_translatable");
+    }
+    assert!(app.received().is_empty());
     drop(claude);
     app.finish().await;
 }

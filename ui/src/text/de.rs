@@ -240,6 +240,7 @@ pub(super) const TEXT: Text = Text {
                 "header" => "per Header angegeben",
                 "key" => "am Schlüssel festgelegt",
                 "scope" => "am Bereich festgelegt",
+                "thought" => "aus einem früheren Zug",
                 "directory" => "aus dem Verzeichnis",
                 other => other,
             }

@@ -238,6 +238,7 @@ pub(super) const TEXT: Text = Text {
                 "header" => "declared by header",
                 "key" => "set on the key",
                 "scope" => "set on the scope",
+                "thought" => "from an earlier turn",
                 "directory" => "from the directory",
                 other => other,
             }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     text::{self, Prompt},
+    thoughts,
     tools::{self, Call},
 };
 
@@ -141,7 +142,11 @@ fn block_complaint(block: &Value) -> Option<String> {
     if members.keys().any(|name| !known(name)) {
         return Some(format!("{kind}: Extra inputs are not permitted"));
     }
+    let member = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
     match kind {
+        "thinking" if !thoughts::holds(member("signature"), member("thinking")) => {
+            Some(String::from("thinking: Invalid `signature` in `thinking` block"))
+        }
         "text" if block.get("text") == Some(&json!("")) => {
             Some(String::from("text: text content blocks must be non-empty"))
         }
@@ -230,8 +235,8 @@ pub(super) fn answer(
     let mut blocks = Vec::new();
     let thinks = request.pointer("/thinking/type").is_some_and(|kind| kind != "disabled");
     if thinks {
-        let signature = base64(&Sha256::digest(raw));
-        blocks.push(json!({ "type": "thinking", "thinking": "Simulated thought.", "signature": signature }));
+        let (thought, signature) = ("Simulated thought.", thoughts::sign("Simulated thought."));
+        blocks.push(json!({ "type": "thinking", "thinking": thought, "signature": signature }));
     }
     if calls.is_empty() {
         blocks.push(json!({ "type": "text", "text": pieces.concat() }));
@@ -241,7 +246,7 @@ pub(super) fn answer(
         let id = format!("toolu_{at}{}", id.trim_start_matches("msg_"));
         blocks.push(json!({ "type": "tool_use", "id": id, "name": call.name, "input": input }));
     }
-    let blocks = said.unwrap_or(blocks);
+    let blocks = said.map_or(blocks, |said| said.into_iter().map(signed).collect());
     let said = |block: &Value| match block.get("text").and_then(Value::as_str) {
         Some(said) => text::count(said),
         None => text::count(&block.to_string()),
@@ -260,10 +265,15 @@ pub(super) fn answer(
     Message { id, model: request.get("model").cloned().unwrap_or_default(), blocks, stop, usage }
 }
 
-/// Long enough to look like what the real one sends.
-fn base64(digest: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(digest.repeat(6))
+/// A block that says that its thought is to be signed, with its signature.
+fn signed(mut block: Value) -> Value {
+    if block.get("signature") == Some(&json!("{signature}")) {
+        let signature = thoughts::sign(block.get("thinking").and_then(Value::as_str).unwrap_or_default());
+        if let Some(block) = block.as_object_mut() {
+            block.insert("signature".into(), json!(signature));
+        }
+    }
+    block
 }
 
 /// The same choice as of OpenAI's functions.

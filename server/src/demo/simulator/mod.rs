@@ -21,6 +21,7 @@ mod respond;
 mod serve;
 mod signed;
 mod text;
+mod thoughts;
 mod tools;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use crate::providers::{Dialect, Secret};
 
 pub use behaviour::{Behaviour, BrokenSse};
 pub use received::Received;
+pub use thoughts::sign;
 
 /// What a simulator stands for.
 #[derive(Debug, Clone)]

@@ -64,6 +64,7 @@ pub(super) fn messages(
     if !any {
         return Err(Refusal::invalid("messages", "`messages` must hold at least one message").fix(MESSAGES));
     }
+    system(document)?;
     if operation == Operation::Messages && member(document, "max_tokens").is_none() {
         return Err(Refusal::invalid("max_tokens", "`max_tokens` is missing, and this API asks for it")
             .fix("say how many tokens the answer may have at most"));
@@ -85,6 +86,25 @@ pub(super) fn messages(
     check_tools(&names)?;
     content.tools = names.into_iter().collect();
     Ok(())
+}
+
+/// What stands before the messages is text, and nothing that a provider would fetch or has kept.
+fn system(document: &Document) -> Result<(), Refusal> {
+    let Some(system) = member(document, "system") else { return Ok(()) };
+    let is_text = |part: &NodeId| {
+        let kind = document.get(*part, "type").and_then(|id| document.string(id));
+        kind.is_some_and(|kind| kind == "text")
+    };
+    let wrong = match document.kind(system) {
+        Kind::String | Kind::Null => return Ok(()),
+        Kind::Array => document.children(system).find(|part| !is_text(part)),
+        _ => Some(system),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(part) => Err(Refusal::invalid(document.pointer(part), "`system` holds text and nothing else")
+            .fix("send a string, or a list of `{\"type\": \"text\", \"text\": …}`; images and files belong into a message")),
+    }
 }
 
 /// Reads the parts of a message, and those of what a tool answered.

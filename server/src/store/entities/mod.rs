@@ -25,6 +25,7 @@ pub mod scim_groups;
 pub mod scim_members;
 pub mod scim_users;
 pub mod scopes;
+pub mod sealed_thoughts;
 pub mod service_tokens;
 pub mod sessions;
 pub mod settings;

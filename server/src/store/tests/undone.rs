@@ -28,7 +28,7 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 28] = [
+const SOURCES: [(&str, &str); 29] = [
     ("budgets", include_str!("../budgets.rs")),
     ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
@@ -48,6 +48,7 @@ const SOURCES: [(&str, &str); 28] = [
     ("scim_groups", include_str!("../scim_groups.rs")),
     ("scim_users", include_str!("../scim_users.rs")),
     ("scopes", include_str!("../scopes.rs")),
+    ("sealed_thoughts", include_str!("../sealed_thoughts.rs")),
     ("sequence", include_str!("../sequence.rs")),
     ("service_tokens", include_str!("../service_tokens.rs")),
     ("sessions", include_str!("../sessions.rs")),
@@ -389,6 +390,19 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(done_once::finish(&[1; 32], vec![3]));
     assert_eq!(undone!(done_once::begin(once, 2)).and_then(|row| row.answer), Some(vec![3]));
     undone!(done_once::forget(&[1; 32]));
+    let thought = sealed_thoughts::SealedThought {
+        digest: "tht_1".into(),
+        decision: "dec_1".into(),
+        classes: "phi".into(),
+        unknown: String::new(),
+        cut: true,
+        seen_ms: 5,
+    };
+    undone!(sealed_thoughts::keep(vec![thought.clone()]));
+    undone!(sealed_thoughts::keep(vec![thought.clone()]));
+    let asked = ["tht_1".to_owned(), "tht_2".to_owned()];
+    assert_eq!(sealed_thoughts::find(&store, &asked).await.unwrap(), [thought]);
+    assert_eq!(undone!(sealed_thoughts::sweep(6)), 1);
     // These two write through a function that both share.
     for change in ["disable", "erase"] {
         store.sql("SELECT setval('undo_number', 2)").await;

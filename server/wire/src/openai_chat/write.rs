@@ -175,6 +175,11 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Json, Refu
             image.set_some("detail", detail);
             Json::object([("type", "image_url".into()), ("image_url", image)])
         }
+        Content::Document { source: Source::Base64 { media_type, .. }, .. }
+            if media_type != "application/pdf" =>
+        {
+            return Err(Refused::new(place, "the other API takes documents as PDF"));
+        }
         Content::Document { source: Source::Base64 { media_type, data }, title } => {
             let mut file = Json::Object(Vec::new());
             // This wire asks for a name.
