@@ -39,6 +39,7 @@ impl Block {
     pub(crate) const LEN: usize = 64;
 
     /// What the bytes are, 64 at most. There is nothing behind their end.
+    #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut block = Self::default();
         for (place, eight) in bytes.chunks(8).take(8).enumerate() {
@@ -55,18 +56,22 @@ impl Block {
     }
 }
 
+/// Whether there is a byte of which `of` holds; it must be so plain that it compiles to vector instructions.
+pub(crate) fn any(bytes: &[u8], of: impl Fn(u8) -> bool) -> bool {
+    // No early exit: that is what lets it compile to them. So the bytes should be few.
+    bytes.iter().fold(false, |any, byte| any | of(*byte))
+}
+
 /// The place of the first byte from `at` on of which `of` holds. `of` must be so plain that it compiles to vector instructions.
 pub(crate) fn position(bytes: &[u8], at: usize, of: impl Fn(u8) -> bool) -> Option<usize> {
     const STEP: usize = 64;
     const PART: usize = 16;
     let rest = bytes.get(at..)?;
     let mut skipped = at;
-    // No early exit within a piece: that is what lets it compile to vector instructions.
-    let any = |piece: &[u8]| piece.iter().fold(false, |any, byte| any | of(*byte));
     for piece in rest.chunks(STEP) {
-        if any(piece) {
+        if any(piece, &of) {
             for part in piece.chunks(PART) {
-                if any(part) {
+                if any(part, &of) {
                     return part.iter().position(|byte| of(*byte)).map(|i| skipped + i);
                 }
                 skipped += PART;
@@ -116,7 +121,11 @@ mod tests {
                 bytes[place] = b'5';
                 bytes[len - 1] = b'5';
                 for at in 0..=place {
-                    assert_eq!(position(&bytes, at, |b| b.is_ascii_digit()), Some(place), "{at} {place} {len}");
+                    assert_eq!(
+                        position(&bytes, at, |b| b.is_ascii_digit()),
+                        Some(place),
+                        "{at} {place} {len}"
+                    );
                 }
                 assert_eq!(position(&bytes, len, |b| b.is_ascii_digit()), None);
             }

@@ -24,7 +24,7 @@ use crate::recognizers::{
 use crate::{EntitySet, EntityType, Finding, PhoneRegions, bytes};
 
 /// Raised whenever the code of a recognizer changes what it finds; a changed table shows in the digest by itself.
-const REVISION: u32 = 5;
+const REVISION: u32 = 6;
 
 /// What a literal of the pre-filter leads to.
 #[derive(Clone, Copy, Debug)]
@@ -272,24 +272,38 @@ impl Detector {
         self.tables.forms.at(input, at, len, found);
         labelled::at(input, at, len, found);
         if len < 6 {
-            // A recognizer of nothing but kinds that are not looked for need not look.
-            let mut look = |kinds: &[EntityType], at_run: fn(&Input<'_>, usize, usize, &mut Candidates)| {
-                if kinds.iter().any(|kind| self.kinds.contains(*kind)) {
-                    at_run(input, at, len, found);
-                }
-            };
-            look(&[EntityType::DateOfBirth, EntityType::PersonalDate], date::at);
-            look(&[EntityType::Age], date::age);
-            look(&[EntityType::Coordinates], coordinates::at);
-            look(&[EntityType::StreetAddress], place::street);
-            look(&[EntityType::PostalCode], place::postal_code);
-            look(&[EntityType::DiagnosisCode], diagnosis_code::at);
-            look(&[EntityType::MacAddress], mac_address::around);
+            self.scan_short(input, at, len, found);
         }
         base64::at(input, at, found);
         if let Some((start, end)) = word_of_first_digit(input, at).filter(|(start, end)| end - start > 13) {
             vin::at(input, start, end, found);
             crypto_address::at(input, start, end, found);
+        }
+    }
+
+    /// What is recognised by a short run of digits. A recognizer of nothing but kinds that are not looked for need not look.
+    fn scan_short(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
+        let asked = |kind: EntityType| self.kinds.contains(kind);
+        if asked(EntityType::DateOfBirth) || asked(EntityType::PersonalDate) {
+            date::at(input, at, len, found);
+        }
+        if asked(EntityType::Age) {
+            date::age(input, at, len, found);
+        }
+        if asked(EntityType::Coordinates) {
+            coordinates::at(input, at, len, found);
+        }
+        if asked(EntityType::StreetAddress) {
+            place::street(input, at, len, found);
+        }
+        if asked(EntityType::PostalCode) {
+            place::postal_code(input, at, len, found);
+        }
+        if asked(EntityType::DiagnosisCode) {
+            diagnosis_code::at(input, at, len, found);
+        }
+        if asked(EntityType::MacAddress) {
+            mac_address::around(input, at, found);
         }
     }
 

@@ -11,8 +11,22 @@ use crate::EntityType as E;
 
 /// The names of the months in English, German, French, Spanish, Italian, Dutch and Portuguese, and how they are shortened.
 const MONTHS: [&[&str]; 12] = [
-    &["january", "jan", "januar", "jänner", "januari", "janvier", "janv", "enero", "ene", "gennaio", "gen", "janeiro"],
-    &["february", "feb", "februar", "februari", "février", "fév", "fevrier", "febrero", "febbraio", "fevereiro"],
+    &[
+        "january", "jan", "januar", "jänner", "januari", "janvier", "janv", "enero", "ene", "gennaio", "gen",
+        "janeiro",
+    ],
+    &[
+        "february",
+        "feb",
+        "februar",
+        "februari",
+        "février",
+        "fév",
+        "fevrier",
+        "febrero",
+        "febbraio",
+        "fevereiro",
+    ],
     &["march", "mar", "märz", "mär", "maerz", "mrz", "maart", "mrt", "mars", "marzo", "março"],
     &["april", "apr", "avril", "avr", "abril", "abr", "aprile"],
     &["may", "mai", "mei", "mayo", "maggio", "mag", "maio"],
@@ -22,7 +36,19 @@ const MONTHS: [&[&str]; 12] = [
     &["september", "sep", "sept", "septembre", "septiembre", "settembre", "set", "setembro"],
     &["october", "oct", "oktober", "okt", "octobre", "octubre", "ottobre", "ott", "outubro"],
     &["november", "nov", "novembre", "noviembre", "novembro"],
-    &["december", "dec", "dezember", "dez", "décembre", "déc", "decembre", "diciembre", "dic", "dicembre", "dezembro"],
+    &[
+        "december",
+        "dec",
+        "dezember",
+        "dez",
+        "décembre",
+        "déc",
+        "decembre",
+        "diciembre",
+        "dic",
+        "dicembre",
+        "dezembro",
+    ],
 ];
 
 /// The longest name of a month, in bytes.
@@ -31,7 +57,7 @@ const MONTH_MAX: usize = 12;
 fn month(word: &str) -> Option<u32> {
     // Most words begin with another letter than any of them.
     let first = word.bytes().next()?.to_ascii_lowercase();
-    if !(3..=MONTH_MAX).contains(&word.len()) || !b"adefgjmnos".contains(&first) {
+    if !(3..=MONTH_MAX).contains(&word.len()) || !b"adefgjlmnos".contains(&first) {
         return None;
     }
     MONTHS.iter().position(|names| is_one_of(word, names)).and_then(|at| u32::try_from(at + 1).ok())
@@ -226,7 +252,11 @@ mod tests {
         for (at, names) in super::MONTHS.iter().enumerate() {
             for name in *names {
                 let month = u32::try_from(at + 1).ok();
-                assert_eq!((super::month(name), super::month(&name.to_uppercase())), (month, month), "{name}");
+                assert_eq!(
+                    (super::month(name), super::month(&name.to_uppercase())),
+                    (month, month),
+                    "{name}"
+                );
             }
         }
         assert_eq!((super::month("and"), super::month("mars"), super::month("marts")), (None, Some(3), None));

@@ -269,14 +269,18 @@ fn is_near(input: &Input<'_>, label: &Label, start: usize) -> bool {
     let apart = |b: &u8| b.is_ascii_digit() || matches!(b, b';' | b'\n');
     from += input.span(from, start).iter().rposition(apart).map_or(0, |at| at + 1);
     let before = input.slice(from, start).to_lowercase();
-    label.words.iter().any(|word| last(&before, word).is_some_and(|at| leads_to_number(&before, at + word.len())))
+    label
+        .words
+        .iter()
+        .any(|word| last(&before, word).is_some_and(|at| leads_to_number(&before, at + word.len())))
 }
 
 /// The last place of a word in a short text.
 fn last(text: &str, word: &str) -> Option<usize> {
     let first = *word.as_bytes().first()?;
     let places = memchr::memrchr_iter(first, text.as_bytes());
-    let mut places = places.filter(|at| text.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(word.as_bytes())));
+    let mut places =
+        places.filter(|at| text.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(word.as_bytes())));
     places.next()
 }
 
@@ -367,7 +371,7 @@ mod tests {
             (E::BankAccount, "account number; 48213371"),
             (E::BankAccount, "account number nr. n° no. numero número is [48213371]"),
             (E::BankAccount, "account number of our branch in the city 48213371"),
-            (E::BankAccount, "bank account. Call 48213371"),
+            (E::BankAccount, "bank account closed. Call 48213371"),
             (E::BankAccount, "BANK ACCOUNT: [48213371]"),
             (E::LicensePlate, "license plate readers, 40 of them"),
             (E::LicensePlate, "matrícula de 2024"),

@@ -40,7 +40,7 @@ pub(crate) fn at(input: &Input<'_>, at: usize, found: &mut Candidates) {
 }
 
 /// Looks at a run of digits that may stand in an address with dashes or full stops.
-pub(crate) fn around(input: &Input<'_>, digits: usize, _len: usize, found: &mut Candidates) {
+pub(crate) fn around(input: &Input<'_>, digits: usize, found: &mut Candidates) {
     for (sign, group) in [(b'-', 2), (b'.', 4)] {
         // Where the group of the digit begins, and then the first group.
         let back = input.run_back(digits, group - 1, |b| b.is_ascii_hexdigit());

@@ -31,10 +31,10 @@ pub(crate) mod vin;
 #[cfg(test)]
 pub(crate) mod table;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use crate::{Confidence, EntitySet, EntityType, Finding};
-use context::{Context, Heard, Listener, Says};
+use context::{Context, Heard, Says};
 use credential::Runs;
 
 /// What is less certain than this is not reported, unless a detector is told otherwise.
@@ -51,13 +51,13 @@ pub(crate) struct Input<'t> {
     pub(crate) text: &'t str,
     pub(crate) bytes: &'t [u8],
     context: &'t Context,
-    /// How far the words were listened to.
-    listener: RefCell<Listener>,
+    /// The place before which the words were last listened to, and what they say.
+    heard: Cell<Option<(usize, Heard)>>,
 }
 
 impl<'t> Input<'t> {
     pub(crate) fn new(text: &'t str, context: &'t Context) -> Self {
-        Self { text, bytes: text.as_bytes(), context, listener: RefCell::default() }
+        Self { text, bytes: text.as_bytes(), context, heard: Cell::new(None) }
     }
 
     /// What the words before `start` say about `entity`.
@@ -67,7 +67,14 @@ impl<'t> Input<'t> {
 
     /// What the words before `start` say.
     pub(crate) fn hear(&self, start: usize) -> Heard {
-        self.context.hear(self, start, &mut self.listener.borrow_mut())
+        match self.heard.get() {
+            Some((at, heard)) if at == start => heard,
+            _ => {
+                let heard = self.context.hear(self, start);
+                self.heard.set(Some((start, heard)));
+                heard
+            }
+        }
     }
 
     /// The byte at `at`.
@@ -170,7 +177,10 @@ pub(crate) fn word_of_first_digit(input: &Input<'_>, at: usize) -> Option<(usize
 /// Whether a word is one of those, which are in lower case.
 pub(crate) fn is_one_of(word: &str, known: &[&str]) -> bool {
     if word.is_ascii() {
-        return known.iter().any(|known| known.eq_ignore_ascii_case(word));
+        let first = word.bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let mut alike =
+            known.iter().filter(|known| known.len() == word.len() && known.bytes().next() == first);
+        return alike.any(|known| known.eq_ignore_ascii_case(word));
     }
     let lower = word.to_lowercase();
     known.contains(&lower.as_str())

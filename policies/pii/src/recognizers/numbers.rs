@@ -303,6 +303,12 @@ impl Numbers {
         self.groups.first().map_or(0, |g| g.start)
     }
 
+    /// Whether the first groups have these lengths.
+    pub(crate) fn has_shape(&self, lengths: &[usize]) -> bool {
+        self.groups.len() >= lengths.len()
+            && self.groups.iter().zip(lengths).all(|(group, len)| group.len == *len)
+    }
+
     /// The lengths of the first `groups` groups.
     pub(crate) fn shape(&self, groups: usize) -> SmallVec<[usize; GROUPS_MAX]> {
         self.groups.iter().take(groups).map(|g| g.len).collect()

@@ -129,7 +129,8 @@ fn word_before<'t>(input: &Input<'t>, end: usize) -> (usize, &'t str) {
 }
 
 fn is_name(word: &str) -> bool {
-    word.chars().next().is_some_and(char::is_uppercase) && word.chars().count() > 1
+    let mut letters = word.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.next().is_some()
 }
 
 /// How many letters a word has before the [end](ENDS) of a street's name.

@@ -55,12 +55,12 @@ impl<'t> Words<'t> {
             self.starts &= u64::MAX << (at % Block::LEN);
         }
     }
-
 }
 
 impl Iterator for Words<'_> {
     type Item = Word;
 
+    #[inline]
     fn next(&mut self) -> Option<Word> {
         while self.starts == 0 {
             self.block += Block::LEN;

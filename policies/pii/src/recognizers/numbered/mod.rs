@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 
 use super::numbers::Numbers;
 use super::{Candidates, FLOOR, Input, UNSPOKEN};
-use crate::EntityType;
+use crate::{EntitySet, EntityType};
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
 
@@ -129,30 +129,55 @@ struct Form {
     written: &'static str,
     /// The confidence where no word speaks for it.
     alone: u8,
-    /// What of the form stands behind the sign after the first run of digits.
-    behind: u8,
+}
+
+impl Form {
+    /// How certain it is at most where no word speaks for it.
+    fn silent(self) -> i32 {
+        if self.alone == 0 { UNSPOKEN } else { i32::from(self.alone) }
+    }
+}
+
+/// Forms that begin alike.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    /// In an order in which those that are written alike follow one another.
+    forms: Vec<Form>,
+    kinds: EntitySet,
+    /// The most certain of them where no word speaks for it.
+    silent: i32,
+}
+
+impl Alike {
+    fn add(&mut self, form: Form) {
+        self.kinds.insert(form.row.entity);
+        self.silent = self.silent.max(form.silent());
+        self.forms.push(form);
+        self.forms.sort_by_key(|form| form.written);
+    }
 }
 
 /// Forms that begin alike, by what follows their first run of digits.
 #[derive(Clone, Debug, Default)]
 struct Bucket {
-    nothing: Vec<Form>,
-    letter: Vec<Form>,
-    sign: Vec<Form>,
+    nothing: Alike,
+    letter: Alike,
+    /// A sign, and then a digit.
+    digit: Alike,
+    /// A sign, and then a letter.
+    other: Alike,
 }
 
 impl Bucket {
     /// Adds a form whose first run ends at `end`.
     fn add(&mut self, form: Form, end: usize) {
         let mut rest = form.written.bytes().skip(end);
-        let (forms, behind) = match rest.next() {
-            None => (&mut self.nothing, b'*'),
-            Some(b'@' | b'*' | b'a'..=b'z' | b'A'..=b'Z') => (&mut self.letter, b'*'),
-            Some(_) => (&mut self.sign, rest.next().unwrap_or(b'*')),
-        };
-        forms.push(Form { behind, ..form });
-        // Those that are written alike are read once.
-        forms.sort_by_key(|form| form.written);
+        match rest.next() {
+            None => self.nothing.add(form),
+            Some(b'@' | b'*' | b'a'..=b'z' | b'A'..=b'Z') => self.letter.add(form),
+            Some(_) if matches!(rest.next(), Some(b'#' | b'0'..=b'9')) => self.digit.add(form),
+            Some(_) => self.other.add(form),
+        }
     }
 }
 
@@ -173,7 +198,7 @@ impl Forms {
             for (written, alone) in row.forms {
                 for (place, end) in places(written) {
                     if let Some(bucket) = buckets.get_mut(place) {
-                        bucket.add(Form { row, written, alone: *alone, behind: b'*' }, end);
+                        bucket.add(Form { row, written, alone: *alone }, end);
                     }
                 }
             }
@@ -225,26 +250,25 @@ impl Forms {
             return;
         }
         try_each(input, &bucket.nothing, start, found);
-        if let Some(behind) = next.and_then(|_| input.byte(run.end + 1)).filter(u8::is_ascii_alphanumeric) {
-            for forms in bucket.sign.chunk_by(|a, b| a.behind == b.behind) {
-                let digits = forms.first().is_some_and(|form| form.behind == b'#');
-                if !digits || behind.is_ascii_digit() {
-                    try_each(input, forms, start, found);
-                }
-            }
+        match next.and_then(|_| input.byte(run.end + 1)) {
+            Some(b'0'..=b'9') => try_each(input, &bucket.digit, start, found),
+            Some(b'a'..=b'z' | b'A'..=b'Z') => try_each(input, &bucket.other, start, found),
+            _ => {}
         }
     }
 }
 
-fn try_each(input: &Input<'_>, forms: &[Form], start: usize, found: &mut Candidates) {
+fn try_each(input: &Input<'_>, alike: &Alike, start: usize, found: &mut Candidates) {
+    let floor = i32::from(found.floor);
+    // What only a word can make certain enough is not looked at without one.
+    let unheard = |silent: i32, kinds: EntitySet| silent < floor && !input.hear(start).yes.intersects(kinds);
+    if !found.kinds.intersects(alike.kinds) || unheard(alike.silent, alike.kinds) {
+        return;
+    }
     // What the form before read, if it is written like this one.
     let mut last: Option<(&str, Option<Reading>)> = None;
-    for Form { row, written, alone, .. } in forms {
-        // What only a word can make certain enough is not looked at without one.
-        let silent = if *alone == 0 { UNSPOKEN } else { i32::from(*alone) };
-        if !found.kinds.contains(row.entity)
-            || (silent < i32::from(found.floor) && !input.hear(start).yes.contains(row.entity))
-        {
+    for form @ Form { row, written, alone } in &alike.forms {
+        if !found.kinds.contains(row.entity) || unheard(form.silent(), EntitySet::EMPTY.with(row.entity)) {
             continue;
         }
         let (_, reading) = match &mut last {

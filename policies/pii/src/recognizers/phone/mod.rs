@@ -192,7 +192,7 @@ fn usual(
     }
     // North America: NPA-NXX-XXXX, perhaps after a 1.
     for (shape, first) in [(&[3, 3, 4][..], 0), (&[1, 3, 3, 4], 1), (&[10], 0)] {
-        if numbers.shape(shape.len()).as_slice() != shape {
+        if !numbers.has_shape(shape) {
             continue;
         }
         let Some(end) = end_of(input, numbers, shape.len()) else { continue };
@@ -215,7 +215,7 @@ fn usual(
         return;
     }
     // A local number, only right after a word for a phone.
-    let local = matches!(numbers.shape(2).as_slice(), [3, 4]) && numbers.uniform(2) == Some(Separator::Dash);
+    let local = numbers.has_shape(&[3, 4]) && numbers.uniform(2) == Some(Separator::Dash);
     if let (true, true, Some(end)) = (local, says.yes, numbers.end_of(input, 2)) {
         found.add(EntityType::Phone, start, end, 60);
     }

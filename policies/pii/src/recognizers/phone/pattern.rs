@@ -253,7 +253,9 @@ mod tests {
 
     #[test]
     fn other_expressions_are_none() {
-        for expression in ["a", "1+", "1*", "(1", "1)", "[1", "[a]", "1{2", "1{,2}", "(?=1)", "^1$", "\\w", "."] {
+        for expression in
+            ["a", "1+", "1*", "(1", "1)", "[1", "[a]", "1{2", "1{,2}", "(?=1)", "^1$", "\\w", "."]
+        {
             assert!(Pattern::new(expression).is_none(), "{expression}");
         }
     }

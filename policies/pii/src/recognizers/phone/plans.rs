@@ -142,7 +142,9 @@ mod tests {
             let known = plans.region(region).unwrap_or_else(|| panic!("the plan of {code} cannot be read"));
             assert_eq!(known.formats.len(), metadata.formats().len(), "{code}");
             let kinds = metadata.descriptors();
-            for example in [kinds.fixed_line(), kinds.mobile()].into_iter().flatten().filter_map(|of| of.example()) {
+            for example in
+                [kinds.fixed_line(), kinds.mobile()].into_iter().flatten().filter_map(|of| of.example())
+            {
                 assert!(known.plan.is_match(example), "{code}: {example}");
                 assert!(plans.knows(metadata.country_code(), example), "{code}: {example}");
                 assert!(!known.plan.is_match(&format!("{example}0000000000")), "{code}: {example}");
