@@ -123,11 +123,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         })
         .await;
     one.unwrap();
-    assert_eq!(
-        scopes::list(&store).await.unwrap().iter().filter(|it| it.path.starts_with("/acme/")).count(),
-        2
-    );
     for path in ["/acme/one", "/acme/two"] {
+        scopes::get(&store, path).await.unwrap();
         scopes::delete(&store, path).await.unwrap();
     }
     undone!(model_groups::put("g", json!([]), 1));
