@@ -233,6 +233,7 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
         display_name: None,
         roles: json!([]),
         created_ms: 1,
+        joined_into: None,
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
