@@ -139,11 +139,6 @@ fn describe() -> Value {
                         "type": { "type": "string", "format": "uri" }, "title": { "type": "string" },
                         "status": { "type": "integer" }, "code": { "type": "string" },
                         "detail": null_or("string"), "fix": null_or("string"),
-                        "created_keys": {
-                            "type": "array",
-                            "description": "Keys that were stored all the same, with their secrets, here and nowhere else",
-                            "items": { "type": "object", "required": ["id", "key"] },
-                        },
                         "errors": { "type": "array", "items": {
                             "type": "object", "required": ["detail"],
                             "properties": {
@@ -151,6 +146,11 @@ fn describe() -> Value {
                                 "parameter": { "type": "string" }, "detail": { "type": "string" },
                             },
                         } },
+                        "created_keys": {
+                            "type": "array",
+                            "description": "Keys that were stored all the same, with their secrets, here and nowhere else",
+                            "items": { "type": "object", "required": ["id", "key"] },
+                        },
                     },
                 },
                 "Error": {
