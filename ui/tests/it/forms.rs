@@ -141,10 +141,11 @@ async fn budgets_are_a_tree_with_what_is_near_its_limit_first() {
     let page = ok("/budgets").await;
     let text = page.text();
     assert!(text.contains("Near the limit") && text.contains("$1,733.02") && text.contains("over the limit"));
-    let order: Vec<usize> = ["/acme</h3>", "clinic</h3>", "retail</h3>", "support</h3>"]
-        .iter()
-        .map(|end| page.html.find(end).unwrap_or_else(|| panic!("{end}: {}", page.html)))
-        .collect();
+    let order: Vec<usize> =
+        ["</span>acme</h3>", "</span>clinic</h3>", "</span>retail</h3>", "</span>support</h3>"]
+            .iter()
+            .map(|end| page.html.find(end).unwrap_or_else(|| panic!("{end}: {}", page.html)))
+            .collect();
     assert!(order.is_sorted(), "{order:?}");
     assert!(
         page.html.contains("aria-label=\"$1,733.02 spent and $61.90 held of $2,000.00\""),

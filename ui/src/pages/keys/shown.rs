@@ -68,12 +68,12 @@ fn ways(made: &Made, lang: Lang) -> impl IntoView + use<> {
     let (base, model) = (&made.base_url, &made.model);
     let quoted = serde_json::Value::from(model.as_str()).to_string();
     let python = format!(
-        "import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url=\"{base}/v1\", api_key=os.environ[\"BAILIWICK_KEY\"])\n\
+        "import os\nfrom openai import OpenAI\n\nclient = OpenAI(\n    base_url=\"{base}/v1\",\n    api_key=os.environ[\"BAILIWICK_KEY\"],\n)\n\
          answer = client.chat.completions.create(\n    model={quoted},\n    messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}],\n)\n\
          print(answer.choices[0].message.content)"
     );
     let typescript = format!(
-        "import OpenAI from \"openai\";\n\nconst client = new OpenAI({{ baseURL: \"{base}/v1\", apiKey: process.env.BAILIWICK_KEY }});\n\
+        "import OpenAI from \"openai\";\n\nconst client = new OpenAI({{\n  baseURL: \"{base}/v1\",\n  apiKey: process.env.BAILIWICK_KEY,\n}});\n\
          const answer = await client.chat.completions.create({{\n  model: {quoted},\n  messages: [{{ role: \"user\", content: \"Hello\" }}],\n}});\n\
          console.log(answer.choices[0].message.content);"
     );
