@@ -31,6 +31,8 @@ pub enum Needs {
     Own(&'static str, &'static str),
     /// A page: the right in some scope. Who is not signed in is sent to the sign-in.
     Page(&'static str, &'static str),
+    /// A page for anybody who is signed in: of what is their own, and what the API shows them beside.
+    KnownPage,
     /// The right in some scope; the handler asks in which.
     Scoped(&'static str, &'static str),
     /// The right at `/`.
@@ -44,7 +46,7 @@ impl Needs {
     #[must_use]
     pub const fn right(&self) -> Option<(&'static str, &'static str)> {
         match *self {
-            Self::Nothing | Self::Guest | Self::Known => None,
+            Self::Nothing | Self::Guest | Self::Known | Self::KnownPage => None,
             Self::Own(object, action)
             | Self::Page(object, action)
             | Self::Scoped(object, action)
@@ -54,7 +56,7 @@ impl Needs {
     }
 }
 
-use Needs::{Guest, Known, Nothing, Or, Own, Page, Root, Scoped};
+use Needs::{Guest, Known, KnownPage, Nothing, Or, Own, Page, Root, Scoped};
 
 const fn at(method: &'static str, path: &'static str, needs: Needs, summary: &'static str) -> Route {
     Route { method, path, summary, needs, fresh: false }
@@ -81,6 +83,24 @@ const ROLES: &str = "console:roles";
 const SCIM: &str = "scim:directory";
 const SESSIONS: &str = "console:sessions";
 const TOKENS: &str = "console:tokens";
+
+/// Rights that pages ask about, to lead nobody where they are refused.
+pub(super) const OFFERED: &[(&str, &str)] = &[
+    (DECISIONS, "read"),
+    (KEYS, "read"),
+    (KEYS, "create"),
+    (KEYS, "rotate"),
+    (KEYS, "revoke"),
+    (BUDGETS, "read"),
+    (BUDGETS, "top_up"),
+    (ENDPOINTS, "read"),
+    (KILL_SWITCHES, "read"),
+    (KILL_SWITCHES, "throw"),
+    (KILL_SWITCHES, "lift"),
+    (REQUESTS, "read"),
+    (REQUESTS, "ask"),
+    (REQUESTS, "approve"),
+];
 
 /// All of them.
 #[rustfmt::skip]
@@ -185,6 +205,28 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/", Page(DECISIONS, "read"), "Decisions"),
     at("GET", "/decisions", Page(DECISIONS, "read"), "Decisions"),
     at("GET", "/decisions/{id}", Page(DECISIONS, "read"), "A decision"),
+    at("GET", "/keys", Page(KEYS, "read"), "Keys"),
+    at("GET", "/keys/new", Page(KEYS, "create"), "A form for a new key"),
+    at("POST", "/keys/new", Page(KEYS, "create"), "Create a key by the form, and show it once"),
+    at("GET", "/keys/{id}", Page(KEYS, "read"), "A key"),
+    at("POST", "/keys/{id}/rotate", Page(KEYS, "rotate"), "Replace a key by a form"),
+    at("POST", "/keys/{id}/disable", Page(KEYS, "revoke"), "Disable a key by a form"),
+    at("POST", "/keys/{id}/enable", Page(KEYS, "create"), "Enable a key by a form"),
+    at("POST", "/keys/{id}/revoke", Page(KEYS, "revoke"), "Revoke a key by a form"),
+    at("GET", "/budgets", Page(BUDGETS, "read"), "Budgets and limits"),
+    at("GET", "/budgets/{id}", Page(BUDGETS, "read"), "A budget"),
+    at("POST", "/budgets/{id}/top-ups", Page(BUDGETS, "top_up"), "Top up a budget by a form"),
+    at("GET", "/requests", KnownPage, "What was asked for"),
+    at("GET", "/requests/new", Page(REQUESTS, "ask"), "A form to ask for something"),
+    at("POST", "/requests/new", Page(REQUESTS, "ask"), "Ask for something by the form"),
+    at("POST", "/requests/{id}/approve", Page(REQUESTS, "approve"), "Approve by a form"),
+    at("POST", "/requests/{id}/refuse", Page(REQUESTS, "approve"), "Refuse by a form"),
+    at("POST", "/requests/{id}/withdraw", KnownPage, "Withdraw by a form"),
+    at("GET", "/endpoints", Page(ENDPOINTS, "read"), "Endpoints against regulations"),
+    at("GET", "/endpoints/{name}", Page(ENDPOINTS, "read"), "What is known of an endpoint, with evidence"),
+    at("GET", "/kill-switches", Page(KILL_SWITCHES, "read"), "Kill switches"),
+    at("POST", "/kill-switches", Page(KILL_SWITCHES, "throw"), "Throw a kill switch by a form"),
+    at("POST", "/kill-switches/{id}/lift", Page(KILL_SWITCHES, "lift"), "Lift a kill switch by a form"),
     at("POST", "/preferences", Guest, "Theme and language"),
     at("GET", "/auth/sign-in", Guest, "How to get in"),
     at("GET", "/auth/setup", Guest, "Redeem a set-up link"),

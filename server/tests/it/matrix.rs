@@ -279,6 +279,24 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             (Some(route.path.replace("{id}", &of.budget.to_string())), bad(), true)
         }
+        ("GET", "/keys/{id}") => (Some(route.path.replace("{id}", &of.key)), None, true),
+        ("GET", "/budgets/{id}") => (Some(route.path.replace("{id}", &of.budget.to_string())), None, true),
+        ("GET", "/endpoints/{name}") => {
+            (Some(String::from("/endpoints/openai-us?scope=/acme/clinic")), None, true)
+        }
+        ("GET", "/endpoints") => (Some(String::from("/endpoints?scope=/acme/clinic")), None, true),
+        // A body that is no form is looked at after the right.
+        ("POST", "/keys/new" | "/requests/new" | "/kill-switches") => (None, bad(), false),
+        ("POST", path) if path.starts_with("/keys/") => (Some(path.replace("{id}", &of.key)), bad(), false),
+        ("POST", path) if path.starts_with("/budgets/") => {
+            (Some(path.replace("{id}", &of.budget.to_string())), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/requests/") => {
+            (Some(path.replace("{id}", &of.request)), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/kill-switches/") => {
+            (Some(path.replace("{id}", &of.switch)), bad(), false)
+        }
         ("GET", "/api/v1/decisions/{id}/explanation" | "/v1/decisions/{id}" | "/decisions/{id}") => {
             (Some(route.path.replace("{id}", &of.decision)), None, true)
         }
@@ -351,6 +369,12 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/openapi.json"
             | "/"
             | "/decisions"
+            | "/keys"
+            | "/keys/new"
+            | "/budgets"
+            | "/requests"
+            | "/requests/new"
+            | "/kill-switches"
             | "/auth/sign-in"
             | "/auth/setup"
             | "/auth/start"
@@ -441,7 +465,7 @@ async fn every_route_asks_every_role() {
         for token in [None, Some(made_up.as_str())] {
             let status = status(&app, route, &probe, token).await;
             let refused = match route.needs {
-                Needs::Page(..) => status == 303,
+                Needs::Page(..) | Needs::KnownPage => status == 303,
                 Needs::Nothing | Needs::Guest => status != 401,
                 Needs::Known | Needs::Own(..) | Needs::Scoped(..) | Needs::Root(..) | Needs::Or(..) => {
                     status == 401
