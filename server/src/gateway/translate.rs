@@ -94,7 +94,11 @@ pub(super) fn carried<'a>(
     // The same body is translated once for all endpoints that it is the same for.
     let mut made: Vec<(Operation, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
     for candidate in routed.candidates() {
-        let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
+        // What the request says itself is the same for all.
+        let most = match read.asked_output() {
+            None => candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT),
+            Some(_) => MOST_OUTPUT,
+        };
         let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
             None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
             Some(operation) if operation == read.operation => {
@@ -185,19 +189,22 @@ impl Prepared {
         self.translated.as_ref().map(|translated| &translated.document)
     }
 
-    /// What was left out, for the client.
-    pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
+    /// What was left out of the request, and of the answer as far as it is known, for the client.
+    pub(super) fn left_out(&self, decided: &Decided, answer: Option<&Losses>) -> Option<String> {
         let translated = self.translated.as_ref()?;
         let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
-        let places: Vec<&str> = betas.into_iter().chain(translated.left_out.places()).collect();
+        let of_answer = answer.into_iter().flat_map(Losses::places);
+        let places: Vec<&str> =
+            betas.into_iter().chain(translated.left_out.places()).chain(of_answer).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }
 
 impl Translation {
-    /// Brings a whole answer back.
-    pub(super) fn whole(&self, body: &[u8]) -> Result<Bytes, UpstreamFailure> {
-        bailiwick_wire::answer(self.from, self.to, body, self.created).map(Bytes::from).map_err(broken)
+    /// Brings a whole answer back, and tells what of it was left out.
+    pub(super) fn whole(&self, body: &[u8]) -> Result<(Bytes, Losses), UpstreamFailure> {
+        let back = bailiwick_wire::answer(self.from, self.to, body, self.created).map_err(broken)?;
+        Ok((Bytes::from(back.0), back.1))
     }
 
     /// For an answer in events.

@@ -28,23 +28,24 @@ pub(crate) async fn with_claude(also_assistant: bool) -> (TestApp, SimulatorHand
         "models": models, "credential": { "file": secret },
         "profile": { "name": "claude", "operator": "self", "service": "vllm", "model": MODEL,
             "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 } },
-        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "output": "15" },
+        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "cache_write_1h": "6", "output": "15",
+            "web_searches": "10000" },
         "simulated": true,
     }] }))
     .await;
     (app, claude)
 }
 
-fn asked(model: &str, text: &str) -> Value {
+pub(crate) fn asked(model: &str, text: &str) -> Value {
     json!({ "model": model, "max_tokens": 400, "messages": [{ "role": "user", "content": text }] })
 }
 
-async fn messages(app: &TestApp, key: &str, body: &Value) -> Reply {
+pub(crate) async fn messages(app: &TestApp, key: &str, body: &Value) -> Reply {
     app.post(key, "/v1/messages", &[("anthropic-version", "2023-06-01")], body.to_string()).await
 }
 
 /// The events of a stream of this API; each is named by its type.
-fn events(reply: &Reply) -> Vec<Value> {
+pub(crate) fn events(reply: &Reply) -> Vec<Value> {
     let frames = reply.text().split("\n\n").filter(|frame| !frame.is_empty());
     frames
         .map(|frame| {
@@ -105,7 +106,7 @@ fn accumulated(events: &[Value]) -> (Vec<Value>, Value, Value) {
     (blocks, stop, usage)
 }
 
-fn answer(reply: &Reply, stream: bool) -> (Vec<Value>, Value, Value) {
+pub(crate) fn answer(reply: &Reply, stream: bool) -> (Vec<Value>, Value, Value) {
     if stream {
         return accumulated(&events(reply));
     }
@@ -121,7 +122,7 @@ fn tool() -> Value {
 
 /// An error in Anthropic's shape with this code of ours.
 #[track_caller]
-fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
+pub(crate) fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
     let body = reply.is(status).json();
     assert_eq!(body["type"], "error", "{body}");
     assert_eq!(body["error"]["type"], kind, "{body}");
@@ -133,7 +134,7 @@ fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
     body
 }
 
-fn sent(simulator: &SimulatorHandle) -> String {
+pub(crate) fn sent(simulator: &SimulatorHandle) -> String {
     simulator.received().iter().map(|got| String::from_utf8_lossy(&got.body).into_owned()).collect()
 }
 

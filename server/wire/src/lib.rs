@@ -17,9 +17,12 @@ pub mod form;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
+pub mod place;
 
+use form::Piece;
 pub use json::Json;
 pub use loss::{Broken, Fate, Losses, Own, Refused};
+pub use place::Place;
 
 /// A wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,21 +76,22 @@ pub fn request(from: Wire, to: Wire, body: &[u8], most: u64) -> Result<(String, 
     Ok((out.write(), losses))
 }
 
-/// Translates a whole answer. `created` is the time for a wire that tells one, in seconds.
+/// Translates a whole answer, and tells what was left out of it. `created` is the time for a wire that tells one, in seconds.
 ///
 /// # Errors
 /// [`Broken`].
-pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<String, Broken> {
+pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<(String, Losses), Broken> {
     let json = Json::parse(body)?;
     let form = match from {
         Wire::OpenAiChat => openai_chat::read_answer(json)?,
         Wire::Anthropic => anthropic::read_answer(json)?,
     };
+    let mut losses = Losses::default();
     let out = match to {
-        Wire::OpenAiChat => openai_chat::write_answer(form, created),
-        Wire::Anthropic => anthropic::write_answer(form),
+        Wire::OpenAiChat => openai_chat::write_answer(form, created, &mut losses),
+        Wire::Anthropic => anthropic::write_answer(form, &mut losses),
     };
-    Ok(out.write())
+    Ok((out.write(), losses))
 }
 
 /// Translates the events of one answer.
@@ -95,6 +99,7 @@ pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<String,
 pub struct Stream {
     reader: Reader,
     writer: Writer,
+    losses: Losses,
 }
 
 #[derive(Debug)]
@@ -122,6 +127,7 @@ impl Stream {
                 Wire::OpenAiChat => Writer::OpenAiChat(openai_chat::Writer::new(created, usage)),
                 Wire::Anthropic => Writer::Anthropic(anthropic::Writer::default()),
             },
+            losses: Losses::default(),
         }
     }
 
@@ -138,12 +144,24 @@ impl Stream {
         }
         let mut out = Vec::with_capacity(pieces.len());
         for piece in pieces {
+            if let Piece::Own(own) = &piece {
+                self.losses.of_answer(own);
+            }
             match &mut self.writer {
-                Writer::OpenAiChat(writer) => writer.piece(piece, &mut out)?,
+                Writer::OpenAiChat(writer) => {
+                    openai_chat::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                }
                 Writer::Anthropic(writer) => writer.piece(piece, &mut out)?,
             }
         }
         Ok(out)
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Whether the end mark has come: a stream that ends without has broken off.
