@@ -11,13 +11,14 @@ use bailiwick_wire::{Losses, Stream, Untranslated, Wire as Format};
 use bytes::Bytes;
 
 use super::decide::Decided;
-use super::document::{Document, Limits};
+use super::document::{Document, Kind, Limits};
 use super::large::on_body;
 use super::read::{self, Read};
 use super::redaction::Redacted;
 use super::refusal::{Code, Refusal};
 use super::route::{MAX_ATTEMPTS, Routed};
 use crate::providers::anthropic::BETA;
+use crate::providers::presets::Members;
 use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
 use crate::router::Candidate;
 
@@ -122,6 +123,18 @@ pub(super) fn carried<'a>(
                 })
             }
         };
+        let result = result.and_then(|prepared| {
+            let document = prepared.document().unwrap_or(&read.document);
+            let chats = prepared.operation == Operation::ChatCompletions;
+            let preset = candidate.route.target.preset().filter(|_| chats);
+            match preset.and_then(|preset| preset.refuses(&Asked(document))) {
+                None => Ok(prepared),
+                Some(member) => {
+                    let what = format!("this endpoint's service refuses `{member}`");
+                    Err(Unable(what, Some(member.to_owned())))
+                }
+            }
+        });
         match result {
             Ok(prepared) => carried.push((candidate, prepared)),
             Err(Unable(what, param)) => {
@@ -139,6 +152,25 @@ pub(super) fn carried<'a>(
         }
     }
     (carried, unable)
+}
+
+/// The body of a chat.
+struct Asked<'a>(&'a Document);
+
+impl Members for Asked<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.member(name).is_some_and(|member| self.0.kind(member) != Kind::Null)
+    }
+
+    fn answers(&self) -> u64 {
+        self.0.member("n").and_then(|n| self.0.unsigned(n)).unwrap_or(1)
+    }
+
+    fn names_participants(&self) -> bool {
+        let mut messages =
+            self.0.member("messages").into_iter().flat_map(|messages| self.0.children(messages));
+        messages.any(|message| self.0.get(message, "name").is_some())
+    }
 }
 
 /// Brings the redacted body into the shape of an operation of another API.

@@ -135,3 +135,45 @@ async fn what_an_api_has_no_place_for_in_an_answer_is_named() {
     assert_eq!(reply.json()["citations"], json!(["https://a.example"]));
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_of_a_preset_is_not_asked_for_what_it_refuses() {
+    let (app, claude) = with_claude(false).await;
+    let simulator = bailiwick::demo::simulator::Simulator::start(
+        bailiwick::demo::simulator::SimulatorConfig::new("groq", bailiwick::providers::Dialect::OpenAi)
+            .chat_model("m"),
+    )
+    .await
+    .unwrap();
+    app.apply(json!({ "endpoints": [{
+        "name": "groq", "scope": "/acme", "dialect": "openai", "preset": "groq",
+        "base_url": simulator.url(), "models": [{ "alias": "quick", "upstream": "m" }],
+        "profile": { "name": "groq", "operator": "self", "service": "vllm", "model": "m",
+            "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 } },
+        "price": { "input": "1", "output": "1" }, "simulated": true,
+    }] }))
+    .await;
+    for (member, value, param) in [
+        ("logprobs", json!(true), "logprobs"),
+        ("logit_bias", json!({}), "logit_bias"),
+        ("n", json!(2), "n"),
+        ("messages", json!([{ "role": "user", "name": "ann", "content": "x" }]), "messages.name"),
+    ] {
+        let mut body = message("quick", "x");
+        body[member] = value;
+        let refused = app.chat("research", &body).await.refused(400, "not_translatable").json();
+        assert_eq!(refused["error"]["param"], param, "{refused}");
+    }
+    assert_eq!(simulator.received_count(), 0);
+    // The limit goes under the name that every such service takes, to the service's own path.
+    let mut body = message("quick", "x");
+    body["max_completion_tokens"] = json!(7);
+    body["n"] = json!(1);
+    app.chat("research", &body).await;
+    let got = simulator.received();
+    assert_eq!(got[0].path, "/openai/v1/chat/completions");
+    let left: Value = serde_json::from_slice(&got[0].body).unwrap();
+    assert_eq!((&left["max_tokens"], &left["max_completion_tokens"]), (&json!(7), &Value::Null));
+    drop(claude);
+    app.finish().await;
+}
