@@ -10,6 +10,7 @@ use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
 use super::translate::Prepared;
+use crate::providers::failure::Malformed;
 use crate::providers::{
     AnthropicWire, BedrockConverseWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, RequestShape,
     StreamEvent, UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
@@ -75,6 +76,10 @@ pub async fn forward(
     if stream {
         let mut events = UpstreamEvents::new(response.body, wire.framing(), target.limits().max_event_bytes);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
+        // What ends before it begins is no answer.
+        if first.1 == StreamEvent::Done {
+            return Err(UpstreamFailure::Malformed(Malformed::EventStream));
+        }
         return Ok(Answer::Stream { first: Box::new(first), events: Box::new(events) });
     }
     let whole = response.body.collect().await?;

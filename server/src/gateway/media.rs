@@ -262,12 +262,39 @@ impl TextFile {
 /// Whether a content part is a file that is text, and nothing that the provider would get from elsewhere.
 #[must_use]
 pub fn is_read_file(document: &Document, part: NodeId) -> bool {
+    if let Some(source) = document.get(part, "source") {
+        return is_read_source(document, part, source);
+    }
     let Some(file) = document.get(part, "file") else { return false };
     document.get(file, "file_id").is_none()
         && document
             .get(file, "file_data")
             .and_then(|data| document.string(data))
             .is_some_and(|data| !is_document(&data) && TextFile::of(&data).is_some())
+}
+
+/// Whether the source of a part of Anthropic's is text, or parts of text and nothing else: all of it is read.
+fn is_read_source(document: &Document, part: NodeId, source: NodeId) -> bool {
+    let is = |holder: NodeId, name: &str, wanted: &str| {
+        document.get(holder, name).and_then(|found| document.string(found)).as_deref() == Some(wanted)
+    };
+    if !is(part, "type", "document") || document.get(part, "file").is_some() {
+        return false;
+    }
+    let known = |names: &[&str]| {
+        document.children(source).all(|member| document.key(member).is_some_and(|key| names.contains(&&*key)))
+    };
+    if is(source, "type", "text") {
+        return known(&["type", "media_type", "data"]);
+    }
+    let text = |content: NodeId| match document.kind(content) {
+        Kind::String => true,
+        Kind::Array => document.children(content).all(|part| is(part, "type", "text")),
+        _ => false,
+    };
+    is(source, "type", "content")
+        && known(&["type", "content"])
+        && document.get(source, "content").is_some_and(text)
 }
 
 /// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use bailiwick_wire::Losses;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
@@ -38,6 +39,8 @@ pub struct Whole {
     pub body: Bytes,
     /// The provider's usage.
     pub usage: Option<Usage>,
+    /// What of it the client's API has no place for.
+    pub left_out: Losses,
 }
 
 /// Reads an answer to `asked` on the wire, brings it back into the client's shape, and rewrites it there as one to
@@ -53,9 +56,9 @@ pub fn whole(
     rewriter: &mut Rewriter,
 ) -> Result<Whole, UpstreamFailure> {
     let usage = wire.read_answer(asked, &body)?.usage;
-    let body = match back {
+    let (body, left_out) = match back {
         Some(back) => back.whole(&body)?,
-        None => body,
+        None => (body, Losses::default()),
     };
     let body = match operation {
         Operation::ChatCompletions => rewriter.whole(body)?,
@@ -63,7 +66,7 @@ pub fn whole(
         // Vectors hold no text, and what stands beside them is scanned.
         Operation::Embeddings => rewriter.vectors(body)?,
     };
-    Ok(Whole { body, usage })
+    Ok(Whole { body, usage, left_out })
 }
 
 /// How a stream ended.
@@ -79,6 +82,8 @@ pub struct StreamEnd {
     pub complete: bool,
     /// Microseconds of waiting for the provider between its chunks.
     pub waited_us: u64,
+    /// What of it the client's API has no place for.
+    pub left_out: Losses,
 }
 
 /// A stream between provider and client.
@@ -141,6 +146,9 @@ impl<'a> Relay<'a> {
                 }
             }
             self.end.failure = Some(failure);
+        }
+        if let Some(back) = &self.back {
+            self.end.left_out = back.losses().clone();
         }
         (self.end, self.client)
     }
@@ -301,9 +309,16 @@ pub fn data(json: &[u8]) -> Bytes {
     Bytes::from(out)
 }
 
-/// The trailer that tells a stream's cost, where HTTP carries trailers.
+/// The trailers that a stream may have.
+pub const TRAILERS: &str = "x-bailiwick-cost, x-bailiwick-left-out";
+
+/// The trailers that tell a stream's cost and what was left out of it, where HTTP carries trailers.
 #[must_use]
-pub fn trailers(cost: Option<&str>) -> Option<HeaderMap> {
-    let value = http::HeaderValue::from_str(cost?).ok()?;
-    Some(HeaderMap::from_iter([(http::HeaderName::from_static("x-bailiwick-cost"), value)]))
+pub fn trailers(cost: Option<&str>, left_out: &Losses) -> Option<HeaderMap> {
+    let left_out = left_out.places().collect::<Vec<_>>().join(", ");
+    let told = [("x-bailiwick-cost", cost.unwrap_or_default()), ("x-bailiwick-left-out", &left_out)];
+    let told = told.into_iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, text)| {
+        Some((http::HeaderName::from_static(name), http::HeaderValue::from_str(text).ok()?))
+    });
+    Some(HeaderMap::from_iter(told)).filter(|trailers| !trailers.is_empty())
 }

@@ -14,6 +14,7 @@ mod block;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
+mod order;
 mod place;
 mod protocol;
 mod said;
@@ -58,6 +59,8 @@ pub struct Rewriter {
     streams: Vec<Strand>,
     /// Blocks of a message of Anthropic's API that are open.
     blocks: Vec<block::Block>,
+    /// How far such a message has come.
+    order: order::Order,
     /// Choices that were said to have ended while something of them was held, with the reason as JSON.
     ended: Vec<(u64, String)>,
     /// Chunks without choices that came after that.
@@ -101,6 +104,7 @@ impl Rewriter {
             nothing: Vault::new(),
             streams: Vec::new(),
             blocks: Vec::new(),
+            order: order::Order::default(),
             ended: Vec::new(),
             late: Vec::new(),
             chunks: 0,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_pii::EntityCounts;
+use bailiwick_wire::Losses;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use tokio::sync::{mpsc, oneshot};
@@ -393,7 +394,7 @@ impl Attempt<'_> {
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
         }
-        self.tell_limit(response.headers_mut());
+        self.tell_limit(response.headers_mut(), Some(&whole.left_out));
         timeline.end(Stage::Respond);
         if reply.send(Ok(response)).is_err() {
             // It was answered in full and the usage is known; only nobody waited for it.
@@ -420,11 +421,11 @@ impl Attempt<'_> {
             self.attempted.redactions,
         );
         let headers = response.headers_mut();
-        self.tell_limit(headers);
+        self.tell_limit(headers, None);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         let no_cache = http::HeaderValue::from_static("no-cache");
         headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
-        headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
+        headers.insert(http::header::TRAILER, http::HeaderValue::from_static(respond::TRAILERS));
         let gone = reply.send(Ok(response)).is_err();
         let read = &self.attempted.decided.classified.read;
         let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
@@ -439,6 +440,7 @@ impl Attempt<'_> {
         );
         let (end, frames) = relay.run(first, events).await;
         timeline.end_of_stream(end.waited_us);
+        let left_out = end.left_out;
         let mut ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,
@@ -456,7 +458,8 @@ impl Attempt<'_> {
             ending.client_gone = !respond::give(&frames, told).await;
         }
         let cost = self.cost(&ending);
-        if let Some(trailers) = respond::trailers(cost.as_deref()).filter(|_| !ending.client_gone) {
+        if let Some(trailers) = respond::trailers(cost.as_deref(), &left_out).filter(|_| !ending.client_gone)
+        {
             // Many clients leave once they have read the end of the stream.
             let _ = respond::give(&frames, http_body::Frame::trailers(trailers)).await;
         }
@@ -471,10 +474,10 @@ impl Attempt<'_> {
     }
 
     /// Tells the client how its limits stand; where a budget lowered its output limit, to what; and what of its request
-    /// the endpoint's API had no place for.
-    fn tell_limit(&self, headers: &mut HeaderMap) {
+    /// the endpoint's API had no place for, or its own of the answer.
+    fn tell_limit(&self, headers: &mut HeaderMap, answer: Option<&Losses>) {
         rate_headers(headers, &self.funded.rates);
-        let left_out = self.prepared.left_out(self.attempted.decided);
+        let left_out = self.prepared.left_out(self.attempted.decided, answer);
         if let Some(left_out) = left_out.and_then(|left_out| http::HeaderValue::from_str(&left_out).ok()) {
             headers.insert("x-bailiwick-left-out", left_out);
         }

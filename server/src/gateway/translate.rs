@@ -11,13 +11,14 @@ use bailiwick_wire::{Losses, Stream, Untold, Untranslated, Upstream as Spoken, W
 use bytes::Bytes;
 
 use super::decide::Decided;
-use super::document::{Document, Limits};
+use super::document::{Document, Kind, Limits};
 use super::large::on_body;
 use super::read::{self, Read};
 use super::redaction::Redacted;
 use super::refusal::{Code, Refusal};
 use super::route::{MAX_ATTEMPTS, Routed};
 use crate::providers::anthropic::BETA;
+use crate::providers::presets::Members;
 use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
 use crate::router::Candidate;
 
@@ -108,7 +109,11 @@ pub(super) fn carried<'a>(
     // The same body is translated once for all endpoints that it is the same for.
     let mut made: Vec<(Spoken, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
     for candidate in routed.candidates() {
-        let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
+        // What the request says itself is the same for all.
+        let most = match read.asked_output() {
+            None => candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT),
+            Some(_) => MOST_OUTPUT,
+        };
         let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
             None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
             Some((operation, None)) => Ok(Prepared { operation, shape: read.shape, translated: None }),
@@ -129,6 +134,18 @@ pub(super) fn carried<'a>(
                 })
             }
         };
+        let result = result.and_then(|prepared| {
+            let document = prepared.document().unwrap_or(&read.document);
+            let chats = prepared.operation == Operation::ChatCompletions;
+            let preset = candidate.route.target.preset().filter(|_| chats);
+            match preset.and_then(|preset| preset.refuses(&Asked(document))) {
+                None => Ok(prepared),
+                Some(member) => {
+                    let what = format!("this endpoint's service refuses `{member}`");
+                    Err(Unable(what, Some(member.to_owned())))
+                }
+            }
+        });
         match result {
             Ok(prepared) => carried.push((candidate, prepared)),
             Err(Unable(what, param)) => {
@@ -146,6 +163,25 @@ pub(super) fn carried<'a>(
         }
     }
     (carried, unable)
+}
+
+/// The body of a chat.
+struct Asked<'a>(&'a Document);
+
+impl Members for Asked<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.member(name).is_some_and(|member| self.0.kind(member) != Kind::Null)
+    }
+
+    fn answers(&self) -> u64 {
+        self.0.member("n").and_then(|n| self.0.unsigned(n)).unwrap_or(1)
+    }
+
+    fn names_participants(&self) -> bool {
+        let mut messages =
+            self.0.member("messages").into_iter().flat_map(|messages| self.0.children(messages));
+        messages.any(|message| self.0.get(message, "name").is_some())
+    }
 }
 
 /// Brings the redacted body into the shape of an operation of another API.
@@ -208,19 +244,22 @@ impl Prepared {
         self.translated.as_ref().map(|translated| &translated.document)
     }
 
-    /// What was left out, for the client.
-    pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
+    /// What was left out of the request, and of the answer as far as it is known, for the client.
+    pub(super) fn left_out(&self, decided: &Decided, answer: Option<&Losses>) -> Option<String> {
         let translated = self.translated.as_ref()?;
         let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
-        let places: Vec<&str> = betas.into_iter().chain(translated.left_out.places()).collect();
+        let of_answer = answer.into_iter().flat_map(Losses::places);
+        let places: Vec<&str> =
+            betas.into_iter().chain(translated.left_out.places()).chain(of_answer).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }
 
 impl Translation {
-    /// Brings a whole answer back.
-    pub(super) fn whole(&self, body: &[u8]) -> Result<Bytes, UpstreamFailure> {
-        bailiwick_wire::answer(self.from, self.to, body, self.untold()).map(Bytes::from).map_err(broken)
+    /// Brings a whole answer back, and tells what of it was left out.
+    pub(super) fn whole(&self, body: &[u8]) -> Result<(Bytes, Losses), UpstreamFailure> {
+        let back = bailiwick_wire::answer(self.from, self.to, body, self.untold()).map_err(broken)?;
+        Ok((Bytes::from(back.0), back.1))
     }
 
     /// For an answer in events.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::credentials::{CredentialSource, Keyring, Values};
 use crate::providers::{
-    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec,
+    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Preset, Secret, Target,
+    TargetSpec,
 };
 
 /// One endpoint, as declared.
@@ -25,7 +26,11 @@ pub struct EndpointDefinition {
     pub operations: Vec<Operation>,
     /// What it speaks: a dialect of the OpenAI API, `anthropic`, or `bedrock-converse`.
     pub dialect: Dialect,
-    /// `https://host[:port]`.
+    /// A service of which address and ways are known. It says nothing of what may be sent there: that is the profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// `https://host[:port]`; the preset's where absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base_url: String,
     /// The provider's credential, by name; never the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +164,7 @@ impl EndpointDefinition {
         if credential.is_none() {
             spec.auth = Some(AuthStyle::None);
         }
+        spec.preset = self.preset;
         spec.limits = limits;
         spec.region.clone_from(&self.profile.source_region);
         spec.identity = identity.cloned();

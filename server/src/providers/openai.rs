@@ -129,7 +129,9 @@ impl Wire for OpenAiWire {
             value: EditValue::Text(target.upstream_model().to_owned()),
         });
         if shape.operation == Operation::ChatCompletions {
-            limit_output(dialect, shape, &mut edits);
+            // Of the two names for a limit every service of a preset takes the older.
+            let limit = target.preset().map_or(dialect.output_limit(), |_| OutputLimit::MaxTokensOnly);
+            limit_output(limit, shape, &mut edits);
             if !dialect.takes_stream_options() {
                 if shape.has_stream_options {
                     edits.push(BodyEdit::Remove { pointer: "/stream_options" });
@@ -178,10 +180,10 @@ impl Wire for OpenAiWire {
     }
 }
 
-fn limit_output(dialect: Dialect, shape: &RequestShape, edits: &mut Edits) {
+fn limit_output(of_service: OutputLimit, shape: &RequestShape, edits: &mut Edits) {
     let mut set = |pointer, tokens| edits.push(BodyEdit::Set { pointer, value: EditValue::Number(tokens) });
     let lowered = |asked: u64| shape.output_limit.filter(|limit| *limit < asked);
-    match (dialect.output_limit(), shape.max_tokens, shape.max_completion_tokens) {
+    match (of_service, shape.max_tokens, shape.max_completion_tokens) {
         (OutputLimit::MaxTokensOnly, max_tokens, Some(asked)) => {
             // The stricter of both holds, under the one name that the service knows. The client's number is never
             // written anew: it was read before redaction, so the member keeps its value and takes the other name.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::aws::{self, AwsCredential, Keys};
-use super::{identity::ClientIdentity, openai::Dialect, secret::Secret, wire::Operation};
+use super::{identity::ClientIdentity, openai::Dialect, presets::Preset, secret::Secret, wire::Operation};
 
 /// How a credential is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,10 @@ impl Default for Limits {
 pub struct TargetSpec {
     /// Which dialect the service speaks.
     pub dialect: Dialect,
-    /// Scheme, host, port, and an optional path that comes before `path_prefix`.
+    /// Scheme, host, port, and an optional path that comes before `path_prefix`; empty for the preset's own.
     pub base_url: String,
+    /// Which service it is, where its own ways are known.
+    pub preset: Option<Preset>,
     /// `None` for the dialect's own prefix (`/v1`, `/openai/v1`).
     pub path_prefix: Option<String>,
     /// The certificate that is presented to a service that asks for mutual TLS.
@@ -97,6 +99,7 @@ impl TargetSpec {
         Self {
             dialect,
             base_url: base_url.into(),
+            preset: None,
             path_prefix: None,
             identity: None,
             auth: credential.is_none().then_some(AuthStyle::None),
@@ -115,6 +118,7 @@ impl TargetSpec {
 #[derive(Debug, Clone)]
 pub struct Target {
     dialect: Dialect,
+    preset: Option<Preset>,
     chat: Uri,
     embeddings: Uri,
     messages: Uri,
@@ -139,6 +143,9 @@ pub enum TargetError {
     /// Not an absolute `http` or `https` URL.
     #[error("base_url must be an absolute http or https URL, such as https://api.openai.com")]
     BaseUrl,
+    /// A preset of a service that speaks another API.
+    #[error("a preset is of a service that speaks OpenAI's API: set `dialect: openai`")]
+    Preset,
     /// The URL holds a user name or password.
     #[error("base_url must not hold a user name or password: put the credential into `credential`")]
     UserInfo,
@@ -192,12 +199,19 @@ impl Target {
     /// # Errors
     /// [`TargetError`] names the setting to change.
     pub fn new(spec: TargetSpec) -> Result<Self, TargetError> {
-        let base: Uri = spec.base_url.parse().map_err(|_| TargetError::BaseUrl)?;
+        let known = spec.preset.map(Preset::known);
+        if known.is_some() && !Dialect::OPENAI_COMPATIBLE.contains(&spec.dialect) {
+            return Err(TargetError::Preset);
+        }
+        let own = Some(spec.base_url).filter(|url| !url.is_empty());
+        let base_url =
+            own.unwrap_or_else(|| known.map(|known| known.base_url).unwrap_or_default().to_owned());
+        let base: Uri = base_url.parse().map_err(|_| TargetError::BaseUrl)?;
         let authority = base.authority().ok_or(TargetError::BaseUrl)?;
         if authority.as_str().contains('@') {
             return Err(TargetError::UserInfo);
         }
-        if base.query().is_some() || spec.base_url.contains('#') {
+        if base.query().is_some() || base_url.contains('#') {
             return Err(TargetError::Query);
         }
         let auth_style = spec.auth.unwrap_or(spec.dialect.auth());
@@ -219,8 +233,9 @@ impl Target {
                 return Err(TargetError::Header(name.clone()));
             }
         }
-        let prefix = spec.path_prefix.as_deref().unwrap_or(spec.dialect.path_prefix());
-        let root = format!("{}/{}", spec.base_url.trim_end_matches('/'), prefix.trim_matches('/'));
+        let of_service = known.map_or(spec.dialect.path_prefix(), |known| known.path);
+        let prefix = spec.path_prefix.as_deref().unwrap_or(of_service);
+        let root = format!("{}/{}", base_url.trim_end_matches('/'), prefix.trim_matches('/'));
         let root = root.trim_end_matches('/');
         let address = |path: &str| format!("{root}/{path}").parse().map_err(|_| TargetError::BaseUrl);
         let region = region(&spec, authority.host())?;
@@ -246,6 +261,7 @@ impl Target {
         let converse = |path: &str| address(&format!("model/{model}/{path}"));
         Ok(Self {
             dialect: spec.dialect,
+            preset: spec.preset,
             chat: address("chat/completions")?,
             embeddings: address("embeddings")?,
             messages: address("messages")?,
@@ -266,6 +282,11 @@ impl Target {
     /// Which dialect the service speaks.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Which service it is, where its own ways are known.
+    pub fn preset(&self) -> Option<Preset> {
+        self.preset
     }
 
     /// The address of an operation.

@@ -42,6 +42,8 @@ mod leavers;
 mod limits;
 mod matrix;
 mod messages;
+mod messages_costs;
+mod messages_ends;
 mod money;
 #[allow(dead_code, reason = "the policy crate's tests use more of it")]
 #[path = "../../../policies/engine/tests/it/naive.rs"]

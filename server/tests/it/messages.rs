@@ -28,7 +28,8 @@ pub(crate) async fn with_claude(also_assistant: bool) -> (TestApp, SimulatorHand
         "models": models, "credential": { "file": secret },
         "profile": { "name": "claude", "operator": "self", "service": "vllm", "model": MODEL,
             "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 } },
-        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "output": "15" },
+        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "cache_write_1h": "6", "output": "15",
+            "web_searches": "10000" },
         "simulated": true,
     }] }))
     .await;

@@ -20,9 +20,12 @@ pub mod form;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
+pub mod place;
 
+use form::Piece;
 pub use json::Json;
 pub use loss::{Broken, Fate, Losses, Own, Refused};
+pub use place::Place;
 
 /// A wire that clients speak, and providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,7 +118,7 @@ pub fn request(
     Ok((out.write(), losses))
 }
 
-/// Translates a whole answer.
+/// Translates a whole answer, and tells what was left out of it.
 ///
 /// # Errors
 /// [`Broken`].
@@ -124,7 +127,7 @@ pub fn answer<'a>(
     to: Wire,
     body: &[u8],
     untold: impl Into<Untold<'a>>,
-) -> Result<String, Broken> {
+) -> Result<(String, Losses), Broken> {
     let json = Json::parse(body)?;
     let mut form = match from.into() {
         Upstream::Served(Wire::OpenAiChat) => openai_chat::read_answer(json)?,
@@ -134,11 +137,12 @@ pub fn answer<'a>(
     let untold = untold.into();
     or(&mut form.id, untold.id);
     or(&mut form.model, untold.model);
+    let mut losses = Losses::default();
     let out = match to {
-        Wire::OpenAiChat => openai_chat::write_answer(form, untold.created),
-        Wire::Anthropic => anthropic::write_answer(form),
+        Wire::OpenAiChat => openai_chat::write_answer(form, untold.created, &mut losses),
+        Wire::Anthropic => anthropic::write_answer(form, &mut losses),
     };
-    Ok(out.write())
+    Ok((out.write(), losses))
 }
 
 /// What is said, or else what is known.
@@ -155,6 +159,7 @@ pub struct Stream {
     writer: Writer,
     /// What the answer is called where its own wire does not say it: its id and the model.
     untold: (String, String),
+    losses: Losses,
 }
 
 #[derive(Debug)]
@@ -186,6 +191,7 @@ impl Stream {
                 Wire::Anthropic => Writer::Anthropic(anthropic::Writer::default()),
             },
             untold: (untold.id.to_owned(), untold.model.to_owned()),
+            losses: Losses::default(),
         }
     }
 
@@ -203,16 +209,29 @@ impl Stream {
         }
         let mut out = Vec::with_capacity(pieces.len());
         for mut piece in pieces {
-            if let form::Piece::Start { id, model } = &mut piece {
-                or(id, &self.untold.0);
-                or(model, &self.untold.1);
+            match &mut piece {
+                Piece::Start { id, model } => {
+                    or(id, &self.untold.0);
+                    or(model, &self.untold.1);
+                }
+                Piece::Own(own) => self.losses.of_answer(own),
+                _ => {}
             }
             match &mut self.writer {
-                Writer::OpenAiChat(writer) => writer.piece(piece, &mut out)?,
+                Writer::OpenAiChat(writer) => {
+                    openai_chat::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                }
                 Writer::Anthropic(writer) => writer.piece(piece, &mut out)?,
             }
         }
         Ok(out)
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Whether the end mark has come: a stream that ends without has broken off.

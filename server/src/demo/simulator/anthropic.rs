@@ -4,6 +4,7 @@
 //! Strict where the real one is: a member that is not known, a text without a character, an answer of a tool to no call, a
 //! temperature above 1 and a missing version or limit are refused.
 
+use bailiwick_wire::anthropic::{COUNTED, MEMBERS};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -15,37 +16,12 @@ use super::{
     tools::{self, Call},
 };
 
-/// Members of a request. `count_tokens` takes those of [`COUNTED`] only.
-const MEMBERS: &[&str] = &[
-    "cache_control",
-    "container",
-    "diagnostics",
-    "inference_geo",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "output_config",
-    "service_tier",
-    "speed",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p",
-];
-
 /// Members of a request that the later version of the API does not have:
 /// <https://platform.claude.com/docs/en/api/migration-2026-10-21>.
 const REMOVED: &[&str] = &["temperature", "top_k", "top_p"];
 
-/// Members of a request to count tokens.
-const COUNTED: &[&str] =
-    &["cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"];
+/// Members that the API takes only with a header that switches them on, and no such header goes through the gateway.
+const SWITCHED_ON: &[&str] = &["context_management", "mcp_servers"];
 
 /// What the service complains of, if it does.
 pub(super) fn complaint(headers: &HeaderMap, request: &Value, counting: bool) -> Option<String> {
@@ -56,7 +32,9 @@ pub(super) fn complaint(headers: &HeaderMap, request: &Value, counting: bool) ->
         _ => return Some(String::from("anthropic-version: header is required")),
     };
     let members = if counting { COUNTED } else { MEMBERS };
-    let known = |name: &str| members.contains(&name) && !(latest && REMOVED.contains(&name));
+    let known = |name: &str| {
+        members.contains(&name) && !SWITCHED_ON.contains(&name) && !(latest && REMOVED.contains(&name))
+    };
     let unknown = request.as_object()?.keys().find(|name| !known(name));
     if let Some(name) = unknown {
         return Some(format!("{name}: Extra inputs are not permitted"));
@@ -375,7 +353,7 @@ fn block_events(index: usize, block: &Value, events: &mut Vec<Bytes>) {
 }
 
 /// One event, named by its type, with its empty line.
-fn event(data: &Value) -> Bytes {
+pub(super) fn event(data: &Value) -> Bytes {
     let kind = data.get("type").and_then(Value::as_str).unwrap_or_default();
     Bytes::from(format!("event: {kind}\ndata: {data}\n\n"))
 }

@@ -99,7 +99,8 @@ pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -
         | Behaviour::OmitUsage
         | Behaviour::ReportUsage(_)
         | Behaviour::EchoSecret
-        | Behaviour::Say(_) => {}
+        | Behaviour::Say(_)
+        | Behaviour::Answer(_) => {}
         Behaviour::Close => return Outcome::Script(Vec::new()),
         Behaviour::NotHttp => {
             return Outcome::Script(vec![Step::Write(Bytes::from_static(

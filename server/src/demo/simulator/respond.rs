@@ -57,6 +57,7 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
         Ok(request) if let Behaviour::Say(said) = &behaviour => {
             script(shared, head, route, &request, body, said)
         }
+        Ok(request) if let Behaviour::Answer(all) = &behaviour => verbatim(dialect, &request, all),
         Ok(request) if dialect == Dialect::BedrockConverse => {
             converse(shared, head, route, &request, body, secret.as_deref(), (usage, None))
         }
@@ -275,6 +276,22 @@ fn script(
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     let content = Content::Whole(Bytes::from(body("chat.completion", choice).to_string()));
     Reply { status: StatusCode::OK, headers: headers(dialect, "application/json"), content }
+}
+
+/// An answer that is given to the letter.
+fn verbatim(dialect: Dialect, request: &Value, all: &[Value]) -> Reply {
+    let event = |data: &Value| match data {
+        Value::String(text) => Bytes::from(format!("data: {text}\n\n")),
+        data if dialect == Dialect::Anthropic => anthropic::event(data),
+        data => chat::event(data),
+    };
+    let (kind, content) = if request.get("stream") == Some(&Value::Bool(true)) {
+        ("text/event-stream; charset=utf-8", Content::Events(all.iter().map(event).collect()))
+    } else {
+        let body = all.first().map(Value::to_string).unwrap_or_default();
+        ("application/json", Content::Whole(Bytes::from(body)))
+    };
+    Reply { status: StatusCode::OK, headers: headers(dialect, kind), content }
 }
 
 fn message_reply(request: &Value, message: &anthropic::Message) -> Reply {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::Feature;
 
-use super::{Content, MESSAGES, check_tools, member};
+use super::{Content, MESSAGES, SEARCHES, check_tools, member};
 use crate::gateway::classify::UNKNOWN;
 use crate::gateway::document::{Document, Kind, NodeId};
+use crate::gateway::media::is_read_file;
 use crate::gateway::refusal::Refusal;
 use crate::providers::Operation;
 
@@ -77,11 +78,23 @@ pub(super) fn messages(
         )
         .fix("leave `inference_geo` out; `x-bailiwick-countries` tells where it was processed"));
     }
+    let speed = member(document, "speed").filter(|id| document.kind(*id) != Kind::Null);
+    if speed.is_some_and(|id| document.string(id).as_deref() != Some("standard")) {
+        return Err(Refusal::invalid(
+            "speed",
+            "another speed has prices of its own, which are not known here, so nobody could say what it costs",
+        )
+        .fix("leave `speed` out"));
+    }
     let mut names = BTreeSet::new();
     for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
         let (name, features) = tool_of(document, tool);
         names.insert(name);
         features.iter().for_each(|feature| content.features.insert(*feature));
+        if features.contains(&Feature::WebSearch) {
+            let most = document.get(tool, "max_uses").and_then(|most| document.unsigned(most));
+            content.web_searches = content.web_searches.saturating_add(most.unwrap_or(SEARCHES));
+        }
     }
     check_tools(&names)?;
     content.tools = names.into_iter().collect();
@@ -122,12 +135,22 @@ fn parts(document: &Document, holder: NodeId, content: &mut Content) {
                 parts(document, part, content);
                 continue;
             }
-            Some("image" | "document") if uploaded => content.features.insert(Feature::Files),
+            Some("image") if uploaded => content.features.insert(Feature::Files),
             Some("image") => content.features.insert(Feature::ImageInput),
-            Some("document") => content.features.insert(Feature::FileInput),
-            Some("container_upload") => content.features.insert(Feature::Files),
+            Some("document") => {
+                content.features.insert(if uploaded { Feature::Files } else { Feature::FileInput });
+                // A document that is text is read like any text.
+                if is_read_file(document, part) {
+                    continue;
+                }
+                content.unbounded = true;
+            }
+            Some("container_upload") => {
+                content.features.insert(Feature::Files);
+                content.unbounded = true;
+            }
             // A part of a kind that is not known here may hold anything.
-            _ => {}
+            _ => content.unbounded = true,
         }
         content.opaque = true;
         content.media += 1;
