@@ -92,7 +92,7 @@ fn answers() {
     for (name, text) in own_fixtures("answers") {
         for to in Wire::ALL {
             let found = match bailiwick_wire::answer(Upstream::BedrockConverse, to, text.as_bytes(), UNTOLD) {
-                Ok(body) => pretty(&body),
+                Ok(body) => pretty(&body.0),
                 Err(broken) => format!("broken: {broken}\n"),
             };
             let path = own(&format!("answers-on-{}", name_of(to))).join(format!("{name}.txt"));
