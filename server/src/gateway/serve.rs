@@ -95,7 +95,8 @@ where
         timeline.end(Stage::Decide);
         // Text leaves for a detector: from here on the request has a life of its own, as it has from its first attempt on.
         gateway.attempts.spawn(Box::pin(async move {
-            analyzed(&gateway_of_task, decided, &network, timeline, size, reply).await;
+            // In a box of its own, because it holds all that an attempt does and more.
+            Box::pin(analyzed(&gateway_of_task, decided, &network, timeline, size, reply)).await;
         }));
         return answer.await.unwrap_or_else(|_| stopping());
     }
