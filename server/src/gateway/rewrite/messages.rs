@@ -136,7 +136,9 @@ impl Rewriter {
         let text = |id: Option<NodeId>| id.and_then(|id| document.string(id));
         let kind = text(document.member("type")).ok_or_else(malformed)?;
         let index = document.member("index").and_then(|id| document.unsigned(id));
-        self.order.event(&document, &kind, index)?;
+        if let Some(order) = &mut self.order {
+            order.event(&document, &kind, index)?;
+        }
         if !self.stopped.is_empty() {
             // After the end nothing is said, and no tool is called; what is open is closed.
             let is_open = self.blocks.iter().any(|block| Some(block.index) == index);
