@@ -77,7 +77,7 @@ pub async fn forward(
         let mut events = UpstreamEvents::new(response.body, wire.framing(), target.limits().max_event_bytes);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
         // What ends before it begins is no answer.
-        if first.1 == StreamEvent::Done {
+        if matches!(first.1, StreamEvent::Done { .. }) {
             return Err(UpstreamFailure::Malformed(Malformed::EventStream));
         }
         return Ok(Answer::Stream { first: Box::new(first), events: Box::new(events) });

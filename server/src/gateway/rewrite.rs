@@ -59,8 +59,8 @@ pub struct Rewriter {
     streams: Vec<Strand>,
     /// Blocks of a message of Anthropic's API that are open.
     blocks: Vec<block::Block>,
-    /// How far such a message has come.
-    order: order::Order,
+    /// How far such a message has come, where its events have to be in order.
+    order: Option<order::Order>,
     /// Choices that were said to have ended while something of them was held, with the reason as JSON.
     ended: Vec<(u64, String)>,
     /// Chunks without choices that came after that.
@@ -104,7 +104,7 @@ impl Rewriter {
             nothing: Vault::new(),
             streams: Vec::new(),
             blocks: Vec::new(),
-            order: order::Order::default(),
+            order: None,
             ended: Vec::new(),
             late: Vec::new(),
             chunks: 0,
@@ -130,6 +130,13 @@ impl Rewriter {
         if let Some(value) = document.string(id).filter(|value| value.len() >= SHORTEST_SEAL) {
             self.seals.push(Seal { value: value.into_owned(), cut });
         }
+    }
+
+    /// The same for a stream from its first event on: one of Anthropic's API that ends without having said all is malformed.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.order = Some(order::Order::default());
+        self
     }
 
     /// Findings of the answer so far, by kind.

@@ -363,6 +363,7 @@ fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -
         Arc::clone(&redacted.vault),
         candidate.route.target.credential().cloned(),
     )
+    .in_order()
 }
 
 /// One attempt that is being answered.

@@ -203,9 +203,8 @@ impl Target {
         if known.is_some() && !Dialect::OPENAI_COMPATIBLE.contains(&spec.dialect) {
             return Err(TargetError::Preset);
         }
-        let own = Some(spec.base_url).filter(|url| !url.is_empty());
-        let base_url =
-            own.unwrap_or_else(|| known.map(|known| known.base_url).unwrap_or_default().to_owned());
+        let own = Some(spec.base_url.as_str()).filter(|url| !url.is_empty());
+        let base_url = own.or(known.map(|known| known.base_url)).unwrap_or_default();
         let base: Uri = base_url.parse().map_err(|_| TargetError::BaseUrl)?;
         let authority = base.authority().ok_or(TargetError::BaseUrl)?;
         if authority.as_str().contains('@') {

@@ -68,7 +68,9 @@ impl Rewriter {
         let (mut edits, mut before, mut handled) = (Edits::new(), Vec::new(), Vec::new());
         let kind = document.member("type").and_then(|id| document.string(id)).ok_or_else(malformed)?;
         let index = document.member("index").and_then(|id| document.unsigned(id));
-        self.order.event(&document, &kind, index)?;
+        if let Some(order) = &mut self.order {
+            order.event(&document, &kind, index)?;
+        }
         let was_over = self.over;
         if was_over {
             // What is open is closed, and the end is told.
