@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::server::{Reply, Server, read};
 
 const FORM: &str = "application/x-www-form-urlencoded";
+/// A model that is served at a price only: one that costs nothing is never over a budget.
+const PRICED: &str = "gpt-4.1-mini";
 const SCRIPT: &str = "<script>alert(1)</script>";
 
 /// Fields as a browser sends them.
@@ -72,7 +74,12 @@ fn secret(page: &Reply) -> String {
 
 /// What a key gets: the status of a request with it, and the error's code.
 async fn asks(server: &Server, key: &str) -> (u16, String) {
-    let body = json!({ "model": "assistant", "messages": [{ "role": "user", "content": "Hello" }] });
+    asks_for(server, key, "assistant").await
+}
+
+/// The same of one model.
+async fn asks_for(server: &Server, key: &str, model: &str) -> (u16, String) {
+    let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });
     let request = server.http.post(server.url("/v1/chat/completions")).bearer_auth(key).json(&body);
     let reply = read(request).await;
     let told: Value = serde_json::from_str(&reply.body).unwrap_or_default();
@@ -235,7 +242,7 @@ async fn a_budget_refuses_and_is_topped_up() {
     let typed = [("scope", "/acme/research"), ("name", "poor"), ("budget_usd", "0.000001")];
     let (made, _) = person.fills("/keys/new", "/keys/new", &typed).await;
     let key = secret(&made);
-    assert_eq!(asks(&server, &key).await, (429, String::from("budget_exceeded")));
+    assert_eq!(asks_for(&server, &key, PRICED).await, (429, String::from("budget_exceeded")));
     let id = keys(&server).await.iter().find(|key| key["name"] == "poor").unwrap()["id"]
         .as_str()
         .unwrap()
@@ -249,7 +256,7 @@ async fn a_budget_refuses_and_is_topped_up() {
     assert!(wrong.body.contains("value=\"much\"") && wrong.body.contains("It is poor"), "{}", wrong.body);
     let (done, _) = person.fills(&path, &action, &[("amount_usd", "5"), ("reason", "It is poor")]).await;
     assert_eq!((done.status, done.header("location")), (303, path.as_str()), "{}", done.body);
-    assert_eq!(asks(&server, &key).await.0, 200);
+    assert_eq!(asks_for(&server, &key, PRICED).await.0, 200);
     let all = person.sees("/budgets").await;
     assert!(all.body.contains(&format!("href=\"{path}\"")), "{}", all.body);
     assert!(person.sees(&path).await.body.contains("It is poor"));

@@ -55,7 +55,7 @@ async fn a_refused_form_keeps_what_was_typed_and_says_it_beside_the_field() {
         assert!(page.html.contains(kept), "{kept}: {}", page.html);
     }
     assert!(page.html.contains("value=\"phi\" checked"), "a box stays ticked");
-    assert!(page.html.contains("<details class=\"form-more\" open"), "what was typed is in sight");
+    assert!(page.html.contains("<details open class=\"form-more\""), "what was typed is in sight");
     let field = page.html.split("name=\"budget_usd\"").nth(1).unwrap();
     assert!(field.split("</label>").next().unwrap().contains("aria-invalid=\"true\""));
     assert!(field.split("</div>").next().unwrap().contains("`much` is no amount of US dollars"), "{field}");
