@@ -13,8 +13,18 @@ pub(crate) struct RawConverseUsage {
     input_tokens: Count,
     cache_read_input_tokens: Count,
     cache_write_input_tokens: Count,
+    cache_details: Vec<Written>,
     output_tokens: Count,
     total_tokens: Count,
+}
+
+/// What was written into the cache by the time for which it stays
+/// (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html>).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Written {
+    ttl: String,
+    input_tokens: Count,
 }
 
 impl RawConverseUsage {
@@ -26,6 +36,21 @@ impl RawConverseUsage {
         let mut read = |count: Count| count.read(&mut doubts).unwrap_or(0);
         let (plain, stated) = (read(self.input_tokens), read(self.output_tokens));
         let (cached, written) = (read(self.cache_read_input_tokens), read(self.cache_write_input_tokens));
+        let (mut by_time, mut hour) = (0_u64, 0_u64);
+        for detail in &self.cache_details {
+            let tokens = read(detail.input_tokens);
+            by_time = by_time.saturating_add(tokens);
+            // What stays for a time that is not known here costs no less.
+            if detail.ttl != "5m" {
+                hour = hour.saturating_add(tokens);
+            }
+        }
+        let is_told = !self.cache_details.is_empty();
+        if is_told && by_time != written {
+            doubts.add(Doubt::Contradictory);
+        }
+        // Both readings of what was written count at the larger one.
+        let written = written.max(by_time);
         let input_tokens = plain.saturating_add(cached).saturating_add(written);
         let total = self.total_tokens.read(&mut doubts);
         // Both counts are there in every answer: half of them is no report.
@@ -48,6 +73,7 @@ impl RawConverseUsage {
             input_tokens,
             cached_input_tokens: cached,
             cache_write_tokens: written,
+            cache_write_1h_tokens: is_told.then_some(hour),
             output_tokens,
             doubts,
             ..Usage::default()
@@ -74,11 +100,30 @@ mod tests {
                 input_tokens: 100,
                 cached_input_tokens: 64,
                 cache_write_tokens: 8,
+                cache_write_1h_tokens: Some(8),
                 output_tokens: 40,
                 ..Usage::default()
             };
             assert_eq!(usage, Some(expected), "{total}");
         }
+    }
+
+    #[test]
+    fn what_was_written_is_told_by_its_time_or_doubted() {
+        let told = |written: u64, details: &str| {
+            let usage = read(&format!(
+                r#"{{"inputTokens":1,"cacheWriteInputTokens":{written},"outputTokens":1,"cacheDetails":{details}}}"#
+            ));
+            let usage = usage.unwrap();
+            (usage.cache_write_tokens, usage.cache_write_1h_tokens, usage.doubts == Doubts::NONE)
+        };
+        assert_eq!(told(8, "[]"), (8, None, true));
+        assert_eq!(
+            told(8, r#"[{"ttl":"1h","inputTokens":5},{"ttl":"5m","inputTokens":3}]"#),
+            (8, Some(5), true)
+        );
+        assert_eq!(told(8, r#"[{"ttl":"2d","inputTokens":8}]"#), (8, Some(8), true));
+        assert_eq!(told(2, r#"[{"ttl":"5m","inputTokens":8}]"#), (8, Some(0), false));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::write::cache_point;
 use crate::form::{Content, Input, Part, Source};
 use crate::json::Json;
 use crate::loss::{Losses, Refused, UNKNOWN};
+use crate::place::Place;
 
 /// Formats of images by their media type.
 const IMAGES: &[(&str, &str)] =
@@ -63,14 +64,13 @@ impl Documents {
 /// Writes the blocks of a turn, each with the cache point that follows it.
 pub(super) fn write_parts(
     parts: Vec<Part>,
-    place: &str,
     documents: &mut Documents,
     losses: &mut Losses,
 ) -> Result<Vec<Json>, Refused> {
     let mut out = Vec::with_capacity(parts.len());
-    for (at, mut part) in parts.into_iter().enumerate() {
+    for mut part in parts {
         let cache = part.cache.take();
-        let block = write_part(part, &format!("{place}.content.{at}"), documents, losses)?;
+        let block = write_part(part, documents, losses)?;
         if block.is_some() {
             out.extend(block);
             out.extend(cache.and_then(|cache| cache_point(&cache, losses)));
@@ -79,12 +79,8 @@ pub(super) fn write_parts(
     Ok(out)
 }
 
-fn write_part(
-    part: Part,
-    place: &str,
-    documents: &mut Documents,
-    losses: &mut Losses,
-) -> Result<Option<Json>, Refused> {
+fn write_part(part: Part, documents: &mut Documents, losses: &mut Losses) -> Result<Option<Json>, Refused> {
+    let place = part.at;
     losses.judge(place, &part.own)?;
     if part.cache.is_some() {
         losses.add("cache_control");
@@ -115,7 +111,7 @@ fn write_part(
         }
         // Nobody signed it, or nobody here can have sealed it: the other side could not believe it.
         Content::Thinking { signature: None, .. } | Content::Encrypted(_) => {
-            losses.add(place);
+            losses.add(place.to_string());
             return Ok(None);
         }
         Content::Call(call) => {
@@ -131,16 +127,15 @@ fn write_part(
         }
         Content::Result { id: of, parts, failed } => {
             let mut content = Vec::with_capacity(parts.len());
-            for (at, part) in parts.into_iter().enumerate() {
-                let place = format!("{place}.content.{at}");
+            for part in parts {
                 let fits = matches!(
                     part.content,
                     Content::Text(_) | Content::Image { .. } | Content::Document { .. }
                 );
                 if !fits {
-                    return Err(Refused::new(place, OTHER));
+                    return Err(Refused::new(part.at, OTHER));
                 }
-                content.extend(write_part(part, &place, documents, losses)?);
+                content.extend(write_part(part, documents, losses)?);
             }
             let mut result = Json::object([("toolUseId", id(of, place)?), ("content", content.into())]);
             // That it did not fail is what it means without.
@@ -156,7 +151,7 @@ fn write_part(
 
 const OTHER: &str = "the other API has no such content";
 
-fn write_image(source: Source, place: &str) -> Result<Json, Refused> {
+fn write_image(source: Source, place: Place) -> Result<Json, Refused> {
     let Source::Base64 { media_type, data } = source else {
         return Err(Refused::new(place, "the other API takes images only as base64"));
     };
@@ -169,7 +164,7 @@ fn write_image(source: Source, place: &str) -> Result<Json, Refused> {
 fn write_document(
     source: Source,
     title: Option<&str>,
-    place: &str,
+    place: Place,
     documents: &mut Documents,
 ) -> Result<Json, Refused> {
     let (format, source) = match source {
@@ -188,7 +183,7 @@ fn write_document(
 }
 
 /// Ids of calls have letters, digits and `_.:-` here, and no more than 64 of them.
-fn id(id: String, place: &str) -> Result<Json, Refused> {
+fn id(id: String, place: Place) -> Result<Json, Refused> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
     if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(known) {
         Ok(id.into())

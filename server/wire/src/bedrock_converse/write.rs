@@ -10,6 +10,7 @@ use super::parts::{Documents, write_parts};
 use crate::form::{Content, Format, Part, Request, Role, System, Thinking, Tool, ToolChoice, Turn};
 use crate::json::Json;
 use crate::loss::{Losses, Refused};
+use crate::place::Place;
 
 /// Writes a request. The model and whether it streams are in the address.
 ///
@@ -19,15 +20,15 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
     losses.judge("", &request.own)?;
     let mut out = Json::Object(Vec::new());
     let mut system = Vec::with_capacity(request.system.len());
-    for (at, text) in request.system.into_iter().enumerate() {
-        write_system(text, at, &mut system, losses)?;
+    for text in request.system {
+        write_system(text, &mut system, losses)?;
     }
     if !system.is_empty() {
         out.set("system", system);
     }
-    let last = request.turns.len().saturating_sub(1);
-    if !request.prefilled && request.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
-        return Err(Refused::new(format!("messages.{last}"), "the other API would go on with the last turn"));
+    let last = request.turns.last().filter(|turn| !request.prefilled && turn.role == Role::Assistant);
+    if let Some(last) = last {
+        return Err(Refused::new(last.at, "the other API would go on with the last turn"));
     }
     let uses_tools = request
         .turns
@@ -35,24 +36,22 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
         .flat_map(|turn| &turn.parts)
         .any(|part| matches!(part.content, Content::Call(_) | Content::Result { .. }));
     let mut documents = Documents::default();
-    let mut turns: Vec<(&'static str, Vec<Json>)> = Vec::with_capacity(request.turns.len());
-    for (at, turn) in request.turns.into_iter().enumerate() {
-        let (role, content) = write_turn(turn, &format!("messages.{at}"), &mut documents, losses)?;
+    let mut turns: Vec<(&'static str, Place, Vec<Json>)> = Vec::with_capacity(request.turns.len());
+    for turn in request.turns {
+        let at = turn.at;
+        let (role, content) = write_turn(turn, &mut documents, losses)?;
         match turns.last_mut() {
-            Some((before, said)) if *before == role => said.extend(content),
+            Some((before, _, said)) if *before == role => said.extend(content),
             // A turn in which nothing is said is refused here and means nothing anywhere.
             _ if content.is_empty() => {}
-            _ => turns.push((role, content)),
+            _ => turns.push((role, at, content)),
         }
     }
     let mut messages = Vec::with_capacity(turns.len());
-    for (at, (role, content)) in turns.into_iter().enumerate() {
+    for (role, at, content) in turns {
         let has = |kind: &str| content.iter().any(|block| block.get(kind).is_some());
         if has("document") && !has("text") {
-            return Err(Refused::new(
-                format!("messages.{at}"),
-                "the other API asks for a text beside a document",
-            ));
+            return Err(Refused::new(at, "the other API asks for a text beside a document"));
         }
         messages.push(Json::object([("role", role.into()), ("content", content.into())]));
     }
@@ -171,7 +170,7 @@ fn tools(
 }
 
 fn write_tool(tool: Tool, at: usize, out: &mut Vec<Json>, losses: &mut Losses) -> Result<(), Refused> {
-    losses.judge(&format!("tools.{at}"), &tool.own)?;
+    losses.judge(format!("tools.{at}"), &tool.own)?;
     let mut spec = Json::object([("name", tool.name.into())]);
     spec.set_some("description", tool.description.filter(|description| !description.is_empty()));
     // A function without parameters has an object without members.
@@ -183,8 +182,8 @@ fn write_tool(tool: Tool, at: usize, out: &mut Vec<Json>, losses: &mut Losses) -
     Ok(())
 }
 
-fn write_system(system: System, at: usize, out: &mut Vec<Json>, losses: &mut Losses) -> Result<(), Refused> {
-    losses.judge(&format!("system.{at}"), &system.own)?;
+fn write_system(system: System, out: &mut Vec<Json>, losses: &mut Losses) -> Result<(), Refused> {
+    losses.judge(system.at, &system.own)?;
     // An empty text is refused here and means nothing anywhere.
     if !system.text.is_empty() {
         out.push(Json::object([("text", system.text.into())]));
@@ -195,11 +194,10 @@ fn write_system(system: System, at: usize, out: &mut Vec<Json>, losses: &mut Los
 
 fn write_turn(
     turn: Turn,
-    place: &str,
     documents: &mut Documents,
     losses: &mut Losses,
 ) -> Result<(&'static str, Vec<Json>), Refused> {
-    losses.judge(place, &turn.own)?;
+    losses.judge(turn.at, &turn.own)?;
     let role = match turn.role {
         Role::User => "user",
         Role::Assistant => "assistant",
@@ -207,9 +205,9 @@ fn write_turn(
     };
     let shows = |part: &Part| matches!(part.content, Content::Image { .. } | Content::Document { .. });
     if role != "user" && turn.parts.iter().any(shows) {
-        return Err(Refused::new(place, "the other API takes images and documents only in a user's turn"));
+        return Err(Refused::new(turn.at, "the other API takes images and documents only in a user's turn"));
     }
-    Ok((role, write_parts(turn.parts, place, documents, losses)?))
+    Ok((role, write_parts(turn.parts, documents, losses)?))
 }
 
 fn write_format(format: Format) -> Result<Json, Refused> {
