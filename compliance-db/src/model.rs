@@ -93,6 +93,9 @@ pub struct Price {
     /// For tokens of the request that the provider writes into its cache; as `input` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<PerMillion>,
+    /// The same to stay there for an hour; as `cache_write` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<PerMillion>,
     /// For tokens of images in the request; as `input` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_input: Option<PerMillion>,
@@ -113,6 +116,9 @@ pub struct Price {
     /// For a million requests, whatever they hold; nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<PerMillion>,
+    /// For a million searches of the web that the provider makes for requests; not known where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<PerMillion>,
     /// What all tokens of a request cost that is longer than some; the same where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long_context: Option<LongContext>,
@@ -166,6 +172,10 @@ impl Price {
             input: self.input.max(other.input),
             cached_input: of(|price| price.cached_input, input),
             cache_write: of(|price| price.cache_write, input),
+            cache_write_1h: of(
+                |price| price.cache_write_1h,
+                |price| price.cache_write.unwrap_or(price.input),
+            ),
             image_input: of(|price| price.image_input, input),
             audio_input: of(|price| price.audio_input, input),
             output: self.output.max(other.output),
@@ -173,6 +183,7 @@ impl Price {
             image_output: of(|price| price.image_output, output),
             audio_output: of(|price| price.audio_output, output),
             requests: self.requests.max(other.requests),
+            web_searches: self.web_searches.max(other.web_searches),
             long_context: match (self.long_context, other.long_context) {
                 (Some(one), Some(two)) => Some(one.max(two)),
                 (one, two) => one.or(two),

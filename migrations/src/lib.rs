@@ -27,6 +27,8 @@ mod m0010_identity;
 mod m0011_provisioning;
 mod m0012_credentials;
 mod m0013_once;
+mod m0014_leaving;
+mod m0015_sealed_thoughts;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -50,6 +52,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_provisioning::Migration),
             Box::new(m0012_credentials::Migration),
             Box::new(m0013_once::Migration),
+            Box::new(m0014_leaving::Migration),
+            Box::new(m0015_sealed_thoughts::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod console;
 pub mod credentials;
 pub mod demo;
+pub mod fault;
 pub mod gateway;
 pub mod git;
 pub mod identity;

@@ -1,7 +1,9 @@
 //! What the pages need from the server.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
+use crate::api::{Call, Caller, Problem};
 use crate::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Viewer};
 
 /// The server's side of the console. Every method answers only what the viewer may see; anything else is absent, so that a page
@@ -26,6 +28,19 @@ pub trait Console: Send + Sync + 'static {
     /// # Errors
     /// [`ConsoleError`] where it can't be read or the viewer may not.
     async fn decision(&self, viewer: &Viewer, id: &str) -> Result<Option<DecisionView>, ConsoleError>;
+
+    /// The scopes where the viewer has a right: an object and an action of policy lines. For forms to offer; the API decides.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] where they can't be read.
+    async fn scopes(&self, viewer: &Viewer, object: &str, action: &str) -> Result<Vec<String>, ConsoleError>;
+
+    /// What the API answers to who looks at the page. Everything else that pages show or change goes this way, so that no
+    /// right is decided twice.
+    ///
+    /// # Errors
+    /// The [`Problem`] that the API answers.
+    async fn call(&self, caller: &Caller, call: Call) -> Result<Value, Problem>;
 }
 
 /// Why a page can't be made. Its text is for the server's log; the page shows words of its own.

@@ -3,6 +3,12 @@
 //! Every page is rendered whole before its first byte leaves, so that its status is true. It carries a content security policy
 //! that allows one nonce's scripts, the console's own style sheet, and nothing from anywhere else.
 
+mod budgets;
+mod endpoints;
+mod keys;
+mod requests;
+mod visit;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,7 +45,7 @@ struct Pages {
     ways: Arc<SignInWays>,
 }
 
-/// The console's pages: `/`, `/decisions`, `/decisions/{id}`, `/auth/sign-in`, and `/preferences` for theme and language.
+/// The console's pages: decisions, keys, budgets, requests, endpoints, kill switches, `/auth/sign-in`, and `/preferences` for theme and language.
 ///
 /// The server puts the signed-in [`Viewer`] into the request's extensions; without one, pages send the person to
 /// [`SIGN_IN_PATH`]. The server itself serves the assets, `/auth/setup`, `/auth/sign-out`, the receipts and
@@ -49,6 +55,25 @@ pub fn router(console: Arc<dyn Console>, assets: Assets, ways: SignInWays) -> Ro
         .route("/", get(decisions))
         .route("/decisions", get(decisions))
         .route("/decisions/{id}", get(one_decision))
+        .route("/keys", get(keys::list))
+        .route("/keys/new", get(keys::blank).post(keys::create))
+        .route("/keys/{id}", get(keys::one))
+        .route("/keys/{id}/rotate", post(keys::rotate))
+        .route("/keys/{id}/disable", post(keys::disable))
+        .route("/keys/{id}/enable", post(keys::enable))
+        .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/budgets", get(budgets::list))
+        .route("/budgets/{id}", get(budgets::one))
+        .route("/budgets/{id}/top-ups", post(budgets::top_up))
+        .route("/requests", get(requests::list))
+        .route("/requests/new", get(requests::blank).post(requests::ask))
+        .route("/requests/{id}/approve", post(requests::approve))
+        .route("/requests/{id}/refuse", post(requests::refuse))
+        .route("/requests/{id}/withdraw", post(requests::withdraw))
+        .route("/endpoints", get(endpoints::list))
+        .route("/endpoints/{name}", get(endpoints::one))
+        .route("/kill-switches", get(endpoints::stopped).post(endpoints::throw))
+        .route("/kill-switches/{id}/lift", post(endpoints::lift))
         .route(SIGN_IN_PATH, get(sign_in))
         .route("/preferences", post(preferences))
         .with_state(Pages { console, assets: Arc::new(assets), ways: Arc::new(ways) })

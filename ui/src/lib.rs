@@ -10,6 +10,8 @@ pub mod text;
 pub mod view;
 
 #[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
 mod assets;
 #[cfg(feature = "ssr")]
 pub mod console;

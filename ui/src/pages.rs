@@ -1,9 +1,15 @@
 //! The pages: functions from data to HTML, whole on the server.
 
+pub(crate) mod budgets;
 pub(crate) mod decision;
+pub(crate) mod endpoints;
 pub(crate) mod errors;
+pub(crate) mod form;
+pub(crate) mod keys;
+pub(crate) mod kill_switches;
 pub(crate) mod list;
 mod list_parts;
+pub(crate) mod requests;
 pub(crate) mod sign_in;
 
 use leptos::prelude::*;
@@ -30,6 +36,71 @@ pub(crate) fn copy_button(value: &str, lang: Lang) -> impl IntoView + use<> {
     }
 }
 
+/// A path with what narrows it.
+pub(crate) fn address<const N: usize>(path: &str, pairs: [(&str, Option<String>); N]) -> String {
+    let pairs: Vec<(&str, String)> =
+        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    match serde_urlencoded::to_string(&pairs) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The field that `/` leads to.
+pub(crate) fn search(q: Option<&str>, hint: &'static str, lang: Lang) -> impl IntoView + use<> {
+    view! {
+        <label class="field field-search">
+            <span class="sr">{lang.text().list.search}</span>
+            {icons::search()}
+            <input
+                type="search"
+                name="q"
+                value=q.unwrap_or_default().to_owned()
+                placeholder=hint
+                autocomplete="off"
+                spellcheck="false"
+                data-search=""
+            />
+            <kbd aria-hidden="true" data-needs-script="" hidden>"/"</kbd>
+        </label>
+    }
+}
+
+/// One of several that a list is narrowed to.
+pub(crate) fn select(
+    label: &'static str,
+    name: &'static str,
+    any: &'static str,
+    values: &[String],
+    chosen: Option<&str>,
+) -> impl IntoView + use<> {
+    // A value from the address that is no longer offered stays visible, or the form would drop it silently.
+    let missing = chosen.filter(|value| !values.iter().any(|v| v == value)).map(str::to_owned);
+    let options = values
+        .iter()
+        .cloned()
+        .chain(missing)
+        .map(|value| {
+            let selected = chosen == Some(value.as_str());
+            let word = value.clone();
+            view! {
+                <option value=value selected=selected>
+                    {word}
+                </option>
+            }
+        })
+        .collect_view();
+    view! {
+        <label class="field">
+            <span class="sr">{label}</span>
+            <select name=name data-narrowed=chosen.map(|_| "")>
+                <option value="">{any}</option>
+                {options}
+            </select>
+        </label>
+    }
+}
+
 /// A command to copy.
 pub(crate) fn snippet(command: String, lang: Lang) -> impl IntoView {
     let button = copy_button(&command, lang);
@@ -39,6 +110,24 @@ pub(crate) fn snippet(command: String, lang: Lang) -> impl IntoView {
                 <code>{command}</code>
             </pre>
             {button}
+        </div>
+    }
+}
+
+/// A first request on the command line. A model's name comes from whoever declared it: it is quoted for JSON and the shell.
+pub(crate) fn curl(base_url: &str, model: &str) -> String {
+    let model = serde_json::Value::from(model).to_string().replace('\'', "'\\''");
+    format!(
+        "curl {base_url}/v1/chat/completions \\\n  -H \"Authorization: Bearer $BAILIWICK_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"model\": {model}, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
+    )
+}
+
+/// A fact of a list of them.
+pub(crate) fn fact(term: &'static str, value: AnyView) -> impl IntoView + use<> {
+    view! {
+        <div>
+            <dt>{term}</dt>
+            <dd>{value}</dd>
         </div>
     }
 }
@@ -81,6 +170,17 @@ pub(crate) fn linked(text: &str) -> Vec<AnyView> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_breaks_out_of_no_quotes() {
+        let curl = curl("http://gw", "it's \"x\"");
+        assert!(
+            curl.ends_with(
+                r#"-d '{"model": "it'\''s \"x\"", "messages": [{"role": "user", "content": "Hello"}]}'"#
+            ),
+            "{curl}"
+        );
+    }
 
     #[test]
     fn addresses_become_links_and_nothing_else_does() {

@@ -1,6 +1,8 @@
 //! Small pieces that both the server and the islands draw, so that a row looks the same wherever it was made.
 
 pub(crate) mod icons;
+#[cfg(feature = "ssr")]
+pub(crate) mod moments;
 pub(crate) mod row;
 #[cfg(feature = "ssr")]
 pub(crate) mod shell;

@@ -4,16 +4,22 @@
 //! that each language orders its parts as it must.
 
 mod countries;
-mod de;
-mod en;
 mod kinds;
 mod regions;
+#[cfg(feature = "ssr")]
+mod regulations;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+pub use pages::{BudgetPages, EndpointPages, Forms, KeyPages, RequestPages, SwitchPages};
 pub use regions::{Region, regions, with_regions};
+#[cfg(feature = "ssr")]
+pub(crate) use regulations::{answer, attribute, regulation, regulation_hint};
 pub use words::{Word, class, entity, sensitivity, stage};
+#[cfg(feature = "ssr")]
+pub(crate) use words::{rate, window};
 
 /// A language of the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +125,24 @@ pub struct Text {
     pub error: Errors,
     /// Keyboard help.
     pub keys: Keys,
+    /// What every form says.
+    #[cfg(feature = "ssr")]
+    pub forms: Forms,
+    /// Virtual keys.
+    #[cfg(feature = "ssr")]
+    pub key_pages: KeyPages,
+    /// Budgets and limits of rates.
+    #[cfg(feature = "ssr")]
+    pub budget_pages: BudgetPages,
+    /// Asking, and deciding what was asked.
+    #[cfg(feature = "ssr")]
+    pub request_pages: RequestPages,
+    /// Endpoints against regulations.
+    #[cfg(feature = "ssr")]
+    pub endpoint_pages: EndpointPages,
+    /// Kill switches.
+    #[cfg(feature = "ssr")]
+    pub switch_pages: SwitchPages,
 }
 
 macro_rules! strings {
@@ -141,10 +165,22 @@ macro_rules! strings {
     };
 }
 
+// After the macro that they use.
+mod de;
+mod en;
+#[cfg(feature = "ssr")]
+mod pages;
+
+/// So many of something.
+#[cfg(feature = "ssr")]
+pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
 strings! {
     /// The frame around every page.
     Shell {
-        product, tagline, skip, navigation, decisions, simulated, simulated_hint, bundle, log_size, theme, theme_system,
+        product, tagline, skip, navigation, decisions, simulated, simulated_hint, bundle, log_size, keys, budgets, requests, endpoints, theme, theme_system,
         theme_light, theme_dark, language, apply, account, roles, sign_out, no_script, no_bundle, copy, copied, footer,
     }
     functions {
@@ -249,7 +285,7 @@ strings! {
 strings! {
     /// Keyboard help.
     Keys {
-        title, open, close, search, next, previous, enter, help, escape,
+        title, open, close, search, next, previous, enter, go_decisions, go_keys, go_budgets, go_endpoints, go_requests, help, escape,
     }
 }
 
@@ -268,6 +304,16 @@ mod tests {
             t.sign_in.plain(),
             t.error.plain(),
             t.keys.plain(),
+            #[cfg(feature = "ssr")]
+            [
+                t.forms.plain(),
+                t.key_pages.plain(),
+                t.budget_pages.plain(),
+                t.request_pages.plain(),
+                t.endpoint_pages.plain(),
+                t.switch_pages.plain(),
+            ]
+            .concat(),
         ]
         .concat()
     }

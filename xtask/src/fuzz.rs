@@ -1,13 +1,17 @@
 //! `cargo xtask fuzz`: the detector's fuzz targets, each for a while.
 //!
 //! They run under libFuzzer with a nightly compiler and its address sanitizer; cargo-fuzz is installed below the target
-//! directory. `--check` compiles them with the compiler at hand, which any machine with a C++ compiler can.
+//! directory. `--check` compiles them with the compiler at hand, which any machine with a C++ compiler can; `cargo xtask test` does
+//! so each time, and runs what the targets do on generated texts with the crate's own tests.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::context::Context;
 use crate::{Result, cargo};
+
+/// A workspace of its own.
+const FOLDER: &str = "policies/pii/fuzz";
 
 /// Pinned like the other tools.
 const CARGO_FUZZ: &str = "0.13.1";
@@ -27,15 +31,21 @@ pub(crate) struct Args {
     check: bool,
 }
 
+/// Compiles every target, with the versions of dependencies that were committed.
+pub(crate) fn check(context: &Context) -> Result<()> {
+    let arguments = ["check", "--locked", "--bins", "--manifest-path"];
+    let mut command = cargo::command(&context.root, &arguments);
+    command.arg(context.root.join(FOLDER).join("Cargo.toml"));
+    cargo::run(command.env("CARGO_TARGET_DIR", context.target.join("fuzz")))
+}
+
 /// Runs the targets one after another; the first that finds something ends it.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let folder = context.root.join("policies/pii/fuzz");
-    let target = context.target.join("fuzz");
     if args.check {
-        let mut command = cargo::command(&context.root, &["check", "--bins", "--manifest-path"]);
-        cargo::run(command.arg(folder.join("Cargo.toml")).env("CARGO_TARGET_DIR", target))?;
-        return Ok(ExitCode::SUCCESS);
+        return check(context).map(|()| ExitCode::SUCCESS);
     }
+    let folder = context.root.join(FOLDER);
+    let target = context.target.join("fuzz");
     if let Some(unknown) = args.targets.iter().find(|name| !TARGETS.contains(&name.as_str())) {
         return Err(format!("there is no fuzz target `{unknown}`; there are {}", TARGETS.join(", ")));
     }

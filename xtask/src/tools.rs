@@ -11,9 +11,10 @@ use crate::context::Context;
 use crate::{Result, cargo, postgres};
 
 /// The official SDKs and the OpenID provider that the tests drive, pinned: a test that fails tells of us, not of a release of theirs.
-const PYTHON_SDKS: [&str; 2] = ["anthropic==2.12.0", "openai==3.54.0"];
+const PYTHON_SDKS: [&str; 3] = ["anthropic==2.12.0", "botocore==1.44.5", "openai==3.54.0"];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
-const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/sdk": "1.12.0", "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
+/// With them what looks at the console's pages for what assistive technology stumbles over.
+const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/sdk": "1.12.0", "axe-core": "4.14.1", "oidc-provider": "9.13.3", "openai": "6.49.0" } }"#;
 
 /// What drives a SCIM server through the standard.
 const SCIM_TESTER: [&str; 4] =
@@ -46,7 +47,7 @@ pub(crate) struct Tool {
 /// All of them.
 pub(crate) const TOOLS: [Tool; 7] = [
     Tool { name: "browser (Chromium)", provide: chromium },
-    Tool { name: "OpenAI and Anthropic SDKs for Python", provide: python },
+    Tool { name: "OpenAI, Anthropic and AWS SDKs for Python", provide: python },
     Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
     Tool { name: "scim2-tester", provide: scim_tester },
     Tool { name: "presidio-analyzer", provide: presidio },

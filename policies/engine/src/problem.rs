@@ -82,6 +82,11 @@ impl fmt::Display for Problem {
                 write!(f, ":{column}")?;
             }
         }
+        match self.severity {
+            Severity::Error => {}
+            Severity::Warning => write!(f, ": warning")?,
+            Severity::Note => write!(f, ": note")?,
+        }
         write!(f, ": {}", self.what)?;
         if !self.fix.is_empty() {
             write!(f, "; {}", self.fix)?;

@@ -21,10 +21,10 @@ use crate::recognizers::{
     diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, phone, place, url, us_ssn, vin,
     word_of_first_digit,
 };
-use crate::{EntitySet, EntityType, Finding, PhoneRegions};
+use crate::{EntitySet, EntityType, Finding, PhoneRegions, bytes};
 
 /// Raised whenever the code of a recognizer changes what it finds; a changed table shows in the digest by itself.
-const REVISION: u32 = 5;
+const REVISION: u32 = 6;
 
 /// What a literal of the pre-filter leads to.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +166,7 @@ impl Detector {
     /// `level` is how many encodings are around the text.
     fn scan_level(&self, text: &str, level: usize, out: &mut Vec<Finding>) {
         let input = Input::new(text, &self.tables.context);
-        let mut found = Candidates::new(self.floor);
+        let mut found = Candidates::new(self.floor, self.kinds);
         self.scan_bytes(&input, &mut found);
         if level < ENCODED_MAX {
             self.scan_encoded(&input, level, &mut found);
@@ -175,7 +175,6 @@ impl Detector {
         if self.kinds.intersects(lexicon::KINDS) {
             self.tables.lexicon.scan(&input, self.kinds, &mut found);
         }
-        found.found.retain(|finding| self.kinds.contains(finding.entity));
         resolve(input.bytes, found.found, out);
     }
 
@@ -201,7 +200,9 @@ impl Detector {
     /// Digits, `@` and `:`.
     fn scan_bytes(&self, input: &Input<'_>, found: &mut Candidates) {
         let (mut at, mut url_from, mut v6_from) = (0, 0, 0);
-        while let Some(next) = next_of_interest(input.bytes, at) {
+        // Digits, `:`, `@` and what is between them in ASCII.
+        let of_interest = |byte: u8| byte.wrapping_sub(b'0') <= b'@' - b'0';
+        while let Some(next) = bytes::position(input.bytes, at, of_interest) {
             at = next + 1;
             match input.byte(next) {
                 Some(b'0'..=b'9') => {
@@ -226,7 +227,9 @@ impl Detector {
 
     /// A run of `len` digits at `at`; where to go on.
     fn scan_digits(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) -> usize {
-        credential::by_digit(input, at, found);
+        if self.kinds.contains(EntityType::Credential) {
+            credential::by_digit(input, at, found);
+        }
         let next = at + len;
         if let Some(end) = iban::at(input, at, found) {
             return end;
@@ -269,18 +272,38 @@ impl Detector {
         self.tables.forms.at(input, at, len, found);
         labelled::at(input, at, len, found);
         if len < 6 {
-            date::at(input, at, len, found);
-            date::age(input, at, len, found);
-            coordinates::at(input, at, len, found);
-            place::street(input, at, len, found);
-            place::postal_code(input, at, len, found);
-            diagnosis_code::at(input, at, len, found);
-            mac_address::around(input, at, found);
+            self.scan_short(input, at, len, found);
         }
         base64::at(input, at, found);
         if let Some((start, end)) = word_of_first_digit(input, at).filter(|(start, end)| end - start > 13) {
             vin::at(input, start, end, found);
             crypto_address::at(input, start, end, found);
+        }
+    }
+
+    /// What is recognised by a short run of digits. A recognizer of nothing but kinds that are not looked for need not look.
+    fn scan_short(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
+        let asked = |kind: EntityType| self.kinds.contains(kind);
+        if asked(EntityType::DateOfBirth) || asked(EntityType::PersonalDate) {
+            date::at(input, at, len, found);
+        }
+        if asked(EntityType::Age) {
+            date::age(input, at, len, found);
+        }
+        if asked(EntityType::Coordinates) {
+            coordinates::at(input, at, len, found);
+        }
+        if asked(EntityType::StreetAddress) {
+            place::street(input, at, len, found);
+        }
+        if asked(EntityType::PostalCode) {
+            place::postal_code(input, at, len, found);
+        }
+        if asked(EntityType::DiagnosisCode) {
+            diagnosis_code::at(input, at, len, found);
+        }
+        if asked(EntityType::MacAddress) {
+            mac_address::around(input, at, found);
         }
     }
 
@@ -324,22 +347,6 @@ impl Default for Detector {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The next byte from `at` on that is a digit, `:`, `@` or between them in ASCII.
-fn next_of_interest(bytes: &[u8], at: usize) -> Option<usize> {
-    const STEP: usize = 64;
-    let of_interest = |byte: u8| byte.wrapping_sub(b'0') <= b'@' - b'0';
-    let rest = bytes.get(at..)?;
-    let mut skipped = 0;
-    for chunk in rest.chunks(STEP) {
-        // No early exit in here: that is what lets it compile to vector instructions.
-        if chunk.iter().fold(false, |any, byte| any | of_interest(*byte)) {
-            return chunk.iter().position(|byte| of_interest(*byte)).map(|i| at + skipped + i);
-        }
-        skipped += STEP;
-    }
-    None
 }
 
 /// Resolves overlaps, cluster by cluster of candidates that touch one another, so that it takes time in proportion to the

@@ -5,6 +5,7 @@
 //! [`RedactionPlan`] says and keeps what may be restored in a [`Vault`]. On the way back [`stream::Guard`]
 //! scans, redacts and restores a stream; [`stream::Restorer`] only restores.
 
+mod bytes;
 mod class;
 mod detector;
 mod entity;

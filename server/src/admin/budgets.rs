@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
+use super::etag::{self, IfMatch};
+use super::figures::Figures;
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
@@ -85,6 +88,8 @@ pub(super) struct Filter {
     /// In this scope and below.
     scope: Option<String>,
     key: Option<String>,
+    /// Why figures of single people are asked for.
+    pub(super) reason: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) cursor: Option<String>,
 }
@@ -104,6 +109,7 @@ pub(super) async fn list(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Asked(filter) = filter?;
     let page = Page::of("budgets", filter.limit, filter.cursor.as_deref())?;
+    let mut figures = Figures::asked(&permit, filter.reason.as_deref())?;
     let now_ms = app.gateway.clock.now_ms();
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
@@ -121,7 +127,8 @@ pub(super) async fn list(
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             let scope = scope_of(&app, row)?;
-            (filter.holds(row, &scope) && covers(&scope)).then(|| {
+            let told = filter.holds(row, &scope) && covers(&scope) && figures.admits(&app, row, &scope);
+            told.then(|| {
                 let top_ups = top_ups.remove(&row.id).unwrap_or_default();
                 view(row, standing, top_ups, now_ms)
             })
@@ -129,7 +136,49 @@ pub(super) async fn list(
         .collect();
     budgets.sort_by_key(|budget| budget.id);
     let (budgets, next) = page.cut(budgets, false, |budget| number(budget.id));
-    Ok(Json(page.answer(&budgets, next)))
+    let ids: Vec<i64> = budgets.iter().map(|budget| budget.id).collect();
+    Ok(Json(figures.told(&app, page.answer(&budgets, next), "budgets", ids).await?))
+}
+
+/// Why somebody asks for one budget, where it is a single person's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Because {
+    reason: Option<String>,
+}
+
+/// `GET /api/v1/budgets/{id}`, with the tag that a top-up may ask for: of what is declared and of its top-ups, not of what is
+/// spent.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<i64>,
+    because: Result<Asked<Because>, Problem>,
+) -> Result<Response, Problem> {
+    let Asked(because) = because?;
+    let mut figures = Figures::asked(&permit, because.reason.as_deref())?;
+    let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
+    let scope = scope_of(&app, &row).unwrap_or_else(|| String::from("/"));
+    permit.at(&scope, "budget")?;
+    if !figures.admits(&app, &row, &scope) {
+        return Err(figures.refused());
+    }
+    figures.record(&app, "budgets", [id]).await?;
+    let now_ms = app.gateway.clock.now_ms();
+    let top_ups = top_ups_of(&app, id, now_ms).await?;
+    let tag = etag::tag(&(&row, &top_ups));
+    let standing = app.gateway.budgets.standings(now_ms).into_iter().find(|it| it.budget.id == id);
+    let standing = standing.filter(|it| !it.budget.unit.is_limit());
+    // One that is retired stands nowhere.
+    let standing = standing.ok_or_else(|| Problem::not_found("budget"))?;
+    let top_ups = top_ups.into_iter().map(TopUpView::from).collect();
+    Ok(etag::tagged(&tag, Json(view(&row, standing, top_ups, now_ms))))
+}
+
+async fn top_ups_of(app: &App, id: i64, now_ms: i64) -> Result<Vec<store::budgets::TopUp>, Problem> {
+    let mut top_ups = store::budgets::top_ups(&app.store, now_ms).await?;
+    top_ups.retain(|it| it.budget_id == id);
+    Ok(top_ups)
 }
 
 fn view(
@@ -213,6 +262,7 @@ pub(super) async fn top_up(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<i64>,
+    expected: IfMatch,
     body: Result<Body<NewTopUp>, Problem>,
 ) -> Result<(StatusCode, Json<TopUpView>), Problem> {
     let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await?;
@@ -222,6 +272,7 @@ pub(super) async fn top_up(
     let Body(new) = body?;
     let now_ms = app.gateway.clock.now_ms();
     let top_up = read(&row, new, permit.subject(), now_ms).map_err(Problem::invalid)?;
+    let (before, after) = raised(&app, &row, &top_up, now_ms);
     let what = serde_json::json!({
         "budget": id,
         "top_up": top_up.id,
@@ -229,6 +280,8 @@ pub(super) async fn top_up(
         "from_ms": top_up.from_ms,
         "until_ms": top_up.until_ms,
         "reason": top_up.reason,
+        "before": { "limit_usd": before },
+        "after": { "limit_usd": after },
     });
     let act = Act {
         kind: Kind::Admin,
@@ -238,9 +291,36 @@ pub(super) async fn top_up(
         what,
     };
     let stored = top_up.clone();
-    let change = async { Ok::<_, Problem>(store::budgets::top_up(&app.store, stored).await?) };
+    let known = (row.clone(), top_ups_of(&app, id, now_ms).await?);
+    let seen = expected.seen_as(&known, &etag::tag(&(&known.0, &known.1)))?;
+    let change = async {
+        Ok::<_, Problem>(match seen {
+            None => store::budgets::top_up(&app.store, stored).await?,
+            Some((row, top_ups)) => {
+                store::budgets::top_up_as_seen(&app.store, stored, row, top_ups, now_ms).await?;
+            }
+        })
+    };
     app.act(act, |()| serde_json::Value::Null, change).await?;
     Ok((StatusCode::CREATED, Json(top_up.into())))
+}
+
+/// What may be spent by a budget before a top-up counts, and once it does.
+fn raised(
+    app: &App,
+    row: &store::budgets::Budget,
+    top_up: &store::budgets::TopUp,
+    now_ms: i64,
+) -> (String, String) {
+    let before = limit_now(app, row, now_ms);
+    (format_usd(before), format_usd(before.saturating_add(top_up.amount_nano)))
+}
+
+/// What may be spent now: as declared, topped up, carried over.
+fn limit_now(app: &App, row: &store::budgets::Budget, now_ms: i64) -> i64 {
+    let standings = app.gateway.budgets.standings(now_ms);
+    let standing = standings.iter().find(|standing| standing.budget.id == row.id);
+    standing.map_or(row.limit_nano, |standing| standing.limit_nano)
 }
 
 /// A top-up that could be made now, and is not.
@@ -265,11 +345,7 @@ pub(super) async fn plan(
     let now_ms = app.gateway.clock.now_ms();
     let new = NewTopUp { amount_usd, reason: reason.to_owned(), from: None, until: until.into() };
     let top_up = read(&row, new, principal, now_ms).map_err(Problem::invalid)?;
-    let standings = app.gateway.budgets.standings(now_ms);
-    let limit_nano = standings
-        .iter()
-        .find(|standing| standing.budget.id == id)
-        .map_or(row.limit_nano, |standing| standing.limit_nano);
+    let limit_nano = limit_now(app, &row, now_ms);
     let scope = scope_of(app, &row).unwrap_or_else(|| String::from("/"));
     Ok(Planned { scope, limit_nano, top_up })
 }

@@ -1,5 +1,6 @@
 //! Credentials of providers: kept or referred to, tested, replaced, deleted. Nothing here gives one back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,12 +11,12 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::Problem;
 use super::etag::{self, IfMatch};
 use super::input::{self, At, HoldsSecret, Secretive};
 use super::page::Page;
+use super::{Problem, told};
 use crate::app::{Act, App, NotSealed, Resealed};
-use crate::credentials::{CredentialDefinition, CredentialSource, VaultSecret, usable};
+use crate::credentials::{CredentialDefinition, CredentialSource, Envelope, VaultSecret, usable};
 use crate::gateway::Named;
 use crate::identity::Permit;
 use crate::organisation::{EndpointDefinition, new_row};
@@ -97,8 +98,12 @@ pub(super) async fn list(
     let input::Asked(filter) = filter?;
     let page = Page::of("credentials", filter.limit, filter.cursor.as_deref())?;
     let within = permit.scopes_within(filter.scope.as_deref());
+    let mut covers = permit.covering();
     let mut rows = store::credentials::list(&app.store).await?;
-    rows.retain(|row| within.iter().any(|scope| bailiwick_policy::scope::covers(scope, &row.scope)));
+    // A line that denies may stand below one that allows.
+    rows.retain(|row| {
+        within.iter().any(|scope| bailiwick_policy::scope::covers(scope, &row.scope)) && covers(&row.scope)
+    });
     // Databases have orders of their own.
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     let (rows, next) = page.cut(rows, false, |row| row.name.clone());
@@ -192,11 +197,15 @@ impl Asked {
     }
 
     /// A reference reads what the server can read: whoever may set one anywhere could set one to what is another's.
-    fn may(&self, permit: &Permit) -> Result<(), Problem> {
-        if self.source == CredentialSource::Sealed || permit.covers("/") {
-            return Ok(());
+    fn may(&self, app: &App, permit: &Permit) -> Result<(), Problem> {
+        if self.source != CredentialSource::Sealed && !permit.covers("/") {
+            let fix = "give the credential itself, which is kept here sealed";
+            return Err(permit.forbidden(Some("/")).fix(fix));
         }
-        Err(permit.forbidden(Some("/")).fix("give the credential itself, which is kept here sealed"))
+        match app.sources.keyring.references().refuses(&self.source) {
+            Some(why) => Err(Problem::wrong_field(self.source.field(), &why)),
+            None => Ok(()),
+        }
     }
 
     /// What it is now.
@@ -232,7 +241,7 @@ async fn tried(app: &App, name: &str, scope: &str, secret: &Secret) -> Result<Ve
     let mut users = users(app).await?;
     users
         .retain(|it| it.credential_name() == Some(name) && bailiwick_policy::scope::covers(scope, &it.scope));
-    let client = &app.gateway.client;
+    let (client, now_ms) = (&app.gateway.client, app.gateway.clock.now_ms());
     let keyring = &app.sources.keyring;
     let trials = users.into_iter().take(MOST_TESTED).map(|endpoint| async move {
         let model = endpoint.models.first().map(|model| model.upstream.clone()).unwrap_or_default();
@@ -241,7 +250,7 @@ async fn tried(app: &App, name: &str, scope: &str, secret: &Secret) -> Result<Ve
             target.map_err(|error| error.to_string())
         });
         let (result, detail) = match target {
-            Ok(target) => probe(client, &target).await,
+            Ok(target) => probe(client, &target, now_ms).await,
             Err(why) => (Tested::Unclear, why),
         };
         TestedAt { endpoint: endpoint.name, result, detail }
@@ -302,16 +311,23 @@ pub(super) async fn create(
     bailiwick_policy::scope::validate(&definition.scope)
         .map_err(|why| Problem::wrong_field("/scope", &why))?;
     permit.at(&definition.scope, "scope")?;
-    asked.may(&permit)?;
+    asked.may(&app, &permit)?;
     let wrong = definition.problems();
     if !wrong.is_empty() {
         // Scope and source were looked at.
-        return Err(Problem::wrong_field("/name", &wrong.join("; ")));
+        return Err(Problem::faulty("", &wrong));
     }
     store::scopes::get(&app.store, &definition.scope).await?;
-    if store::credentials::get(&app.store, &definition.name).await.is_ok() {
-        return Err(Problem::new(StatusCode::CONFLICT, "conflict", "There is a credential of that name")
-            .fix("replace it with `rotate`, or take another name"));
+    match store::credentials::get(&app.store, &definition.name).await {
+        // Names are the organisation's, so that this one is taken is told to whoever asks; not of whose scope it is.
+        Ok(_) => {
+            return Err(Problem::new(StatusCode::CONFLICT, "conflict", "The name is taken").fix(
+                "replace the credential with `rotate` where it is yours, or take another name: names are unique in \
+                 the whole organisation",
+            ));
+        }
+        Err(store::StoreError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
     }
     let now_ms = app.gateway.clock.now_ms();
     let mut row = new_row(&definition, Value::Null, now_ms)?;
@@ -324,8 +340,8 @@ pub(super) async fn create(
     passes(&trials)?;
     fill(&app, &mut row, &asked, secret.as_ref()).await?;
     let stored = async { Ok::<_, Problem>(store::credentials::create(&app.store, row.clone()).await?) };
-    Box::pin(put(&app, &permit, "credential_created", &row, &asked, secret, stored)).await?;
-    Ok((StatusCode::CREATED, Json(told(&app, &row.name, &trials).await?)))
+    Box::pin(put(&app, &permit, "credential_created", (None, &row), &asked, secret, stored)).await?;
+    Ok((StatusCode::CREATED, Json(shown(&app, &row.name, &trials).await?)))
 }
 
 /// `POST /api/v1/credentials/{name}/rotate`. Requests under way go on with the one before.
@@ -342,7 +358,7 @@ pub(super) async fn rotate(
     expected.seen_as(&old, &tag(&old))?;
     let Secretive(body) = body?;
     let asked = Asked::read(body)?;
-    asked.may(&permit)?;
+    asked.may(&app, &permit)?;
     for (given, field) in [(&asked.name, "/name"), (&asked.scope, "/scope")] {
         if given.is_some() {
             return Err(Problem::wrong_field(field, "it stays as it is: leave it out"));
@@ -359,8 +375,8 @@ pub(super) async fn rotate(
     row.updated_by = Some(permit.subject().to_owned());
     fill(&app, &mut row, &asked, secret.as_ref()).await?;
     let stored = async { Ok::<_, Problem>(store::credentials::replace(&app.store, &row).await?) };
-    put(&app, &permit, "credential_rotated", &row, &asked, secret, stored).await?;
-    Ok(Json(told(&app, &name, &trials).await?))
+    put(&app, &permit, "credential_rotated", (Some(&old), &row), &asked, secret, stored).await?;
+    Ok(Json(shown(&app, &name, &trials).await?))
 }
 
 /// Stores it, with its record, and puts it in force.
@@ -368,14 +384,14 @@ async fn put(
     app: &App,
     permit: &Permit,
     act: &'static str,
-    row: &Credential,
+    (old, row): (Option<&Credential>, &Credential),
     asked: &Asked,
     secret: Option<Secret>,
     stored: impl Future<Output = Result<(), Problem>> + Send,
 ) -> Result<(), Problem> {
     let what = json!({
-        "credential": row.name, "source": row.source, "version": row.version, "fingerprint": row.fingerprint,
-        "tested": asked.test,
+        "credential": row.name, "tested": asked.test, "before": old.map(told::credential),
+        "after": told::credential(row),
     });
     let change = async {
         stored.await?;
@@ -389,14 +405,14 @@ async fn put(
     app.act(self::act(permit, &row.scope, act, what), |()| Value::Null, change).await
 }
 
-async fn told(app: &App, name: &str, trials: &[TestedAt]) -> Result<Value, Problem> {
+async fn shown(app: &App, name: &str, trials: &[TestedAt]) -> Result<Value, Problem> {
     let row = store::credentials::get(&app.store, name).await?;
     let view = views(app, vec![row]).await?.pop();
-    let mut told = serde_json::to_value(view).unwrap_or_default();
-    if let Some(told) = told.as_object_mut() {
-        told.insert(String::from("tested"), json!(trials));
+    let mut shown = serde_json::to_value(view).unwrap_or_default();
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert(String::from("tested"), json!(trials));
     }
-    Ok(told)
+    Ok(shown)
 }
 
 /// `POST /api/v1/credentials/{name}/test`: as it is now.
@@ -447,16 +463,27 @@ pub(super) async fn end(
         free().await?;
         Ok::<_, Problem>(store::credentials::delete(&app.store, &name, seen).await?)
     };
-    let what = json!({ "credential": name, "version": row.version, "fingerprint": row.fingerprint });
+    let what = json!({ "credential": name, "before": told::credential(&row), "after": null });
     app.act(act(&permit, &row.scope, "credential_deleted", what), |()| Value::Null, change).await?;
     Ok(Json(json!({ "name": name, "deleted": true })))
 }
 
 /// `POST /api/v1/credentials:reseal`.
 pub(super) async fn reseal(State(app): State<Arc<App>>, permit: Permit) -> Result<Json<Resealed>, Problem> {
+    let before: BTreeMap<String, Option<String>> =
+        store::credentials::list(&app.store).await?.iter().filter_map(sealed_under).collect();
     let change = async { Ok::<_, Problem>(app.reseal().await?) };
-    let made = |done: &Resealed| json!(done);
-    Ok(Json(app.act(act(&permit, "/", "credentials_resealed", Value::Null), made, change).await?))
+    // With which key each is sealed then is known only when it is done.
+    let made = |done: &Resealed| json!({ "after": done });
+    let what = json!({ "before": { "sealed_under": before } });
+    Ok(Json(app.act(act(&permit, "/", "credentials_resealed", what), made, change).await?))
+}
+
+/// The name of a credential that is kept here, and the id of the master key that it is sealed under.
+fn sealed_under(row: &Credential) -> Option<(String, Option<String>)> {
+    let sealed = row.sealed.as_deref()?;
+    let key = Envelope::read(sealed).ok().map(|envelope| envelope.key_id().to_owned());
+    Some((row.name.clone(), key))
 }
 
 fn act<'a>(permit: &'a Permit, scope: &'a str, name: &'static str, what: Value) -> Act<'a> {

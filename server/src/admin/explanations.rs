@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::app::App;
+use crate::audit::StoredRecord;
 use crate::gateway::record::read_facts;
 use crate::identity::Permit;
 use crate::snapshot::Archive;
@@ -42,7 +43,7 @@ pub(super) async fn explanation(
     let unknown = || Problem::not_found("decision");
     let Path(id) = id.map_err(|_| unknown())?;
     let records = app.gateway.audit.decision(&id).await?;
-    let first = records.first().ok_or_else(unknown)?;
+    let first = StoredRecord::deciding(&records).ok_or_else(unknown)?;
     let header = first.header()?;
     if !header.scope.as_deref().is_some_and(|of| permit.covers(of)) {
         return Err(unknown());

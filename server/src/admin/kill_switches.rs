@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Problem;
+use super::{Problem, told};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
@@ -189,7 +189,7 @@ pub(super) async fn throw(
     };
     let what = json!({
         "kill_switch": switch.id, "kind": switch.kind, "target": switch.target,
-        "reason": switch.reason, "expires_ms": expires_ms,
+        "reason": switch.reason, "expires_ms": expires_ms, "before": null, "after": told::switch(&switch),
     });
     let change = async {
         store::kill_switches::throw(&app.store, switch.clone()).await?;
@@ -220,8 +220,11 @@ pub(super) async fn lift(
     let reason = reason(&body.reason)?;
     let seen = expected.seen(&row)?;
     let now_ms = app.gateway.clock.now_ms();
+    let before = told::switch(&row);
+    let after = told::with(&before, json!({ "lifted_ms": row.lifted_ms.unwrap_or(now_ms) }));
     let what = json!({
-        "kill_switch": row.id, "kind": row.kind, "target": row.target, "reason": reason,
+        "kill_switch": row.id, "kind": row.kind, "target": row.target, "reason": reason, "before": before,
+        "after": after,
     });
     let change = async {
         store::kill_switches::lift(&app.store, &id, permit.subject(), &reason, now_ms, seen).await?;

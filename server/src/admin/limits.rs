@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::budgets::Filter;
+use super::figures::Figures;
 use super::input::Asked;
 use super::page::{Page, number};
 use super::{Problem, budget_scope};
@@ -59,6 +60,7 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let Asked(filter) = filter?;
     let page = Page::of("limits", filter.limit, filter.cursor.as_deref())?;
+    let mut figures = Figures::asked(&permit, filter.reason.as_deref())?;
     let rows: HashMap<i64, store::budgets::Budget> =
         store::budgets::list(&app.store).await?.into_iter().map(|row| (row.id, row)).collect();
     let standings = app.gateway.budgets.standings(app.gateway.clock.now_ms());
@@ -69,11 +71,12 @@ pub(super) async fn list(
         .filter_map(|standing| {
             let row = rows.get(&standing.budget.id)?;
             let scope = budget_scope(&app, row)?;
-            let within = filter.holds(row, &scope) && covers(&scope);
+            let within = filter.holds(row, &scope) && covers(&scope) && figures.admits(&app, row, &scope);
             within.then(|| view(row, standing))
         })
         .collect();
     limits.sort_by_key(|limit| limit.id);
     let (limits, next) = page.cut(limits, false, |limit| number(limit.id));
-    Ok(Json(page.answer(&limits, next)))
+    let ids: Vec<i64> = limits.iter().map(|limit| limit.id).collect();
+    Ok(Json(figures.told(&app, page.answer(&limits, next), "limits", ids).await?))
 }

@@ -8,6 +8,7 @@ mod decisions;
 mod endpoints;
 mod etag;
 mod explanations;
+mod figures;
 mod identity;
 mod input;
 mod keys;
@@ -22,6 +23,8 @@ mod policy;
 mod problem;
 mod replicas;
 mod requests;
+mod resources;
+mod told;
 
 use std::sync::Arc;
 
@@ -33,10 +36,11 @@ use axum::routing::{delete, get, post};
 pub use audit::receipt_for;
 pub(crate) use budgets::scope_of as budget_scope;
 pub(crate) use explanations::Explained;
-pub(crate) use organisation::{created, named};
+pub(crate) use organisation::{created, recorded};
 pub use problem::Problem;
 
 use crate::app::{App, acts};
+use crate::organisation::{EndpointDefinition, Scope, WorkloadDefinition};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> axum::Router {
@@ -45,12 +49,14 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/people", get(identity::people::list))
         .route("/api/v1/people/{id}", get(identity::people::get))
         .route("/api/v1/people/{id}/disable", post(identity::people::disable))
+        .route("/api/v1/people/{id}/erase", post(identity::people::erase))
         .route("/api/v1/people/{id}/enable", post(identity::people::enable))
         .route("/api/v1/sessions", get(identity::sessions::list))
         .route("/api/v1/sessions/{id}", delete(identity::sessions::end))
         .route("/api/v1/service-tokens", get(identity::tokens::list).post(identity::tokens::create))
         .route("/api/v1/service-tokens/{id}", get(identity::tokens::get))
         .route("/api/v1/service-tokens/{id}/rotate", post(identity::tokens::rotate))
+        .route("/api/v1/service-tokens/{id}/claim", post(identity::tokens::claim))
         .route("/api/v1/service-tokens/{id}/revoke", post(identity::tokens::revoke))
         .route("/api/v1/roles/explain", get(identity::roles::explain))
         .route("/api/v1/keys", get(keys::list).post(keys::create))
@@ -73,6 +79,24 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/replicas/{number}/lost", post(replicas::lost))
         .route("/api/v1/apply", post(organisation::apply))
         .route("/api/v1/organisation", get(organisation::export))
+        .route("/api/v1/scopes", get(resources::list::<Scope>))
+        .route(
+            "/api/v1/scopes/{path}",
+            get(resources::get::<Scope>).put(resources::put::<Scope>).delete(resources::end::<Scope>),
+        )
+        .route(
+            "/api/v1/endpoints/{name}",
+            get(resources::get::<EndpointDefinition>)
+                .put(resources::put::<EndpointDefinition>)
+                .delete(resources::end::<EndpointDefinition>),
+        )
+        .route("/api/v1/workloads", get(resources::list::<WorkloadDefinition>))
+        .route(
+            "/api/v1/workloads/{name}",
+            get(resources::get::<WorkloadDefinition>)
+                .put(resources::put::<WorkloadDefinition>)
+                .delete(resources::end::<WorkloadDefinition>),
+        )
         .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
         .route("/api/v1/credentials:reseal", post(credentials::reseal))
         .route("/api/v1/credentials/{name}", get(credentials::get).delete(credentials::end))
@@ -83,6 +107,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/compliance", get(endpoints::compliance))
         .route("/api/v1/budgets", get(budgets::list))
+        .route("/api/v1/budgets/{id}", get(budgets::get))
         .route("/api/v1/limits", get(limits::list))
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
         .route(

@@ -2,7 +2,8 @@
 //!
 //! A key belongs to who sends it. With the same key and another request there is nothing to answer (422); while the first
 //! one is under way, or where nobody knows what became of it, neither (409). Answers are kept for a day, sealed under
-//! the key that the client chose: the database has only its digest, so what a secret was answered with cannot be read there.
+//! the key that the client chose and one that only the servers have: the database has neither, only digests under both, so
+//! what was asked and answered can neither be read there nor guessed, not even where the client's key is a poor one.
 //! Nothing is kept of a request that did nothing: it can be mended and sent again.
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Problem;
 use crate::app::App;
+use crate::gateway::{Named, PseudonymKey};
 use crate::identity::Permit;
 use crate::keys::secret;
 use crate::store;
@@ -65,15 +67,10 @@ async fn done_once(
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large, or did not come")
     })?;
     let target = head.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
-    let seal = Seal::new(subject, key);
+    let seal = Seal::new(&app.gateway.pseudonyms, subject, key);
     let new = DoneOnce {
         id_hash: seal.id.to_vec(),
-        request_hash: Sha256::new()
-            .chain_update(target)
-            .chain_update([0])
-            .chain_update(&body)
-            .finalize()
-            .to_vec(),
+        request_hash: seal.request(target, &body),
         expires_ms: app.gateway.clock.now_ms().saturating_add(KEPT_MS),
         answer: None,
     };
@@ -193,23 +190,25 @@ fn read(kept: &[u8]) -> Option<Response> {
 struct Seal {
     id: [u8; 32],
     key: LessSafeKey,
+    request: [u8; 32],
 }
 
 impl Seal {
-    fn new(subject: &str, key: &str) -> Self {
+    fn new(ours: &PseudonymKey, subject: &str, key: &str) -> Self {
         let hash = |what: &str| -> [u8; 32] {
             // No subject holds a line break.
-            Sha256::new()
-                .chain_update(what)
-                .chain_update(subject)
-                .chain_update("\n")
-                .chain_update(key)
-                .finalize()
-                .into()
+            let named = format!("{what}{subject}\n{key}");
+            Sha256::new().chain_update(ours.of(Named::Once, &named)).chain_update(named).finalize().into()
         };
         #[expect(clippy::expect_used, reason = "a hash has the 32 bytes that the algorithm asks for")]
         let sealing = UnboundKey::new(&AES_256_GCM, &hash("seal\n")).expect("32 bytes");
-        Self { id: hash("id\n"), key: LessSafeKey::new(sealing) }
+        Self { id: hash("id\n"), key: LessSafeKey::new(sealing), request: hash("request\n") }
+    }
+
+    /// What tells a request from another one under the same key. Its body may hold a secret that could be guessed.
+    fn request(&self, target: &str, body: &[u8]) -> Vec<u8> {
+        let digest = Sha256::new().chain_update(self.request).chain_update(target).chain_update([0]);
+        digest.chain_update(body).finalize().to_vec()
     }
 
     fn close(&self, plain: &[u8]) -> Option<Vec<u8>> {
@@ -235,7 +234,8 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_kept_is_sealed() {
-        let seal = Seal::new("token:a", "0123456789abcdef");
+        let ours = PseudonymKey::new([7; 32]);
+        let seal = Seal::new(&ours, "token:a", "0123456789abcdef");
         let body = Bytes::from_static(b"{\"key\":\"bwk_secret\"}\n\n");
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
@@ -250,9 +250,17 @@ mod tests {
         );
         assert_eq!(again.headers()[&REPLAYED], "true");
         // Under no other key, for nobody else, and not where a bit is another one.
-        for other in [Seal::new("token:a", "0123456789abcdeg"), Seal::new("token:b", "0123456789abcdef")] {
+        for other in [
+            Seal::new(&ours, "token:a", "0123456789abcdeg"),
+            Seal::new(&ours, "token:b", "0123456789abcdef"),
+            // Who has the database and guesses the client's key lacks ours.
+            Seal::new(&PseudonymKey::new([8; 32]), "token:a", "0123456789abcdef"),
+        ] {
             assert!(other.open(&sealed).is_none() && other.id != seal.id);
+            assert_ne!(other.request("/x", b"secret"), seal.request("/x", b"secret"));
         }
+        assert_eq!(seal.request("/x", b"secret"), seal.request("/x", b"secret"));
+        assert_ne!(seal.request("/x", b"secret"), seal.request("/y", b"secret"));
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

@@ -1,35 +1,41 @@
 //! Applying a declaration, what it would change, and what is declared now.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use bailiwick_ledger::Kind;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Problem;
+use super::etag::{self, IfMatch};
 use crate::admin::input::{Asked, Body};
 use crate::app::{Act, App};
-use crate::gateway::{Named, PseudonymKey};
+use crate::fault::Fault;
+use crate::gateway::Named;
 use crate::identity::Permit;
 use crate::organisation::{
-    Applied, ApplyError, Change, EndpointDefinition, Organisation, apply as apply_to, check, differences,
-    export as exported, problems, prune,
+    Applied, ApplyError, Applying, Change, CredentialRef, EndpointDefinition, Organisation,
+    apply as apply_to, check, differences_to, export as exported, problems,
 };
 use crate::store::StoreError;
-use bailiwick_ledger::Kind;
-use serde::{Deserialize, Serialize};
 
-/// `GET /api/v1/organisation`.
-pub(super) async fn export(
-    State(app): State<Arc<App>>,
-    _permit: Permit,
-) -> Result<Json<Organisation>, Problem> {
-    Ok(Json(exported(&app.store, app.gateway.clock.now_ms()).await?))
+/// How often it is looked anew at what would change, where others change it at the same time.
+const LOOKS: usize = 5;
+
+/// `GET /api/v1/organisation`, with the tag that applying another one may ask for.
+pub(super) async fn export(State(app): State<Arc<App>>, _permit: Permit) -> Result<Response, Problem> {
+    let organisation = exported(&app.store, app.gateway.clock.now_ms()).await?;
+    Ok(etag::tagged(&etag::tag(&organisation), Json(organisation)))
 }
 
 /// How a declaration is applied.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Applying {
+pub(super) struct How {
     /// Only say what would change.
     #[serde(default)]
     dry_run: bool,
@@ -50,83 +56,163 @@ pub(super) enum Outcome {
 pub(super) async fn apply(
     State(app): State<Arc<App>>,
     permit: Permit,
-    how: Result<Asked<Applying>, Problem>,
+    how: Result<Asked<How>, Problem>,
+    expected: IfMatch,
     body: Result<Body<Organisation>, Problem>,
 ) -> Result<Json<Outcome>, Problem> {
     let Asked(how) = how?;
     let Body(organisation) = body?;
-    // What makes no sense is not recorded: not every number that can be written can be.
-    let wrong = problems(&organisation);
-    if !wrong.is_empty() {
-        return Err(ApplyError::Invalid(wrong).into());
-    }
-    compiles(&app, &organisation, how.prune).await?;
-    let now_ms = app.gateway.clock.now_ms();
-    check(&app.store, &organisation, how.prune).await?;
-    if how.dry_run {
-        let changes = differences(&app.store, &organisation, how.prune, now_ms).await?;
-        return Ok(Json(Outcome::Would { changes }));
-    }
-    let act = Act {
-        kind: Kind::Admin,
-        principal: permit.subject(),
-        scope: Some("/"),
-        name: "applied",
-        what: named(&organisation, &app.gateway.pseudonyms),
-    };
-    let change = async {
-        // Again: another declaration may have come first.
-        compiles(&app, &organisation, how.prune).await?;
-        let gone = match how.prune {
-            true => {
-                check(&app.store, &organisation, true).await?;
-                differences(&app.store, &organisation, true, now_ms).await?
-            }
-            false => Vec::new(),
-        };
-        let mut applied = apply_to(&app.store, &organisation, app.gateway.clock.now_ms()).await?;
-        applied.pruned = prune(&app.store, &gone, app.gateway.clock.now_ms()).await?;
-        Ok::<_, Problem>(applied)
-    };
-    Ok(Json(Outcome::Applied(app.act(act, created, change).await?)))
+    right(&app, &organisation)?;
+    anew(expected == IfMatch::Any, || async {
+        let now_ms = app.gateway.clock.now_ms();
+        let now = exported(&app.store, now_ms).await?;
+        expected.seen(&now)?;
+        let changes = looked_at(&app, &now, &organisation, how.prune, now_ms).await?;
+        if how.dry_run {
+            return Ok(Json(Outcome::Would { changes }));
+        }
+        let looked = Looked { now: &now, wanted: &organisation, prune: how.prune, changes, now_ms };
+        declare(&app, permit.subject(), looked).await.map(|applied| Json(Outcome::Applied(applied)))
+    })
+    .await
 }
 
-/// What a declaration names, for its record. People are pseudonyms there, as everywhere in the log.
-pub(crate) fn named(organisation: &Organisation, pseudonyms: &PseudonymKey) -> serde_json::Value {
-    let mut budgets = organisation.budgets.clone();
-    for user in budgets.iter_mut().filter_map(|budget| budget.user.as_mut()) {
-        *user = pseudonyms.of(Named::User, user);
+/// Refuses what makes no sense by itself. It is not recorded either: not every number that can be written can be.
+pub(super) fn right(app: &App, organisation: &Organisation) -> Result<(), Problem> {
+    let mut wrong = problems(organisation);
+    wrong.extend(not_to_refer_to(app, organisation));
+    if wrong.is_empty() { Ok(()) } else { Err(ApplyError::Invalid(wrong).into()) }
+}
+
+/// Does `work`, and where others changed meanwhile what it looked at, looks anew. Whoever asks for what they saw is told
+/// that it is not so any more.
+pub(super) async fn anew<T, F>(whatever: bool, work: impl Fn() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
+    for _ in 0..LOOKS {
+        match Box::pin(work()).await {
+            Err(problem) if problem.is_of_change() && whatever => {}
+            done => return done,
+        }
     }
-    let mut limits = organisation.limits.clone();
-    for user in limits.iter_mut().filter_map(|limit| limit.user.as_mut()) {
-        *user = pseudonyms.of(Named::User, user);
-    }
-    let keys =
-        organisation.keys.iter().map(|key| serde_json::json!({ "scope": key.scope, "name": key.name }));
-    serde_json::json!({
-        "scopes": organisation.scopes.iter().map(|scope| &scope.path).collect::<Vec<_>>(),
-        "credentials": organisation.with_own_credentials().credentials,
-        "endpoints": organisation.endpoints.iter().map(|endpoint| &endpoint.name).collect::<Vec<_>>(),
-        "workloads": organisation.workloads.iter().map(|workload| &workload.name).collect::<Vec<_>>(),
-        "model_groups": organisation.model_groups,
-        "budgets": budgets,
-        "limits": limits,
-        "keys": keys.collect::<Vec<_>>(),
+    let title = "Others change what is declared at the same time";
+    Err(Problem::new(StatusCode::CONFLICT, "conflict", title)
+        .detail("nothing was changed")
+        .fix("send it again in a moment"))
+}
+
+/// What a declaration would change, if nothing stands in its way.
+pub(super) async fn looked_at(
+    app: &App,
+    now: &Organisation,
+    wanted: &Organisation,
+    prune: bool,
+    now_ms: i64,
+) -> Result<Vec<Change>, Problem> {
+    compiles(app, wanted, prune).await?;
+    check(&app.store, wanted, prune).await?;
+    Ok(differences_to(&app.store, now, wanted, prune, now_ms).await?)
+}
+
+/// A declaration that was looked at.
+pub(super) struct Looked<'a> {
+    pub(super) now: &'a Organisation,
+    pub(super) wanted: &'a Organisation,
+    pub(super) prune: bool,
+    pub(super) changes: Vec<Change>,
+    pub(super) now_ms: i64,
+}
+
+/// Applies it, recorded, if it still changes what it did when it was looked at.
+pub(super) async fn declare(app: &App, principal: &str, looked: Looked<'_>) -> Result<Applied, Problem> {
+    let Looked { now, wanted, prune, changes, now_ms } = looked;
+    let recorded = told(app, now, wanted, prune, now_ms).await?;
+    let act = Act {
+        kind: Kind::Admin,
+        principal,
+        scope: Some("/"),
+        name: "applied",
+        what: json!({ "prune": prune, "changes": recorded }),
+    };
+    let applying = Applying { prune, only: Some(changes) };
+    let change = async { Ok::<_, Problem>(apply_to(&app.store, wanted, &applying, now_ms).await?) };
+    // What is stored and cannot be put in force is stored: its keys are told in any case.
+    let keys = OnceLock::new();
+    let made = |applied: &Applied| {
+        let _ = keys.set(json!(applied.created_keys));
+        created(applied)
+    };
+    let done = app.act(act, made, change).await;
+    done.map_err(|problem: Problem| match keys.into_inner() {
+        Some(keys) => problem.with("created_keys", keys),
+        None => problem,
     })
 }
 
-/// The keys that a declaration made, for its record.
-pub(crate) fn created(applied: &Applied) -> serde_json::Value {
-    let keys: Vec<&String> = applied.created_keys.iter().map(|key| &key.id).collect();
-    if applied.pruned.is_empty() {
-        return serde_json::json!({ "keys": keys });
+/// References of a declaration that lead to what is the server's own.
+fn not_to_refer_to(app: &App, organisation: &Organisation) -> Vec<Fault> {
+    let references = app.sources.keyring.references();
+    let mut faults = Vec::new();
+    for (at, credential) in organisation.credentials.iter().enumerate() {
+        let pointer = format!("/credentials/{at}{}", credential.source.field());
+        let why = references.refuses(&credential.source);
+        faults.extend(why.map(|why| Fault::at(pointer, format!("credential `{}`: {why}", credential.name))));
     }
-    // Names of people stay out of the log.
-    let told = applied
-        .pruned
+    for (at, endpoint) in organisation.endpoints.iter().enumerate() {
+        let named = |why: String| format!("endpoint `{}`: {why}", endpoint.name);
+        if let Some(CredentialRef::Own(source)) = &endpoint.credential {
+            let pointer = format!("/endpoints/{at}/credential{}", source.field());
+            faults.extend(references.refuses(source).map(|why| Fault::at(pointer, named(why))));
+        }
+        let Some(files) = &endpoint.client_certificate else { continue };
+        for (field, path) in [("certificate", &files.certificate), ("key", &files.key)] {
+            let pointer = format!("/endpoints/{at}/client_certificate/{field}");
+            let source = crate::credentials::CredentialSource::File(path.clone());
+            faults.extend(references.refuses(&source).map(|why| Fault::at(pointer, named(why))));
+        }
+    }
+    faults
+}
+
+/// What a declaration changes, for its record. People are pseudonyms there, as everywhere in the log.
+async fn told(
+    app: &App,
+    now: &Organisation,
+    wanted: &Organisation,
+    prune: bool,
+    now_ms: i64,
+) -> Result<Value, StoreError> {
+    let named = |it: &Organisation| it.with_users(|user| app.gateway.pseudonyms.of(Named::User, user));
+    let changes = differences_to(&app.store, &named(now), &named(wanted), prune, now_ms).await?;
+    Ok(json!(changes))
+}
+
+/// The same for a declaration that nobody looked at before.
+pub(crate) async fn recorded(app: &App, wanted: &Organisation) -> Result<Value, StoreError> {
+    let now_ms = app.gateway.clock.now_ms();
+    let now = exported(&app.store, now_ms).await?;
+    told(app, &now, wanted, false, now_ms).await
+}
+
+/// What came of a declaration, for its record: what was to come of it is told with what it changes.
+pub(crate) fn created(applied: &Applied) -> Value {
+    let keys: Vec<Value> = applied
+        .created_keys
         .iter()
-        .filter(|what| !["budget user ", "limit user "].iter().any(|of| what.starts_with(of)));
-    serde_json::json!({ "keys": keys, "pruned": told.collect::<Vec<_>>(), "pruned_in_all": applied.pruned.len() })
+        .map(|key| json!({ "key": key.id, "scope": key.scope, "name": key.name }))
+        .collect();
+    // Names of people stay out of the log.
+    let of_nobody = |what: &&String| !["budget user ", "limit user "].iter().any(|of| what.starts_with(of));
+    let mut made = json!({ "keys": keys });
+    let ended = &applied.ended;
+    for (name, list) in [("pruned", &ended.pruned), ("kept", &ended.kept)] {
+        if let (false, Some(made)) = (list.is_empty(), made.as_object_mut()) {
+            made.insert(name.to_owned(), json!(list.iter().filter(of_nobody).collect::<Vec<_>>()));
+            made.insert(format!("{name}_in_all"), json!(list.len()));
+        }
+    }
+    made
 }
 
 /// Whether the bundle in force compiles over the endpoints as they would be: what is stored must be able to be put in
@@ -134,13 +220,15 @@ pub(crate) fn created(applied: &Applied) -> serde_json::Value {
 async fn compiles(app: &App, organisation: &Organisation, prune: bool) -> Result<(), Problem> {
     let snapshot = app.gateway.snapshot.load_full();
     let (bundle, database) = (snapshot.policy.bundle(), snapshot.policy.database());
-    let conflicts: Vec<String> = organisation
+    let conflicts: Vec<Fault> = organisation
         .endpoints
         .iter()
-        .flat_map(|new| new.models.iter().map(move |model| (new, model)))
-        .filter_map(|(new, model)| {
+        .enumerate()
+        .flat_map(|(at, new)| new.models.iter().map(move |model| (at, new, model)))
+        .filter_map(|(at, new, model)| {
             let why = database.profile_conflict(&new.profile, &model.upstream)?;
-            Some(format!("endpoint `{}`: {why}", new.name))
+            let told = format!("endpoint `{}`: {why}", new.name);
+            Some(Fault::at(format!("/endpoints/{at}/profile"), told))
         })
         .collect();
     if !conflicts.is_empty() {

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::audit::{AuditError, AuditUnavailable};
+use crate::fault::{self, Fault};
 use crate::gateway::record::RecordError;
 use crate::gateway::{Code, Refusal};
 use crate::organisation::ApplyError;
@@ -23,12 +24,13 @@ pub struct Problem {
     detail: Option<String>,
     fix: Option<String>,
     errors: Vec<Value>,
+    more: Option<(&'static str, Value)>,
 }
 
 impl Problem {
     /// A problem with its stable code and a title for people.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into(), detail: None, fix: None, errors: Vec::new() }
+        Self { status, code, title: title.into(), detail: None, fix: None, errors: Vec::new(), more: None }
     }
 
     /// What is wrong here.
@@ -72,6 +74,26 @@ impl Problem {
         self
     }
 
+    /// With a member of its own (RFC 9457, 3.2): what was made all the same, and is told nowhere else.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: Value) -> Self {
+        self.more = Some((member, value));
+        self
+    }
+
+    /// Says of the fields of a part of what was read that they are those of the body.
+    #[must_use]
+    pub fn without(mut self, prefix: &str) -> Self {
+        for error in &mut self.errors {
+            if let Some(Value::String(pointer)) = error.get_mut("pointer")
+                && let Some(rest) = pointer.strip_prefix(prefix)
+            {
+                *pointer = rest.to_owned();
+            }
+        }
+        self
+    }
+
     /// Something that is not there, or not for this actor.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
@@ -97,7 +119,22 @@ impl Problem {
         if let (false, Some(body)) = (self.errors.is_empty(), body.as_object_mut()) {
             body.insert(String::from("errors"), json!(self.errors));
         }
+        if let (Some((member, value)), Some(body)) = (&self.more, body.as_object_mut()) {
+            body.insert((*member).to_owned(), value.clone());
+        }
         body
+    }
+
+    /// Parts of the body that are wrong, each named; `which` says of what they are parts.
+    #[must_use]
+    pub fn faulty(which: &str, faults: &[Fault]) -> Self {
+        let mut problem = Self::invalid(fault::words(faults));
+        if !which.is_empty() {
+            problem = problem.of(which);
+        }
+        problem.errors =
+            faults.iter().map(|it| json!({ "pointer": it.pointer, "detail": it.told })).collect();
+        problem
     }
 
     /// A field of the body that is wrong: a JSON pointer (RFC 6901), and how.
@@ -113,6 +150,11 @@ impl Problem {
         let mut problem = Self::invalid(format!("`{name}`: {told}"));
         problem.errors.push(json!({ "parameter": name, "detail": told }));
         problem
+    }
+
+    /// Whether something is not as it was seen.
+    pub(super) fn is_of_change(&self) -> bool {
+        self.code == "changed"
     }
 
     /// Which status it answers with.
@@ -228,7 +270,7 @@ impl From<AuditError> for Problem {
 impl From<ApplyError> for Problem {
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Invalid(_) => Self::invalid(error.to_string()),
+            ApplyError::Invalid(faults) => Self::faulty("nothing was changed", &faults),
             ApplyError::Store(error) => error.into(),
             ApplyError::NoRandomness(error) => Self::fault(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -116,6 +116,7 @@ pub(super) async fn lost(
     }
     let what = json!({
         "replica": number, "name": before.name, "reason": reason, "holds": before.holds,
+        "before": { "state": before.state }, "after": { "state": Stands::Stopped },
     });
     let act =
         Act { kind: Kind::Admin, principal: permit.subject(), scope: Some("/"), name: "replica_lost", what };

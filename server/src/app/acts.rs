@@ -11,12 +11,12 @@ use bailiwick_ledger::{Draft, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::App;
+use super::{App, effect};
 use crate::audit::{Audit, AuditUnavailable, Entry, StoredRecord};
 use crate::gateway::record::{RecordError, Salts, section};
 use crate::snapshot::BuildError;
 use crate::store::replicas::ReplicaNumber;
-use crate::store::{self, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// The header's id that joins the two records of an act.
 pub(crate) const ACT: &str = "act";
@@ -237,7 +237,7 @@ pub(super) async fn interrupted(
     let begun: Option<ActSection> =
         record.section(ACT).and_then(|section| serde_json::from_slice(&section.bytes).ok());
     let took_effect = match &begun {
-        Some(begun) => took_effect(store, begun).await?,
+        Some(begun) => effect::of(store, &begun.act, &begun.what).await?,
         None => None,
     };
     let end = End {
@@ -262,25 +262,4 @@ pub(super) enum Interrupted {
     Record(#[from] RecordError),
     #[error(transparent)]
     Audit(#[from] AuditUnavailable),
-}
-
-/// Whether an act on one key, kill switch or the policy took effect; of others the database alone does not tell.
-async fn took_effect(store: &Store, begun: &ActSection) -> Result<Option<bool>, StoreError> {
-    let (name, holds): (_, fn(&store::keys::VirtualKey) -> bool) = match begun.act.as_str() {
-        "key_created" => ("/key", |_| true),
-        // All of them or none.
-        "keys_created" => ("/keys/0/key", |_| true),
-        "key_rotated" => ("/replaced_by", |_| true),
-        "key_revoked" => ("/key", |key| key.revoked_ms.is_some()),
-        "key_disabled" => ("/key", |key| key.disabled_ms.is_some()),
-        "key_enabled" => ("/key", |key| key.disabled_ms.is_none()),
-        super::policy::FOLLOWED => return super::policy::took_effect(store, &begun.what).await,
-        act => return super::kill_switches::took_effect(store, act, &begun.what).await,
-    };
-    let Some(id) = begun.what.pointer(name).and_then(Value::as_str) else { return Ok(None) };
-    match store::keys::get(store, id).await {
-        Ok(key) => Ok(Some(holds(&key))),
-        Err(StoreError::NotFound(_)) => Ok(Some(false)),
-        Err(error) => Err(error),
-    }
 }

@@ -86,6 +86,9 @@ pub struct Config {
     /// start.
     #[serde(skip)]
     pub checkpoints: Vec<(String, SignedCheckpoint)>,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// Where the policy bundle comes from, where that is no folder.
@@ -285,26 +288,34 @@ impl Config {
             }
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut paths = vec![&mut config.data_dir];
-        paths.extend(config.bundle.as_mut());
-        paths.extend(config.upstream.ca_bundle.as_mut());
-        paths.extend(config.credentials.files());
-        paths.extend(config.upstream.proxy.as_mut().and_then(|proxy| proxy.credential_file.as_mut()));
-        if let Some(compliance) = &mut config.compliance {
-            paths.extend([&mut compliance.release, &mut compliance.public_key]);
+        for path in [&mut config.data_dir].into_iter().chain(config.bundle.as_mut()) {
+            *path = folder.join(&*path);
         }
-        if let Some(tls) = &mut config.tls {
-            paths.extend([&mut tls.certificate, &mut tls.key]);
-            paths.extend(tls.client_ca.as_mut());
-        }
-        for path in paths {
+        for path in config.files() {
             *path = folder.join(&*path);
         }
         if let Some(git) = &mut config.policy.git {
             git.anchor(folder);
         }
-        config.identity.anchor(folder);
+        config.file = Some(path.to_path_buf());
         Ok(config)
+    }
+
+    /// Every file that it names: to anchor them, and to keep them out of what credentials are read from.
+    pub(super) fn files(&mut self) -> Vec<&mut PathBuf> {
+        let mut files: Vec<&mut PathBuf> = self.upstream.ca_bundle.iter_mut().collect();
+        files.extend(self.credentials.files());
+        files.extend(self.upstream.proxy.as_mut().and_then(|proxy| proxy.credential_file.as_mut()));
+        if let Some(compliance) = &mut self.compliance {
+            files.extend([&mut compliance.release, &mut compliance.public_key]);
+        }
+        if let Some(tls) = &mut self.tls {
+            files.extend([&mut tls.certificate, &mut tls.key]);
+            files.extend(tls.client_ca.as_mut());
+        }
+        files.extend(self.policy.git.iter_mut().flat_map(GitConfig::files));
+        files.extend(self.identity.files());
+        files
     }
 
     /// Refuses what nothing can be served with.
@@ -344,6 +355,9 @@ impl Config {
         }
         self.identity.check().map_err(ConfigError::Value)?;
         within("credentials.keep_seconds", u64::from(self.credentials.keep_seconds), 0, MOST_SECONDS)?;
+        if let Some(allowed) = &self.credentials.references {
+            crate::credentials::check_references(allowed).map_err(ConfigError::Value)?;
+        }
         if let Some(vault) = &self.credentials.vault {
             vault.check().map_err(|why| ConfigError::Value(format!("`credentials.vault`: {why}")))?;
         }
@@ -393,6 +407,7 @@ impl Config {
             credentials: CredentialsConfig::default(),
             identity: IdentityConfig::default(),
             checkpoints: Vec::new(),
+            file: None,
         }
     }
 }

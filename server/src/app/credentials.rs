@@ -11,7 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::config::Config;
 use super::secrets::write_private;
 use super::{App, StartError};
-use crate::credentials::{Envelope, Keyring, MasterKeySource, MasterKeys, SealError, Vault, VaultConfig};
+use crate::credentials::{
+    Envelope, Keyring, MasterKeySource, MasterKeys, References, SealError, Vault, VaultConfig,
+};
 use crate::keys::secret;
 use crate::outbound::Http;
 use crate::providers::Secret;
@@ -36,6 +38,9 @@ const PASSES: usize = 3;
 pub struct CredentialsConfig {
     /// Where the master key comes from; `master.key` in the data directory where absent.
     pub master_key: Option<MasterKeySource>,
+    /// What credentials may be read from: folders (`/run/secrets`) and variables (`env:LLM_*`). Anything but what is the
+    /// server's own where absent.
+    pub references: Option<Vec<String>>,
     /// Seconds for which a credential goes on as it last was while its file or Vault cannot be read.
     pub keep_seconds: u32,
     /// Vault or OpenBao.
@@ -44,7 +49,7 @@ pub struct CredentialsConfig {
 
 impl Default for CredentialsConfig {
     fn default() -> Self {
-        Self { master_key: None, keep_seconds: 900, vault: None }
+        Self { master_key: None, references: None, keep_seconds: 900, vault: None }
     }
 }
 
@@ -112,10 +117,26 @@ pub(super) fn keyring(config: &Config, http: &Http, demo: bool) -> Result<Arc<Ke
     let master = MasterKeys::load(source).map_err(failed)?;
     let vault = config.credentials.vault.as_ref().map(|vault| Vault::new(vault.clone(), http.clone()));
     let every = config.credentials.vault.as_ref().map_or(60, |vault| vault.refresh_seconds);
-    // A demo's simulators have their credential there.
-    let own = std::fs::canonicalize(&config.data_dir).ok().filter(|_| !demo);
     let keep = Duration::from_secs(u64::from(config.credentials.keep_seconds));
-    Ok(Keyring::new(master, vault, own, keep, Duration::from_secs(u64::from(every))))
+    let every = Duration::from_secs(u64::from(every));
+    Ok(Keyring::new(master, vault, references(config, demo), keep, every))
+}
+
+/// What credentials may be read from.
+fn references(config: &Config, demo: bool) -> References {
+    let mut files: Vec<PathBuf> = config.clone().files().into_iter().map(|path| path.clone()).collect();
+    files.extend(config.file.clone());
+    let variable = match &config.credentials.master_key {
+        Some(MasterKeySource::Env(name)) => Some(name.clone()),
+        _ => None,
+    };
+    References {
+        // A demo's simulators have their credential there.
+        own: std::fs::canonicalize(&config.data_dir).ok().filter(|_| !demo),
+        files,
+        variables: variable.into_iter().collect(),
+        allowed: config.credentials.references.clone(),
+    }
 }
 
 /// Makes sure that this server can open what is sealed, and the others what it seals. Where another server has the key

@@ -1,8 +1,9 @@
 //! Heads of requests that two readers could read differently, refused before anybody reads them.
 //!
-//! hyper refuses most of what is malformed. What it lets pass and RFC 9112 does not: both ways to tell a body's length
-//! (6.1), and a host that is missing, told twice or told in two ways (3.2). A proxy in front that reads such a request in
-//! another way than this server would take a part of its body for the next request.
+//! hyper refuses most of what is malformed. What it lets pass and RFC 9112 does not: both ways to tell a body's length, or
+//! the one that HTTP/1.0 does not have (6.1), and a host that is missing, told twice or told in two ways (3.2; RFC 9113,
+//! 8.3.1). A proxy in front that reads such a request in another way than this server would take a part of its body for the
+//! next request, or think that it was for somebody else.
 
 use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
@@ -11,16 +12,23 @@ use crate::admin::Problem;
 
 /// What is wrong with a head, in words.
 fn wrong<B>(request: &Request<B>) -> Option<&'static str> {
-    // HTTP/2 frames its bodies, and has one authority.
-    if request.version() != Version::HTTP_11 {
-        return None;
-    }
     let headers = request.headers();
-    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-        return Some("`content-length` and `transfer-encoding` each tell the body's length");
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    match request.version() {
+        Version::HTTP_11 if chunked && headers.contains_key(header::CONTENT_LENGTH) => {
+            return Some("`content-length` and `transfer-encoding` each tell the body's length");
+        }
+        Version::HTTP_09 | Version::HTTP_10 if chunked => {
+            return Some("HTTP/1.0 has no `transfer-encoding`");
+        }
+        // HTTP/2 frames its bodies.
+        _ => {}
     }
     let mut hosts = headers.get_all(header::HOST).iter();
-    let Some(host) = hosts.next() else { return Some("`host` is missing") };
+    let Some(host) = hosts.next() else {
+        // HTTP/1.0 need not tell it, and HTTP/2 tells it as `:authority`.
+        return (request.version() == Version::HTTP_11).then_some("`host` is missing");
+    };
     if hosts.next().is_some() {
         return Some("`host` is there twice");
     }
@@ -31,11 +39,13 @@ fn wrong<B>(request: &Request<B>) -> Option<&'static str> {
     None
 }
 
-/// The answer to a head that is refused, which ends the connection.
+/// The answer to a head that is refused, which ends the connection; in HTTP/2 the stream alone.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response<axum::body::Body>> {
     let why = wrong(request)?;
     let mut response = Problem::invalid(why).into_response();
-    end(response.headers_mut());
+    if request.version() < Version::HTTP_2 {
+        end(response.headers_mut());
+    }
     Some(response)
 }
 
@@ -88,8 +98,30 @@ mod tests {
         }
         let chunked = request("/x", &[("host", "a"), ("transfer-encoding", "chunked")]);
         assert!(refusal(&chunked).is_none() && is_last(&chunked));
-        let mut h2 = request("http://a/x", &[]);
-        *h2.version_mut() = Version::HTTP_2;
-        assert!(refusal(&h2).is_none() && !is_last(&h2));
+        let of = |version: Version, uri: &str, headers: &[(&'static str, &'static str)]| {
+            let mut request = request(uri, headers);
+            *request.version_mut() = version;
+            request
+        };
+        for fine in [
+            of(Version::HTTP_2, "http://a/x", &[]),
+            of(Version::HTTP_2, "http://a/x", &[("host", "A")]),
+            of(Version::HTTP_10, "/x", &[]),
+            of(Version::HTTP_10, "/x", &[("host", "a"), ("content-length", "1")]),
+        ] {
+            assert!(refusal(&fine).is_none() && !is_last(&fine), "{fine:?}");
+        }
+        for (wrong, ends) in [
+            (of(Version::HTTP_2, "http://a/x", &[("host", "b")]), false),
+            (of(Version::HTTP_2, "http://a/x", &[("host", "a"), ("host", "a")]), false),
+            (of(Version::HTTP_10, "/x", &[("host", "a"), ("host", "b")]), true),
+            (of(Version::HTTP_10, "/x", &[("transfer-encoding", "chunked")]), true),
+        ] {
+            let refused = refusal(&wrong).unwrap();
+            assert_eq!(
+                (refused.status().as_u16(), refused.headers().contains_key("connection")),
+                (400, ends)
+            );
+        }
     }
 }

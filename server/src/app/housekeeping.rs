@@ -89,6 +89,7 @@ fn notes(app: &Arc<App>) {
                     if app.is_on_duty() {
                         app.forget_sessions().await;
                         app.forget_exchanged().await;
+                        app.forget_thoughts().await;
                     }
                 }
             }
@@ -133,6 +134,13 @@ impl App {
         let before_ms = self.gateway.clock.now_ms() - EXCHANGED_KEPT_MS;
         if let Err(error) = store::workloads::sweep(&self.store, before_ms).await {
             tracing::warn!(%error, "ended keys of workloads could not be deleted");
+        }
+    }
+
+    /// Forgets thoughts that nobody goes on with any more.
+    async fn forget_thoughts(&self) {
+        if let Err(error) = self.gateway.sealed.forget(self.gateway.clock.now_ms()).await {
+            tracing::warn!(%error, "old thoughts could not be forgotten");
         }
     }
 

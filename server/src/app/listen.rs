@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::first::FirstBytes;
-use super::{ClientCertificates, StartError, TlsConfig, head};
+use super::{ClientCertificates, StartError, TlsConfig, head, transport};
 
 /// A client that has not sent its head by then is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -96,10 +96,10 @@ async fn accept(
         let (server, acceptor, watcher) = (Arc::clone(&server), acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
             match acceptor {
-                None => connection(&server, stream, service, peer, watcher).await,
+                None => connection(&server, stream, service, peer, false, watcher).await,
                 Some(acceptor) => {
                     if let Some(stream) = handshake(&acceptor, stream).await {
-                        connection(&server, stream, service, peer, watcher).await;
+                        connection(&server, stream, service, peer, true, watcher).await;
                     }
                 }
             }
@@ -130,6 +130,7 @@ async fn connection<S>(
     stream: S,
     router: axum::Router,
     peer: SocketAddr,
+    by_tls: bool,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
@@ -142,7 +143,10 @@ async fn connection<S>(
         async move {
             let mut response = match (refused, answering) {
                 (_, Some(answering)) => answering.await?,
-                (Some(refused), None) => refused,
+                (Some(mut refused), None) => {
+                    transport::mark(refused.headers_mut(), by_tls, true);
+                    refused
+                }
                 (None, None) => http::Response::default(),
             };
             if last {

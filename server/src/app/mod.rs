@@ -7,6 +7,7 @@ mod clients;
 mod compliance;
 mod config;
 mod credentials;
+mod effect;
 mod first;
 mod follow;
 mod head;
@@ -53,7 +54,7 @@ pub use thresholds::ThresholdReached;
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
-use crate::gateway::{Freshness, Gateway, RefusedAuthentication, Unread};
+use crate::gateway::{Freshness, Gateway, RefusedAuthentication, SealedThoughts, Unread};
 use crate::git::GitConfig;
 use crate::identity;
 use crate::organisation;
@@ -279,6 +280,7 @@ impl App {
             trusted_proxies: config.proxies(),
             token_key: secrets.token,
             pseudonyms: secrets.pseudonyms,
+            sealed: SealedThoughts::new(store.clone()),
             attempts: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopping_live: CancellationToken::new(),

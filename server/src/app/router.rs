@@ -56,13 +56,13 @@ pub fn router(app: &Arc<App>, base_url: &str, metrics: Option<PrometheusHandle>)
         )
         // In front of every one of them: who calls it, and whether they may.
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(app), identity::gate))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), super::transport::marked))
         .layer(tower_http::timeout::RequestBodyTimeoutLayer::new(BODY_PAUSE));
     axum::Router::new()
         .merge(gateway::api::router(Arc::clone(&app.gateway)))
         .merge(gated)
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), super::transport::marked))
 }
 
 /// Metrics name endpoints and tell how much they are used: see [`MetricsAccess`].

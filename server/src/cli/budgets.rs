@@ -13,6 +13,9 @@ pub(super) enum BudgetsCommand {
     List {
         #[command(flatten)]
         remote: Remote,
+        /// Why figures of single people are asked for; goes into the audit log. Without it they are left out
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Raise a budget's limit for a time
     TopUp {
@@ -37,8 +40,9 @@ pub(super) enum BudgetsCommand {
 
 pub(super) async fn run(command: BudgetsCommand, output: Output) -> Result<(), Failed> {
     match command {
-        BudgetsCommand::List { remote } => {
-            let budgets: Value = Api::new(&remote).list("/api/v1/budgets", "budgets", &[]).await?;
+        BudgetsCommand::List { remote, reason } => {
+            let query: Vec<_> = reason.as_deref().map(|reason| ("reason", reason)).into_iter().collect();
+            let budgets: Value = Api::new(&remote).list("/api/v1/budgets", "budgets", &query).await?;
             output.result(&budgets, || list(&budgets));
         }
         BudgetsCommand::TopUp { remote, id, amount_usd, reason, from, until } => {

@@ -62,15 +62,19 @@ pub(super) async fn run(args: ApplyArgs, output: Output) -> Result<(), Failed> {
                 field("key")
             ));
         }
-        for ended in applied.get("pruned").and_then(Value::as_array).into_iter().flatten() {
+        let list = |name: &str| applied.get(name).and_then(Value::as_array).into_iter().flatten();
+        for ended in list("pruned") {
             text.push_str(&format!("ended {}\n", ended.as_str().unwrap_or_default()));
+        }
+        for kept in list("kept") {
+            text.push_str(&format!("emptied {}: the past names it\n", kept.as_str().unwrap_or_default()));
         }
         text
     });
     Ok(())
 }
 
-/// What a declaration would change, a line each, and a line for each field.
+/// What a declaration would change, a line each, and a line for each field that is another one.
 fn would(answer: &Value) -> String {
     let field = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut text = String::new();
@@ -85,7 +89,9 @@ fn would(answer: &Value) -> String {
             field(change, "kind").replace('_', " "),
             field(change, "name")
         ));
-        for (name, both) in change.get("fields").and_then(Value::as_object).into_iter().flatten() {
+        // Of what comes or goes whole, the file or what is exported tells the fields.
+        let changed = change.get("fields").filter(|_| mark == '~');
+        for (name, both) in changed.and_then(Value::as_object).into_iter().flatten() {
             let side = |at: usize| both.get(at).map(Value::to_string).unwrap_or_default();
             text.push_str(&format!("    {name}: {} -> {}\n", side(0), side(1)));
         }

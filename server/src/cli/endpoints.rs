@@ -62,7 +62,7 @@ pub(super) async fn run(command: EndpointsCommand, output: Output) -> Result<(),
             let matrix: Matrix =
                 Api::new(&remote).json(Method::GET, "/api/v1/endpoints/matrix", &query, None).await?;
             if csv && !output.is_json() {
-                output.line(as_csv(&matrix).trim_end_matches('\n'));
+                output.raw(&as_csv(&matrix));
             } else {
                 output.result(&matrix, || as_table(&matrix));
             }

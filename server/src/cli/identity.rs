@@ -26,6 +26,16 @@ pub(super) enum PeopleCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Erase what names a person, for good
+    Erase {
+        #[command(flatten)]
+        remote: Remote,
+        /// The person's id
+        id: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Let a person sign in again
     Enable {
         #[command(flatten)]
@@ -57,7 +67,8 @@ pub(super) enum RbacCommand {
     Explain {
         #[command(flatten)]
         remote: Remote,
-        /// A person's id or e-mail address, `token:<id>`, `group:<provider>:<group>` or `role:<name>`
+        /// A person's id or e-mail address, `token:<id>`, `role:<name>`, `group:<provider>:<name>`,
+        /// `group-id:<provider>:<id>` or `claim:<provider>:<name>=<value>`
         subject: String,
         /// An object and what is done to it: `console:keys/create`
         action: String,
@@ -84,6 +95,11 @@ pub(super) async fn people(command: PeopleCommand, output: Output) -> Result<(),
             let (path, body) = (format!("{PATH}/{id}/disable"), json!({ "reason": reason }));
             let done: Value = Api::new(&remote).json(Method::POST, &path, &[], Some(&body)).await?;
             output.result(&done, || format!("{id} may not sign in any more"));
+        }
+        PeopleCommand::Erase { remote, id, reason } => {
+            let (path, body) = (format!("{PATH}/{id}/erase"), json!({ "reason": reason }));
+            let done: Value = Api::new(&remote).json(Method::POST, &path, &[], Some(&body)).await?;
+            output.result(&done, || format!("nothing but {id} is left"));
         }
         PeopleCommand::Enable { remote, id } => {
             let path = format!("{PATH}/{id}/enable");
@@ -146,7 +162,7 @@ fn people_table(people: &Value) -> String {
                 .collect();
             let groups: Vec<String> = list(person, "identities")
                 .flat_map(|identity| {
-                    list(identity, "groups").map(|group| {
+                    list(identity, "groups").chain(list(identity, "claims")).map(|group| {
                         format!("{}:{}", text(identity, "provider"), group.as_str().unwrap_or_default())
                     })
                 })

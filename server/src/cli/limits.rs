@@ -12,12 +12,16 @@ pub(super) enum LimitsCommand {
     List {
         #[command(flatten)]
         remote: Remote,
+        /// Why figures of single people are asked for; goes into the audit log. Without it they are left out
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 
 pub(super) async fn run(command: LimitsCommand, output: Output) -> Result<(), Failed> {
-    let LimitsCommand::List { remote } = command;
-    let limits: Value = Api::new(&remote).list("/api/v1/limits", "limits", &[]).await?;
+    let LimitsCommand::List { remote, reason } = command;
+    let query: Vec<_> = reason.as_deref().map(|reason| ("reason", reason)).into_iter().collect();
+    let limits: Value = Api::new(&remote).list("/api/v1/limits", "limits", &query).await?;
     output.result(&limits, || table(&limits));
     Ok(())
 }

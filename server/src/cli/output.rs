@@ -27,10 +27,17 @@ impl Output {
     /// Prints the result: `value` as JSON, or else `text`.
     pub fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
-            self.line(&serde_json::to_string(value).unwrap_or_default());
+            self.raw(&format!("{}\n", json(value)));
         } else {
             self.line(text().trim_end_matches('\n'));
         }
+    }
+
+    /// Prints a form that programs read, such as CSV, to standard output as it is.
+    pub fn raw(self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
     }
 
     /// Prints a line to standard output. A reader that has gone away is no failure of ours.
@@ -48,7 +55,7 @@ impl Output {
     /// Prints why a command failed.
     pub fn error(self, text: &str) {
         if self.json {
-            self.note(&serde_json::json!({ "error": text }).to_string());
+            let _ = writeln!(std::io::stderr().lock(), "{}", json(&serde_json::json!({ "error": text })));
         } else {
             self.note(&format!("bailiwick: {text}"));
         }
@@ -58,10 +65,7 @@ impl Output {
 /// A text as a terminal may have it. Names and reasons come from other people: what would move the cursor, colour the
 /// screen, or turn the direction of reading is written as its code point.
 fn shown<'t>(text: &'t str, but: &[char]) -> Cow<'t, str> {
-    let acts = |at: char| {
-        let turns = matches!(at, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
-        (at.is_control() || turns) && !but.contains(&at)
-    };
+    let acts = |at: char| acts(at) && !but.contains(&at);
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
@@ -70,6 +74,27 @@ fn shown<'t>(text: &'t str, but: &[char]) -> Cow<'t, str> {
         if acts(at) { out.extend(at.escape_unicode()) } else { out.push(at) }
     }
     Cow::Owned(out)
+}
+
+fn acts(at: char) -> bool {
+    let turns =
+        matches!(at, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+    at.is_control() || turns
+}
+
+/// JSON that may be shown on a terminal and still says the same: what would act there stands as JSON's own escape
+/// (RFC 8259, section 7). Such characters can be nowhere but in strings.
+fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut out = String::with_capacity(text.len());
+    for at in text.chars() {
+        if acts(at) {
+            out.extend(at.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(at);
+        }
+    }
+    out
 }
 
 /// Rows as columns, each as wide as its widest cell.
@@ -111,6 +136,14 @@ pub(super) fn instant(value: &serde_json::Value, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_stays_json_and_does_nothing_to_the_terminal() {
+        let value = serde_json::json!({ "a\u{202e}b": "\u{7f}\u{85}\u{1b}\n\u{61c}é𝄞\"\\" });
+        let text = json(&value);
+        assert!(!text.contains(acts), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn a_name_does_nothing_to_the_terminal() {

@@ -26,6 +26,9 @@ pub(super) enum PolicyCommand {
         organisation: Option<PathBuf>,
         #[command(flatten)]
         facts: FactsArgs,
+        /// End with 1 for warnings, too
+        #[arg(long)]
+        strict: bool,
     },
     /// Run a bundle's tests, or write one from a recorded decision
     Test(super::policy_test::TestArgs),
@@ -52,7 +55,7 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
     match command {
         PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Status { remote } => super::policy_status::run(&remote, output).await,
-        PolicyCommand::Check { dir, organisation, facts } => {
+        PolicyCommand::Check { dir, organisation, facts, strict } => {
             let (bundle, database) = load(&dir, &facts, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
             let mut problems = lint(&bundle, &database, now);
@@ -74,7 +77,9 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
                     bundle.tests.len(),
                     bundle.digest
                 )
-            })
+            })?;
+            let doubtful = problems.iter().any(|problem| problem.severity > Severity::Note);
+            if strict && doubtful { Err(Failed::Told) } else { Ok(()) }
         }
         PolicyCommand::Test(args) => super::policy_test::run(args, output).await,
         PolicyCommand::Explain(args) => super::explain::run(args, output).await,

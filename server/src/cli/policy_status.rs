@@ -48,5 +48,8 @@ fn describe(status: &Value) -> String {
             problems.into_iter().flatten().filter_map(Value::as_str).map(|one| format!("           {one}")),
         );
     }
+    let doubts = status.pointer("/doubts").and_then(Value::as_array);
+    let doubts = doubts.into_iter().flatten().filter_map(Value::as_str);
+    lines.extend(doubts.map(|doubt| format!("doubtful   {doubt}")));
     lines.join("\n")
 }

@@ -11,11 +11,21 @@ pub(super) enum RemoteError {
     #[error("the server at {server} does not answer: {why}")]
     Unreachable { server: String, why: String },
     /// A problem (RFC 9457).
-    #[error("{title}{}{}", more(": ", detail), more("; ", fix))]
-    Problem { status: u16, title: String, detail: Option<String>, fix: Option<String> },
+    #[error("{title}{}{}{}", more(": ", detail), more("; ", fix), more("\n", made))]
+    Problem { status: u16, title: String, detail: Option<String>, fix: Option<String>, made: Option<String> },
     /// Not one of our servers.
     #[error("the answer of {server} is not understood: {why}")]
     NotUnderstood { server: String, why: String },
+}
+
+/// Keys that were made all the same, which nobody is told of again.
+fn made(problem: &serde_json::Value) -> Option<String> {
+    let keys = problem.get("created_keys")?.as_array()?;
+    let text = |key: &serde_json::Value, name: &str| {
+        key.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    let lines = keys.iter().map(|key| format!("key {} was made: {}", text(key, "id"), text(key, "key")));
+    Some(lines.collect::<Vec<_>>().join("\n")).filter(|lines| !lines.is_empty())
 }
 
 fn more(before: &str, text: &Option<String>) -> String {
@@ -86,6 +96,7 @@ impl Api {
                 .unwrap_or_else(|| format!("the server answered {status}")),
             detail: field("detail"),
             fix: field("fix"),
+            made: made(&problem),
         })
     }
 

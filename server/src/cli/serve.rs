@@ -115,7 +115,9 @@ async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
     let no_token = store::service_tokens::list(&app.store).await.map_err(|error| said(&error))?.is_empty();
     let now_ms = app.gateway.clock.now_ms();
     if no_token {
-        let act = by_itself("first_token_created");
+        let roles = serde_json::json!({ "name": "first run", "scope": "/", "roles": ["owner"] });
+        let what = serde_json::json!({ "before": null, "after": roles });
+        let act = Act { what, ..by_itself("first_token_created") };
         let token = app.act(act, |_| serde_json::Value::Null, first_token(app, now_ms));
         let token = token.await.map_err(|error| said(&error))?;
         let path = app.config.data_dir.join("admin.token");
@@ -150,6 +152,6 @@ async fn first_token(app: &App, now_ms: i64) -> Result<ServiceTokenText, Fault> 
         }],
         ..Default::default()
     };
-    crate::organisation::apply(&app.store, &root, now_ms).await?;
+    crate::organisation::apply(&app.store, &root, &Default::default(), now_ms).await?;
     Ok(create_token(&app.store, "first run", "/", &["owner"], now_ms).await?)
 }

@@ -46,6 +46,13 @@ pub(super) enum TokensCommand {
         #[arg(long, value_name = "T")]
         expires: Option<String>,
     },
+    /// Answer for a service token; one that was suspended because somebody left works again
+    Claim {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its id
+        id: String,
+    },
     /// Revoke a service token
     Revoke {
         #[command(flatten)]
@@ -74,6 +81,11 @@ pub(super) async fn run(command: TokensCommand, output: Output) -> Result<(), Fa
             let path = format!("{PATH}/{id}/rotate");
             let made: Value = Api::new(&remote).json(Method::POST, &path, &[], Some(&body)).await?;
             output.result(&made, || text(&made, "token").to_owned());
+        }
+        TokensCommand::Claim { remote, id } => {
+            let path = format!("{PATH}/{id}/claim");
+            let claimed: Value = Api::new(&remote).json(Method::POST, &path, &[], None).await?;
+            output.result(&claimed, || format!("{id} is yours to answer for"));
         }
         TokensCommand::Revoke { remote, id } => {
             let path = format!("{PATH}/{id}/revoke");

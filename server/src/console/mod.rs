@@ -1,5 +1,6 @@
 //! The server's side of the console: data for its pages, its files, and who is looking.
 
+mod api;
 mod assets;
 pub mod rows;
 mod view;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bailiwick_policy::{Held, scope};
+use bailiwick_ui::api::{Call, Caller, Problem};
 use bailiwick_ui::console::{Console, ConsoleError};
 use bailiwick_ui::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Viewer};
 
@@ -17,6 +19,7 @@ pub use assets::{assets, router as asset_router};
 use crate::app::App;
 use crate::audit;
 use crate::keys::secret;
+use crate::store;
 
 const PAGE: u64 = 50;
 /// Rows looked at for one page of a filter that the database does not know: free text.
@@ -26,6 +29,7 @@ const LOOKED_AT: u64 = 2_000;
 #[derive(Debug, Clone)]
 pub struct ServerConsole {
     app: Arc<App>,
+    api: api::Api,
     base_url: String,
 }
 
@@ -33,7 +37,7 @@ impl ServerConsole {
     /// The console of a server that people reach at `base_url`.
     #[must_use]
     pub fn new(app: Arc<App>, base_url: String) -> Self {
-        Self { app, base_url }
+        Self { api: api::Api::new(&app), app, base_url }
     }
 }
 
@@ -51,6 +55,7 @@ impl Console for ServerConsole {
             bundle_digest: self.app.gateway.snapshot.load().bundle_digest.clone(),
             simulated: self.app.simulated,
             base_url: self.base_url.clone(),
+            now_ms: self.app.gateway.clock.now_ms(),
             example_model: self.example_model(),
         })
     }
@@ -124,6 +129,23 @@ impl Console for ServerConsole {
         let Some(row) = row.filter(|row| self.sight(viewer)(&row.scope)) else { return Ok(None) };
         view::decision(&self.app, &row).await.map(Some).map_err(|error| unavailable(&*error))
     }
+
+    async fn scopes(&self, viewer: &Viewer, object: &str, action: &str) -> Result<Vec<String>, ConsoleError> {
+        let scopes = store::scopes::list(&self.app.store).await.map_err(|error| unavailable(&error))?;
+        let snapshot = self.app.gateway.snapshot.load_full();
+        let held = held(viewer);
+        let has = |path: &str| snapshot.policy.bundle().rbac.allows(&held, path, object, action);
+        Ok(scopes.into_iter().map(|scope| scope.path).filter(|path| has(path)).collect())
+    }
+
+    async fn call(&self, caller: &Caller, call: Call) -> Result<serde_json::Value, Problem> {
+        self.api.call(caller, call).await
+    }
+}
+
+/// The names that policy lines know the viewer by.
+fn held(viewer: &Viewer) -> Vec<Held> {
+    viewer.names.iter().map(|(name, scope)| Held::new(name, scope)).collect()
 }
 
 impl ServerConsole {
@@ -131,7 +153,7 @@ impl ServerConsole {
     fn sight(&self, viewer: &Viewer) -> impl Fn(&str) -> bool + Send + Sync + use<> {
         let asked: Mutex<HashMap<String, bool>> = Mutex::default();
         let snapshot = self.app.gateway.snapshot.load_full();
-        let held: Vec<Held> = viewer.names.iter().map(|(name, scope)| Held::new(name, scope)).collect();
+        let held = held(viewer);
         move |scope| {
             let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sees) = asked.get(scope) {

@@ -83,7 +83,7 @@ pub(super) async fn decision(app: &App, row: &Stored) -> Result<ui::DecisionView
     let records = app.gateway.audit.decision(&row.id).await?;
     let checkpoint = app.gateway.audit.checkpoint().await?;
     let snapshot = app.gateway.snapshot.load_full();
-    let first = records.first().ok_or("a decision without records")?;
+    let first = StoredRecord::deciding(&records).ok_or("a decision without records")?;
     let facts: Option<RequestFacts> = section(first, "facts");
     let decided: DecisionSection = section(first, "decision").unwrap_or_default();
     let network: NetworkSection = section(first, "network").unwrap_or_default();

@@ -1,17 +1,18 @@
 //! What credentials are now: opened, read, or as they were last had.
 //!
-//! A file is read with every snapshot and looked at each second; Vault is asked beside, never while a snapshot waits. One
-//! that cannot be had any more goes on as it last was for a bounded time; then endpoints with it cannot be used. What
-//! Vault says is gone, is gone at once.
+//! A file is read with every snapshot and looked at each second, and one that is not answered holds up neither for longer
+//! than a second; Vault is asked beside, never while a snapshot waits. One that cannot be had any more goes on as it last was
+//! for a bounded time; then endpoints with it cannot be used. What Vault says is gone, is gone at once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::source::read_file;
+use super::files::Files;
+use super::source::of_file;
 use super::vault::{Vault, VaultError};
-use super::{CredentialSource, Envelope, MasterKeys};
+use super::{CredentialSource, Envelope, MasterKeys, References};
 use crate::providers::Secret;
 use crate::store::credentials::Credential;
 
@@ -20,8 +21,8 @@ use crate::store::credentials::Credential;
 pub struct Keyring {
     master: MasterKeys,
     vault: Option<Vault>,
-    /// The server's own folder: no credential is read from it.
-    own: Option<PathBuf>,
+    /// Files and variables, as far as they may be referred to.
+    files: Arc<Files>,
     /// For how long one that cannot be had goes on as it was.
     keep: Duration,
     /// How often Vault is asked for one.
@@ -89,11 +90,18 @@ impl Keyring {
     pub fn new(
         master: MasterKeys,
         vault: Option<Vault>,
-        own: Option<PathBuf>,
+        references: References,
         keep: Duration,
         every: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { master, vault, own, keep, every, watched: Mutex::default() })
+        let files = Arc::new(Files::new(references));
+        Arc::new(Self { master, vault, files, keep, every, watched: Mutex::default() })
+    }
+
+    /// What may be referred to.
+    #[must_use]
+    pub fn references(&self) -> &References {
+        self.files.references()
     }
 
     /// The master keys.
@@ -116,7 +124,11 @@ impl Keyring {
                 Some(vault) => vault.read(secret).await.map_err(|error| error.to_string()),
                 None => Err(no_vault()),
             },
-            source => source.read(self.own.as_deref()),
+            source => {
+                let (source, files) = (source.clone(), Arc::clone(&self.files));
+                let read = tokio::task::spawn_blocking(move || source.read(&files));
+                read.await.unwrap_or_else(|error| Err(error.to_string()))
+            }
         }
     }
 
@@ -125,34 +137,43 @@ impl Keyring {
     /// # Errors
     /// In words.
     pub fn read(&self, source: &CredentialSource) -> Result<Secret, String> {
-        source.read(self.own.as_deref())
+        source.read(&self.files)
     }
 
-    /// A small file outside the server's own folder, as a credential's is read.
+    /// A small file that may be referred to, as a credential's is read.
     ///
     /// # Errors
     /// In words.
     pub(crate) fn read_file(&self, path: &Path) -> Result<String, String> {
-        read_file(path, self.own.as_deref())
+        self.files.read(path).map(|text| text.to_string())
     }
 
     /// What the credentials of these rows are. Reads files, so not on a thread that serves.
     #[must_use]
     pub fn values(&self, rows: &[Credential]) -> Values {
+        let sources: Vec<Option<CredentialSource>> =
+            rows.iter().map(|row| serde_json::from_value(row.source.clone()).ok()).collect();
+        let paths = sources.iter().flatten().filter_map(|source| match source {
+            CredentialSource::File(path) => Some(path.clone()),
+            _ => None,
+        });
+        // Before anything is locked: a file may not be answered.
+        let read = self.files.read_all(paths);
         let mut watched = self.watched();
         let mut values = HashMap::with_capacity(rows.len());
         let mut still = BTreeMap::new();
-        for row in rows {
-            let value = match serde_json::from_value::<CredentialSource>(row.source.clone()) {
-                Err(_) => Err(unknown()),
-                Ok(CredentialSource::Sealed) => self.open(row),
-                Ok(source @ CredentialSource::Env(_)) => source.read(self.own.as_deref()),
-                Ok(source) => {
+        for (row, source) in rows.iter().zip(sources) {
+            let value = match source {
+                None => Err(unknown()),
+                Some(CredentialSource::Sealed) => self.open(row),
+                Some(source @ CredentialSource::Env(_)) => source.read(&self.files),
+                Some(source) => {
                     let known = watched.remove(&row.id).filter(|known| known.source == source);
                     let mut known = known.unwrap_or_else(|| Watched::new(source));
-                    if let CredentialSource::File(_) = &known.source {
+                    if let CredentialSource::File(path) = &known.source {
                         known.tried = Some(Instant::now());
-                        match known.source.read(self.own.as_deref()) {
+                        let content = read.get(path).cloned().unwrap_or_else(|| Err(String::new()));
+                        match of_file(path, content) {
                             Ok(secret) => known.has(secret),
                             Err(why) => known.fails(why, false),
                         }
@@ -177,7 +198,7 @@ impl Keyring {
         match serde_json::from_value::<CredentialSource>(row.source.clone()) {
             Err(_) => Err(unknown()),
             Ok(CredentialSource::Sealed) => self.open(row),
-            Ok(source @ CredentialSource::Env(_)) => source.read(self.own.as_deref()),
+            Ok(source @ CredentialSource::Env(_)) => source.read(&self.files),
             Ok(source) => match self.watched().get(&row.id).filter(|known| known.source == source) {
                 Some(known) => known.now(self.keep).cloned(),
                 None => Err(Watched::new(source).now(self.keep).err().unwrap_or_default()),
@@ -250,9 +271,7 @@ impl Keyring {
 
     async fn look_at(&self, source: &CredentialSource) -> Result<Secret, (String, bool)> {
         let CredentialSource::Vault(secret) = source else {
-            let (source, own) = (source.clone(), self.own.clone());
-            let read = tokio::task::spawn_blocking(move || source.read(own.as_deref()));
-            return read.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| (why, false));
+            return self.fetch(source).await.map_err(|why| (why, false));
         };
         let Some(vault) = &self.vault else { return Err((no_vault(), true)) };
         vault.read(secret).await.map_err(|error| (error.to_string(), matches!(error, VaultError::Gone(_))))
@@ -301,7 +320,7 @@ mod tests {
         let rows = [row("f", &CredentialSource::File(path.clone()))];
         let keyring = |keep: Duration| {
             let keys = MasterKeys::of_text(&"11".repeat(32)).unwrap();
-            Keyring::new(keys, None, None, keep, Duration::from_secs(60))
+            Keyring::new(keys, None, References::default(), keep, Duration::from_secs(60))
         };
         let patient = keyring(Duration::from_secs(600));
         assert!(now(&patient.values(&rows), "f").unwrap_err().contains("cannot be read"));
@@ -332,7 +351,7 @@ mod tests {
     #[test]
     fn what_was_not_set_or_is_in_no_vault_is_told() {
         let keys = MasterKeys::of_text(&"11".repeat(32)).unwrap();
-        let keyring = Keyring::new(keys, None, None, Duration::ZERO, Duration::ZERO);
+        let keyring = Keyring::new(keys, None, References::default(), Duration::ZERO, Duration::ZERO);
         let vault = serde_json::from_str(r#"{"vault": {"path": "a"}}"#).unwrap();
         let values = keyring.values(&[row("s", &CredentialSource::Sealed), row("v", &vault)]);
         assert!(now(&values, "s").unwrap_err().contains("not set yet"));

@@ -5,14 +5,18 @@
 //! snapshot takes it from there, so a request under way goes on with the credential that it began with.
 
 mod envelope;
+mod files;
 mod keyring;
 mod master;
+mod references;
 mod source;
 mod vault;
 
 pub use envelope::{Envelope, SealError};
 pub use keyring::{Keyring, Values};
 pub use master::{MasterKeySource, MasterKeys};
+pub use references::References;
+pub(crate) use references::check as check_references;
 pub(crate) use source::usable;
 pub use source::{CredentialDefinition, CredentialSource, VaultSecret};
 pub use vault::{Vault, VaultAuth, VaultConfig};

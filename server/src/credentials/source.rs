@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::References;
+use super::files::{Content, Files};
+use crate::fault::Fault;
 use crate::providers::Secret;
 
 /// Bytes of the longest credential.
@@ -147,15 +150,17 @@ impl From<CredentialDefinition> for WrittenDefinition {
 impl CredentialDefinition {
     /// Everything that is wrong with it by itself.
     #[must_use]
-    pub fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Vec::new();
         let name = &self.name;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || name.len() > LONGEST_WORD || !name.bytes().all(plain) {
-            problems.push(format!("`{name}` is no credential's name: use letters, digits, `-`, `_` and `.`"));
+            let told = format!("`{name}` is no credential's name: use letters, digits, `-`, `_` and `.`");
+            problems.push(Fault::at("/name", told));
         }
-        problems.extend(bailiwick_policy::scope::validate(&self.scope).err());
-        problems.extend(self.source.problem().map(|what| format!("credential `{name}`: {what}")));
+        problems.extend(bailiwick_policy::scope::validate(&self.scope).err().map(Fault::of_field("/scope")));
+        let of_source = |what: String| Fault::at(self.source.field(), format!("credential `{name}`: {what}"));
+        problems.extend(self.source.problem().map(of_source));
         problems
     }
 }
@@ -184,24 +189,30 @@ impl CredentialSource {
         }
     }
 
-    /// What a file or a variable holds. A file is read only where it is an ordinary and small one, outside the folder
-    /// `own`, which is the server's.
+    /// What a file or a variable holds. A file is read only where it is an ordinary and small one, and either only where
+    /// it may be referred to.
     ///
     /// # Errors
     /// In words, without any part of it.
-    pub(super) fn read(&self, own: Option<&Path>) -> Result<Secret, String> {
+    pub(super) fn read(&self, files: &Files) -> Result<Secret, String> {
         let text = match self {
             Self::Env(name) => {
+                files.references().variable(name)?;
                 std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
             }
-            Self::File(path) => read_file(path, own)
-                .map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?,
+            Self::File(path) => return of_file(path, files.read(path)),
             Self::Sealed | Self::Vault(_) => {
                 return Err(String::from("it is neither in a file nor a variable"));
             }
         };
         usable(text)
     }
+}
+
+/// The credential that a file holds.
+pub(super) fn of_file(path: &Path, content: Content) -> Result<Secret, String> {
+    let text = content.map_err(|why| format!("the file {} cannot be read: {why}", path.display()))?;
+    usable(text.to_string())
 }
 
 /// A credential, unless no header could carry it.
@@ -220,14 +231,15 @@ pub(crate) fn usable(text: String) -> Result<Secret, String> {
     Ok(Secret::new(cut.to_owned()))
 }
 
-/// Reading a pipe or a device may never end, and a large file is something else than a credential.
-pub(crate) fn read_file(path: &Path, own: Option<&Path>) -> Result<String, String> {
+/// Reading a pipe or a device may never end, and a large file is something else than a credential. One that somebody refers
+/// to has to be one of those that `references` let be.
+pub(crate) fn read_file(path: &Path, references: Option<&References>) -> Result<String, String> {
     let words = |error: std::io::Error| error.to_string();
     let path = path.canonicalize().map_err(words)?;
-    if own.is_some_and(|folder| path.starts_with(folder)) {
-        return Err(String::from("it is in the server's own data directory: put it elsewhere"));
-    }
     let known = std::fs::metadata(&path).map_err(words)?;
+    if let Some(references) = references {
+        references.file(&path, Some(&known))?;
+    }
     if !known.is_file() {
         return Err(String::from("it is no ordinary file"));
     }
@@ -270,7 +282,8 @@ mod tests {
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let data = data.canonicalize().unwrap();
-        let read = |path: &Path| CredentialSource::File(path.to_owned()).read(Some(&data));
+        let files = Files::new(References { own: Some(data.clone()), ..References::default() });
+        let read = |path: &Path| CredentialSource::File(path.to_owned()).read(&files);
         let good = folder.path().join("good");
         std::fs::write(&good, "sk-1\n").unwrap();
         assert_eq!(read(&good).unwrap().expose(), "sk-1");
@@ -289,7 +302,10 @@ mod tests {
             let link = folder.path().join("link");
             std::os::unix::fs::symlink(&own, &link).unwrap();
             assert!(read(&link).unwrap_err().contains("data directory"));
-            assert!(read(Path::new("/dev/zero")).unwrap_err().contains("no ordinary file"));
+            let pipe = folder.path().join("socket");
+            let _listening = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+            assert!(read(&pipe).unwrap_err().contains("no ordinary file"));
+            assert!(read(Path::new("/dev/zero")).unwrap_err().contains("the server's own"));
         }
     }
 

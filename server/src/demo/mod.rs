@@ -15,7 +15,7 @@ use crate::app::{Act, App, Config, DemoMode, Listening, StartError, metrics_reco
 use crate::gateway::Gateway;
 use crate::identity::{ServiceTokenText, create_token, new_setup_link};
 use crate::keys::secret;
-use crate::organisation::{Applied, Organisation, apply};
+use crate::organisation::{Applied, Applying, Organisation, apply};
 use crate::store;
 use simulator::SimulatorHandle;
 
@@ -102,7 +102,9 @@ impl Demo {
         }
         let app = App::open(config, Some(DemoMode { decide_at_ms: DECIDE_AT_MS })).await?;
         let seed = organisation::organisation(&simulators, &credential_file);
-        let what = crate::admin::named(&seed, &app.gateway.pseudonyms);
+        let what = crate::admin::recorded(&app, &seed).await?;
+        let what =
+            serde_json::json!({ "changes": what, "ends": "the keys, tokens and links of runs before" });
         let act = Act { kind: Kind::Admin, principal: "system", scope: Some("/"), name: "demo_seeded", what };
         let made = |made: &Seeded| crate::admin::created(&made.applied);
         let Seeded { applied, token, link } = app
@@ -155,7 +157,7 @@ async fn seeded(app: &App, seed: &Organisation) -> Result<Seeded, Box<dyn std::e
     }
     store::setup_links::expire(&app.store, now_ms).await?;
     Ok(Seeded {
-        applied: apply(&app.store, seed, now_ms).await?,
+        applied: apply(&app.store, seed, &Applying::default(), now_ms).await?,
         token: create_token(&app.store, "demo", "/", &["owner"], now_ms).await?,
         link: new_setup_link(&app.store, now_ms).await?,
     })

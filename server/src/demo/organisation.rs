@@ -250,6 +250,7 @@ fn definition(
     let own = endpoint.operator == "self";
     let germany: Option<Country> = "DE".parse().ok();
     EndpointDefinition {
+        preset: None,
         name: endpoint.name.to_owned(),
         scope: String::from("/acme"),
         models,

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::api_headers::api_headers;
 use super::classify::Hints;
 use super::decide::Decided;
 use super::large::on_body;
@@ -183,18 +184,24 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let client = client(gateway, peer(&parts.extensions), &parts.headers);
     let auth = gateway.authenticate(&parts.headers, client)?;
     let hints = Hints::read(&parts.headers)?;
+    let api = api_of_client(&parts.headers);
+    let api_headers = match api {
+        Api::OpenAi => HeaderMap::new(),
+        Api::Anthropic => api_headers(&parts.headers)?,
+    };
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
     // An embeddings request is told by its `input`; everything else has to be a chat.
     let size = bytes.len();
     let parsed = on_body(size, || serde_json::from_slice::<serde_json::Value>(&bytes));
     let embeddings = parsed.is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
-    let api = api_of_client(&parts.headers);
     let operation = match api {
         Api::Anthropic => Operation::Messages,
         Api::OpenAi if embeddings => Operation::Embeddings,
         Api::OpenAi => Operation::ChatCompletions,
     };
-    let read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
+    let mut read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
+    read.api_headers = api_headers;
+    gateway.recall(&mut read).await;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
     let classified = on_body(size, || super::classify::classify(read, hints))?;
     let decided = super::decide::decide(classified, String::from("explained"));

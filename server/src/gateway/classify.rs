@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bailiwick_compliance_db::{CountrySet, expand};
-use bailiwick_pii::{ClassSet, DataClass, Detector, EntityCounts, Finding, Sensitivity};
+use bailiwick_pii::{ClassSet, DataClass, Detector, EntityCounts, Finding, RedactionPlan, Sensitivity};
 use bailiwick_policy::ClassKnowledge;
 use http::HeaderMap;
 use serde::Serialize;
 
+use super::overlaps;
 use super::read::Read;
 use super::refusal::Refusal;
 use crate::organisation::OpaqueContent;
@@ -26,7 +27,7 @@ pub struct SpanFinding {
 pub struct Said {
     /// The value.
     pub value: String,
-    /// `detected`, `header` or `declared` (by key or scope).
+    /// `detected`, `header`, `declared` (by key or scope), or `thought`: of the request that a thought is from.
     pub source: &'static str,
 }
 
@@ -58,7 +59,10 @@ pub struct Hints {
 pub struct Classified {
     pub(super) read: Read,
     pub(super) hints: Hints,
+    /// What was found here, in the order of the text; no two at the same place.
     pub(super) findings: Vec<SpanFinding>,
+    /// What other detectors found, in the order of the text; at the same places too.
+    others: Vec<SpanFinding>,
     pub(super) entities: EntityCounts,
     /// What only rules in shadow mode ask about: it makes no class.
     pub(super) watched: EntityCounts,
@@ -71,33 +75,49 @@ pub struct Classified {
 }
 
 impl Classified {
-    /// The same request with what another detector found in its text, in the order of the text. Where something was found
-    /// already, that stands.
+    /// The same request with what another detector found in its text. It counts whatever was found at the same place, unless
+    /// that is of the same kind; what is replaced is for [`to_replace`](Self::to_replace) to say.
     pub(super) fn with(mut self, found: &[Finding]) -> Self {
-        let (others, _) = distribute(&self.read, found);
-        let mut added = Vec::new();
-        // How far a span is covered by what was added.
-        let mut covered = (0, 0);
-        for SpanFinding { span, finding } in others {
-            let mut start = if covered.0 == span { finding.start.max(covered.1) } else { finding.start };
-            let from =
-                self.findings.partition_point(|known| (known.span, known.finding.end) <= (span, start));
-            let known = self.findings.iter().skip(from);
-            let known = known.take_while(|known| known.span == span && known.finding.start < finding.end);
-            let known = known.map(|known| (known.finding.start, known.finding.end));
-            for (next, end) in known.chain([(finding.end, finding.end)]) {
-                if start < next {
-                    self.entities.add(finding.entity);
-                    added.push(SpanFinding { span, finding: Finding { start, end: next, ..finding } });
-                }
-                start = start.max(end);
-            }
-            covered = (span, start);
+        let buffer = &self.read.text.buffer;
+        let widened = |finding: &Finding| Finding {
+            start: buffer.floor_char_boundary(finding.start),
+            end: buffer.ceil_char_boundary(finding.end),
+            ..*finding
+        };
+        let found: Vec<Finding> = found.iter().map(widened).collect();
+        self.count(&found);
+        let (mut added, _) = distribute(&self.read, &found);
+        let named = |name: &str| {
+            let is_name = |found: &SpanFinding| {
+                let span = self.read.text.spans.get(found.span);
+                span.is_some_and(|span| self.read.text.span_text(span) == name)
+            };
+            added.iter().any(is_name)
+        };
+        let withheld: Vec<bool> = self.read.tools.iter().map(|tool| named(tool)).collect();
+        for (tool, _) in self.read.tools.iter_mut().zip(withheld).filter(|(_, withheld)| *withheld) {
+            *tool = String::from(WITHHELD);
         }
-        self.findings.append(&mut added);
-        self.findings.sort_by_key(|found| (found.span, found.finding.start));
+        self.others.append(&mut added);
+        self.others.sort_by_key(|found| (found.span, found.finding.start, found.finding.end));
         (self.classes, self.class_sources) = classes_of(&self.read, &self.hints, &self.entities);
         self
+    }
+
+    /// Counts findings of another detector: those of one kind that overlap are one, and none where that kind was found before.
+    fn count(&mut self, found: &[Finding]) {
+        let spans = &self.read.text.spans;
+        let known = self.findings.iter().chain(&self.others).filter_map(|known| {
+            let at = spans.get(known.span)?.range.start;
+            let (start, end) = (at + known.finding.start, at + known.finding.end);
+            Some(Finding { start, end, ..known.finding })
+        });
+        overlaps::new_kinds(known, found, |entity| self.entities.add(entity));
+    }
+
+    /// What a plan has replaced, in the order of the text, no two at the same place.
+    pub(super) fn to_replace(&self, plan: &RedactionPlan) -> Vec<SpanFinding> {
+        overlaps::to_replace(&self.findings, &self.others, plan)
     }
 }
 
@@ -105,16 +125,20 @@ impl Classified {
 fn classes_of(read: &Read, hints: &Hints, entities: &EntityCounts) -> (ClassKnowledge, Vec<Said>) {
     let declared = &read.auth.key.declared;
     let detected = entities.entities().data_classes();
-    let yes = declared.classes.union(hints.classes).union(detected);
-    let unknown = if read.opaque && declared.opaque_content == OpaqueContent::Unknown {
-        ClassSet::all().difference(yes)
-    } else {
-        ClassSet::EMPTY
+    let sealed = &read.sealed;
+    let yes = declared.classes.union(hints.classes).union(detected).union(sealed.classes);
+    let unknown = match declared.opaque_content {
+        OpaqueContent::Unknown if read.opaque || sealed.strange => ClassSet::all().difference(yes),
+        OpaqueContent::Unknown => sealed.unknown.difference(yes),
+        _ => ClassSet::EMPTY,
     };
     let mut class_sources = Vec::new();
-    for (classes, source) in
-        [(declared.classes, "declared"), (hints.classes, "header"), (detected, "detected")]
-    {
+    for (classes, source) in [
+        (declared.classes, "declared"),
+        (hints.classes, "header"),
+        (detected, "detected"),
+        (sealed.classes, "thought"),
+    ] {
         class_sources.extend(classes.iter().map(|class| Said { value: class.to_string(), source }));
     }
     (ClassKnowledge { yes, unknown }, class_sources)
@@ -154,6 +178,7 @@ pub fn classify(mut read: Read, hints: Hints) -> Result<Classified, Refusal> {
         declared.sensitivity.unwrap_or_default().max(hints.sensitivity.unwrap_or(Sensitivity::Public));
     Ok(Classified {
         findings,
+        others: Vec::new(),
         entities,
         watched,
         classes,

@@ -163,6 +163,12 @@ impl Decided {
         if let Some(fix) = explanation.fix {
             refusal.fix = fix;
         }
+        if self.classified.read.sealed.strange {
+            refusal.fix.push_str(
+                " It holds a signed or encrypted thought that did not come through this gateway within the last 30 days, and \
+                 so may hold anything: leave such thoughts out, or begin the conversation anew.",
+            );
+        }
         if self.classified.read.strange {
             // Not by its name, which may be any text.
             refusal.fix.push_str(
@@ -176,11 +182,14 @@ impl Decided {
     /// Where a rule has something replaced that stands in a file in which nothing can be.
     fn unchangeable(&self) -> Option<Refusal> {
         let (text, plan) = (&self.classified.read.text, &self.decision.request_redactions);
+        if !text.has_unchangeable() {
+            return None;
+        }
         let stuck: EntitySet = self
             .classified
-            .findings
+            .to_replace(plan)
             .iter()
-            .filter(|found| text.is_unchangeable(found.span) && plan.applies_to(&found.finding).is_some())
+            .filter(|found| text.is_unchangeable(found.span))
             .map(|found| found.finding.entity)
             .collect();
         if stuck.is_empty() {

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::Gateway;
 use super::decide::Decided;
 use super::document::{Document, Edits, Kind, NodeId};
 use super::fund::Funded;
 use super::record::Recorded;
 use super::redaction::Redacted;
 use super::translate::Prepared;
+use crate::providers::failure::Malformed;
 use crate::providers::{
-    AnthropicWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, StreamEvent, UpstreamClient,
-    UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
+    AnthropicWire, BedrockConverseWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, RequestShape,
+    StreamEvent, UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
 };
 use crate::router::Candidate;
 
@@ -20,6 +22,7 @@ use crate::router::Candidate;
 pub fn wire_of(candidate: &Candidate<'_>) -> &'static dyn Wire {
     match candidate.route.target.dialect() {
         Dialect::Anthropic => &AnthropicWire,
+        Dialect::BedrockConverse => &BedrockConverseWire,
         _ => &OpenAiWire,
     }
 }
@@ -43,7 +46,7 @@ pub enum Answer {
 /// # Errors
 /// [`UpstreamFailure`]. Nothing of the answer has gone to the client then, so that another endpoint may be tried.
 pub async fn forward(
-    client: &UpstreamClient,
+    gateway: &Gateway,
     decided: &Decided,
     redacted: &Redacted,
     prepared: &Prepared,
@@ -52,11 +55,13 @@ pub async fn forward(
     _recorded: &Recorded,
 ) -> Result<Answer, UpstreamFailure> {
     let wire = wire_of(candidate);
-    let request = build(wire, decided, redacted, prepared, candidate, funded).map_err(|error| {
+    let shape = RequestShape { output_limit: funded.output_limit, ..prepared.shape };
+    let now_ms = gateway.clock.now_ms();
+    let request = build(wire, decided, redacted, prepared, candidate, (shape, now_ms)).map_err(|error| {
         tracing::error!(endpoint = candidate.place.name, %error, "the request could not be put on the wire");
         UpstreamFailure::Connect
     })?;
-    let target = &candidate.route.target;
+    let (client, target) = (&gateway.client, &candidate.route.target);
     let presenting = target.identity().map(|identity| client.presenting(identity)).transpose().map_err(|error| {
         tracing::error!(endpoint = candidate.place.name, %error, "the endpoint's certificate cannot be presented");
         UpstreamFailure::Tls
@@ -69,8 +74,12 @@ pub async fn forward(
     let stream = decided.classified.read.shape.stream;
     wire.check_head(stream, &response.headers)?;
     if stream {
-        let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
+        let mut events = UpstreamEvents::new(response.body, wire.framing(), target.limits().max_event_bytes);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
+        // What ends before it begins is no answer.
+        if matches!(first.1, StreamEvent::Done { .. }) {
+            return Err(UpstreamFailure::Malformed(Malformed::EventStream));
+        }
         return Ok(Answer::Stream { first: Box::new(first), events: Box::new(events) });
     }
     let whole = response.body.collect().await?;
@@ -86,11 +95,9 @@ fn build(
     redacted: &Redacted,
     prepared: &Prepared,
     candidate: &Candidate<'_>,
-    funded: &Funded,
+    (shape, now_ms): (RequestShape, i64),
 ) -> Result<http::Request<http_body_util::Full<Bytes>>, WireError> {
     let read = &decided.classified.read;
-    let mut shape = prepared.shape;
-    shape.output_limit = funded.output_limit;
     // A body that was translated was redacted before.
     let (document, mut edits) = match prepared.document() {
         Some(document) => (document, Edits::new()),
@@ -107,6 +114,7 @@ fn build(
         stream: shape.stream,
         body: edits.apply(document),
         client_headers,
+        now_ms,
     };
     wire.build(&candidate.route.target, outgoing)
 }

@@ -1,7 +1,7 @@
 //! Before an attempt: a reservation on every budget and limit up the chain, all or nothing, at the price of *this*
 //! endpoint. The request itself counts once, with its first attempt.
 
-use bailiwick_compliance_db::{Feature, FeatureSet};
+use bailiwick_compliance_db::Feature;
 
 use super::authenticate::Authenticated;
 use super::decide::Decided;
@@ -10,7 +10,7 @@ use super::refusal::{Code, Refusal};
 use crate::budgets::{
     Amount, Budgets, Claim, Exhausted, NotReserved, Price, Rates, Reservation, Unit, WorstCase, format_usd,
 };
-use crate::providers::Operation;
+use crate::providers::{Dialect, Operation};
 use crate::router::Candidate;
 use crate::snapshot::Chain;
 
@@ -28,14 +28,20 @@ pub struct Funded {
     pub(super) output_limit: Option<u64>,
     /// Whether a budget lowered it.
     pub(super) lowered: bool,
+    /// Whether it asks for a cache that is kept, and paid, for longer than the shortest time.
+    pub(super) long_cache: bool,
+    /// Whether the provider may search the web for it, which has a price beside the tokens.
+    pub(super) searches: bool,
+    /// Whether it may use what is paid by something that no usage tells: the hours of a container.
+    pub(super) untold_fees: bool,
     /// How the tightest limits stand with it.
     pub(super) rates: Rates,
     _sealed: (),
 }
 
 /// Counts of tokens that no provider can honestly report for an attempt: several times the worst case, because
-/// tokenizers differ and providers add words of their own. What can't be estimated is bounded by
-/// [`MOST_TOKENS`](crate::providers::MOST_TOKENS) alone.
+/// tokenizers differ and providers add words of their own. Images and sounds are bounded like text; what brings in more than
+/// the body says (a search, a document with any number of pages) by [`MOST_TOKENS`](crate::providers::MOST_TOKENS) alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Absurd {
     /// Of the prompt.
@@ -44,19 +50,23 @@ pub struct Absurd {
     pub output: u64,
 }
 
+impl Funded {
+    /// What is held, without what it is held for.
+    pub(super) fn into_reservation(self) -> Option<Reservation> {
+        self.reservation
+    }
+}
+
 impl Absurd {
     const TIMES: u64 = 4;
     const INPUT_SLACK: u64 = 100_000;
     const OUTPUT_SLACK: u64 = 10_000;
 
-    /// `grows` where the provider may add to the prompt: with what a tool of its own finds.
+    /// `grows` where the prompt may be longer than the body tells.
     fn beyond(worst: &WorstCase, limited: bool, grows: bool) -> Self {
         let input = worst.input.saturating_mul(Self::TIMES).saturating_add(Self::INPUT_SLACK);
         let output = worst.output.saturating_mul(Self::TIMES).saturating_add(Self::OUTPUT_SLACK);
-        Self {
-            input: if worst.media_input || grows { u64::MAX } else { input },
-            output: if limited { output } else { u64::MAX },
-        }
+        Self { input: if grows { u64::MAX } else { input }, output: if limited { output } else { u64::MAX } }
     }
 }
 
@@ -104,7 +114,9 @@ pub async fn fund(
 ) -> Result<Funded, NotFunded> {
     let read = &decided.classified.read;
     let chain = read.auth.key.budgets.of(&read.model);
-    let price = candidate.route.prices.at(now_ms);
+    // Counting is free: https://platform.claude.com/docs/en/build-with-claude/token-counting, seen 2026-11-23.
+    let counts = read.operation == Operation::CountTokens;
+    let price = if counts { Some(Price::FREE) } else { candidate.route.prices.at(now_ms) };
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
     let output = match read.operation {
@@ -113,12 +125,17 @@ pub async fn fund(
         }
         Operation::Embeddings | Operation::CountTokens => Some(0),
     };
-    let grows = read.features != FeatureSet::EMPTY;
+    let grows = read.unbounded || GROWS.iter().any(|feature| read.features.contains(*feature));
+    let uses = |feature| !counts && read.features.contains(feature);
+    let long_cache = uses(Feature::PromptCacheExtended);
+    let (searches, untold_fees) = (uses(Feature::WebSearch), uses(Feature::CodeExecution));
     let worst = |output: Option<u64>| WorstCase {
         input: read.input_tokens,
         output: output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(read.answers),
         media_input: read.opaque,
         audio_output: read.features.contains(Feature::Audio),
+        long_cache,
+        web_searches: if searches { read.web_searches } else { 0 },
     };
     // Records hold integers that every reader of JSON holds exactly (RFC 8785 asks for I-JSON's): nothing that costs
     // more could be recorded, and nothing honest does.
@@ -130,6 +147,10 @@ pub async fn fund(
         }
     };
     let capped = ruled.filter(|ruled| asked.is_none_or(|asked| asked > *ruled));
+    let least_output = least_output(read, candidate);
+    if let Some(ruled) = capped.filter(|ruled| *ruled < least_output) {
+        return Err(NotFunded { refusal: thoughtless(decided, ruled), anywhere: false });
+    }
     if chain.ids.is_empty() {
         let worst_case = price.map(|price| price.worst_case_nano(worst(output)));
         return Ok(Funded {
@@ -139,6 +160,9 @@ pub async fn fund(
             absurd: Absurd::beyond(&worst(output), output.is_some(), grows),
             output_limit: capped,
             lowered: false,
+            long_cache,
+            searches,
+            untold_fees,
             rates: Rates::default(),
             _sealed: (),
         });
@@ -152,9 +176,8 @@ pub async fn fund(
             return Err(NotFunded { refusal: unpriced(decided, candidate), anywhere: false });
         };
         let most = recordable(price.worst_case_nano(worst(Some(output))))?;
-        // One token of output is the least that is worth asking for.
         let lowers = budgets.lowers_output(&chain.ids);
-        let least = if lowers { price.worst_case_nano(worst(Some(output.min(1)))) } else { most };
+        let least = if lowers { price.worst_case_nano(worst(Some(output.min(least_output)))) } else { most };
         Amount { most, least }
     } else {
         Amount::exactly(0)
@@ -162,7 +185,7 @@ pub async fn fund(
     let tokens = read.input_tokens.saturating_add(output.saturating_mul(read.answers));
     let claim = Claim {
         money,
-        tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+        tokens: if counts { 0 } else { i64::try_from(tokens).unwrap_or(i64::MAX) },
         requests: i64::from(first),
         concurrent: 1,
     };
@@ -190,9 +213,42 @@ pub async fn fund(
         absurd: Absurd::beyond(&worst(Some(output)), true, grows),
         output_limit: limit,
         lowered,
+        long_cache,
+        searches,
+        untold_fees,
         rates: if chain.limits { budgets.rates(&chain.ids, now_ms) } else { Rates::default() },
         _sealed: (),
     })
+}
+
+/// What brings more into a prompt than the body says.
+const GROWS: [Feature; 6] = [
+    Feature::WebSearch,
+    Feature::CodeExecution,
+    Feature::Files,
+    Feature::RemoteMcp,
+    Feature::StoredState,
+    Feature::Background,
+];
+
+/// The least output that is worth asking for: one token, beside those that the model is told to think with on a wire that
+/// refuses a limit which leaves none (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>).
+fn least_output(read: &Read, candidate: &Candidate<'_>) -> u64 {
+    let speaks_of_it = !Dialect::OPENAI_COMPATIBLE.contains(&candidate.route.target.dialect());
+    let thought = read.thinking_tokens.filter(|_| speaks_of_it).unwrap_or(0);
+    // Between calls of tools a model may think more than one answer holds.
+    thought.saturating_add(1).min(read.asked_output().unwrap_or(u64::MAX)).max(1)
+}
+
+fn thoughtless(decided: &Decided, ruled: u64) -> Refusal {
+    Refusal::invalid(
+        "thinking.budget_tokens",
+        format!(
+            "a rule limits the answer to {ruled} tokens, and that leaves none beside `thinking.budget_tokens`"
+        ),
+    )
+    .decision(&decided.id)
+    .fix(format!("set `thinking.budget_tokens` below {ruled}"))
 }
 
 /// What an answer is limited to where nobody limits it: no more than a limit of tokens has room for at all.

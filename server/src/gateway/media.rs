@@ -6,8 +6,8 @@
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
 //!
 //! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays
-//! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read: its text is scanned and
-//! redacted within the base64.
+//! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read, in a `data:` URL and
+//! in a part of Anthropic's: its text is scanned and redacted within the base64.
 
 use std::borrow::Cow;
 
@@ -21,8 +21,8 @@ pub enum Media {
     Image,
     /// Other bytes in the body itself: not text, not scanned.
     Bytes,
-    /// What a model thought, signed or encrypted by its provider, which alone can read it: not text, not scanned. It was
-    /// made from what the provider had been sent, so it holds nothing that it does not know.
+    /// What a model thought, signed or encrypted by its provider, which alone can read it: not text, not scanned. What it
+    /// may hold is for `sealed.rs` to say.
     Sealed,
     /// A PDF with the text that could be had of it. It holds more than that.
     Pdf(String),
@@ -121,9 +121,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
         return Media::Sealed;
     }
     let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
-    let kind = document.get(part, "type").and_then(|kind| document.string(kind));
+    let part_kind = document.get(part, "type").and_then(|kind| document.string(kind));
     let is = |test: &dyn Fn(&str) -> bool| document.string(id).is_some_and(|text| test(&text));
-    match (kind.as_deref(), &*holder, &*key) {
+    match (part_kind.as_deref(), &*holder, &*key) {
         (Some("image_url"), "image_url", "url") if is(&is_image) => Media::Image,
         (Some("input_audio"), "input_audio", "data") => {
             let format = document.parent(id).and_then(|holder| document.get(holder, "format"));
@@ -143,11 +143,16 @@ pub fn media(document: &Document, id: NodeId) -> Media {
             };
             let (encoding, kind) = (of("type").unwrap_or_default(), of("media_type").unwrap_or_default());
             let image = kind.strip_prefix("image/").unwrap_or_default();
+            let part_is_document = part_kind.as_deref() == Some("document");
             match &*encoding {
                 "base64" if is(&|text| is_of(IMAGES, image, text)) => Media::Image,
                 "base64" if is(&|text| is_of(DOCUMENTS, &kind, text)) => {
                     document.string(id).and_then(|text| pdf_text(&text)).map_or(Media::Bytes, Media::Pdf)
                 }
+                "base64" if part_is_document => document
+                    .string(id)
+                    .and_then(|text| TextFile::decoded(&kind, &text, ""))
+                    .map_or(Media::None, Media::File),
                 _ => Media::None,
             }
         }
@@ -191,7 +196,7 @@ fn pdf_text(text: &str) -> Option<String> {
     super::pdf::text_of(&base64::engine::general_purpose::STANDARD.decode(body).ok()?)
 }
 
-/// A file of text in a `data:` URL.
+/// A file of text in base64, in a `data:` URL or bare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextFile {
     /// The URL up to its bytes.
@@ -232,6 +237,11 @@ const TEXTS: [&str; 24] = [
 impl TextFile {
     fn of(url: &str) -> Option<Self> {
         let (kind, body) = data_url(url)?;
+        Self::decoded(kind, body, url.strip_suffix(body)?)
+    }
+
+    /// A file of a type in base64, which stands behind `prefix`.
+    fn decoded(kind: &str, body: &str, prefix: &str) -> Option<Self> {
         let bare = kind.split_once(';').map_or(kind, |(bare, parameter)| {
             if parameter.eq_ignore_ascii_case("charset=utf-8") { bare } else { "" }
         });
@@ -239,8 +249,7 @@ impl TextFile {
             return None;
         }
         let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
-        let prefix = url.strip_suffix(body)?.to_owned();
-        Some(Self { prefix, text: String::from_utf8(bytes).ok()? })
+        Some(Self { prefix: prefix.to_owned(), text: String::from_utf8(bytes).ok()? })
     }
 
     /// The same file with another text.
@@ -253,12 +262,39 @@ impl TextFile {
 /// Whether a content part is a file that is text, and nothing that the provider would get from elsewhere.
 #[must_use]
 pub fn is_read_file(document: &Document, part: NodeId) -> bool {
+    if let Some(source) = document.get(part, "source") {
+        return is_read_source(document, part, source);
+    }
     let Some(file) = document.get(part, "file") else { return false };
     document.get(file, "file_id").is_none()
         && document
             .get(file, "file_data")
             .and_then(|data| document.string(data))
             .is_some_and(|data| !is_document(&data) && TextFile::of(&data).is_some())
+}
+
+/// Whether the source of a part of Anthropic's is text, or parts of text and nothing else: all of it is read.
+fn is_read_source(document: &Document, part: NodeId, source: NodeId) -> bool {
+    let is = |holder: NodeId, name: &str, wanted: &str| {
+        document.get(holder, name).and_then(|found| document.string(found)).as_deref() == Some(wanted)
+    };
+    if !is(part, "type", "document") || document.get(part, "file").is_some() {
+        return false;
+    }
+    let known = |names: &[&str]| {
+        document.children(source).all(|member| document.key(member).is_some_and(|key| names.contains(&&*key)))
+    };
+    if is(source, "type", "text") {
+        return known(&["type", "media_type", "data"]);
+    }
+    let text = |content: NodeId| match document.kind(content) {
+        Kind::String => true,
+        Kind::Array => document.children(content).all(|part| is(part, "type", "text")),
+        _ => false,
+    };
+    is(source, "type", "content")
+        && known(&["type", "content"])
+        && document.get(source, "content").is_some_and(text)
 }
 
 /// Whether a value is a part of a message's content that is not known to be text, so that the provider may take it for
@@ -411,6 +447,8 @@ mod tests {
             assert!(file.text.ends_with("anna@kunde.example\n"));
             assert_eq!(file.with(&file.text), format!("data:{kind};base64,{csv}"));
         }
+        let bare = TextFile::decoded("text/csv", &csv, "").unwrap();
+        assert_eq!((bare.text.len(), bare.with("x")), (34, encode(b"x")));
         for url in [
             format!("data:text/plain;name=anna;base64,{csv}"),
             format!("data:text/anna@kunde.example;base64,{csv}"),

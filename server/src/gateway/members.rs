@@ -2,50 +2,22 @@
 //!
 //! A member that is not known here may do anything: search the web, read a file of the provider's, keep what it gets. So
 //! it counts as every feature, and an endpoint stays eligible only where the rules ask nothing that depends on one. Known
-//! are the members that OpenAI's own libraries send, and those of services that speak its API which change how tokens are
-//! drawn and nothing else. A member that is `null` is none.
+//! are the members of the published APIs, of which the wires keep the lists, and those of services with the same API which
+//! change how tokens are drawn and nothing else. A member that is `null` is none.
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
+use bailiwick_wire::{anthropic, openai_chat};
 
 use super::document::{Document, Kind, NodeId};
 use crate::providers::Operation;
 
-/// Members of both operations that bring in nothing and take nothing anywhere.
-const OF_BOTH: &[&str] = &["model", "user", "safety_identifier", "metadata", "priority"];
+/// Members of every operation that bring in nothing and take nothing anywhere.
+const OF_ALL: &[&str] = &["model", "user", "safety_identifier", "metadata", "priority"];
 
-/// Members of a chat: <https://platform.openai.com/docs/api-reference/chat/create>, and of servers that add to it
+/// Members of a chat that servers add to OpenAI's: how tokens are drawn, and how a prompt is laid out
 /// (<https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>, <https://docs.mistral.ai/api/>,
 /// <https://console.groq.com/docs/api-reference>, <https://docs.together.ai/reference/chat-completions-1>).
-const OF_CHAT: &[&str] = &[
-    "messages",
-    "frequency_penalty",
-    "function_call",
-    "functions",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "max_tool_calls",
-    "n",
-    "parallel_tool_calls",
-    "prediction",
-    "presence_penalty",
-    "prompt_cache_key",
-    "reasoning_effort",
-    "response_format",
-    "seed",
-    "service_tier",
-    "stop",
-    "stream",
-    "stream_options",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "verbosity",
-    // How tokens are drawn, and how a prompt is laid out, by servers of open models.
+const OF_CHAT_ELSEWHERE: &[&str] = &[
     "add_generation_prompt",
     "allowed_token_ids",
     "bad_words",
@@ -64,6 +36,8 @@ const OF_CHAT: &[&str] = &[
     "include_reasoning",
     "include_stop_str_in_output",
     "length_penalty",
+    "max_output_tokens",
+    "max_tool_calls",
     "min_p",
     "min_tokens",
     "prompt_logprobs",
@@ -101,23 +75,8 @@ const OF_EMBEDDINGS: &[&str] = &[
     "truncation",
 ];
 
-/// Members of a message, and of what counts its tokens: <https://docs.anthropic.com/en/api/messages>.
-const OF_MESSAGES: &[&str] = &[
-    "messages",
-    "max_tokens",
-    "output_config",
-    "output_format",
-    "service_tier",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p",
-];
+/// What Anthropic's API took before `output_config`.
+const OF_MESSAGES_BEFORE: &[&str] = &["output_format"];
 
 /// Members that use something of the service, and what.
 const FEATURES: &[(&str, &[Feature])] = &[
@@ -144,21 +103,25 @@ const FEATURES: &[(&str, &[Feature])] = &[
     ("dataSources", &[Feature::Files, Feature::RemoteMcp]),
     ("mcp_servers", &[Feature::RemoteMcp]),
     ("container", &[Feature::CodeExecution, Feature::StoredState]),
+    // A fingerprint of the request is kept, to compare the next one with:
+    // https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics, seen 2026-11-23.
+    ("diagnostics", &[Feature::StoredState]),
 ];
 
 /// What the members of a body use, and whether one is not known.
 pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet, bool) {
-    let own = match operation {
-        Operation::ChatCompletions => OF_CHAT,
-        Operation::Embeddings => OF_EMBEDDINGS,
-        Operation::Messages | Operation::CountTokens => OF_MESSAGES,
+    let own: [&[&str]; 2] = match operation {
+        Operation::ChatCompletions => [openai_chat::MEMBERS, OF_CHAT_ELSEWHERE],
+        Operation::Embeddings => [OF_EMBEDDINGS, &[]],
+        Operation::Messages | Operation::CountTokens => [anthropic::MEMBERS, OF_MESSAGES_BEFORE],
     };
     let mut used = FeatureSet::EMPTY;
     let mut strange = false;
     for member in document.children(document.root()) {
         let Some(name) = document.key(member) else { continue };
         let kind = document.kind(member);
-        if kind == Kind::Null || OF_BOTH.contains(&&*name) || own.contains(&&*name) {
+        let known = own.iter().any(|list| list.contains(&&*name));
+        if kind == Kind::Null || OF_ALL.contains(&&*name) {
             continue;
         }
         if let Some((_, features)) = FEATURES.iter().find(|(known, _)| **known == *name) {
@@ -166,19 +129,45 @@ pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet
             if kind != Kind::False && !none {
                 used = features.iter().fold(used, |used, feature| used.with(*feature));
             }
-        } else {
-            match &*name {
-                "modalities" => used = modalities(document, member, used),
-                "prompt_cache_retention" => {
-                    if document.string(member).as_deref() != Some("in_memory") {
-                        used.insert(Feature::PromptCacheExtended);
-                    }
+            continue;
+        }
+        match &*name {
+            "modalities" => used = modalities(document, member, used),
+            "prompt_cache_retention" => {
+                if document.string(member).as_deref() != Some("in_memory") {
+                    used.insert(Feature::PromptCacheExtended);
                 }
-                _ => strange = true,
             }
+            // `ttl`: 30 minutes is what such models do unasked
+            // (<https://developers.openai.com/api/docs/guides/prompt-caching>, seen 2026-11-23).
+            "prompt_cache_options" => {
+                let ttl = document.get(member, "ttl").filter(|ttl| document.kind(*ttl) != Kind::Null);
+                if ttl.is_some_and(|ttl| document.string(ttl).as_deref() != Some("30m")) {
+                    used.insert(Feature::PromptCacheExtended);
+                }
+            }
+            // Another model of the provider reads along; where that is and what it keeps no fact tells.
+            "moderation" => used = FeatureSet::all(),
+            _ if known => {}
+            _ => strange = true,
         }
     }
+    if has_long_cache(document) {
+        used.insert(Feature::PromptCacheExtended);
+    }
     (if strange { FeatureSet::all() } else { used }, strange)
+}
+
+/// Whether a cache marker, wherever it stands, asks for longer than the five minutes that are meant where nothing is said:
+/// <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>. Services of OpenAI's API take the marker, too.
+fn has_long_cache(document: &Document) -> bool {
+    let is_marker = |holder: NodeId| document.key(holder).is_some_and(|key| key == "cache_control");
+    document.ids().any(|id| {
+        document.key(id).is_some_and(|key| key == "ttl")
+            && document.parent(id).is_some_and(is_marker)
+            && document.kind(id) != Kind::Null
+            && document.string(id).as_deref() != Some("5m")
+    })
 }
 
 /// What may come out.
@@ -244,6 +233,56 @@ mod tests {
             assert!(features.contains(uses) && !strange, "{member}: {features}");
             assert_ne!(features, FeatureSet::all(), "{member}: and nothing that it is not");
         }
+    }
+
+    #[test]
+    fn every_member_that_a_wire_knows_is_known_here() {
+        for (members, operation) in [
+            (openai_chat::MEMBERS, Operation::ChatCompletions),
+            (anthropic::MEMBERS, Operation::Messages),
+            (anthropic::COUNTED, Operation::CountTokens),
+        ] {
+            for name in members {
+                let (_, strange) = of(&format!(r#"{{"{name}": {{"a": "b"}}}}"#), operation);
+                assert!(!strange, "{name}");
+            }
+        }
+        let automatic =
+            r#"{"model": "m", "messages": [], "cache_control": {"type": "ephemeral"}, "mcp_servers": []}"#;
+        assert_eq!(of(automatic, Operation::Messages), (FeatureSet::EMPTY, false));
+        let options = r#""prompt_cache_options": {"mode": "explicit", "ttl": "30m"}"#;
+        assert_eq!(chat(options), (FeatureSet::EMPTY, false));
+    }
+
+    #[test]
+    fn a_cache_that_is_kept_for_longer_is_a_feature_wherever_it_is_asked_for() {
+        let extended = FeatureSet::EMPTY.with(Feature::PromptCacheExtended);
+        let marked =
+            |marker: &str, place: &str| place.replace("HERE", &format!(r#""cache_control": {marker}"#));
+        let messages = [
+            r#"{"model": "m", "messages": [], HERE}"#,
+            r#"{"model": "m", "messages": [], "system": [{"type": "text", "text": "x", HERE}]}"#,
+            r#"{"model": "m", "messages": [], "tools": [{"name": "t", "input_schema": {}, HERE}]}"#,
+            r#"{"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "x", HERE}]}]}"#,
+            r#"{"model": "m", "messages": [{"content": [{"type": "tool_result", "content": [{"type": "text", HERE}]}]}]}"#,
+        ];
+        for place in messages {
+            for (marker, uses) in [
+                (r#"{"type": "ephemeral"}"#, FeatureSet::EMPTY),
+                (r#"{"type": "ephemeral", "ttl": null}"#, FeatureSet::EMPTY),
+                (r#"{"type": "ephemeral", "ttl": "5m"}"#, FeatureSet::EMPTY),
+                (r#"{"type": "ephemeral", "ttl": "1h"}"#, extended),
+                (r#"{"type": "ephemeral", "t\u0074l": "24h"}"#, extended),
+                (r#"{"ttl": 3600}"#, extended),
+            ] {
+                let body = marked(marker, place);
+                assert_eq!(of(&body, Operation::Messages).0, uses, "{body}");
+            }
+        }
+        let chat = marked(r#"{"type": "ephemeral", "ttl": "1h"}"#, messages[3]);
+        assert_eq!(of(&chat, Operation::ChatCompletions).0, extended);
+        let other = r#"{"model": "m", "messages": [], "prompt_cache_options": {"ttl": "24h"}}"#;
+        assert_eq!(of(other, Operation::ChatCompletions).0, extended);
     }
 
     #[test]

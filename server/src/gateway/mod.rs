@@ -20,6 +20,7 @@ mod large;
 pub mod media;
 mod members;
 pub mod metrics;
+mod overlaps;
 mod pdf;
 pub mod pseudonym;
 pub mod read;
@@ -30,6 +31,7 @@ mod refused_authentication;
 pub mod respond;
 pub mod rewrite;
 pub mod route;
+pub mod sealed;
 pub mod serve;
 pub mod settle;
 pub mod spans;
@@ -50,6 +52,7 @@ pub use pseudonym::{Named, PseudonymKey};
 pub use read::BodyLimits;
 pub use refusal::{Code, Excluded, Refusal};
 pub use refused_authentication::RefusedAuthentication;
+pub use sealed::SealedThoughts;
 pub use unread::Unread;
 
 use crate::audit::Audit;
@@ -82,6 +85,8 @@ pub struct Gateway {
     pub token_key: TokenKey,
     /// What the names that clients give to people become in the log.
     pub pseudonyms: PseudonymKey,
+    /// Thoughts of models that their clients will send back.
+    pub sealed: SealedThoughts,
     /// Attempts that are under way; shutdown waits for them.
     pub attempts: TaskTracker,
     /// Cancelled when the server must stop at once.

@@ -23,6 +23,12 @@ pub enum Named {
     /// A provider's credential: its fingerprint. Nobody may ask for one of a text.
     #[serde(skip)]
     Credential,
+    /// A key of a request that is to be done once. Nobody may ask for one either.
+    #[serde(skip)]
+    Once,
+    /// The signature of a model's thought, or what of it is encrypted.
+    #[serde(skip)]
+    Thought,
 }
 
 impl Named {
@@ -32,6 +38,8 @@ impl Named {
             Self::Subject => "sub",
             Self::Session => "ses",
             Self::Credential => "crd",
+            Self::Once => "onc",
+            Self::Thought => "tht",
         }
     }
 }

@@ -16,6 +16,7 @@ use super::document::{self, Document, Kind, NodeId};
 use super::media::is_read_file;
 use super::members;
 use super::refusal::{Code, Refusal};
+use super::sealed::Known;
 use super::spans::Text;
 use crate::providers::{MOST_TOKENS, Operation, RequestShape};
 
@@ -58,8 +59,17 @@ pub struct Read {
     pub(super) tools: Vec<String>,
     /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
     pub(super) opaque: bool,
+    /// What is known of thoughts that cannot be read.
+    pub(super) sealed: Known,
+    /// Whether it may bring in more than the body says: a document with any number of pages, parts of a kind that is not
+    /// known.
+    pub(super) unbounded: bool,
     /// At most this many tokens go in.
     pub(super) input_tokens: u64,
+    /// Tokens that the model is told to think with.
+    pub(super) thinking_tokens: Option<u64>,
+    /// Searches of the web that the provider makes at most, or is taken to make.
+    pub(super) web_searches: u64,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
     /// The headers of the client's API that go on to a provider of that API.
@@ -147,6 +157,9 @@ pub fn read(
         }
     }
     let (of_members, strange) = members::features(&document, operation);
+    if of_members.contains(Feature::WebSearch) {
+        content.web_searches = content.web_searches.saturating_add(SEARCHES);
+    }
     let text = Text::of(&document);
     let shape = shape(&document, operation)?;
     Ok(Read {
@@ -156,11 +169,17 @@ pub fn read(
         asked_model: None,
         shape,
         opaque: text.opaque || content.opaque,
+        unbounded: content.unbounded || (text.opaque && content.media == 0),
+        thinking_tokens: member(&document, "thinking")
+            .and_then(|thinking| document.get(thinking, "budget_tokens"))
+            .and_then(|tokens| document.unsigned(tokens)),
+        web_searches: content.web_searches,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features.union(of_members),
         strange,
         api_headers: HeaderMap::new(),
+        sealed: Known::default(),
         tools: content.tools,
         text,
         document,
@@ -204,7 +223,13 @@ struct Content {
     tools: Vec<String>,
     opaque: bool,
     media: u64,
+    /// Whether a part may be any number of tokens.
+    unbounded: bool,
+    web_searches: u64,
 }
+
+/// Searches that a request is taken to make where it does not limit them.
+const SEARCHES: u64 = 10;
 
 /// Tokens that one image is taken for at most. Providers resize images to a bounded number of tiles; none of the published
 /// schemes charges more than this for one. Files and audio are not bounded so: they count by their bytes.
@@ -301,9 +326,10 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
             if is_read_file(document, part) {
                 return;
             }
+            content.unbounded = true;
         }
         // A part of a kind that is not known here may hold anything.
-        _ => {}
+        _ => content.unbounded = true,
     }
     content.opaque = true;
     content.media += 1;
@@ -329,6 +355,9 @@ fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names
     };
     for feature in features {
         content.features.insert(*feature);
+    }
+    if features.contains(&Feature::WebSearch) {
+        content.web_searches = content.web_searches.saturating_add(SEARCHES);
     }
     let name = ["function", "custom"]
         .iter()

@@ -240,17 +240,30 @@ struct AnalysisSection<'a> {
     rules: Vec<&'a str>,
 }
 
-/// Makes it durable that a detector is about to read the request.
+/// A detector that is about to read a request, and the decision by which it may.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Analysis<'a> {
+    /// What it is asked for as.
+    pub(super) detector: &'a str,
+    /// What was known of the request.
+    pub(super) facts: &'a RequestFacts,
+    /// Which endpoints may be asked.
+    pub(super) decision: &'a Decision,
+    /// Which one is.
+    pub(super) candidate: &'a Candidate<'a>,
+}
+
+/// Makes it durable that a detector is about to read the request: whose, on which facts, and from where it came.
 ///
 /// # Errors
 /// [`RecordError`]; it must not be shown anything then.
-pub async fn analysis(
+pub(super) async fn analysis(
     gateway: &Gateway,
     decided: &Decided,
-    detector: &str,
-    decision: &Decision,
-    candidate: &Candidate<'_>,
+    analysis: &Analysis<'_>,
+    network: &Network,
 ) -> Result<(), RecordError> {
+    let Analysis { detector, facts, decision, candidate } = *analysis;
     let policy = &decided.classified.read.auth.snapshot.policy;
     let asking = decided.decision.analyzed_by.iter().filter_map(|index| policy.rule(*index));
     let section_of = AnalysisSection {
@@ -260,12 +273,12 @@ pub async fn analysis(
         eligible: policy.names(&decision.eligible).collect(),
         rules: asking.map(|rule| rule.id.as_str()).collect(),
     };
-    let mut salts = Salts::new(1);
-    let draft = head(Kind::Analysis, decided, gateway.clock.now_ms()).section(section(
-        "analysis",
-        &section_of,
-        &mut salts,
-    )?);
+    let mut salts = Salts::new(4);
+    let draft = head(Kind::Analysis, decided, gateway.clock.now_ms())
+        .section(section("facts", facts, &mut salts)?)
+        .section(section("analysis", &section_of, &mut salts)?)
+        .section(section("principal", &principal(gateway, decided), &mut salts)?)
+        .section(section("network", network, &mut salts)?);
     gateway.audit.append(Entry::new(draft)).await?;
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! What is done to the body before it leaves: findings replaced, and what can be put back kept for the way back.
 //!
+//! A thought that its provider signed is never altered: one in which something is to be replaced goes out without its text,
+//! which is how the API itself keeps thoughts that it does not show
+//! (<https://platform.claude.com/docs/en/build-with-claude/extended-thinking>).
+//!
 //! What is JSON stays JSON, in strings too: a number that is replaced becomes a string, and members of one object whose
 //! names become the same are told apart by a number.
 
@@ -10,8 +14,8 @@ use bailiwick_pii::{Embedded, EntityCounts, Mode, TokenKey, Vault, redact, redac
 
 use super::classify::Classified;
 use super::decide::Decided;
-use super::document::{Edits, Kind, rename, tell_apart};
-use super::spans::is_arguments;
+use super::document::{Document, Edits, Kind, NodeId, rename, tell_apart};
+use super::spans::{is_arguments, within};
 
 /// The edits that redact a body, with what is needed on the way back.
 #[derive(Debug)]
@@ -30,21 +34,26 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     let key = token_key(decided, root);
     let mut redacted =
         Redacted { edits: Edits::new(), vault: Arc::default(), counts: EntityCounts::default(), key };
+    let document = &classified.read.document;
+    for seal in &classified.read.sealed.cut {
+        // Of which the client has only a part: without any of it, it is what was signed.
+        let thought = document.parent(*seal).and_then(|part| document.get(part, "thinking"));
+        if let Some(thought) = thought.filter(|id| document.kind(*id) == Kind::String) {
+            redacted.edits.set_string(document, thought, "");
+        }
+    }
     if plan.is_empty() {
         return redacted;
     }
-    let document = &classified.read.document;
     let text = &classified.read.text;
     let mut vault = Vault::new();
     let mut keys = Vec::new();
     let mut findings = Vec::new();
-    let mut at = 0;
-    while let Some(first) = classified.findings.get(at) {
+    let all = classified.to_replace(plan);
+    for of_span in all.chunk_by(|one, other| one.span == other.span) {
+        let Some(first) = of_span.first() else { continue };
         findings.clear();
-        while let Some(next) = classified.findings.get(at).filter(|next| next.span == first.span) {
-            findings.push(next.finding);
-            at += 1;
-        }
+        findings.extend(of_span.iter().map(|found| found.finding));
         // A request in which that would be left is refused: [`Decided::refusal`].
         let Some(span) = text.spans.get(first.span).filter(|_| !text.is_unchangeable(first.span)) else {
             continue;
@@ -55,6 +64,12 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
             if let Some(clean) = redact(name, &findings, plan, key, &mut vault, counts) {
                 keys.push((span.node, clean));
             }
+            continue;
+        }
+        if is_signed(document, span.node) {
+            // Part of it would no longer be what was signed; without any of it, it is a thought that is not shown.
+            findings.iter().for_each(|finding| redacted.counts.add(finding.entity));
+            redacted.edits.set_string(document, span.node, "");
             continue;
         }
         // A redacted number becomes a string: a value that is not there has no numeric form.
@@ -84,6 +99,20 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     rename(document, keys, &mut redacted.edits);
     redacted.vault = Arc::new(vault);
     redacted
+}
+
+/// Whether a string is what a thought says that its provider has signed: `/messages/*/content/*/thinking`, or within that.
+fn is_signed(document: &Document, id: NodeId) -> bool {
+    let mut enclosing = std::iter::successors(Some(id), |at| document.parent(*at));
+    let thought = enclosing.find(|at| document.key(*at).is_some_and(|key| key == "thinking"));
+    let Some(part) = thought.and_then(|at| document.parent(at)) else { return false };
+    let member = |name: &str| document.get(part, name).and_then(|id| document.string(id));
+    let list = document.parent(part);
+    let message = list.and_then(|list| document.parent(list));
+    member("type").is_some_and(|kind| kind == "thinking")
+        && member("signature").is_some_and(|signature| !signature.is_empty())
+        && list.and_then(|list| document.key(list)).is_some_and(|key| key == "content")
+        && message.is_some_and(|message| within(document, message, "messages"))
 }
 
 /// Whether a string is an object or array of JSON.

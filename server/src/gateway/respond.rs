@@ -7,11 +7,14 @@
 
 use std::time::Duration;
 
+use bailiwick_wire::Losses;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
+use super::Gateway;
+use super::decide::Decided;
 use super::rewrite::{Chunk, Rewriter};
 use super::translate::{Translation, broken};
 use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, Usage, Wire, sse};
@@ -36,6 +39,8 @@ pub struct Whole {
     pub body: Bytes,
     /// The provider's usage.
     pub usage: Option<Usage>,
+    /// What of it the client's API has no place for.
+    pub left_out: Losses,
 }
 
 /// Reads an answer to `asked` on the wire, brings it back into the client's shape, and rewrites it there as one to
@@ -51,9 +56,9 @@ pub fn whole(
     rewriter: &mut Rewriter,
 ) -> Result<Whole, UpstreamFailure> {
     let usage = wire.read_answer(asked, &body)?.usage;
-    let body = match back {
+    let (body, left_out) = match back {
         Some(back) => back.whole(&body)?,
-        None => body,
+        None => (body, Losses::default()),
     };
     let body = match operation {
         Operation::ChatCompletions => rewriter.whole(body)?,
@@ -61,7 +66,7 @@ pub fn whole(
         // Vectors hold no text, and what stands beside them is scanned.
         Operation::Embeddings => rewriter.vectors(body)?,
     };
-    Ok(Whole { body, usage })
+    Ok(Whole { body, usage, left_out })
 }
 
 /// How a stream ended.
@@ -77,11 +82,15 @@ pub struct StreamEnd {
     pub complete: bool,
     /// Microseconds of waiting for the provider between its chunks.
     pub waited_us: u64,
+    /// What of it the client's API has no place for.
+    pub left_out: Losses,
 }
 
 /// A stream between provider and client.
 #[derive(Debug)]
 pub struct Relay<'a> {
+    gateway: &'a Gateway,
+    decided: &'a Decided,
     wire: &'a dyn Wire,
     candidate: Candidate<'a>,
     rewriter: &'a mut Rewriter,
@@ -98,6 +107,7 @@ pub struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// Sets up a relay to `client`.
     pub fn new(
+        (gateway, decided): (&'a Gateway, &'a Decided),
         wire: &'a dyn Wire,
         candidate: Candidate<'a>,
         rewriter: &'a mut Rewriter,
@@ -106,7 +116,18 @@ impl<'a> Relay<'a> {
         client: Frames,
     ) -> Self {
         let back = back.map(|back| back.stream());
-        Self { wire, candidate, rewriter, api, back, hide_usage, client, end: StreamEnd::default() }
+        Self {
+            gateway,
+            decided,
+            wire,
+            candidate,
+            rewriter,
+            api,
+            back,
+            hide_usage,
+            client,
+            end: StreamEnd::default(),
+        }
     }
 
     /// Passes the stream on to its end, from its first event on.
@@ -126,6 +147,9 @@ impl<'a> Relay<'a> {
             }
             self.end.failure = Some(failure);
         }
+        if let Some(back) = &self.back {
+            self.end.left_out = back.losses().clone();
+        }
         (self.end, self.client)
     }
 
@@ -137,7 +161,7 @@ impl<'a> Relay<'a> {
         let mut next = Some(first);
         let mut left_at = None;
         while let Some((event, kind)) = next {
-            let done = kind == StreamEvent::Done;
+            let done = matches!(kind, StreamEvent::Done { .. });
             self.event(&event, kind).await?;
             if done {
                 self.end.complete = true;
@@ -168,7 +192,8 @@ impl<'a> Relay<'a> {
         {
             return Err(UpstreamFailure::CredentialEcho);
         }
-        if let StreamEvent::Chunk { usage: Some(usage), .. } = kind {
+        if let StreamEvent::Chunk { usage: Some(usage), .. } | StreamEvent::Done { usage: Some(usage) } = kind
+        {
             self.end.usage = Some(self.end.usage.map_or(usage, |before| before.at_least(usage)));
         }
         if kind == StreamEvent::Quiet {
@@ -200,6 +225,8 @@ impl<'a> Relay<'a> {
             Api::OpenAi => self.rewriter.chunk(bytes, self.hide_usage)?,
             Api::Anthropic => self.rewriter.message_event(bytes)?,
         };
+        // Before the client has it, or it could send it back before it is known.
+        self.gateway.remember(self.decided, self.rewriter).await;
         for held in &chunk.before {
             self.send(framed(self.api, held.as_bytes())).await;
         }
@@ -282,9 +309,16 @@ pub fn data(json: &[u8]) -> Bytes {
     Bytes::from(out)
 }
 
-/// The trailer that tells a stream's cost, where HTTP carries trailers.
+/// The trailers that a stream may have.
+pub const TRAILERS: &str = "x-bailiwick-cost, x-bailiwick-left-out";
+
+/// The trailers that tell a stream's cost and what was left out of it, where HTTP carries trailers.
 #[must_use]
-pub fn trailers(cost: Option<&str>) -> Option<HeaderMap> {
-    let value = http::HeaderValue::from_str(cost?).ok()?;
-    Some(HeaderMap::from_iter([(http::HeaderName::from_static("x-bailiwick-cost"), value)]))
+pub fn trailers(cost: Option<&str>, left_out: &Losses) -> Option<HeaderMap> {
+    let left_out = left_out.places().collect::<Vec<_>>().join(", ");
+    let told = [("x-bailiwick-cost", cost.unwrap_or_default()), ("x-bailiwick-left-out", &left_out)];
+    let told = told.into_iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, text)| {
+        Some((http::HeaderName::from_static(name), http::HeaderValue::from_str(text).ok()?))
+    });
+    Some(HeaderMap::from_iter(told)).filter(|trailers| !trailers.is_empty())
 }

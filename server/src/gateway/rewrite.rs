@@ -10,11 +10,14 @@
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
 //! over all its pieces; what could still turn out to be its beginning is held back. Blind spot: an encoded credential.
 
+mod block;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
+mod order;
 mod place;
 mod protocol;
+mod said;
 mod strand;
 mod stream;
 #[cfg(test)]
@@ -27,6 +30,7 @@ use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault
 use bytes::Bytes;
 
 use super::document::{Document, Edits, Kind, Limits, NodeId, rename, tell_apart};
+use super::sealed::{SHORTEST as SHORTEST_SEAL, Seal};
 use super::spans::is_schema_name;
 use crate::providers::failure::Malformed;
 use crate::providers::{Secret, UpstreamFailure};
@@ -54,7 +58,9 @@ pub struct Rewriter {
     nothing: Vault,
     streams: Vec<Strand>,
     /// Blocks of a message of Anthropic's API that are open.
-    blocks: Vec<messages::Block>,
+    blocks: Vec<block::Block>,
+    /// How far such a message has come, where its events have to be in order.
+    order: Option<order::Order>,
     /// Choices that were said to have ended while something of them was held, with the reason as JSON.
     ended: Vec<(u64, String)>,
     /// Chunks without choices that came after that.
@@ -64,11 +70,15 @@ pub struct Rewriter {
     /// The last chunk, for what all have in common.
     last: Option<Bytes>,
     credential: Option<Secret>,
-    /// Choices whose text ended before a value at which a rule has it stop; of Anthropic's API, such a block and those
-    /// after it.
+    /// Choices whose text ended before a value at which a rule has it stop.
     stopped: BTreeSet<u64>,
-    /// Whether the last string that was there as a whole did.
+    /// Whether a message of Anthropic's API did, and whether its client has been told why it ended.
+    over: bool,
+    told_end: bool,
+    /// Whether the last string, number or name that was there as a whole did.
     stopped_now: bool,
+    /// Thoughts that only their provider can read, which nobody took yet.
+    seals: Vec<Seal>,
     found: EntityCounts,
     redacted: EntityCounts,
 }
@@ -94,16 +104,39 @@ impl Rewriter {
             nothing: Vault::new(),
             streams: Vec::new(),
             blocks: Vec::new(),
+            order: None,
             ended: Vec::new(),
             late: Vec::new(),
             chunks: 0,
             last: None,
             credential,
             stopped: BTreeSet::new(),
+            over: false,
+            told_end: false,
             stopped_now: false,
+            seals: Vec::new(),
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
         }
+    }
+
+    /// The sealed thoughts that came since this was asked before.
+    pub fn take_seals(&mut self) -> Vec<Seal> {
+        std::mem::take(&mut self.seals)
+    }
+
+    /// Keeps a string where it is a signature of a thought, or an encrypted one; `cut` where only a part of its text goes out.
+    fn seal(&mut self, document: &Document, id: NodeId, cut: bool) {
+        if let Some(value) = document.string(id).filter(|value| value.len() >= SHORTEST_SEAL) {
+            self.seals.push(Seal { value: value.into_owned(), cut });
+        }
+    }
+
+    /// The same for a stream from its first event on: one of Anthropic's API that ends without having said all is malformed.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.order = Some(order::Order::default());
+        self
     }
 
     /// Findings of the answer so far, by kind.
@@ -123,7 +156,8 @@ impl Rewriter {
     }
 
     fn flows(&self) -> impl Iterator<Item = &Flow> {
-        self.streams.iter().map(|strand| &strand.flow).chain(self.blocks.iter().map(|block| &block.flow))
+        let of_blocks = self.blocks.iter().flat_map(|block| &block.pieces).map(|piece| &piece.flow);
+        self.streams.iter().map(|strand| &strand.flow).chain(of_blocks)
     }
 
     /// Rewrites a whole answer.
@@ -133,14 +167,20 @@ impl Rewriter {
     pub fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamFailure> {
         let document = Document::parse(body, LIMITS).map_err(|_| malformed())?;
         let mut edits = Edits::new();
+        let ends = self.others(&document, "message", &mut edits)?;
         for choice in choices(&document) {
             let Some(message) = document.get(choice, "message") else { continue };
-            let mut stopped = false;
+            let end = ends.iter().copied().find(|end| encloses(&document, choice, *end));
+            let mut stopped = end.is_some();
             for (id, place) in strings(&document, message) {
+                if signs_a_thought(&document, id) {
+                    self.seal(&document, id, false);
+                }
                 if let Some(text) = document.string(id) {
                     // After the end nothing is said.
-                    let out = if stopped { String::new() } else { self.at_once(&text, place)? };
-                    stopped |= self.stopped_now;
+                    let is_over = stopped && end.is_none_or(|end| id > end);
+                    let out = if is_over { String::new() } else { self.at_once(&text, place)? };
+                    stopped |= !is_over && self.stopped_now;
                     if out != *text {
                         edits.set_string(&document, id, &out);
                     }
@@ -155,40 +195,49 @@ impl Rewriter {
                 }
             }
         }
-        self.others(&document, "message", &mut edits)?;
         self.hide_logprobs(&document, &mut edits);
         Ok(edits.apply(&document))
     }
 
     /// Rewrites all of an answer or chunk that is not a string of a message or delta: its keys, its numbers, and the members
-    /// that the protocol does not have. `holder` is the member of a choice whose strings are looked at elsewhere.
+    /// that the protocol does not have. `holder` is the member of a choice whose strings are looked at elsewhere. Gives the
+    /// places at which a rule has the answer stop.
     fn others(
         &mut self,
         document: &Document,
         holder: &str,
         edits: &mut Edits,
-    ) -> Result<(), UpstreamFailure> {
-        let mut keys = Vec::new();
+    ) -> Result<Vec<NodeId>, UpstreamFailure> {
+        let (mut keys, mut ends) = (Vec::new(), Vec::new());
         for id in document.ids() {
+            self.stopped_now = false;
             if let Some(key) = document.key(id).filter(|key| !is_schema_name(key))
                 && let Some(out) = self.plain(&key)
             {
                 keys.push((id, out));
             }
+            let ends_before = self.stopped_now;
             let clean = match document.kind(id) {
                 Kind::Number if !is_plain_number(document, holder, id) => self.plain(document.raw(id)),
                 Kind::String if !is_of_protocol(document, holder, id) => {
                     let text = document.string(id).unwrap_or_default();
-                    Some(self.at_once(&text, Place::Other)?).filter(|out| *out != *text)
+                    // The client's own, word for word: some services tell which stop sequence came.
+                    let told = document.key(id).is_some_and(|key| key == "stop_reason")
+                        && document.parent(id).is_some_and(|choice| is_choice(document, choice));
+                    let place = if told { Place::Text } else { Place::Other };
+                    Some(self.at_once(&text, place)?).filter(|out| *out != *text)
                 }
                 _ => None,
             };
+            if ends_before || self.stopped_now {
+                ends.push(id);
+            }
             if let Some(clean) = clean {
                 edits.set_string(document, id, &clean);
             }
         }
         rename(document, keys, edits);
-        Ok(())
+        Ok(ends)
     }
 
     /// Rewrites what stands beside the vectors of an answer.
@@ -204,12 +253,15 @@ impl Rewriter {
 
     /// Rewrites a number or a name. `None` if nothing is to be changed.
     fn plain(&mut self, text: &str) -> Option<String> {
+        self.stopped_now = false;
         if text.len() < SHORTEST {
             return None;
         }
         let (mut found, mut vault) = (Vec::new(), Vault::new());
         self.detector.scan(text, &mut found);
         found.iter().for_each(|finding| self.found.add(finding.entity));
+        let stops = |finding| self.plan.applies_to(finding).is_some_and(|redaction| redaction.stop);
+        self.stopped_now = found.iter().any(stops);
         redact(text, &found, &self.plan, &self.key, &mut vault, &mut self.redacted)
     }
 
@@ -223,20 +275,26 @@ impl Rewriter {
 
     /// Rewrites a string that is there as a whole.
     fn at_once(&mut self, text: &str, place: Place) -> Result<String, UpstreamFailure> {
-        let mut guard = self.guard(place);
-        let mut out = String::with_capacity(text.len());
-        guard.push(text, &mut out);
-        guard.finish(&mut out);
+        let (mut out, guard) = self.look(text, place)?;
         self.stopped_now = guard.is_stopped();
-        if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
-            return Err(UpstreamFailure::CredentialEcho);
-        }
         self.found.merge(guard.found());
         self.redacted.merge(guard.redacted());
         if place == Place::Arguments && *guard.redacted() != EntityCounts::default() {
             out = tell_apart(text, out);
         }
         Ok(out)
+    }
+
+    /// What a string that is there as a whole becomes, and the guard that says what was in it.
+    fn look(&self, text: &str, place: Place) -> Result<(String, Guard), UpstreamFailure> {
+        let mut guard = self.guard(place);
+        let mut out = String::with_capacity(text.len());
+        guard.push(text, &mut out);
+        guard.finish(&mut out);
+        if self.credential.as_ref().is_some_and(|credential| credential.occurs_in(out.as_bytes())) {
+            return Err(UpstreamFailure::CredentialEcho);
+        }
+        Ok((out, guard))
     }
 
     /// Token probabilities tell the text once more, token by token, where no recognizer can see it whole. They are left out
@@ -259,6 +317,7 @@ impl Rewriter {
             Place::Text => (&*self.vault, Mode::Text),
             Place::Arguments => (&*self.vault, Mode::JsonString),
             Place::Input => (&*self.vault, Mode::ToolText),
+            Place::ProviderArguments => (&self.nothing, Mode::JsonString),
             Place::Name | Place::Other => (&self.nothing, Mode::Text),
         };
         Guard::new(Arc::clone(&self.detector), self.plan, self.key.clone(), vault, mode)
@@ -267,6 +326,22 @@ impl Rewriter {
 
 fn choices(document: &Document) -> impl Iterator<Item = NodeId> + '_ {
     document.member("choices").into_iter().flat_map(|choices| document.children(choices))
+}
+
+fn is_choice(document: &Document, id: NodeId) -> bool {
+    document.parent(id).is_some_and(|list| document.member("choices") == Some(list))
+}
+
+/// Whether a string is the signature of a part of `content` that is a thought.
+fn signs_a_thought(document: &Document, id: NodeId) -> bool {
+    let kind = document.parent(id).and_then(|part| document.get(part, "type"));
+    document.key(id).is_some_and(|key| key == "signature")
+        && kind.and_then(|kind| document.string(kind)).is_some_and(|kind| kind == "thinking")
+}
+
+/// Whether a value is another one, or within it.
+fn encloses(document: &Document, outer: NodeId, id: NodeId) -> bool {
+    std::iter::successors(Some(id), |at| document.parent(*at)).any(|at| at == outer)
 }
 
 fn malformed() -> UpstreamFailure {

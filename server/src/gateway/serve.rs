@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_pii::EntityCounts;
+use bailiwick_wire::Losses;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::analyze::{NotRead, analyze};
+use super::analyze::analyzed;
 use super::api::{Body, full, head, rate_headers, stream_body};
 use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
@@ -77,6 +78,7 @@ where
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
     let mut read = read.inspect_err(unread)?;
     read.api_headers = passed;
+    gateway.recall(&mut read).await;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
@@ -84,21 +86,19 @@ where
     timeline.end(Stage::Read);
     let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
     timeline.end(Stage::Classify);
-    let mut decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
+    let decided = decide(classified, format!("dec_{}", Uuid::now_v7().simple()));
     let dry_run = decided.classified.hints.dry_run;
+    let (reply, answer) = oneshot::channel();
+    let gateway_of_task = Arc::clone(gateway);
+    let stopping = || Err(Refusal::new(Code::Unavailable, "the server is stopping"));
     if !dry_run && decided.refusal().is_none() && !decided.decision.analyzed_by.is_empty() {
         timeline.end(Stage::Decide);
-        // In a box, because it is seldom asked and its future is large.
-        decided = match Box::pin(analyze(gateway, decided)).await {
-            Ok(decided) => decided,
-            Err(not_read) => {
-                let NotRead { decided, refusal } = *not_read;
-                Box::pin(refuse(gateway, &decided, &refusal, &network, &timeline)).await?;
-                return Err(refusal);
-            }
-        };
-        // Its time is not ours.
-        timeline.skip();
+        // Text leaves for a detector: from here on the request has a life of its own, as it has from its first attempt on.
+        gateway.attempts.spawn(Box::pin(async move {
+            // In a box of its own, because it holds all that an attempt does and more.
+            Box::pin(analyzed(&gateway_of_task, decided, &network, timeline, size, reply)).await;
+        }));
+        return answer.await.unwrap_or_else(|_| stopping());
     }
     if !dry_run {
         decided.tell_shadow();
@@ -130,16 +130,34 @@ where
     }
     // From here on the request has a life of its own: what is funded and recorded is settled, whether or not the
     // client waits for it.
-    let (reply, answer) = oneshot::channel();
-    let gateway_of_task = Arc::clone(gateway);
     // In a box, because a task is moved several times on its way to the runtime, and this one is large.
     gateway.attempts.spawn(Box::pin(async move {
         attempts(&gateway_of_task, &routed, redacted, &network, timeline, reply).await;
     }));
-    answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Unavailable, "the server is stopping")))
+    answer.await.unwrap_or_else(|_| stopping())
 }
 
-type Reply = oneshot::Sender<Result<Response<Body>, Refusal>>;
+/// Makes a refusal durable and tells the client, if it is still there.
+pub(super) async fn refused(
+    gateway: &Gateway,
+    decided: &Decided,
+    refusal: Refusal,
+    network: &Network,
+    timeline: &Timeline,
+    reply: Reply,
+) {
+    let recorded = refuse(gateway, decided, &refusal, network, timeline).await;
+    let _ = reply.send(Err(recorded.err().unwrap_or(refusal)));
+}
+
+/// Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
+pub(super) fn gone(decided: &Decided) -> Refusal {
+    Refusal::new(Code::ClientGone, "the client left before anything was sent to a provider")
+        .decision(&decided.id)
+}
+
+/// The way back to a client that may have left.
+pub(super) type Reply = oneshot::Sender<Result<Response<Body>, Refusal>>;
 
 /// Makes a refusal durable before the client hears of it.
 async fn refuse(
@@ -166,7 +184,7 @@ fn unrecorded(decided: &Decided, error: &record::RecordError) -> Refusal {
 }
 
 /// Tries the endpoints in order until one answers.
-async fn attempts(
+pub(super) async fn attempts(
     gateway: &Arc<Gateway>,
     routed: &Routed,
     redacted: Redacted,
@@ -192,11 +210,10 @@ async fn attempts(
         }
         let now_ms = gateway.clock.now_ms();
         let funding = fund::fund(decided, &candidate, number == 0, &gateway.budgets, now_ms);
-        // Nothing is sent for a client that has left: it would be paid for, and disclosed, for nobody.
         let funded = tokio::select! {
             biased;
             () = reply.closed() => {
-                last = Some(Refusal::new(Code::ClientGone, "the client left before anything was sent").decision(&decided.id));
+                last = Some(gone(decided));
                 break;
             }
             funded = funding => funded,
@@ -261,8 +278,7 @@ async fn attempts(
         if let Some(held) = &mut funded.reservation {
             held.sent();
         }
-        let client = &gateway.client;
-        let answer = forward(client, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
+        let answer = forward(gateway, decided, &redacted, &prepared, &candidate, &funded, &recorded).await;
         timeline.end(Stage::Forward);
         let answer = match answer {
             Ok(Answer::Whole(body)) => {
@@ -274,6 +290,8 @@ async fn attempts(
                 });
                 match whole {
                     Ok(whole) => {
+                        // Before the client has it, or it could send it back before it is known.
+                        gateway.remember(decided, &mut rewriter).await;
                         let attempt = Attempt { gateway, attempted, prepared, funded };
                         attempt.whole(whole, &rewriter, timeline, reply).await;
                         return;
@@ -345,6 +363,7 @@ fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -
         Arc::clone(&redacted.vault),
         candidate.route.target.credential().cloned(),
     )
+    .in_order()
 }
 
 /// One attempt that is being answered.
@@ -377,7 +396,7 @@ impl Attempt<'_> {
         if let Some(cost) = cost.and_then(|cost| http::HeaderValue::from_str(&cost).ok()) {
             response.headers_mut().insert("x-bailiwick-cost", cost);
         }
-        self.tell_limit(response.headers_mut());
+        self.tell_limit(response.headers_mut(), Some(&whole.left_out));
         timeline.end(Stage::Respond);
         if reply.send(Ok(response)).is_err() {
             // It was answered in full and the usage is known; only nobody waited for it.
@@ -404,15 +423,16 @@ impl Attempt<'_> {
             self.attempted.redactions,
         );
         let headers = response.headers_mut();
-        self.tell_limit(headers);
+        self.tell_limit(headers, None);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         let no_cache = http::HeaderValue::from_static("no-cache");
         headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
-        headers.insert(http::header::TRAILER, http::HeaderValue::from_static("x-bailiwick-cost"));
+        headers.insert(http::header::TRAILER, http::HeaderValue::from_static(respond::TRAILERS));
         let gone = reply.send(Ok(response)).is_err();
         let read = &self.attempted.decided.classified.read;
         let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
         let relay = Relay::new(
+            (self.gateway, self.attempted.decided),
             wire_of(&self.attempted.candidate),
             self.attempted.candidate,
             rewriter,
@@ -422,6 +442,7 @@ impl Attempt<'_> {
         );
         let (end, frames) = relay.run(first, events).await;
         timeline.end_of_stream(end.waited_us);
+        let left_out = end.left_out;
         let mut ending = Ending {
             usage: end.usage,
             client_gone: gone || end.client_gone,
@@ -439,7 +460,8 @@ impl Attempt<'_> {
             ending.client_gone = !respond::give(&frames, told).await;
         }
         let cost = self.cost(&ending);
-        if let Some(trailers) = respond::trailers(cost.as_deref()).filter(|_| !ending.client_gone) {
+        if let Some(trailers) = respond::trailers(cost.as_deref(), &left_out).filter(|_| !ending.client_gone)
+        {
             // Many clients leave once they have read the end of the stream.
             let _ = respond::give(&frames, http_body::Frame::trailers(trailers)).await;
         }
@@ -454,10 +476,10 @@ impl Attempt<'_> {
     }
 
     /// Tells the client how its limits stand; where a budget lowered its output limit, to what; and what of its request
-    /// the endpoint's API had no place for.
-    fn tell_limit(&self, headers: &mut HeaderMap) {
+    /// the endpoint's API had no place for, or its own of the answer.
+    fn tell_limit(&self, headers: &mut HeaderMap, answer: Option<&Losses>) {
         rate_headers(headers, &self.funded.rates);
-        let left_out = self.prepared.left_out(self.attempted.decided);
+        let left_out = self.prepared.left_out(self.attempted.decided, answer);
         if let Some(left_out) = left_out.and_then(|left_out| http::HeaderValue::from_str(&left_out).ok()) {
             headers.insert("x-bailiwick-left-out", left_out);
         }

@@ -19,7 +19,7 @@ use super::record::{self, Attempted, RecordError, Salts, section};
 use super::timeline::{Mark, Timeline};
 use crate::audit::{Audit, Booking, BudgetId, Entry};
 use crate::budgets::{Cost, Settlement};
-use crate::providers::{UpstreamFailure, Usage};
+use crate::providers::{Doubt, UpstreamFailure, Usage};
 
 /// The result of an attempt that was recorded and not sent.
 const UNSENT: &str = "not_sent";
@@ -52,8 +52,8 @@ pub struct UsageSection {
     /// `reported` by the provider, or the `reservation`, because nobody knows better.
     pub source: String,
     /// Why the report is not believed as it stands: `missing`, `cut_short`, `absurd` (several times what the request
-    /// could use: what was held is booked), `clamped` (to the most that a record can hold), or a provider's doubtful
-    /// counts by name.
+    /// could use: what was held is booked), `unpriced` (something was used that has a price which nobody here knows),
+    /// `clamped` (to the most that a record can hold), or a provider's doubtful counts by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
     /// As reported.
@@ -65,6 +65,9 @@ pub struct UsageSection {
     /// Of them written into the provider's cache.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_write_tokens: u64,
+    /// Of these the ones that stay there for an hour, where that is told apart.
+    #[serde(default, skip_serializing_if = "none_or_zero")]
+    pub cache_write_1h_tokens: Option<u64>,
     /// Of them images.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub image_input_tokens: u64,
@@ -83,6 +86,14 @@ pub struct UsageSection {
     /// Of them audio.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub audio_output_tokens: u64,
+    /// Searches of the web that the provider made.
+    #[serde(default, skip_serializing_if = "none_or_zero")]
+    pub web_searches: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn none_or_zero(count: &Option<u64>) -> bool {
+    count.is_none_or(|count| count == 0)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -149,12 +160,19 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
     let held = funded.worst_case_nano;
     let never_ran = ending.failure.as_ref().is_some_and(|failure| !failure.may_have_cost());
     let mut section = UsageSection::unknown(held);
-    if let Some(usage) = ending.usage {
+    if let Some(mut usage) = ending.usage {
+        if funded.long_cache && usage.cache_write_1h_tokens.is_none() {
+            // What was asked for is what is paid, where nobody tells it apart.
+            usage.cache_write_1h_tokens = Some(usage.cache_write_tokens);
+        }
         let priced = funded.price.map(|price| price.cost_nano(&usage));
         // A usage that is doubted is a lower bound, and so is one of a stream that went on unseen.
         let seen = ending.complete && ending.failure.is_none();
         let absurd = usage.input_tokens > funded.absurd.input || usage.output_tokens > funded.absurd.output;
-        let whole = usage.is_exact() && seen && !absurd;
+        let unpriced = funded.price.is_some_and(|price| !price.is_whole(&usage))
+            || funded.searches && usage.web_searches.is_none()
+            || funded.untold_fees;
+        let whole = usage.is_exact() && seen && !absurd && !unpriced;
         // Of counts that no honest provider reports nothing follows, so they can't empty a budget either.
         section.cost_nano = if whole {
             priced
@@ -168,6 +186,10 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
         if absurd {
             section.doubts.push(String::from("absurd"));
         }
+        let said = section.doubts.iter().any(|doubt| doubt == Doubt::Unpriced.as_str());
+        if unpriced && !said {
+            section.doubts.push(Doubt::Unpriced.as_str().to_owned());
+        }
         if !seen {
             section.doubts.push(String::from("cut_short"));
         }
@@ -178,12 +200,14 @@ pub fn cost(funded: &Funded, ending: &Ending) -> UsageSection {
         section.input_tokens = usage.input_tokens;
         section.cached_input_tokens = usage.cached_input_tokens;
         section.cache_write_tokens = usage.cache_write_tokens;
+        section.cache_write_1h_tokens = usage.cache_write_1h_tokens;
         section.image_input_tokens = usage.image_input_tokens;
         section.audio_input_tokens = usage.audio_input_tokens;
         section.output_tokens = usage.output_tokens;
         section.reasoning_tokens = usage.reasoning_tokens;
         section.image_output_tokens = usage.image_output_tokens;
         section.audio_output_tokens = usage.audio_output_tokens;
+        section.web_searches = usage.web_searches;
     } else if never_ran {
         section.never_ran();
     }

@@ -53,6 +53,8 @@ pub struct Text {
     files: Vec<(usize, TextFile)>,
     /// Those in which nothing can be replaced, by index, in order.
     unchangeable: Vec<usize>,
+    /// Signatures of thoughts, and encrypted ones, which are not scanned.
+    pub seals: Vec<NodeId>,
     /// Whether the body holds media or parts that could not be read.
     pub opaque: bool,
     /// Bytes of the body that are images, which are charged by the image.
@@ -81,7 +83,10 @@ impl Text {
                     text.opaque = true;
                     continue;
                 }
-                Media::Sealed => continue,
+                Media::Sealed => {
+                    text.seals.push(id);
+                    continue;
+                }
                 Media::Pdf(read) => {
                     text.opaque = true;
                     if text.push(id, false, &read) {
@@ -120,6 +125,12 @@ impl Text {
             }
             None => self.push(id, false, leaf),
         }
+    }
+
+    /// Whether there is any span in which nothing can be replaced.
+    #[must_use]
+    pub fn has_unchangeable(&self) -> bool {
+        !self.unchangeable.is_empty()
     }
 
     /// Whether nothing in the span with this index can be replaced: it was read out of a file that cannot be written again.

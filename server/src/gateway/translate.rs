@@ -7,17 +7,18 @@
 
 use std::sync::Arc;
 
-use bailiwick_wire::{Losses, Stream, Untranslated, Wire as Format};
+use bailiwick_wire::{Losses, Stream, Untold, Untranslated, Upstream as Spoken, Wire as Format};
 use bytes::Bytes;
 
 use super::decide::Decided;
-use super::document::{Document, Limits};
+use super::document::{Document, Kind, Limits};
 use super::large::on_body;
 use super::read::{self, Read};
 use super::redaction::Redacted;
 use super::refusal::{Code, Refusal};
 use super::route::{MAX_ATTEMPTS, Routed};
 use crate::providers::anthropic::BETA;
+use crate::providers::presets::Members;
 use crate::providers::{Dialect, Operation, RequestShape, UpstreamFailure, failure::Malformed};
 use crate::router::Candidate;
 
@@ -44,6 +45,8 @@ pub struct Prepared {
 struct Translated {
     document: Document,
     shape: RequestShape,
+    /// What the endpoint speaks.
+    spoken: Spoken,
     /// What the wire has no place for, by its place in the request.
     left_out: Losses,
 }
@@ -53,10 +56,13 @@ struct Translated {
 struct Unable(String, Option<String>);
 
 /// How an answer is brought back into the client's shape.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Translation {
-    from: Format,
+    from: Spoken,
     to: Format,
+    /// The decision's id and the model as it was asked for, for a wire whose answers have neither.
+    id: String,
+    model: String,
     /// Seconds since the epoch, for an API that tells when an answer was made.
     created: u64,
     /// Whether the client asked for the usage on a stream.
@@ -72,14 +78,23 @@ const fn format(operation: Operation) -> Option<Format> {
     }
 }
 
-/// What an operation is on the wire of a dialect. `None` where it has no counterpart.
-const fn on_the_wire(operation: Operation, dialect: Dialect) -> Option<Operation> {
+/// What an operation is on the wire of a dialect, and what it is translated into, where it is. `None` where it has no
+/// counterpart. On Bedrock's wire a chat is one operation, whichever API it was asked for in.
+const fn on_the_wire(operation: Operation, dialect: Dialect) -> Option<(Operation, Option<Spoken>)> {
     match (operation, dialect) {
-        (Operation::ChatCompletions, Dialect::Anthropic) => Some(Operation::Messages),
-        (Operation::Messages | Operation::CountTokens, Dialect::Anthropic) => Some(operation),
-        (Operation::Embeddings, Dialect::Anthropic) | (Operation::CountTokens, _) => None,
-        (Operation::Messages, _) => Some(Operation::ChatCompletions),
-        (operation, _) => Some(operation),
+        (Operation::ChatCompletions, Dialect::Anthropic) => {
+            Some((Operation::Messages, Some(Spoken::Served(Format::Anthropic))))
+        }
+        (Operation::ChatCompletions | Operation::Messages, Dialect::BedrockConverse) => {
+            Some((operation, Some(Spoken::BedrockConverse)))
+        }
+        (Operation::Messages | Operation::CountTokens, Dialect::Anthropic) => Some((operation, None)),
+        (Operation::Embeddings, Dialect::Anthropic | Dialect::BedrockConverse)
+        | (Operation::CountTokens, _) => None,
+        (Operation::Messages, _) => {
+            Some((Operation::ChatCompletions, Some(Spoken::Served(Format::OpenAiChat))))
+        }
+        (operation, _) => Some((operation, None)),
     }
 }
 
@@ -92,22 +107,23 @@ pub(super) fn carried<'a>(
     let read = &routed.decided.classified.read;
     let (mut carried, mut unable) = (Vec::new(), None);
     // The same body is translated once for all endpoints that it is the same for.
-    let mut made: Vec<(Operation, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
+    let mut made: Vec<(Spoken, u64, Result<Arc<Translated>, Unable>)> = Vec::new();
     for candidate in routed.candidates() {
-        let most = candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT);
+        // What the request says itself is the same for all.
+        let most = match read.asked_output() {
+            None => candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT),
+            Some(_) => MOST_OUTPUT,
+        };
         let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
             None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
-            Some(operation) if operation == read.operation => {
-                Ok(Prepared { operation, shape: read.shape, translated: None })
-            }
-            Some(operation) => {
-                let before =
-                    made.iter().find(|(for_what, limit, _)| (*for_what, *limit) == (operation, most));
+            Some((operation, None)) => Ok(Prepared { operation, shape: read.shape, translated: None }),
+            Some((operation, Some(spoken))) => {
+                let before = made.iter().find(|(for_what, limit, _)| (*for_what, *limit) == (spoken, most));
                 let translated = match before {
                     Some((_, _, before)) => before.clone(),
                     None => {
-                        let translated = translate(read, redacted, operation, most).map(Arc::new);
-                        made.push((operation, most, translated.clone()));
+                        let translated = translate(read, redacted, (operation, spoken), most).map(Arc::new);
+                        made.push((spoken, most, translated.clone()));
                         translated
                     }
                 };
@@ -118,6 +134,18 @@ pub(super) fn carried<'a>(
                 })
             }
         };
+        let result = result.and_then(|prepared| {
+            let document = prepared.document().unwrap_or(&read.document);
+            let chats = prepared.operation == Operation::ChatCompletions;
+            let preset = candidate.route.target.preset().filter(|_| chats);
+            match preset.and_then(|preset| preset.refuses(&Asked(document))) {
+                None => Ok(prepared),
+                Some(member) => {
+                    let what = format!("this endpoint's service refuses `{member}`");
+                    Err(Unable(what, Some(member.to_owned())))
+                }
+            }
+        });
         match result {
             Ok(prepared) => carried.push((candidate, prepared)),
             Err(Unable(what, param)) => {
@@ -137,18 +165,37 @@ pub(super) fn carried<'a>(
     (carried, unable)
 }
 
+/// The body of a chat.
+struct Asked<'a>(&'a Document);
+
+impl Members for Asked<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.member(name).is_some_and(|member| self.0.kind(member) != Kind::Null)
+    }
+
+    fn answers(&self) -> u64 {
+        self.0.member("n").and_then(|n| self.0.unsigned(n)).unwrap_or(1)
+    }
+
+    fn names_participants(&self) -> bool {
+        let mut messages =
+            self.0.member("messages").into_iter().flat_map(|messages| self.0.children(messages));
+        messages.any(|message| self.0.get(message, "name").is_some())
+    }
+}
+
 /// Brings the redacted body into the shape of an operation of another API.
 fn translate(
     read: &Read,
     redacted: &Redacted,
-    operation: Operation,
+    (operation, spoken): (Operation, Spoken),
     most: u64,
 ) -> Result<Translated, Unable> {
-    let (Some(from), Some(to)) = (format(read.operation), format(operation)) else {
+    let Some(from) = format(read.operation) else {
         return Err(Unable(String::from("nothing is translated for this operation"), None));
     };
     let body = redacted.edits.apply(&read.document);
-    let translated = on_body(body.len(), || bailiwick_wire::request(from, to, &body, most));
+    let translated = on_body(body.len(), || bailiwick_wire::request(from, spoken, &body, most));
     let (body, left_out) = translated.map_err(|error| match error {
         Untranslated::Refused(error) => {
             let what = format!("this endpoint speaks another API, which cannot carry {error}");
@@ -161,20 +208,32 @@ fn translate(
     })?;
     let unreadable = || Unable(String::from("the request could not be translated"), None);
     let document = Document::parse(Bytes::from(body), LIMITS).map_err(|_| unreadable())?;
-    let shape = read::shape(&document, operation).map_err(|_| unreadable())?;
-    Ok(Translated { document, shape, left_out })
+    let shape = match spoken {
+        Spoken::Served(_) => read::shape(&document, operation).map_err(|_| unreadable())?,
+        Spoken::BedrockConverse => of_converse(&document, operation, read.shape.stream),
+    };
+    Ok(Translated { document, shape, spoken, left_out })
+}
+
+/// The shape of a request to Bedrock, which says in its address whether the answer comes in events.
+fn of_converse(document: &Document, operation: Operation, stream: bool) -> RequestShape {
+    let limit = document.member("inferenceConfig").and_then(|config| document.get(config, "maxTokens"));
+    RequestShape {
+        stream,
+        max_tokens: limit.and_then(|limit| document.unsigned(limit)),
+        ..RequestShape::plain(operation)
+    }
 }
 
 impl Prepared {
     /// How the answer is brought back, where it has to be.
     pub(super) fn back(&self, decided: &Decided) -> Option<Translation> {
         let read = &decided.classified.read;
-        if self.operation == read.operation {
-            return None;
-        }
         Some(Translation {
-            from: format(self.operation)?,
+            from: self.translated.as_ref()?.spoken,
             to: format(read.operation)?,
+            id: decided.id.clone(),
+            model: read.model.clone(),
             created: u64::try_from(read.auth.now_ms / 1_000).unwrap_or(0),
             usage: read.shape.client_wants_usage,
         })
@@ -185,24 +244,31 @@ impl Prepared {
         self.translated.as_ref().map(|translated| &translated.document)
     }
 
-    /// What was left out, for the client.
-    pub(super) fn left_out(&self, decided: &Decided) -> Option<String> {
+    /// What was left out of the request, and of the answer as far as it is known, for the client.
+    pub(super) fn left_out(&self, decided: &Decided, answer: Option<&Losses>) -> Option<String> {
         let translated = self.translated.as_ref()?;
         let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
-        let places: Vec<&str> = betas.into_iter().chain(translated.left_out.places()).collect();
+        let of_answer = answer.into_iter().flat_map(Losses::places);
+        let places: Vec<&str> =
+            betas.into_iter().chain(translated.left_out.places()).chain(of_answer).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }
 
 impl Translation {
-    /// Brings a whole answer back.
-    pub(super) fn whole(&self, body: &[u8]) -> Result<Bytes, UpstreamFailure> {
-        bailiwick_wire::answer(self.from, self.to, body, self.created).map(Bytes::from).map_err(broken)
+    /// Brings a whole answer back, and tells what of it was left out.
+    pub(super) fn whole(&self, body: &[u8]) -> Result<(Bytes, Losses), UpstreamFailure> {
+        let back = bailiwick_wire::answer(self.from, self.to, body, self.untold()).map_err(broken)?;
+        Ok((Bytes::from(back.0), back.1))
     }
 
     /// For an answer in events.
     pub(super) fn stream(&self) -> Stream {
-        Stream::new(self.from, self.to, self.created, self.usage)
+        Stream::new(self.from, self.to, self.untold(), self.usage)
+    }
+
+    fn untold(&self) -> Untold<'_> {
+        Untold { created: self.created, id: &self.id, model: &self.model }
     }
 }
 

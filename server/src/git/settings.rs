@@ -35,8 +35,9 @@ pub struct GitConfig {
     /// Whether a head is followed that does not descend from the commit in force.
     #[serde(default)]
     pub allow_rewind: bool,
-    /// Whether a bundle is refused that speaks of a scope which the organisation does not have.
-    #[serde(default)]
+    /// Whether a bundle is refused whose rules, packs or roles are for a scope which the organisation does not have, as soon
+    /// as it has any.
+    #[serde(default = "yes")]
     pub require_known_scopes: bool,
     /// For https: the user whose password is in `token_file`.
     #[serde(default = "username")]
@@ -96,7 +97,7 @@ impl GitConfig {
             require_signature: true,
             require_approval: false,
             allow_rewind: false,
-            require_known_scopes: false,
+            require_known_scopes: true,
             username: username(),
             token_file: None,
             ca_bundle: None,
@@ -138,13 +139,17 @@ impl GitConfig {
         format!("{}#{}:{}", self.url, self.branch, self.folder)
     }
 
-    /// Makes relative paths relative to `folder`.
+    /// Makes a relative path of a repository relative to `folder`.
     pub(crate) fn anchor(&mut self, folder: &Path) {
         if let Ok(Location::Local(path)) = self.location()
             && path.is_relative()
         {
             self.url = folder.join(path).display().to_string();
         }
+    }
+
+    /// The files that it names.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let files = [
             &mut self.allowed_signers,
             &mut self.token_file,
@@ -153,9 +158,7 @@ impl GitConfig {
             &mut self.known_hosts,
             &mut self.webhook_secret_file,
         ];
-        for path in files.into_iter().flatten() {
-            *path = folder.join(&*path);
-        }
+        files.into_iter().flatten()
     }
 
     /// Refuses what nothing can be followed with.

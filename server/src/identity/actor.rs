@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bailiwick_policy::{Held, Rbac};
 use http::{HeaderMap, header};
 
-use super::{ServiceTokenText, SessionCookie};
+use super::{ProviderConfig, ServiceTokenText, SessionCookie};
 use crate::admin::Problem;
 use crate::app::App;
 use crate::snapshot::Snapshot;
@@ -16,6 +16,8 @@ use crate::store::identities::Identity;
 
 /// A use is written down once in so long.
 const NOTED_EVERY_MS: i64 = 60_000;
+/// How often a service token has been replaced, at most, where somebody looks for the last one.
+const MOST_SUCCESSORS: usize = 200;
 
 /// Somebody who acts on the control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,10 +100,44 @@ impl Actor {
         {
             tracing::warn!(%error, "the use of a service token could not be written down");
         }
+        Ok(Some(Self::of_token_row(row)))
+    }
+
+    fn of_token_row(row: store::service_tokens::ServiceToken) -> Self {
         let subject = format!("token:{}", row.id);
         let mut held = vec![Held::new(&subject, &row.scope)];
         held.extend(direct_roles(&row.roles).map(|role| Held::new(role, &row.scope)));
-        Ok(Some(Self { subject, name: row.name, held, session: None }))
+        Self { subject, name: row.name, held, session: None }
+    }
+
+    /// Whom records called so, as far as they may do anything today: a person, or a service token or what has replaced it.
+    ///
+    /// # Errors
+    /// A [`Problem`] where the database does not answer.
+    pub async fn of_principal(app: &App, principal: &str) -> Result<Option<Self>, Problem> {
+        match principal.split_once(':') {
+            Some(("user", id)) => Self::of_person(app, id).await,
+            Some(("token", id)) => {
+                let mut id = id.to_owned();
+                for _ in 0..MOST_SUCCESSORS {
+                    let row = match store::service_tokens::get(&app.store, &id).await {
+                        Ok(row) => row,
+                        Err(store::StoreError::NotFound(_)) => return Ok(None),
+                        Err(error) => return Err(error.into()),
+                    };
+                    match row.rotated_to {
+                        Some(next) => id = next,
+                        None => {
+                            let now_ms = app.gateway.clock.now_ms();
+                            let live = store::service_tokens::live(&app.store, &id, now_ms).await?;
+                            return Ok(live.map(Self::of_token_row));
+                        }
+                    }
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn of_session(app: &App, cookie: &SessionCookie) -> Result<Option<Self>, Problem> {
@@ -163,18 +199,13 @@ impl Actor {
         let mut held = vec![Held::new(&subject, "/")];
         held.extend(direct_roles(&person.roles).map(|role| Held::new(role, "/")));
         let by_provider = pushed.and_then(|pushed| Some((pushed.provider, pushed.of(&person.id)?)));
-        if let Some((provider, groups)) = by_provider {
-            held.extend(group_names(provider, groups));
+        if let Some((_, groups)) = by_provider {
+            held.extend_from_slice(groups);
         }
         for identity in identities {
             if let Some(provider) = app.config.identity.provider(&identity.provider) {
-                match by_provider {
-                    Some((by, _)) if by == provider.id => {
-                        let claims = attributes_alone(provider, &identity.groups);
-                        held.extend(group_names(&provider.id, &claims));
-                    }
-                    _ => held.extend(group_names(&provider.id, &identity.groups)),
-                }
+                let pushed = by_provider.is_some_and(|(by, _)| by == provider.id);
+                held.extend(told_names(provider, identity, pushed));
             }
         }
         held.sort();
@@ -190,13 +221,13 @@ impl Actor {
 pub(crate) struct PushedGroups<'a> {
     pub(super) provider: &'a str,
     /// By person.
-    groups: BTreeMap<String, serde_json::Value>,
+    groups: BTreeMap<String, Vec<Held>>,
 }
 
 impl PushedGroups<'_> {
     /// Of one of them; none who is not pushed.
-    pub(super) fn of(&self, person: &str) -> Option<&serde_json::Value> {
-        self.groups.get(person)
+    pub(super) fn of(&self, person: &str) -> Option<&[Held]> {
+        self.groups.get(person).map(Vec::as_slice)
     }
 }
 
@@ -214,31 +245,46 @@ pub(crate) async fn pushed_groups<'a>(
     let mut of = store::scim_groups::of_people(&app.store, &pushed).await?;
     let groups = pushed.into_iter().map(|person| {
         let groups = of.remove(&person).unwrap_or_default();
-        let words: Vec<String> = groups.iter().flat_map(crate::scim::group_words).collect();
-        (person, words.into())
+        let names = groups.iter().flat_map(|group| crate::scim::group_names(&provider.id, group));
+        (person, names.collect())
     });
     Ok(Some(PushedGroups { provider: &provider.id, groups: groups.collect() }))
 }
 
-/// Of what a provider said at a sign-in, the attributes that count as groups: `department=Finance`.
-pub(super) fn attributes_alone(
-    provider: &super::ProviderConfig,
-    groups: &serde_json::Value,
-) -> serde_json::Value {
-    let of_attribute = |group: &&str| {
-        provider
-            .attribute_claims
-            .iter()
-            .any(|name| group.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')))
+/// What policy lines call what a provider said of somebody at a sign-in: groups, unless it pushes them, and the attributes
+/// that count.
+pub(super) fn told_names(provider: &ProviderConfig, identity: &Identity, pushed: bool) -> Vec<Held> {
+    let texts = |json: &serde_json::Value| -> Vec<String> {
+        let texts = json.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        texts.map(str::to_owned).collect()
     };
-    let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    groups.filter(of_attribute).collect()
+    let (groups, claims) = match &identity.claims {
+        Some(claims) => (texts(&identity.groups), texts(claims)),
+        // From before the two stood apart: what could be an attribute is one.
+        None => texts(&identity.groups).into_iter().partition(|text| !could_be_claim(provider, text)),
+    };
+    let groups = groups.iter().filter(|_| !pushed).map(|group| group_name(&provider.id, group));
+    groups.chain(claims.iter().map(|claim| claim_name(&provider.id, claim))).collect()
 }
 
-/// What policy lines call a provider's groups: `group:<provider>:<group>`, so that no provider can name another's.
-pub(crate) fn group_names(provider: &str, groups: &serde_json::Value) -> impl Iterator<Item = Held> {
-    let groups = groups.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    groups.map(move |group| Held::new(format!("group:{provider}:{group}"), "/"))
+fn could_be_claim(provider: &ProviderConfig, text: &str) -> bool {
+    let mut names = provider.attribute_claims.iter();
+    names.any(|name| text.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('=')))
+}
+
+/// A group by its name. The provider is a part of it, so that none can name another's.
+pub(crate) fn group_name(provider: &str, name: &str) -> Held {
+    Held::new(format!("group:{provider}:{name}"), "/")
+}
+
+/// A group by the provider's own id of it, as it is pushed.
+pub(crate) fn group_id(provider: &str, id: &str) -> Held {
+    Held::new(format!("group-id:{provider}:{id}"), "/")
+}
+
+/// An attribute of ID tokens: `department=Finance`.
+fn claim_name(provider: &str, claim: &str) -> Held {
+    Held::new(format!("claim:{provider}:{claim}"), "/")
 }
 
 fn direct_roles(json: &serde_json::Value) -> impl Iterator<Item = String> {

@@ -1,7 +1,7 @@
 //! `[identity]` of `bailiwick.toml`: how people sign in, and for how long.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ pub struct ProviderConfig {
     /// The claim that names groups.
     #[serde(default = "groups_claim")]
     pub groups_claim: String,
-    /// Claims that count as groups of the form `department=Finance`.
+    /// Claims that count in lines of the policy: `claim:corp:department=Finance`.
     #[serde(default)]
     pub attribute_claims: Vec<String>,
     /// Whether its UserInfo endpoint is asked for claims that the ID token lacks.
@@ -213,11 +213,9 @@ impl IdentityConfig {
         self.provider.iter().find(|provider| provider.scim.is_some())
     }
 
-    /// Anchors relative paths.
-    pub(crate) fn anchor(&mut self, folder: &Path) {
-        for file in self.provider.iter_mut().filter_map(|provider| provider.client_secret_file.as_mut()) {
-            *file = folder.join(&*file);
-        }
+    /// The files that it names.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.provider.iter_mut().filter_map(|provider| provider.client_secret_file.as_mut())
     }
 
     /// Whether it is as if nothing were said.

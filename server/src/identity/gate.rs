@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use bailiwick_ui::view::Viewer;
+use bailiwick_ui::view::{Right, Viewer};
 use bailiwick_ui::{PageError, SIGN_IN_PATH, error_page};
 use http::{HeaderMap, Method, StatusCode};
 use subtle::ConstantTimeEq as _;
@@ -42,6 +42,7 @@ pub async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next)
 
 async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<(), Box<Response>> {
     let refuse = |problem: Problem| Box::new(in_shape(route, problem));
+    let is_page = matches!(route.needs, Needs::Page(..) | Needs::KnownPage);
     if matches!(route.needs, Needs::Nothing) {
         return Ok(());
     }
@@ -58,26 +59,29 @@ async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<
     let Some(actor) = actor else {
         return match route.needs {
             Needs::Guest | Needs::Or(..) => Ok(()),
-            Needs::Page(..) => Err(Box::new(redirect(SIGN_IN_PATH))),
+            _ if is_page => Err(Box::new(redirect(SIGN_IN_PATH))),
             _ => Err(refuse(nobody())),
         };
     };
     let actor = Arc::new(actor);
     if let Some(problem) = not_ours(&actor, route, request.method(), request.headers()) {
-        return Err(refuse(problem));
+        return Err(match is_page {
+            true => page(request.headers(), None),
+            false => refuse(problem),
+        });
     }
     let permit = Permit::new(Arc::clone(app), Arc::clone(&actor), object, action);
     let scopes = if object.is_empty() { Vec::new() } else { permit.scopes() };
     let allowed = match route.needs {
         Needs::Root(..) => permit.covers("/"),
         Needs::Scoped(..) | Needs::Page(..) => !scopes.is_empty(),
-        Needs::Own(..) | Needs::Or(..) | Needs::Known | Needs::Guest | Needs::Nothing => true,
+        Needs::Own(..) | Needs::Or(..) | Needs::Known | Needs::KnownPage | Needs::Guest | Needs::Nothing => {
+            true
+        }
     };
     if let Some(viewer) = viewer(app, &actor, route, &scopes) {
         if !allowed {
-            let page =
-                error_page(request.headers(), &crate::console::assets(), Some(viewer), PageError::Forbidden);
-            return Err(Box::new(page));
+            return Err(page(request.headers(), Some(viewer)));
         }
         request.extensions_mut().insert(viewer);
     } else if !allowed {
@@ -93,6 +97,11 @@ async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<
     Ok(())
 }
 
+/// The page that says that somebody may not.
+fn page(headers: &HeaderMap, viewer: Option<Viewer>) -> Box<Response> {
+    Box::new(error_page(headers, &crate::console::assets(), viewer, PageError::Forbidden))
+}
+
 /// A refusal in the shape of the API that was called.
 fn in_shape(route: &Route, problem: Problem) -> Response {
     match route.path.starts_with("/scim/") {
@@ -103,7 +112,7 @@ fn in_shape(route: &Route, problem: Problem) -> Response {
 
 /// The person for whom a page is made.
 fn viewer(app: &App, actor: &Actor, route: &Route, scopes: &[String]) -> Option<Viewer> {
-    if !matches!(route.needs, Needs::Page(..) | Needs::Guest) {
+    if !matches!(route.needs, Needs::Page(..) | Needs::KnownPage | Needs::Guest) {
         return None;
     }
     let mut roles: Vec<String> = actor
@@ -116,9 +125,22 @@ fn viewer(app: &App, actor: &Actor, route: &Route, scopes: &[String]) -> Option<
         name: actor.name.clone(),
         roles,
         scope: scopes.first().cloned().unwrap_or_else(|| String::from("/")),
+        rights: rights(app, actor),
         names: actor.held.iter().map(|held| (held.subject.clone(), held.scope.clone())).collect(),
         csrf: actor.session.as_ref().map(|session| session.csrf.clone()).unwrap_or_default(),
     })
+}
+
+/// What pages lead to or offer, with the scopes where this one may. Whether they may, they are asked when they do it.
+fn rights(app: &App, actor: &Actor) -> Vec<Right> {
+    let snapshot = app.gateway.snapshot.load();
+    let rbac = &snapshot.policy.bundle().rbac;
+    let offered = table::OFFERED.iter().map(|(object, action)| Right {
+        object: (*object).to_owned(),
+        action: (*action).to_owned(),
+        scopes: rbac.reach(&actor.held, object, action),
+    });
+    offered.filter(|right| !right.scopes.is_empty()).collect()
 }
 
 /// Nobody is signed in.
@@ -128,8 +150,8 @@ pub(crate) fn nobody() -> Problem {
 }
 
 /// A token is sent on purpose; a cookie is sent by any page that makes the browser do so. So what changes something
-/// says where it comes from, and knows what only a page of the session knows. The forms below `/auth/` say the latter in
-/// their bodies: their handlers look.
+/// says where it comes from, and knows what only a page of the session knows. Forms say the latter in their bodies: of
+/// those below `/auth/` the handlers look, and pages hand it on to the API, without which they change nothing.
 fn not_ours(actor: &Actor, route: &Route, method: &Method, headers: &HeaderMap) -> Option<Problem> {
     let session = actor.session.as_ref()?;
     if !same_origin(method, headers) {
@@ -137,7 +159,7 @@ fn not_ours(actor: &Actor, route: &Route, method: &Method, headers: &HeaderMap) 
         return Some(Problem::new(StatusCode::FORBIDDEN, "cross_origin", title));
     }
     let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe || matches!(route.needs, Needs::Guest) {
+    if safe || matches!(route.needs, Needs::Guest | Needs::Page(..) | Needs::KnownPage) {
         return None;
     }
     let given = headers.get(CSRF_HEADER).map(http::HeaderValue::as_bytes).unwrap_or_default();

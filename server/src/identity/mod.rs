@@ -18,7 +18,7 @@ mod token;
 mod workload;
 
 pub use actor::{Actor, ActorSession, Permit};
-pub(crate) use actor::{PushedGroups, group_names, pushed_groups};
+pub(crate) use actor::{PushedGroups, group_id, group_name, pushed_groups};
 pub use break_glass::{BREAK_GLASS, hash_password};
 pub(crate) use config::is_secure;
 pub use config::{

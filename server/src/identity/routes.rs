@@ -166,6 +166,7 @@ fn owner(id: &str, name: &str, now_ms: i64) -> store::people::Person {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Needs {
     Own(&'static str, &'static str),
     /// A page: the right in some scope. Who is not signed in is sent to the sign-in.
     Page(&'static str, &'static str),
+    /// A page for anybody who is signed in: of what is their own, and what the API shows them beside.
+    KnownPage,
     /// The right in some scope; the handler asks in which.
     Scoped(&'static str, &'static str),
     /// The right at `/`.
@@ -44,7 +46,7 @@ impl Needs {
     #[must_use]
     pub const fn right(&self) -> Option<(&'static str, &'static str)> {
         match *self {
-            Self::Nothing | Self::Guest | Self::Known => None,
+            Self::Nothing | Self::Guest | Self::Known | Self::KnownPage => None,
             Self::Own(object, action)
             | Self::Page(object, action)
             | Self::Scoped(object, action)
@@ -54,7 +56,7 @@ impl Needs {
     }
 }
 
-use Needs::{Guest, Known, Nothing, Or, Own, Page, Root, Scoped};
+use Needs::{Guest, Known, KnownPage, Nothing, Or, Own, Page, Root, Scoped};
 
 const fn at(method: &'static str, path: &'static str, needs: Needs, summary: &'static str) -> Route {
     Route { method, path, summary, needs, fresh: false }
@@ -82,6 +84,24 @@ const SCIM: &str = "scim:directory";
 const SESSIONS: &str = "console:sessions";
 const TOKENS: &str = "console:tokens";
 
+/// Rights that pages ask about, to lead nobody where they are refused.
+pub(super) const OFFERED: &[(&str, &str)] = &[
+    (DECISIONS, "read"),
+    (KEYS, "read"),
+    (KEYS, "create"),
+    (KEYS, "rotate"),
+    (KEYS, "revoke"),
+    (BUDGETS, "read"),
+    (BUDGETS, "top_up"),
+    (ENDPOINTS, "read"),
+    (KILL_SWITCHES, "read"),
+    (KILL_SWITCHES, "throw"),
+    (KILL_SWITCHES, "lift"),
+    (REQUESTS, "read"),
+    (REQUESTS, "ask"),
+    (REQUESTS, "approve"),
+];
+
 /// All of them.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
@@ -107,6 +127,17 @@ pub const ROUTES: &[Route] = &[
     fresh("POST", "/api/v1/replicas/{number}/lost", Root(REPLICAS, "lose"), "Say that a missing replica's spool is lost; what it held is free again"),
     fresh("POST", "/api/v1/apply", Root(ORGANISATION, "apply"), "Declare scopes, endpoints, model groups, budgets and keys"),
     at("GET", "/api/v1/organisation", Root(ORGANISATION, "read"), "What is declared, as what `apply` takes"),
+    at("GET", "/api/v1/scopes", Root(ORGANISATION, "read"), "Scopes as they are declared"),
+    at("GET", "/api/v1/scopes/{path}", Root(ORGANISATION, "read"), "A scope as it is declared"),
+    fresh("PUT", "/api/v1/scopes/{path}", Root(ORGANISATION, "apply"), "Declare a scope"),
+    fresh("DELETE", "/api/v1/scopes/{path}", Root(ORGANISATION, "apply"), "End a scope in which nothing is declared"),
+    at("GET", "/api/v1/endpoints/{name}", Root(ORGANISATION, "read"), "An endpoint as it is declared"),
+    fresh("PUT", "/api/v1/endpoints/{name}", Root(ORGANISATION, "apply"), "Declare an endpoint"),
+    fresh("DELETE", "/api/v1/endpoints/{name}", Root(ORGANISATION, "apply"), "End an endpoint"),
+    at("GET", "/api/v1/workloads", Root(ORGANISATION, "read"), "Workloads as they are declared"),
+    at("GET", "/api/v1/workloads/{name}", Root(ORGANISATION, "read"), "A workload as it is declared"),
+    fresh("PUT", "/api/v1/workloads/{name}", Root(ORGANISATION, "apply"), "Declare a workload"),
+    fresh("DELETE", "/api/v1/workloads/{name}", Root(ORGANISATION, "apply"), "End a workload; its keys work on until they end"),
     at("GET", "/api/v1/credentials", Scoped(CREDENTIALS, "read"), "Credentials of providers: where they are to be had, never what they are"),
     at("GET", "/api/v1/credentials/{name}", Scoped(CREDENTIALS, "read"), "One credential, with the tag that a change may ask for"),
     fresh("POST", "/api/v1/credentials", Scoped(CREDENTIALS, "write"), "Keep or refer to a provider's credential, tested where an endpoint uses it"),
@@ -119,6 +150,7 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/api/v1/endpoints/matrix", Scoped(ENDPOINTS, "read"), "Each endpoint against each regulation: yes, no, only if something is attested or stated, or unknown"),
     at("GET", "/api/v1/compliance", Scoped(ENDPOINTS, "read"), "The compliance database in force, what it changed, and attestations that end"),
     at("GET", "/api/v1/budgets", Scoped(BUDGETS, "read"), "Where budgets stand"),
+    at("GET", "/api/v1/budgets/{id}", Scoped(BUDGETS, "read"), "Where a budget stands, with the tag that raising it may ask for"),
     at("GET", "/api/v1/limits", Scoped(BUDGETS, "read"), "Where limits of requests, tokens, spend and concurrency stand"),
     at("POST", "/api/v1/budgets/{id}/top-ups", Scoped(BUDGETS, "top_up"), "Raise a budget's limit for a time; in force when this answers"),
     at("GET", "/api/v1/decisions", Scoped(DECISIONS, "read"), "Decisions, newest first"),
@@ -131,14 +163,16 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/v1/decisions/{id}", Or(DECISIONS, "read"), "The receipt of a decision"),
     at("GET", "/api/v1/people", Root(PEOPLE, "read"), "People who have signed in, with their groups and roles"),
     at("GET", "/api/v1/people/{id}", Root(PEOPLE, "read"), "A person who has signed in"),
-    at("POST", "/api/v1/people/{id}/disable", Root(PEOPLE, "disable"), "Forbid a person to sign in and end their sessions, with a reason"),
+    at("POST", "/api/v1/people/{id}/disable", Root(PEOPLE, "disable"), "Forbid a person to sign in, with a reason; their sessions end, their keys are disabled and their service tokens suspended"),
     fresh("POST", "/api/v1/people/{id}/enable", Root(PEOPLE, "enable"), "Let a person sign in again"),
+    fresh("POST", "/api/v1/people/{id}/erase", Root(PEOPLE, "erase"), "Erase what names a person, with a reason and for good; the log knows the id alone"),
     at("GET", "/api/v1/sessions", Own(SESSIONS, "read"), "The caller's own sessions; with the right, everybody's"),
     at("DELETE", "/api/v1/sessions/{id}", Own(SESSIONS, "revoke"), "End a session: one's own, or with the right anybody's"),
     at("GET", "/api/v1/service-tokens", Scoped(TOKENS, "read"), "Service tokens of the caller's scopes"),
     at("GET", "/api/v1/service-tokens/{id}", Scoped(TOKENS, "read"), "A service token, without its secret"),
     fresh("POST", "/api/v1/service-tokens", Scoped(TOKENS, "create"), "Create a service token; its secret is in this answer and nowhere else"),
     fresh("POST", "/api/v1/service-tokens/{id}/rotate", Scoped(TOKENS, "create"), "Replace a service token; the old one works on for the overlap"),
+    fresh("POST", "/api/v1/service-tokens/{id}/claim", Scoped(TOKENS, "create"), "Answer for a service token from now on; one that was suspended because somebody left works again"),
     at("POST", "/api/v1/service-tokens/{id}/revoke", Scoped(TOKENS, "revoke"), "Revoke a service token"),
     at("GET", "/api/v1/requests", Own(REQUESTS, "read"), "The caller's own requests; with the right, those of its scopes"),
     at("POST", "/api/v1/requests", Scoped(REQUESTS, "ask"), "Ask for an exception, more budget, access to content or a key, with a reason"),
@@ -171,6 +205,28 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/", Page(DECISIONS, "read"), "Decisions"),
     at("GET", "/decisions", Page(DECISIONS, "read"), "Decisions"),
     at("GET", "/decisions/{id}", Page(DECISIONS, "read"), "A decision"),
+    at("GET", "/keys", Page(KEYS, "read"), "Keys"),
+    at("GET", "/keys/new", Page(KEYS, "create"), "A form for a new key"),
+    at("POST", "/keys/new", Page(KEYS, "create"), "Create a key by the form, and show it once"),
+    at("GET", "/keys/{id}", Page(KEYS, "read"), "A key"),
+    at("POST", "/keys/{id}/rotate", Page(KEYS, "rotate"), "Replace a key by a form"),
+    at("POST", "/keys/{id}/disable", Page(KEYS, "revoke"), "Disable a key by a form"),
+    at("POST", "/keys/{id}/enable", Page(KEYS, "create"), "Enable a key by a form"),
+    at("POST", "/keys/{id}/revoke", Page(KEYS, "revoke"), "Revoke a key by a form"),
+    at("GET", "/budgets", Page(BUDGETS, "read"), "Budgets and limits"),
+    at("GET", "/budgets/{id}", Page(BUDGETS, "read"), "A budget"),
+    at("POST", "/budgets/{id}/top-ups", Page(BUDGETS, "top_up"), "Top up a budget by a form"),
+    at("GET", "/requests", KnownPage, "What was asked for"),
+    at("GET", "/requests/new", Page(REQUESTS, "ask"), "A form to ask for something"),
+    at("POST", "/requests/new", Page(REQUESTS, "ask"), "Ask for something by the form"),
+    at("POST", "/requests/{id}/approve", Page(REQUESTS, "approve"), "Approve by a form"),
+    at("POST", "/requests/{id}/refuse", Page(REQUESTS, "approve"), "Refuse by a form"),
+    at("POST", "/requests/{id}/withdraw", KnownPage, "Withdraw by a form"),
+    at("GET", "/endpoints", Page(ENDPOINTS, "read"), "Endpoints against regulations"),
+    at("GET", "/endpoints/{name}", Page(ENDPOINTS, "read"), "What is known of an endpoint, with evidence"),
+    at("GET", "/kill-switches", Page(KILL_SWITCHES, "read"), "Kill switches"),
+    at("POST", "/kill-switches", Page(KILL_SWITCHES, "throw"), "Throw a kill switch by a form"),
+    at("POST", "/kill-switches/{id}/lift", Page(KILL_SWITCHES, "lift"), "Lift a kill switch by a form"),
     at("POST", "/preferences", Guest, "Theme and language"),
     at("GET", "/auth/sign-in", Guest, "How to get in"),
     at("GET", "/auth/setup", Guest, "Redeem a set-up link"),

@@ -61,6 +61,9 @@ impl ServiceTokenText {
             created_by: None,
             rotated_to: None,
             last_used_ms: None,
+            suspended_ms: None,
+            suspended_because: None,
+            claimed_by: None,
         }
     }
 

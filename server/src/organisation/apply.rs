@@ -1,18 +1,20 @@
-//! Makes the database say what a declaration says. Idempotent: applying the same file twice changes nothing.
+//! Makes the database say what a declaration says, in one transaction: all of it or nothing. Idempotent: applying the same
+//! file twice changes nothing.
 
 use std::collections::{BTreeSet, HashMap};
 
 use bailiwick_policy::scope;
 use serde::Serialize;
 
+use super::prune::{Ended, prune};
 use super::{
-    EndpointDefinition, KeyDefinition, KeySettings, Organisation, WorkloadDefinition, budget, credential,
-    key_problems, key_row, own_limit,
+    Change, KeyDefinition, KeySettings, Organisation, budget, credential, differences, key_row, own_limit,
+    problems,
 };
-use crate::credentials::CredentialDefinition;
+use crate::fault::{self, Fault};
 use crate::keys::VirtualKey;
 use crate::keys::secret::NoRandomness;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, MayBeOfStore, Store, StoreError};
 
 /// What was done.
 #[derive(Debug, Default, Serialize)]
@@ -29,15 +31,15 @@ pub struct Applied {
     pub limits: usize,
     /// Workloads.
     pub workloads: usize,
-    /// What was ended or deleted because the declaration does not name it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pruned: Vec<String>,
+    /// What was ended or deleted because the declaration does not name it, and what had to stay.
+    #[serde(flatten)]
+    pub ended: Ended,
     /// Keys that were created, with their secrets: the one time these are shown.
     pub created_keys: Vec<CreatedKey>,
 }
 
 /// A key that was created.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct CreatedKey {
     /// Its id.
     pub id: String,
@@ -59,8 +61,8 @@ impl std::fmt::Debug for CreatedKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The declaration itself is wrong; every fault is named.
-    #[error("nothing was changed: {}", .0.join("; "))]
-    Invalid(Vec<String>),
+    #[error("nothing was changed: {}", fault::words(.0))]
+    Invalid(Vec<Fault>),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,13 +71,55 @@ pub enum ApplyError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// Applies a declaration.
+impl MayBeOfStore for ApplyError {
+    fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Invalid(_) | Self::NoRandomness(_) => None,
+        }
+    }
+}
+
+/// How a declaration is applied.
+#[derive(Debug, Clone, Default)]
+pub struct Applying {
+    /// Whether what it does not name ends.
+    pub prune: bool,
+    /// What it is to change, as [`differences`] tells: where it would change anything else by now, nothing is done.
+    pub only: Option<Vec<Change>>,
+}
+
+/// Applies a declaration: all of it, or nothing of it where anything fails. Whoever else changes what is declared, on
+/// whichever server, was before or comes after.
 ///
 /// # Errors
-/// [`ApplyError`].
-pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
-    let organisation = &organisation.with_own_credentials();
-    check(store, organisation, false).await?;
+/// [`ApplyError`]; [`StoreError::Changed`] where it would change something else than it is to.
+pub async fn apply(
+    store: &Store,
+    organisation: &Organisation,
+    how: &Applying,
+    now_ms: i64,
+) -> Result<Applied, ApplyError> {
+    let (written, organisation) = (organisation, &organisation.with_own_credentials());
+    let one = |store: Store| async move {
+        check(&store, written, how.prune).await?;
+        let changes = match (how.prune, &how.only) {
+            (false, None) => Vec::new(),
+            _ => differences(&store, organisation, how.prune, now_ms).await?,
+        };
+        if how.only.as_ref().is_some_and(|only| *only != changes) {
+            return Err(StoreError::Changed.into());
+        }
+        let mut applied = declare(&store, organisation, now_ms).await?;
+        if how.prune {
+            applied.ended = prune(&store, &changes, now_ms).await?;
+        }
+        Ok(applied)
+    };
+    store.as_one(one).await
+}
+
+async fn declare(store: &Store, organisation: &Organisation, now_ms: i64) -> Result<Applied, ApplyError> {
     let mut applied = Applied { scopes: scopes(store, organisation, now_ms).await?, ..Applied::default() };
     applied.credentials = credential::store_all(store, organisation, now_ms).await?;
     for endpoint in &organisation.endpoints {
@@ -127,8 +171,9 @@ pub async fn apply(store: &Store, organisation: &Organisation, now_ms: i64) -> R
 /// # Errors
 /// [`ApplyError`].
 pub async fn check(store: &Store, organisation: &Organisation, prune: bool) -> Result<(), ApplyError> {
-    let organisation = &organisation.with_own_credentials();
     let mut wrong = problems(organisation);
+    wrong.extend(credential::replaced(store, organisation).await?);
+    let organisation = &organisation.with_own_credentials();
     wrong.extend(budget::unknown_groups(store, organisation, prune).await?);
     wrong.extend(credential::unknown(store, organisation, prune).await?);
     if wrong.is_empty() { Ok(()) } else { Err(ApplyError::Invalid(wrong)) }
@@ -155,7 +200,8 @@ pub async fn create_key(
 ) -> Result<CreatedKey, ApplyError> {
     let key = VirtualKey::generate()?;
     let own = definition.settings.requests_per_minute.map(|limit| own_limit(key.id(), limit, now_ms));
-    let own = own.transpose().map_err(|what| ApplyError::Invalid(vec![what]))?;
+    let own =
+        own.transpose().map_err(|what| ApplyError::Invalid(vec![Fault::at("/requests_per_minute", what)]))?;
     let row = key_row(&key, definition, now_ms)?;
     store::keys::create_all(store, vec![(row, own.into_iter().collect())]).await?;
     Ok(CreatedKey {
@@ -230,116 +276,14 @@ async fn scopes(store: &Store, organisation: &Organisation, now_ms: i64) -> Resu
     Ok(wanted.len())
 }
 
-/// Everything that is wrong with a declaration by itself.
-#[must_use]
-pub fn problems(organisation: &Organisation) -> Vec<String> {
-    let organisation = &organisation.with_own_credentials();
-    let mut problems = Vec::new();
-    let mut path = |path: &str| {
-        if let Err(problem) = scope::validate(path) {
-            problems.push(problem);
-        }
-    };
-    organisation.scopes.iter().for_each(|scope| path(&scope.path));
-    organisation.endpoints.iter().for_each(|endpoint| path(&endpoint.scope));
-    organisation.keys.iter().for_each(|key| path(&key.scope));
-    organisation.budgets.iter().filter_map(|budget| budget.scope.as_deref()).for_each(&mut path);
-    organisation.limits.iter().filter_map(|limit| limit.scope.as_deref()).for_each(path);
-
-    problems.extend(organisation.scopes.iter().flat_map(|scope| scope.declarations.problems()));
-    for endpoint in &organisation.endpoints {
-        problems.extend(endpoint_problems(endpoint));
-    }
-    problems.extend(twice(organisation));
-    problems.extend(budget::problems(organisation));
-    problems.extend(organisation.keys.iter().flat_map(key_problems));
-    problems.extend(organisation.credentials.iter().flat_map(CredentialDefinition::problems));
-    problems.extend(organisation.workloads.iter().flat_map(WorkloadDefinition::problems));
-    problems
-}
-
-/// Of two entries for the same thing one would silently win.
-fn twice(organisation: &Organisation) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let mut problems = Vec::new();
-    let mut either = Vec::new();
-    let mut once = |what: String| {
-        if !seen.insert(what.clone()) {
-            problems.push(format!("{what} is declared twice: keep one of them"));
-        }
-    };
-    organisation.scopes.iter().for_each(|scope| once(format!("scope `{}`", scope.path)));
-    organisation.credentials.iter().for_each(|it| once(format!("credential `{}`", it.name)));
-    organisation.workloads.iter().for_each(|it| once(format!("workload `{}`", it.name)));
-    organisation.endpoints.iter().for_each(|endpoint| once(format!("endpoint `{}`", endpoint.name)));
-    organisation.keys.iter().for_each(|key| once(format!("key `{}` of {}", key.name, key.scope)));
-    organisation.model_groups.iter().for_each(|group| once(format!("model group `{}`", group.name)));
-    for budget in &organisation.budgets {
-        let key = budget.key.as_deref();
-        let holder = budget.scope.as_deref().or(key).or(budget.user.as_deref()).unwrap_or_default();
-        let models = budget.models.as_deref().map(|models| format!(" for `{models}`")).unwrap_or_default();
-        if !budget.retired {
-            once(format!("the budget of `{holder}`{models} by `{}`", budget.window));
-        }
-        let named = organisation.keys.iter().filter(|candidate| key == Some(candidate.name.as_str())).count();
-        if named > 1 {
-            either.push(format!(
-                "a budget's `key`: {named} keys of this declaration are called `{holder}`: give its id, or give \
-                 them different names"
-            ));
-        }
-    }
-    problems.extend(either);
-    problems
-}
-
-fn endpoint_problems(endpoint: &EndpointDefinition) -> Vec<String> {
-    let mut problems = Vec::new();
-    let name = &endpoint.name;
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        problems.push(format!("`{name}` is no endpoint name: use letters, digits, `-`, `_` and `.`"));
-    }
-    if endpoint.models.is_empty() {
-        problems.push(format!("endpoint `{name}` serves no model"));
-    }
-    problems.extend(endpoint.own_prices().err().map(|error| error.to_string()));
-    // The credential is read where the endpoint is used; here only its address is checked.
-    let placeholder =
-        endpoint.credential.as_ref().map(|_| crate::providers::Secret::new(String::from("unread")));
-    for model in &endpoint.models {
-        problems.extend(
-            endpoint.target(&model.upstream, placeholder.as_ref(), None).err().map(|error| error.to_string()),
-        );
-    }
-    problems
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
 pub(super) fn not_json(error: serde_json::Error) -> ApplyError {
-    ApplyError::Invalid(vec![error.to_string()])
+    ApplyError::Invalid(vec![Fault::at("", error.to_string())])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_declared_twice_or_could_be_either_is_named() {
-        let named = |json: &str| problems(&serde_json::from_str::<Organisation>(json).unwrap()).join("; ");
-        let key = |scope: &str| format!(r#"{{"scope": "{scope}", "name": "nb"}}"#);
-        let budget = r#"{"key": "nb", "window": "month", "limit_usd": "1"}"#;
-        let other = r#"{"key": "nb", "window": "month", "limit_usd": "2"}"#;
-        assert_eq!(named(&format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/b"))), "");
-        assert_eq!(named(&format!(r#"{{"keys": [{}], "budgets": [{budget}]}}"#, key("/a"))), "");
-        for (json, problem) in [
-            (format!(r#"{{"keys": [{}, {}]}}"#, key("/a"), key("/a")), "key `nb` of /a is declared twice"),
-            (format!(r#"{{"keys": [{}, {}], "budgets": [{budget}]}}"#, key("/a"), key("/b")), "2 keys"),
-            (format!(r#"{{"keys": [{}], "budgets": [{budget}, {other}]}}"#, key("/a")), "the budget of `nb`"),
-            (r#"{"scopes": [{"path": "/a"}, {"path": "/a"}]}"#.to_owned(), "scope `/a` is declared twice"),
-        ] {
-            assert!(named(&json).contains(problem), "{json}: {}", named(&json));
-        }
-    }
 
     #[tokio::test]
     async fn a_key_that_exists_keeps_its_secret_and_gets_the_rest_as_written() {
@@ -349,18 +293,80 @@ mod tests {
             serde_json::from_str(&format!(r#"{{"keys": [{{"scope": "/acme", "name": "app", {key}}}]}}"#))
                 .unwrap()
         };
-        let applied = apply(&store, &organisation(r#""models": ["a"]"#), 1).await.unwrap();
+        let applied =
+            apply(&store, &organisation(r#""models": ["a"]"#), &Applying::default(), 1).await.unwrap();
         let [created] = &applied.created_keys[..] else { panic!("{applied:?}") };
         let before = store::keys::get(&store, &created.id).await.unwrap();
 
         let changed = organisation(r#""models": ["b"], "expires": "2027-01-01T00:00:00Z""#);
         for _ in 0..2 {
-            assert!(apply(&store, &changed, 2).await.unwrap().created_keys.is_empty());
+            assert!(apply(&store, &changed, &Applying::default(), 2).await.unwrap().created_keys.is_empty());
         }
         let after = store::keys::get(&store, &created.id).await.unwrap();
         assert_eq!(after.secret_hash, before.secret_hash);
         assert_eq!(after.settings["models"], serde_json::json!(["b"]));
         assert_eq!(after.expires_ms, Some(1_798_761_600_000));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_fails_at_the_end_has_made_no_key_and_changed_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let whole: Organisation = serde_json::from_str(
+            r#"{"keys": [{"scope": "/acme", "name": "app"}],
+                "budgets": [{"scope": "/acme", "window": "month", "limit_usd": "1"},
+                    {"key": "nobody-is-called-so", "window": "month", "limit_usd": "1"}]}"#,
+        )
+        .unwrap();
+        let failed = apply(&store, &whole, &Applying::default(), 1).await.unwrap_err();
+        assert!(matches!(failed, ApplyError::Store(StoreError::Conflict(_))), "{failed:?}");
+        assert!(store::keys::list(&store).await.unwrap().is_empty(), "a key whose secret nobody has");
+        assert!(store::budgets::list(&store).await.unwrap().is_empty());
+        assert!(store::scopes::list(&store).await.unwrap().is_empty());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_not_looked_at_is_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let scopes = |more: &str| -> Organisation {
+            serde_json::from_str(&format!(r#"{{"scopes": [{{"path": "/acme"}}{more}]}}"#)).unwrap()
+        };
+        let wanted = scopes("");
+        let looked_at = differences(&store, &wanted, true, 1).await.unwrap();
+        let how = Applying { prune: true, only: Some(looked_at) };
+        // Meanwhile somebody declares another one, which this would end.
+        apply(&store, &scopes(r#", {"path": "/acme/other"}"#), &Applying::default(), 1).await.unwrap();
+        let failed = apply(&store, &wanted, &how, 2).await.unwrap_err();
+        assert!(matches!(failed, ApplyError::Store(StoreError::Changed)), "{failed:?}");
+        assert!(store::scopes::get(&store, "/acme/other").await.is_ok());
+        let how = Applying { only: Some(differences(&store, &wanted, true, 2).await.unwrap()), ..how };
+        let applied = apply(&store, &wanted, &how, 2).await.unwrap();
+        assert_eq!(applied.ended.pruned, ["scope /acme/other"]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn of_several_declarations_at_once_each_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let of = |name: &str| -> Organisation {
+            let scopes: Vec<serde_json::Value> =
+                (0..8).map(|at| serde_json::json!({ "path": format!("/{name}{at}") })).collect();
+            serde_json::from_value(serde_json::json!({ "scopes": scopes })).unwrap()
+        };
+        let how = Applying { prune: true, only: None };
+        let (one, other) = (of("one"), of("other"));
+        let both = tokio::join!(
+            apply(&store, &one, &how, 1),
+            apply(&store, &other, &how, 1),
+            apply(&store, &one, &how, 1)
+        );
+        assert!(both.0.is_ok() && both.1.is_ok() && both.2.is_ok(), "{both:?}");
+        let now = super::super::export(&store, 1).await.unwrap();
+        assert!(now == one || now == other, "{now:?}");
         store.close().await;
     }
 }

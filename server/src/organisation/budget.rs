@@ -7,8 +7,9 @@ use bailiwick_policy::{did_you_mean, pattern};
 use serde::{Deserialize, Serialize};
 
 use super::apply::ApplyError;
-use super::{LimitDefinition, Organisation, own_limit, yes};
+use super::{Organisation, own_limit, yes};
 use crate::budgets::{Unit, Window, parse_usd, read_thresholds};
+use crate::fault::Fault;
 use crate::store::{self, Store};
 
 /// A name for some models, by which budgets count them together.
@@ -93,24 +94,26 @@ impl BudgetDefinition {
     }
 
     /// What is wrong with it by itself.
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<Fault> {
         let mut problems = Vec::new();
         let holders = [&self.scope, &self.key, &self.user];
         if holders.iter().filter(|holder| holder.is_some()).count() != 1 {
             problems
-                .push(String::from("a budget holds for a `scope`, a `key` or a `user`: name one of them"));
+                .push(Fault::at("", "a budget holds for a `scope`, a `key` or a `user`: name one of them"));
         }
-        problems.extend(parse_usd(&self.limit_usd).err());
-        problems.extend(self.carry_over_usd.as_deref().and_then(|text| parse_usd(text).err()));
+        problems.extend(parse_usd(&self.limit_usd).err().map(Fault::of_field("/limit_usd")));
+        let carried = self.carry_over_usd.as_deref().and_then(|text| parse_usd(text).err());
+        problems.extend(carried.map(Fault::of_field("/carry_over_usd")));
         if self.carry_over_usd.is_some() && !self.window.starts_again() {
-            problems.push(format!(
+            let told = format!(
                 "`carry_over_usd`: a budget of `{}` has no window before from which anything could be carried over",
                 self.window
-            ));
+            );
+            problems.push(Fault::at("/carry_over_usd", told));
         }
-        problems.extend(read_thresholds(&self.thresholds).err());
+        problems.extend(read_thresholds(&self.thresholds).err().map(Fault::of_field("/thresholds")));
         if self.user.as_deref().is_some_and(|user| user.trim().is_empty()) {
-            problems.push(String::from("a budget's `user` has no name"));
+            problems.push(Fault::at("/user", "a budget's `user` has no name"));
         }
         problems
     }
@@ -140,28 +143,32 @@ impl BudgetDefinition {
     }
 }
 
-/// Everything that is wrong with the budgets and model groups of a declaration.
-pub(super) fn problems(organisation: &Organisation) -> Vec<String> {
+/// Everything that is wrong with the budgets, limits and model groups of a declaration.
+pub(super) fn problems(organisation: &Organisation) -> Vec<Fault> {
     let mut problems = Vec::new();
-    let mut names = BTreeSet::new();
-    for group in &organisation.model_groups {
+    for (at, group) in organisation.model_groups.iter().enumerate() {
         let name = &group.name;
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         {
-            problems
-                .push(format!("`{name}` is no model group's name: use letters, digits, `-`, `_` and `.`"));
-        }
-        if !names.insert(name) {
-            problems.push(format!("model group `{name}` is declared twice"));
+            let told = format!("`{name}` is no model group's name: use letters, digits, `-`, `_` and `.`");
+            problems.push(Fault::at(format!("/model_groups/{at}/name"), told));
         }
         if group.models.is_empty() {
-            problems.push(format!("model group `{name}` names no model"));
+            let told = format!("model group `{name}` names no model");
+            problems.push(Fault::at(format!("/model_groups/{at}/models"), told));
         }
-        let wrong = group.models.iter().filter_map(|model| pattern::validate(model).err());
-        problems.extend(wrong.map(|what| format!("model group `{name}`: {what}")));
+        for (model, pattern) in group.models.iter().enumerate() {
+            let Err(what) = pattern::validate(pattern) else { continue };
+            let told = format!("model group `{name}`: {what}");
+            problems.push(Fault::at(format!("/model_groups/{at}/models/{model}"), told));
+        }
     }
-    problems.extend(organisation.budgets.iter().flat_map(BudgetDefinition::problems));
-    problems.extend(organisation.limits.iter().flat_map(LimitDefinition::problems));
+    for (at, budget) in organisation.budgets.iter().enumerate() {
+        problems.extend(budget.problems().into_iter().map(|it| it.within(&format!("/budgets/{at}"))));
+    }
+    for (at, limit) in organisation.limits.iter().enumerate() {
+        problems.extend(limit.problems().into_iter().map(|it| it.within(&format!("/limits/{at}"))));
+    }
     problems
 }
 
@@ -175,10 +182,13 @@ pub(super) async fn unknown_groups(
     store: &Store,
     organisation: &Organisation,
     alone: bool,
-) -> Result<Vec<String>, store::StoreError> {
-    let of_limits = organisation.limits.iter().filter_map(|limit| limit.models.as_deref());
-    let named: BTreeSet<&str> =
-        organisation.budgets.iter().filter_map(|budget| budget.models.as_deref()).chain(of_limits).collect();
+) -> Result<Vec<Fault>, store::StoreError> {
+    let of_budgets = organisation.budgets.iter().enumerate().map(|(at, it)| ("budgets", at, &it.models));
+    let of_limits = organisation.limits.iter().enumerate().map(|(at, it)| ("limits", at, &it.models));
+    let named: Vec<(&str, usize, &str)> = of_budgets
+        .chain(of_limits)
+        .filter_map(|(list, at, models)| Some((list, at, models.as_deref()?)))
+        .collect();
     if named.is_empty() {
         return Ok(Vec::new());
     }
@@ -187,12 +197,12 @@ pub(super) async fn unknown_groups(
     let stored = stored.into_iter().filter(|group| !is_over(&group.models));
     let mut known: BTreeSet<String> = stored.map(|group| group.name).collect();
     known.extend(organisation.model_groups.iter().map(|group| group.name.clone()));
-    let unknown = named.into_iter().filter(|name| !known.contains(*name)).map(|name| {
+    let unknown = named.into_iter().filter(|(_, _, name)| !known.contains(*name)).map(|(list, at, name)| {
         let fix = did_you_mean(name, known.iter().map(String::as_str)).map_or_else(
             || String::from("declare it under `model_groups`"),
             |near| format!("did you mean `{near}`?"),
         );
-        format!("there is no model group `{name}`; {fix}")
+        Fault::at(format!("/{list}/{at}/models"), format!("there is no model group `{name}`; {fix}"))
     });
     Ok(unknown.collect())
 }
@@ -209,12 +219,15 @@ pub(super) async fn store_all(
         store::model_groups::put(store, &group.name, serde_json::json!(group.models), now_ms).await?;
     }
     let mut existing = store::budgets::list(store).await?;
-    let wrong = |what| ApplyError::Invalid(vec![what]);
-    for definition in &organisation.budgets {
-        store_one(store, definition.row(ids, now_ms).map_err(wrong)?, &mut existing).await?;
+    let wrong =
+        |list: &str, at: usize, what| ApplyError::Invalid(vec![Fault::at(format!("/{list}/{at}"), what)]);
+    for (at, definition) in organisation.budgets.iter().enumerate() {
+        let row = definition.row(ids, now_ms).map_err(|what| wrong("budgets", at, what))?;
+        store_one(store, row, &mut existing).await?;
     }
-    for definition in &organisation.limits {
-        store_one(store, definition.row(ids, now_ms).map_err(wrong)?, &mut existing).await?;
+    for (at, definition) in organisation.limits.iter().enumerate() {
+        let row = definition.row(ids, now_ms).map_err(|what| wrong("limits", at, what))?;
+        store_one(store, row, &mut existing).await?;
     }
     Ok(organisation.budgets.len())
 }
@@ -254,7 +267,7 @@ pub(super) async fn store_own_limit(
     existing: &mut Vec<store::budgets::Budget>,
     now_ms: i64,
 ) -> Result<(), ApplyError> {
-    let wrong = |what| ApplyError::Invalid(vec![what]);
+    let wrong = |what| ApplyError::Invalid(vec![Fault::at("/requests_per_minute", what)]);
     if let Some(limit) = requests_per_minute {
         return store_one(store, own_limit(line, limit, now_ms).map_err(wrong)?, existing).await;
     }
@@ -270,14 +283,14 @@ pub(super) async fn store_own_limit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::organisation::apply;
+    use crate::organisation::{Applying, apply};
 
     fn organisation(text: &str) -> Organisation {
         serde_json::from_str(text).unwrap()
     }
 
     async fn refused(store: &Store, text: &str) -> String {
-        apply(store, &organisation(text), 1).await.unwrap_err().to_string()
+        apply(store, &organisation(text), &Applying::default(), 1).await.unwrap_err().to_string()
     }
 
     #[tokio::test]
@@ -333,7 +346,8 @@ mod tests {
             )
         };
         for (limit, now_ms) in [("1", 10), ("2", 20), ("2", 30)] {
-            assert_eq!(apply(&store, &organisation(&text(limit)), now_ms).await.unwrap().budgets, 4);
+            let applied = apply(&store, &organisation(&text(limit)), &Applying::default(), now_ms).await;
+            assert_eq!(applied.unwrap().budgets, 4);
         }
         let budgets = store::budgets::list(&store).await.unwrap();
         assert_eq!(budgets.len(), 4);

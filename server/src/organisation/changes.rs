@@ -17,8 +17,7 @@ pub struct Change {
     pub kind: &'static str,
     /// What it is called; of a budget or limit whom and what it holds for.
     pub name: String,
-    /// What is different, by field, where something changes: before and after, `null` where it is not said.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// What is different, by field: before and after, `null` where it is not said. Of what is created or deleted, all of it.
     pub fields: BTreeMap<String, (Value, Value)>,
 }
 
@@ -47,8 +46,8 @@ pub(super) fn changes(
         let change = |change, fields| one(change, of, fields);
         match before.get(of) {
             None if retired.contains(of) => {}
-            None => changes.push(change("create", BTreeMap::new())),
-            Some(_) if retired.contains(of) => changes.push(change("delete", BTreeMap::new())),
+            None => changes.push(change("create", differ(&Map::new(), thing))),
+            Some(old) if retired.contains(of) => changes.push(change("delete", differ(old, &Map::new()))),
             Some(old) => {
                 let fields = differ(old, thing);
                 if !fields.is_empty() {
@@ -59,7 +58,7 @@ pub(super) fn changes(
     }
     if prune {
         let gone = before.iter().filter(|(of, thing)| !after.contains_key(of) && !stays(of, thing, &after));
-        changes.extend(gone.map(|(of, _)| one("delete", of, BTreeMap::new())));
+        changes.extend(gone.map(|(of, thing)| one("delete", of, differ(thing, &Map::new()))));
     }
     changes
 }
@@ -215,7 +214,8 @@ mod tests {
         changes
             .iter()
             .map(|change| {
-                let fields: Vec<&str> = change.fields.keys().map(String::as_str).collect();
+                let mut fields: Vec<&str> = change.fields.keys().map(String::as_str).collect();
+                fields.retain(|_| change.change == "change");
                 format!("{} {} {} {}", change.change, change.kind, change.name, fields.join(","))
                     .trim()
                     .to_owned()
@@ -257,6 +257,12 @@ mod tests {
             let begins = line.split(" by last").next().unwrap();
             assert!(without.iter().any(|said| said.starts_with(begins)), "{line}: {without:?}");
         }
+        let known = |_: &str| None;
+        let all = changes(&organisation(now), &organisation(wanted), true, known);
+        let of = |kind: &str, name: &str| all.iter().find(|it| it.kind == kind && it.name == name).unwrap();
+        assert_eq!(of("key", "/a/app").fields["name"], (Value::Null, "app".into()));
+        assert_eq!(of("key", "/a/b/app").fields["name"], ("app".into(), Value::Null));
+        assert_eq!(of("scope", "/a").fields["controller"], (Value::Null, "DE".into()));
         let with = said_of(true);
         assert_eq!(with[4..], ["delete scope /a/b", "delete scope /c", "delete key /a/b/app"], "{with:?}");
     }

@@ -3,8 +3,9 @@
 use bailiwick_policy::{did_you_mean, scope};
 
 use super::apply::not_json;
-use super::{ApplyError, CredentialRef, Organisation};
+use super::{ApplyError, CredentialRef, EndpointDefinition, Organisation};
 use crate::credentials::CredentialDefinition;
+use crate::fault::Fault;
 use crate::keys::secret;
 use crate::store::credentials::Credential;
 use crate::store::{self, Store, StoreError};
@@ -33,7 +34,7 @@ pub(super) async fn unknown(
     store: &Store,
     organisation: &Organisation,
     alone: bool,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<Fault>, StoreError> {
     let mut known: Vec<(String, String)> =
         organisation.credentials.iter().map(|own| (own.name.clone(), own.scope.clone())).collect();
     let stored = if alone { Vec::new() } else { store::credentials::list(store).await? };
@@ -43,12 +44,13 @@ pub(super) async fn unknown(
         }
     }
     let mut problems = Vec::new();
-    for endpoint in &organisation.endpoints {
+    for (at, endpoint) in organisation.endpoints.iter().enumerate() {
         let Some(wanted) = endpoint.credential_name() else { continue };
         let name = &endpoint.name;
+        let mut wrong = |told| problems.push(Fault::at(format!("/endpoints/{at}/credential"), told));
         match known.iter().find(|(known, _)| known == wanted) {
             Some((_, of)) if scope::covers(of, &endpoint.scope) => {}
-            Some((_, of)) => problems.push(format!(
+            Some((_, of)) => wrong(format!(
                 "endpoint `{name}`: its credential `{wanted}` is of {of}, which does not cover {}",
                 endpoint.scope
             )),
@@ -62,11 +64,33 @@ pub(super) async fn unknown(
                     },
                     |near| format!("did you mean `{near}`?"),
                 );
-                problems.push(format!("endpoint `{name}`: there is no credential `{wanted}`; {fix}"));
+                wrong(format!("endpoint `{name}`: there is no credential `{wanted}`; {fix}"));
             }
         }
     }
     Ok(problems)
+}
+
+/// References of endpoints that would take the place of a credential which is kept here: nobody could bring that back.
+pub(super) async fn replaced(store: &Store, organisation: &Organisation) -> Result<Vec<Fault>, StoreError> {
+    let own = |(at, endpoint): (usize, &EndpointDefinition)| match &endpoint.credential {
+        Some(CredentialRef::Own(_)) => Some((at, endpoint.name.clone())),
+        _ => None,
+    };
+    let own: Vec<(usize, String)> = organisation.endpoints.iter().enumerate().filter_map(own).collect();
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sealed = store::credentials::list(store).await?.into_iter().filter(|row| row.sealed.is_some());
+    let sealed: Vec<String> = sealed.map(|row| row.name).collect();
+    let wrong = own.into_iter().filter(|(_, name)| sealed.contains(name)).map(|(at, name)| {
+        let told = format!(
+            "endpoint `{name}`: the credential `{name}` is kept here, sealed, and a reference in its place would destroy it: \
+             write `credential: {name}` to use it, or declare the reference under `credentials` to replace it"
+        );
+        Fault::at(format!("/endpoints/{at}/credential"), told)
+    });
+    Ok(wrong.collect())
 }
 
 /// Stores the credentials of a declaration that was checked. One that is kept here and stays so keeps what it is.

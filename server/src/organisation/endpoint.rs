@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::price::{OwnPrices, PriceChange, PriceUsd};
 use crate::credentials::{CredentialSource, Keyring, Values};
 use crate::providers::{
-    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Secret, Target, TargetSpec,
+    Analyzer, AnalyzerSettings, AuthStyle, ClientIdentity, Dialect, Limits, Preset, Secret, Target,
+    TargetSpec,
 };
 
 /// One endpoint, as declared.
@@ -23,9 +24,13 @@ pub struct EndpointDefinition {
     /// What it can do; chat completions where absent.
     #[serde(default = "chat")]
     pub operations: Vec<Operation>,
-    /// What it speaks: a dialect of the OpenAI API, or `anthropic`.
+    /// What it speaks: a dialect of the OpenAI API, `anthropic`, or `bedrock-converse`.
     pub dialect: Dialect,
-    /// `https://host[:port]`.
+    /// A service of which address and ways are known. It says nothing of what may be sent there: that is the profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// `https://host[:port]`; the preset's where absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base_url: String,
     /// The provider's credential, by name; never the credential itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,7 +164,9 @@ impl EndpointDefinition {
         if credential.is_none() {
             spec.auth = Some(AuthStyle::None);
         }
+        spec.preset = self.preset;
         spec.limits = limits;
+        spec.region.clone_from(&self.profile.source_region);
         spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
@@ -178,6 +185,12 @@ impl EndpointDefinition {
         let (true, Some(model)) = (self.operations.contains(&Operation::Analyze), self.models.first()) else {
             return Ok(None);
         };
+        if self.dialect == Dialect::BedrockConverse {
+            let (name, dialect) = (&self.name, self.dialect.name());
+            return Err(format!(
+                "endpoint `{name}`: a detector is not asked as `{dialect}` is: it would get no credential. Choose another dialect"
+            ));
+        }
         let target = self.target(&model.upstream, credential, identity).map_err(|error| error.to_string())?;
         let settings = self.analyzer.clone().unwrap_or_default();
         Analyzer::new(settings, &self.base_url, target, before).map(Some)

@@ -202,9 +202,23 @@ pub async fn differences(
     now_ms: i64,
 ) -> Result<Vec<Change>, StoreError> {
     let now = export(store, now_ms).await?;
+    differences_to(store, &now, wanted, prune, now_ms).await
+}
+
+/// The same where it is known what is stored, as [`export`] tells it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn differences_to(
+    store: &Store,
+    now: &Organisation,
+    wanted: &Organisation,
+    prune: bool,
+    now_ms: i64,
+) -> Result<Vec<Change>, StoreError> {
     let rows = store::keys::list(store).await?;
     let names = Names::new(&rows, now_ms);
-    Ok(changes(&now, wanted, prune, |id| names.named(&rows, id)))
+    Ok(changes(now, wanted, prune, |id| names.named(&rows, id)))
 }
 
 /// Scope, key, user: one of them.

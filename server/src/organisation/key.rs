@@ -5,6 +5,7 @@ use bailiwick_policy::{pattern, scope};
 
 use super::apply::not_json;
 use super::{ApplyError, Ceiling, Declarations, KeyDefinition};
+use crate::fault::Fault;
 use crate::keys::VirtualKey;
 use crate::store;
 
@@ -15,11 +16,11 @@ const MAX_ENTRIES: usize = 100;
 
 /// Everything that is wrong with a key's declaration by itself.
 #[must_use]
-pub fn key_problems(key: &KeyDefinition) -> Vec<String> {
+pub fn key_problems(key: &KeyDefinition) -> Vec<Fault> {
     let settings = &key.settings;
     let mut problems = settings.declarations.problems();
     if key.name.trim().is_empty() {
-        problems.push(format!("a key of {} has no name", key.scope));
+        problems.push(Fault::at("/name", format!("a key of {} has no name", key.scope)));
     }
     let mut words = vec![("name", key.name.as_str())];
     words.extend(settings.owner.as_deref().map(|owner| ("owner", owner)));
@@ -28,12 +29,14 @@ pub fn key_problems(key: &KeyDefinition) -> Vec<String> {
     words.extend(settings.purposes.iter().map(|purpose| ("purposes", purpose.as_str())));
     for (field, word) in words {
         if word.trim() != word || (word.is_empty() && field != "name") {
-            problems.push(format!("`{field}`: write a word, without spaces around it"));
+            let told = format!("`{field}`: write a word, without spaces around it");
+            problems.push(Fault::at(format!("/{field}"), told));
         }
         if word.chars().count() > MAX_WORD || word.chars().any(|c| c.is_control() || scope::is_unseen(c)) {
-            problems.push(format!(
+            let told = format!(
                 "`{field}`: at most {MAX_WORD} characters, none of which is invisible or controls anything"
-            ));
+            );
+            problems.push(Fault::at(format!("/{field}"), told));
         }
     }
     let lists = [
@@ -44,57 +47,66 @@ pub fn key_problems(key: &KeyDefinition) -> Vec<String> {
     ];
     for (field, length) in lists {
         if length > MAX_ENTRIES {
-            problems.push(format!("`{field}` has more than {MAX_ENTRIES} entries"));
+            let told = format!("`{field}` has more than {MAX_ENTRIES} entries");
+            problems.push(Fault::at(format!("/{field}"), told));
         }
     }
     for name in settings.endpoints.iter().flatten() {
-        problems.extend(pattern::validate(name).err().map(|what| format!("`endpoints`: {what}")));
+        let wrong = pattern::validate(name).err().map(|what| format!("`endpoints`: {what}"));
+        problems.extend(wrong.map(Fault::of_field("/endpoints")));
     }
     if settings.allowed_networks.as_ref().is_some_and(crate::keys::Networks::is_empty) {
-        problems.push(String::from(
+        problems.push(Fault::at(
+            "/allowed_networks",
             "`allowed_networks` is empty, so the key could be used from nowhere: name a network, leave it out, or \
              disable the key",
         ));
     }
     problems.extend(above(&settings.ceiling, &settings.declarations));
-    let named = |problem: String| format!("key `{}`: {problem}", key.name);
-    problems.into_iter().map(named).collect()
+    let which = format!("key `{}`", key.name);
+    problems.into_iter().map(|problem| problem.of(&which)).collect()
 }
 
 /// A key all of whose requests would be refused is a mistake.
-fn above(ceiling: &Ceiling, declared: &Declarations) -> Vec<String> {
+fn above(ceiling: &Ceiling, declared: &Declarations) -> Vec<Fault> {
     let mut problems = Vec::new();
     if let Some(most) = ceiling.max_data_classes {
         let beyond: Vec<&str> =
             declared.data_classes.difference(most).iter().map(DataClass::as_str).collect();
         if !beyond.is_empty() {
-            problems.push(format!(
+            let told = format!(
                 "`data_classes` says that every request holds {}, and `max_data_classes` refuses that",
                 beyond.join(", ")
-            ));
+            );
+            problems.push(Fault::at("/data_classes", told));
         }
     }
     if let (Some(most), Some(least)) = (ceiling.max_sensitivity, declared.sensitivity)
         && least > most
     {
-        problems.push(format!(
+        let told = format!(
             "`sensitivity` says that every request is at least {least}, and `max_sensitivity` refuses that"
-        ));
+        );
+        problems.push(Fault::at("/sensitivity", told));
     }
     problems
 }
 
 impl Declarations {
     /// Everything that is wrong with them.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let unknown =
-            self.subject_regions.iter().filter(|name| bailiwick_compliance_db::expand(name).is_none());
+    pub(super) fn problems(&self) -> Vec<Fault> {
+        let unknown = self
+            .subject_regions
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| bailiwick_compliance_db::expand(name).is_none());
         unknown
-            .map(|region| {
-                format!(
+            .map(|(at, region)| {
+                let told = format!(
                     "`{region}` is neither a region ({}) nor a country code (ISO 3166-1 alpha-2)",
                     bailiwick_compliance_db::REGION_NAMES.join(", ")
-                )
+                );
+                Fault::at(format!("/subject_regions/{at}"), told)
             })
             .collect()
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BudgetSettings;
 use crate::budgets::{Unit, Window, parse_usd};
+use crate::fault::Fault;
 use crate::store;
 
 /// The largest count that every reader of JSON holds exactly (RFC 8785 asks for I-JSON's integers).
@@ -117,13 +118,14 @@ impl LimitDefinition {
     }
 
     /// What is wrong with it by itself.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = self.measure().err().into_iter().collect();
+    pub(super) fn problems(&self) -> Vec<Fault> {
+        let mut problems: Vec<Fault> = self.measure().err().map(Fault::of_field("")).into_iter().collect();
         if [&self.scope, &self.key, &self.user].iter().filter(|holder| holder.is_some()).count() != 1 {
-            problems.push(String::from("a limit holds for a `scope`, a `key` or a `user`: name one of them"));
+            problems
+                .push(Fault::at("", "a limit holds for a `scope`, a `key` or a `user`: name one of them"));
         }
         if self.user.as_deref().is_some_and(|user| user.trim().is_empty()) {
-            problems.push(String::from("a limit's `user` has no name"));
+            problems.push(Fault::at("/user", "a limit's `user` has no name"));
         }
         problems
     }
@@ -191,7 +193,7 @@ mod tests {
     fn read(text: &str) -> Result<(Unit, Window, i64), String> {
         let limit: LimitDefinition = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match limit.problems().into_iter().next() {
-            Some(problem) => Err(problem),
+            Some(problem) => Err(problem.told),
             None => limit.measure(),
         }
     }

@@ -6,6 +6,7 @@
 mod apply;
 mod budget;
 mod changes;
+mod check;
 mod credential;
 pub mod describe;
 mod endpoint;
@@ -26,16 +27,17 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::CredentialDefinition;
 use crate::keys::Networks;
 
-pub use apply::{Applied, ApplyError, CreatedKey, apply, check, create_key, own_limits, problems};
+pub use apply::{Applied, ApplyError, Applying, CreatedKey, apply, check, create_key, own_limits};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use changes::Change;
+pub use check::problems;
 pub(crate) use credential::new_row;
 pub use endpoint::{ClientCertificate, CredentialRef, EndpointDefinition, EndpointError};
-pub use export::{differences, export};
+pub use export::{differences, differences_to, export};
 pub use key::{key_problems, key_row};
 pub use limit::{LimitDefinition, Per, own_limit};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
-pub use prune::prune;
+pub use prune::Ended;
 pub use workload::{Condition, WorkloadDefinition};
 
 /// The file of `bailiwick apply -f`: what is named is created or changed, what is not named stays.
@@ -58,6 +60,35 @@ pub struct Organisation {
     pub keys: Vec<KeyDefinition>,
     /// Workloads by name.
     pub workloads: Vec<WorkloadDefinition>,
+}
+
+impl Organisation {
+    /// Whether anything is declared in this scope or below it, beside the scope itself.
+    #[must_use]
+    pub fn has_in(&self, scope: &str) -> bool {
+        let below = |path: &str| path != scope && bailiwick_policy::scope::covers(scope, path);
+        let mut scopes = self.endpoints.iter().map(|it| it.scope.as_str()).collect::<Vec<_>>();
+        scopes.extend(self.credentials.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.workloads.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.keys.iter().map(|it| it.scope.as_str()));
+        scopes.extend(self.budgets.iter().filter_map(|it| it.scope.as_deref()));
+        scopes.extend(self.limits.iter().filter_map(|it| it.scope.as_deref()));
+        self.scopes.iter().any(|it| below(&it.path))
+            || scopes.into_iter().any(|path| bailiwick_policy::scope::covers(scope, path))
+    }
+
+    /// The same with each user's name put into other words.
+    #[must_use]
+    pub fn with_users(&self, put: impl Fn(&str) -> String) -> Self {
+        let mut same = self.clone();
+        let users = same.budgets.iter_mut().filter_map(|it| it.user.as_mut());
+        let users = users.chain(same.limits.iter_mut().filter_map(|it| it.user.as_mut()));
+        let users = users.chain(same.keys.iter_mut().filter_map(|it| it.settings.owner.as_mut()));
+        for user in users.chain(same.workloads.iter_mut().filter_map(|it| it.key.owner.as_mut())) {
+            *user = put(user);
+        }
+        same
+    }
 }
 
 /// One scope and what holds for it and all below.

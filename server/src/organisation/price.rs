@@ -12,12 +12,15 @@ use crate::budgets::{LongContext, Price, Prices, parse_markup, parse_usd};
 pub struct PriceUsd {
     /// Input.
     pub input: String,
-    /// Cached input; as input where absent. So are the next three.
+    /// Cached input; as input where absent. So are the next four, but for the hour's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<String>,
     /// Input that is written into the provider's cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<String>,
+    /// Input that is written into it to stay for an hour; as `cache_write` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<String>,
     /// Images in the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_input: Option<String>,
@@ -38,6 +41,9 @@ pub struct PriceUsd {
     /// A million requests, whatever they hold; nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,
+    /// A million searches of the web that the provider makes; not known where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<String>,
     /// What a request with a long input costs instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long_context: Option<LongContextUsd>,
@@ -87,6 +93,7 @@ impl PriceUsd {
             input: input.to_owned(),
             cached_input: None,
             cache_write: None,
+            cache_write_1h: None,
             image_input: None,
             audio_input: None,
             output: output.to_owned(),
@@ -94,6 +101,7 @@ impl PriceUsd {
             image_output: None,
             audio_output: None,
             requests: None,
+            web_searches: None,
             long_context: None,
         }
     }
@@ -102,10 +110,12 @@ impl PriceUsd {
         let input = parse_usd(&self.input)?;
         let output = parse_usd(&self.output)?;
         let part = |text: &Option<String>, otherwise: i64| text.as_deref().map_or(Ok(otherwise), parse_usd);
+        let cache_write = part(&self.cache_write, input)?;
         Ok(Price {
             input,
             cached_input: part(&self.cached_input, input)?,
-            cache_write: part(&self.cache_write, input)?,
+            cache_write,
+            cache_write_1h: part(&self.cache_write_1h, cache_write)?,
             image_input: part(&self.image_input, input)?,
             audio_input: part(&self.audio_input, input)?,
             output,
@@ -113,6 +123,7 @@ impl PriceUsd {
             image_output: part(&self.image_output, output)?,
             audio_output: part(&self.audio_output, output)?,
             requests: part(&self.requests, 0)?,
+            web_searches: self.web_searches.as_deref().map(parse_usd).transpose()?,
             long: self.long_context.as_ref().map(LongContextUsd::read).transpose()?,
         })
     }
@@ -186,6 +197,7 @@ pub fn listed(price: &bailiwick_compliance_db::Price) -> Price {
         input,
         cached_input: part(price.cached_input, input),
         cache_write: part(price.cache_write, input),
+        cache_write_1h: part(price.cache_write_1h, part(price.cache_write, input)),
         image_input: part(price.image_input, input),
         audio_input: part(price.audio_input, input),
         output,
@@ -193,6 +205,7 @@ pub fn listed(price: &bailiwick_compliance_db::Price) -> Price {
         image_output: part(price.image_output, output),
         audio_output: part(price.audio_output, output),
         requests: part(price.requests, 0),
+        web_searches: price.web_searches.map(bailiwick_compliance_db::PerMillion::nano_dollars),
         long: price.long_context.map(|long| LongContext {
             above: long.above_input_tokens.into(),
             input: long.input.nano_dollars(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{KeyDefinition, KeySettings, key_problems};
+use crate::fault::{self, Fault};
 
 /// Seconds that a key may live.
 const LIFETIME_S: std::ops::RangeInclusive<u32> = 60..=43_200;
@@ -15,7 +16,7 @@ const LONGEST_PATTERN: usize = 512;
 const MOST: usize = 20;
 
 /// Issuers that anybody may get a token of, with the claims that say whose it is, and how many segments of one do.
-const PUBLIC: [(&str, &[(&str, usize)]); 2] = [
+const PUBLIC: [(&str, &[(&str, usize)]); 6] = [
     // https://docs.github.com/en/actions/reference/security/oidc
     (
         "https://token.actions.githubusercontent.com",
@@ -32,6 +33,21 @@ const PUBLIC: [(&str, &[(&str, usize)]); 2] = [
         "https://gitlab.com",
         &[("project_path", 1), ("namespace_path", 1), ("project_id", 1), ("namespace_id", 1), ("sub", 2)],
     ),
+    // https://developers.google.com/identity/openid-connect/reference
+    ("https://accounts.google.com", &[("sub", 1), ("email", 1), ("hd", 1)]),
+    // The tenant of everybody's own Microsoft account:
+    // https://learn.microsoft.com/en-us/entra/identity-platform/id-token-claims-reference
+    (
+        "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+        &[("sub", 1), ("oid", 1)],
+    ),
+    // https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/workload-identity-tokens
+    (
+        "https://app.terraform.io",
+        &[("terraform_organization_id", 1), ("terraform_organization_name", 1), ("sub", 2)],
+    ),
+    // https://buildkite.com/docs/apis/workload-identity-federation/buildkite-agents
+    ("https://agent.buildkite.com", &[("organization_slug", 1), ("organization_id", 1), ("sub", 2)]),
 ];
 
 /// Whose tokens are exchanged for keys, and which keys those are.
@@ -165,61 +181,66 @@ fn wrong_pattern(pattern: &str) -> bool {
 impl WorkloadDefinition {
     /// Everything that is wrong with it by itself.
     #[must_use]
-    pub fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Vec::new();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if self.name.is_empty() || self.name.len() > LONGEST_NAME || !self.name.bytes().all(plain) {
-            problems.push(String::from("its name is up to 64 letters, digits, `-`, `_` and `.`"));
+            problems.push(Fault::at("/name", "its name is up to 64 letters, digits, `-`, `_` and `.`"));
         }
-        problems.extend(bailiwick_policy::scope::validate(&self.scope).err());
+        problems.extend(bailiwick_policy::scope::validate(&self.scope).err().map(Fault::of_field("/scope")));
         if !crate::identity::is_secure(&self.issuer) || self.issuer.contains(['?', '#']) {
-            problems.push(String::from("`issuer` must be an https:// address, exactly as the tokens say it"));
+            let told = "`issuer` must be an https:// address, exactly as the tokens say it";
+            problems.push(Fault::at("/issuer", told));
         }
         if self.audience.trim().is_empty() || self.audience.len() > LONGEST_PATTERN {
-            problems
-                .push(String::from("`audience` says whom the tokens are for: this server, and nobody else"));
+            let told = "`audience` says whom the tokens are for: this server, and nobody else";
+            problems.push(Fault::at("/audience", told));
         }
         if !LIFETIME_S.contains(&self.lifetime_s) {
-            problems.push(format!(
-                "`lifetime_s` is {}: it must be {} to {}",
-                self.lifetime_s,
-                LIFETIME_S.start(),
-                LIFETIME_S.end()
-            ));
+            let (least, most) = (LIFETIME_S.start(), LIFETIME_S.end());
+            let told = format!("`lifetime_s` is {}: it must be {least} to {most}", self.lifetime_s);
+            problems.push(Fault::at("/lifetime_s", told));
         }
         if !(1..=10_000).contains(&self.most_keys) {
-            problems.push(String::from("`most_keys` must be 1 to 10000"));
+            problems.push(Fault::at("/most_keys", "`most_keys` must be 1 to 10000"));
         }
         if self.claims.is_empty() || self.claims.len() > MOST {
-            problems.push(format!(
+            let told = format!(
                 "`claims` has 1 to {MOST} conditions: without any, everybody whom the issuer knows gets a key"
-            ));
+            );
+            problems.push(Fault::at("/claims", told));
         }
         for (name, condition) in &self.claims {
             let patterns = condition.patterns();
+            let pointer = || format!("/claims/{}", fault::step(name));
             if patterns.is_empty() || patterns.len() > MOST || patterns.iter().any(|text| wrong_pattern(text))
             {
-                problems.push(format!(
+                let told = format!(
                     "`claims.{name}`: 1 to {MOST} texts, in which `*` stands for a whole segment between `/` or `:`, and \
                      `**` at the end for all that follow"
-                ));
+                );
+                problems.push(Fault::at(pointer(), told));
             }
             if ["iss", "aud", "exp", "nbf", "iat", "jti"].contains(&name.as_str()) {
-                problems.push(format!("`claims.{name}` is looked at in any case"));
+                problems.push(Fault::at(pointer(), format!("`claims.{name}` is looked at in any case")));
             }
         }
-        problems.extend(self.anybody());
+        problems.extend(self.anybody().map(Fault::of_field("/claims")));
         let key = KeyDefinition {
             scope: self.scope.clone(),
             name: self.name.clone(),
             expires: None,
             settings: self.key.clone(),
         };
-        problems.extend(key_problems(&key));
+        // Name and scope are the workload's, which were looked at.
+        let of_key = key_problems(&key).into_iter().filter(|fault| fault.pointer != "/name");
+        problems.extend(of_key.map(|fault| fault.within("/key")));
         if self.key.requests_per_minute.is_some() {
-            problems.push(String::from("`requests_per_minute`: declare a limit on the scope"));
+            let told = "`requests_per_minute`: declare a limit on the scope";
+            problems.push(Fault::at("/key/requests_per_minute", told));
         }
-        problems.into_iter().map(|what| format!("workload `{}`: {what}", self.name)).collect()
+        let which = format!("workload `{}`", self.name);
+        problems.into_iter().map(|problem| problem.of(&which)).collect()
     }
 
     /// A token of a public issuer says nothing about whose it is before a claim is looked at that does.
@@ -338,7 +359,7 @@ mod tests {
             (format!(r#"{claims}, "most_keys": 0"#), "most_keys"),
             (format!(r#"{claims}, "key": {{"owner": " x"}}"#), "owner"),
         ] {
-            let problems = workload(&more).unwrap().problems().join("; ");
+            let problems = fault::words(&workload(&more).unwrap().problems());
             assert!(problems.contains(named), "{more}: {problems}");
         }
         for (more, named) in [
@@ -358,6 +379,13 @@ mod tests {
             ("https://gitlab.com", r#"{"ref": "main"}"#, false),
             ("https://gitlab.com", r#"{"namespace_path": "acme"}"#, true),
             ("https://gitlab.example", r#"{"ref": "main"}"#, true),
+            ("https://accounts.google.com", r#"{"aud2": "x"}"#, false),
+            ("https://accounts.google.com/", r#"{"hd": "acme.example"}"#, true),
+            ("https://app.terraform.io", r#"{"terraform_workspace_name": "prod"}"#, false),
+            ("https://app.terraform.io", r#"{"sub": "organization:acme:**"}"#, true),
+            ("https://app.terraform.io", r#"{"sub": "organization:*:project:x"}"#, false),
+            ("https://agent.buildkite.com", r#"{"pipeline_slug": "deploy"}"#, false),
+            ("https://agent.buildkite.com", r#"{"organization_slug": "acme"}"#, true),
         ] {
             let mut workload = workload(&format!(r#""claims": {claims}"#)).unwrap();
             workload.issuer = issuer.to_owned();

@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tower::{Service, ServiceExt as _};
 
 use super::{
-    guard::{Forbidden, Guard},
+    guard::{Forbidden, Guard, name_for_others},
     proxy::Proxy,
     resolve::Resolver,
 };
@@ -164,6 +164,7 @@ impl Service<Uri> for Transport {
             ways.guard.host(host)?;
             match &ways.tunnel {
                 Some((proxy, tunnel)) if proxy.is_for(host) => {
+                    name_for_others(host)?;
                     Ok(tunnel.clone().oneshot(with_port(address)).await?)
                 }
                 _ => Ok(ways.direct.clone().oneshot(address).await?),

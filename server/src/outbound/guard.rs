@@ -44,16 +44,27 @@ const SPECIAL_V6: &[(Ipv6Addr, u8)] = &[
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// What clouds tell a machine its own credentials at. AWS, Google and Azure: the first; AWS over IPv6; Alibaba; Oracle;
-/// Azure's host, which has a public address
-/// (<https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16>).
+/// What clouds tell a machine its own credentials at. AWS, Google and Azure: the first; AWS over IPv6; a container of ECS
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>); a pod of EKS, by both
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-config-ipv6.html>); Google over IPv6
+/// (<https://cloud.google.com/compute/docs/metadata/querying-metadata>); Alibaba; Oracle; Azure's host, which has a public
+/// address (<https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16>).
 const METADATA: &[IpAddr] = &[
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
+
+/// Names that mean this machine or its network, whoever is asked: RFC 6761, 6.3; RFC 6762; RFC 8375; and the one that ICANN
+/// keeps for private use, under which clouds have their metadata services
+/// (<https://www.icann.org/en/board-activities-and-meetings/materials/approved-resolutions-special-meeting-of-the-icann-board-29-07-2024-en>).
+const INSIDE: [&str; 4] = ["localhost", "local", "home.arpa", "internal"];
 
 /// An address that may not be reached. Its text tells what to change, and no URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +77,12 @@ pub enum Forbidden {
         "the address {0} is a cloud's metadata service: `upstream.private_networks` would have to name it alone"
     )]
     Metadata(IpAddr),
+    /// A proxy would resolve it, and it is no name of anything outside.
+    #[error(
+        "the host is an address in an odd spelling, or a name that means something inside: a proxy is not asked for it; \
+         `upstream.proxy.except` would have to name it"
+    )]
+    Odd,
 }
 
 /// What may be reached.
@@ -104,6 +121,28 @@ impl Guard {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         bare.parse().map_or(Ok(()), |address| self.address(address))
     }
+}
+
+/// Judges a name that somebody else resolves. Whoever takes it for an address, as `inet_aton` does with `2130706433`, `0x7f.1`
+/// and `127.1`, or knows it as a name of its own machine, would be led inside; so a name whose last label is a number (the URL
+/// Standard, "ends in a number checker") or that means something inside is refused.
+///
+/// # Errors
+/// [`Forbidden::Odd`].
+pub(super) fn name_for_others(host: &str) -> Result<(), Forbidden> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if bare.parse::<IpAddr>().is_ok() {
+        return Ok(());
+    }
+    let name = bare.trim_end_matches('.').to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x");
+    let number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let inside = INSIDE
+        .iter()
+        .any(|own| name.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+    if number || inside { Err(Forbidden::Odd) } else { Ok(()) }
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291, 2.5.5.2), or behind the well-known prefix of NAT64
@@ -214,8 +253,17 @@ mod tests {
 
     #[test]
     fn a_metadata_service_is_allowed_by_its_own_address_alone() {
-        let metadata =
-            ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"];
+        let metadata = [
+            "169.254.169.254",
+            "fd00:ec2::254",
+            "169.254.170.2",
+            "169.254.170.23",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
+        ];
         let wide = guard(&["0.0.0.0/0", "::/0"]);
         for address in metadata {
             for guard in [&guard(&[]), &wide] {
@@ -227,6 +275,44 @@ mod tests {
             assert!(matches!(judged(&wide, disguised), Err(Forbidden::Metadata(_))), "{disguised}");
         }
         assert_eq!(judged(&wide, "10.0.0.1"), Ok(()));
+    }
+
+    #[test]
+    fn nobody_else_resolves_what_may_be_an_address_or_is_inside() {
+        for odd in [
+            "2130706433",
+            "2852039166",
+            "127.1",
+            "0x7f.1",
+            "0x7f000001",
+            "0X7F.1",
+            "0177.0.0.1",
+            "1.2.3.256",
+            "a.1",
+            "a.0x",
+            "localhost",
+            "LOCALHOST.",
+            "x.localhost",
+            "metadata.google.internal",
+            "metadata.google.internal.",
+            "printer.local",
+            "internal",
+            "",
+            ".",
+        ] {
+            assert_eq!(name_for_others(odd), Err(Forbidden::Odd), "{odd}");
+        }
+        for fine in [
+            "models.example",
+            "1password.example",
+            "localhost.example",
+            "notinternal",
+            "x0x1",
+            "10.0.0.1",
+            "[::1]",
+        ] {
+            assert_eq!(name_for_others(fine), Ok(()), "{fine}: addresses are judged as such");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use http::{HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
 
+use super::guard::name_for_others;
 use crate::keys::Networks;
 
 /// `[upstream.proxy]` of `bailiwick.toml`.
@@ -112,7 +113,9 @@ impl Proxy {
     pub(crate) fn for_reqwest(&self) -> reqwest::Proxy {
         let (address, proxy) = (self.address.to_string(), self.clone());
         let asked = reqwest::Proxy::custom(move |url| {
-            url.host_str().filter(|host| proxy.is_for(host)).map(|_| address.clone())
+            // What a proxy is not asked for is judged as what is reached without one.
+            let host = url.host_str().filter(|host| proxy.is_for(host) && name_for_others(host).is_ok());
+            host.map(|_| address.clone())
         });
         match &self.credential {
             Some(credential) => asked.custom_http_auth(credential.clone()),

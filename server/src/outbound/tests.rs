@@ -166,6 +166,13 @@ async fn a_proxy_is_asked_for_tunnels_and_told_no_request() {
     assert!(matches!(failure, OutboundError::Forbidden(_)), "{failure:?}");
     let failure = ask(&http, "http://127.0.0.1:1/").await.unwrap_err();
     assert!(matches!(failure, OutboundError::Forbidden(_)), "{failure:?}");
+    // Nor is anything that it could take for one.
+    for host in
+        ["2130706433", "127.1", "0x7f.1", "0177.0.0.1", "2852039166", "localhost", "metadata.google.internal"]
+    {
+        let failure = ask(&http, &format!("http://{host}/")).await.unwrap_err();
+        assert!(matches!(failure, OutboundError::Forbidden(Forbidden::Odd)), "{host}: {failure:?}");
+    }
     assert!(told.try_recv().is_err());
 }
 

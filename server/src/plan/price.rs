@@ -56,12 +56,14 @@ fn used(section: &UsageSection) -> Option<Usage> {
         input_tokens: section.input_tokens,
         cached_input_tokens: section.cached_input_tokens,
         cache_write_tokens: section.cache_write_tokens,
+        cache_write_1h_tokens: section.cache_write_1h_tokens,
         image_input_tokens: section.image_input_tokens,
         audio_input_tokens: section.audio_input_tokens,
         output_tokens: section.output_tokens,
         reasoning_tokens: section.reasoning_tokens,
         image_output_tokens: section.image_output_tokens,
         audio_output_tokens: section.audio_output_tokens,
+        web_searches: section.web_searches,
         ..Usage::default()
     })
 }

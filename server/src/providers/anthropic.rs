@@ -101,7 +101,7 @@ impl Wire for AnthropicWire {
             None => return Err(malformed()),
             Some("error") => return Err(UpstreamFailure::ErrorInStream),
             Some("ping") => return Ok(StreamEvent::Quiet),
-            Some("message_stop") => return Ok(StreamEvent::Done),
+            Some("message_stop") => return Ok(StreamEvent::Done { usage: None }),
             Some("message_start") => whole.message.and_then(|message| message.usage),
             Some("message_delta") => whole.usage,
             Some(_) => None,

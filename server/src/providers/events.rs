@@ -5,16 +5,61 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{
     client::UpstreamBody,
     failure::{Malformed, UpstreamFailure},
-    sse::{Decoder, Event},
+    frames::{self, FrameError},
+    sse::{self, Event},
     wire::{StreamEvent, Wire},
 };
 
 /// How long the end of the body may take after the end mark. It comes in the same packet, as a rule; waiting for it
 /// lets the connection be kept.
 const END_AFTER_DONE: Duration = Duration::from_millis(100);
+
+/// How a stream is cut into events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-Sent Events.
+    Sse,
+    /// AWS's frames.
+    AwsEventStream,
+}
+
+#[derive(Debug)]
+enum Decoder {
+    Sse(sse::Decoder),
+    Frames(frames::Decoder),
+}
+
+impl Decoder {
+    fn push(&mut self, chunk: Bytes) {
+        match self {
+            Self::Sse(decoder) => decoder.push(chunk),
+            Self::Frames(decoder) => decoder.push(&chunk),
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>, UpstreamFailure> {
+        match self {
+            Self::Sse(decoder) => decoder.next_event().map_err(|_| UpstreamFailure::TooLarge),
+            Self::Frames(decoder) => decoder.next_event().map_err(|error| match error {
+                FrameError::TooLarge => UpstreamFailure::TooLarge,
+                FrameError::Damaged => UpstreamFailure::Malformed(Malformed::EventStream),
+            }),
+        }
+    }
+
+    /// What is left at the end of the body. Of a frame that was cut nothing is.
+    fn finish(self) -> Option<Event> {
+        match self {
+            Self::Sse(decoder) => decoder.finish().0,
+            Self::Frames(_) => None,
+        }
+    }
+}
 
 /// A streamed answer. Dropping it closes the connection, which tells the provider to stop.
 #[derive(Debug)]
@@ -25,8 +70,12 @@ pub struct UpstreamEvents {
 
 impl UpstreamEvents {
     /// Reads events from a body that [`Wire::check_head`] found to be a stream.
-    pub fn new(body: UpstreamBody, max_event_bytes: usize) -> Self {
-        Self { body, decoder: Some(Decoder::new(max_event_bytes)) }
+    pub fn new(body: UpstreamBody, framing: Framing, max_event_bytes: usize) -> Self {
+        let decoder = match framing {
+            Framing::Sse => Decoder::Sse(sse::Decoder::new(max_event_bytes)),
+            Framing::AwsEventStream => Decoder::Frames(frames::Decoder::new(max_event_bytes)),
+        };
+        Self { body, decoder: Some(decoder) }
     }
 
     /// The next event and what it is, the end mark included; `None` after that. Dropping the future loses nothing.
@@ -36,16 +85,16 @@ impl UpstreamEvents {
     pub async fn next(&mut self, wire: &dyn Wire) -> Result<Option<(Event, StreamEvent)>, UpstreamFailure> {
         loop {
             let Some(decoder) = &mut self.decoder else { return Ok(None) };
-            if let Some(event) = decoder.next_event().map_err(|_| UpstreamFailure::TooLarge)? {
+            if let Some(event) = decoder.next_event()? {
                 return self.judge(wire, event).map(Some);
             }
             if let Some(chunk) = self.body.chunk().await? {
                 decoder.push(chunk);
                 continue;
             }
-            let last = self.decoder.take().and_then(|decoder| decoder.finish().0);
+            let last = self.decoder.take().and_then(Decoder::finish);
             return match last.map(|event| self.judge(wire, event)).transpose()? {
-                Some((event, StreamEvent::Done)) => Ok(Some((event, StreamEvent::Done))),
+                Some((event, done @ StreamEvent::Done { .. })) => Ok(Some((event, done))),
                 Some(_) | None => Err(UpstreamFailure::Malformed(Malformed::EventStream)),
             };
         }

@@ -44,7 +44,7 @@ pub enum UpstreamFailure {
     /// The answer, or one event of it, was larger than the limit.
     #[error("the provider's answer was larger than the limit")]
     TooLarge,
-    /// The answer was not what the protocol says: not HTTP, not JSON, not SSE, wrong content type or encoding.
+    /// The answer was not what the protocol says: not HTTP, not JSON, no event stream, wrong content type or encoding.
     #[error("the provider's answer was malformed: {0}")]
     Malformed(Malformed),
     /// The provider reported an error inside a stream that had begun with success.
@@ -67,7 +67,7 @@ pub enum Malformed {
     /// A body or event that is not the JSON of the protocol.
     #[error("it was not the expected JSON")]
     Json,
-    /// A stream that is not Server-Sent Events, or that ended without its last event.
+    /// A stream that is not one of events, or damaged, or that ended without its last event.
     #[error("it was not a whole event stream")]
     EventStream,
     /// An answer that the client's own API has no words for.
@@ -106,7 +106,7 @@ impl std::fmt::Display for Refusal {
             (None, 404) => write!(f, "the provider does not know the model of this endpoint (404)"),
             (None, 429) => write!(f, "the provider limits the rate of this endpoint (429)"),
             (None, 300..=399) => write!(f, "the provider sent a redirect, which is not followed ({status})"),
-            (None, 500..) => write!(f, "the provider failed ({status})"),
+            (None, 424 | 500..) => write!(f, "the provider failed ({status})"),
             (None, _) => write!(f, "the provider refused the request ({status})"),
         }
     }
@@ -148,7 +148,10 @@ impl UpstreamFailure {
         match self {
             Self::Connect | Self::Forbidden | Self::ConnectTimeout | Self::Tls => false,
             // A 4xx or a redirect is decided before a model runs; a 5xx may be a gateway in front of one that did.
-            Self::Status(refusal) => refusal.status.is_server_error() || refusal.status.as_u16() == 408,
+            // 408 and 424 are Bedrock's, where a model ran too long or failed.
+            Self::Status(refusal) => {
+                refusal.status.is_server_error() || matches!(refusal.status.as_u16(), 408 | 424)
+            }
             Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::TotalTimeout
@@ -209,7 +212,7 @@ impl UpstreamFailure {
                 404 => "upstream_model_unknown",
                 429 => "upstream_rate_limited",
                 300..=399 => "upstream_redirect",
-                500.. => "upstream_failed",
+                424 | 500.. => "upstream_failed",
                 _ => "upstream_refused",
             },
         }

@@ -45,6 +45,9 @@ pub enum Dialect {
     Ollama,
     /// Anthropic's API, which is a protocol of its own: [`super::anthropic`].
     Anthropic,
+    /// Amazon Bedrock's own API, which is a protocol of its own: [`super::bedrock`].
+    #[serde(rename = "bedrock-converse")]
+    BedrockConverse,
 }
 
 /// Which field limits the output.
@@ -66,6 +69,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Mistral | Self::Vllm | Self::Ollama | Self::Anthropic => "/v1",
             Self::Azure | Self::Bedrock => "/openai/v1",
+            Self::BedrockConverse => "",
         }
     }
 
@@ -76,6 +80,7 @@ impl Dialect {
             Self::Azure => AuthStyle::ApiKeyHeader,
             Self::Anthropic => AuthStyle::XApiKeyHeader,
             Self::Ollama => AuthStyle::None,
+            Self::BedrockConverse => AuthStyle::Aws,
         }
     }
 
@@ -89,6 +94,7 @@ impl Dialect {
             Self::Vllm => "vllm",
             Self::Ollama => "ollama",
             Self::Anthropic => "anthropic",
+            Self::BedrockConverse => "bedrock-converse",
         }
     }
 
@@ -100,7 +106,9 @@ impl Dialect {
     fn output_limit(self) -> OutputLimit {
         match self {
             Self::OpenAi | Self::Azure | Self::Bedrock | Self::Vllm => OutputLimit::MaxCompletionTokens,
-            Self::Mistral | Self::Ollama | Self::Anthropic => OutputLimit::MaxTokensOnly,
+            Self::Mistral | Self::Ollama | Self::Anthropic | Self::BedrockConverse => {
+                OutputLimit::MaxTokensOnly
+            }
         }
     }
 }
@@ -121,7 +129,9 @@ impl Wire for OpenAiWire {
             value: EditValue::Text(target.upstream_model().to_owned()),
         });
         if shape.operation == Operation::ChatCompletions {
-            limit_output(dialect, shape, &mut edits);
+            // Of the two names for a limit every service of a preset takes the older.
+            let limit = target.preset().map_or(dialect.output_limit(), |_| OutputLimit::MaxTokensOnly);
+            limit_output(limit, shape, &mut edits);
             if !dialect.takes_stream_options() {
                 if shape.has_stream_options {
                     edits.push(BodyEdit::Remove { pointer: "/stream_options" });
@@ -154,7 +164,7 @@ impl Wire for OpenAiWire {
     fn read_event(&self, event: &Event) -> Result<StreamEvent, UpstreamFailure> {
         let Some(data) = &event.data else { return Ok(StreamEvent::Quiet) };
         if data.trim_ascii() == b"[DONE]" {
-            return Ok(StreamEvent::Done);
+            return Ok(StreamEvent::Done { usage: None });
         }
         let chunk = Whole::read(data)?;
         if chunk.error.is_some() || chunk.object.as_deref() == Some("error") {
@@ -170,10 +180,10 @@ impl Wire for OpenAiWire {
     }
 }
 
-fn limit_output(dialect: Dialect, shape: &RequestShape, edits: &mut Edits) {
+fn limit_output(of_service: OutputLimit, shape: &RequestShape, edits: &mut Edits) {
     let mut set = |pointer, tokens| edits.push(BodyEdit::Set { pointer, value: EditValue::Number(tokens) });
     let lowered = |asked: u64| shape.output_limit.filter(|limit| *limit < asked);
-    match (dialect.output_limit(), shape.max_tokens, shape.max_completion_tokens) {
+    match (of_service, shape.max_tokens, shape.max_completion_tokens) {
         (OutputLimit::MaxTokensOnly, max_tokens, Some(asked)) => {
             // The stricter of both holds, under the one name that the service knows. The client's number is never
             // written anew: it was read before redaction, so the member keeps its value and takes the other name.

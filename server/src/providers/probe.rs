@@ -1,4 +1,5 @@
-//! Whether a provider takes a credential: one request for its list of models, which costs nothing and says nothing.
+//! Whether a provider takes a credential: one request for its list of models, or for a count of tokens where it has no
+//! such list beside its models, which costs nothing and says nothing.
 
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 
+use super::bedrock;
 use super::client::UpstreamClient;
+use super::openai::Dialect;
 use super::target::{Limits, Target};
 
 /// For the whole of it.
@@ -28,18 +31,15 @@ pub enum Tested {
 }
 
 /// Asks. The words hold no part of the credential or the answer.
-pub async fn probe(client: &UpstreamClient, target: &Target) -> (Tested, String) {
-    let mut request = Request::new(Full::new(Bytes::new()));
-    *request.method_mut() = Method::GET;
-    request.uri_mut().clone_from(target.models());
-    *request.headers_mut() = target.headers(&http::HeaderMap::new());
-    let headers = request.headers_mut();
-    headers.insert(header::ACCEPT, http::HeaderValue::from_static("application/json"));
-    let agent = concat!("bailiwick/", env!("CARGO_PKG_VERSION"));
-    headers.insert(header::USER_AGENT, http::HeaderValue::from_static(agent));
-    if let Some((name, value)) = target.auth() {
-        headers.insert(name.clone(), value.clone());
-    }
+pub async fn probe(client: &UpstreamClient, target: &Target, now_ms: i64) -> (Tested, String) {
+    let request = if target.dialect() == Dialect::BedrockConverse {
+        match bedrock::probe(target, now_ms) {
+            Ok(request) => request,
+            Err(why) => return (Tested::Unclear, why.to_string()),
+        }
+    } else {
+        list_of_models(target)
+    };
     let limits = Limits { first_byte: PATIENCE, total: PATIENCE, ..*target.limits() };
     let answer = match client.send(request, &limits).await {
         Ok(answer) => answer,
@@ -54,4 +54,19 @@ pub async fn probe(client: &UpstreamClient, target: &Target) -> (Tested, String)
         _ => Tested::Unclear,
     };
     (tested, format!("it answers {status}"))
+}
+
+fn list_of_models(target: &Target) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    *request.method_mut() = Method::GET;
+    request.uri_mut().clone_from(target.models());
+    *request.headers_mut() = target.headers(&http::HeaderMap::new());
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, http::HeaderValue::from_static("application/json"));
+    let agent = concat!("bailiwick/", env!("CARGO_PKG_VERSION"));
+    headers.insert(header::USER_AGENT, http::HeaderValue::from_static(agent));
+    if let Some((name, value)) = target.auth() {
+        headers.insert(name.clone(), value.clone());
+    }
+    request
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
-use super::{identity::ClientIdentity, openai::Dialect, secret::Secret, wire::Operation};
+use super::aws::{self, AwsCredential, Keys};
+use super::{identity::ClientIdentity, openai::Dialect, presets::Preset, secret::Secret, wire::Operation};
 
 /// How a credential is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum AuthStyle {
     ApiKeyHeader,
     /// `x-api-key: …`, Anthropic's.
     XApiKeyHeader,
+    /// AWS's: a signature by an access key, or an Amazon Bedrock API key as a bearer token.
+    Aws,
     /// No credential.
     None,
 }
@@ -59,8 +62,10 @@ impl Default for Limits {
 pub struct TargetSpec {
     /// Which dialect the service speaks.
     pub dialect: Dialect,
-    /// Scheme, host, port, and an optional path that comes before `path_prefix`.
+    /// Scheme, host, port, and an optional path that comes before `path_prefix`; empty for the preset's own.
     pub base_url: String,
+    /// Which service it is, where its own ways are known.
+    pub preset: Option<Preset>,
     /// `None` for the dialect's own prefix (`/v1`, `/openai/v1`).
     pub path_prefix: Option<String>,
     /// The certificate that is presented to a service that asks for mutual TLS.
@@ -71,6 +76,8 @@ pub struct TargetSpec {
     pub auth: Option<AuthStyle>,
     /// The model, deployment or profile as the service names it.
     pub upstream_model: String,
+    /// The Region that requests are sent to, where it is declared.
+    pub region: Option<String>,
     /// Limits of an attempt.
     pub limits: Limits,
     /// Headers that are sent with every request.
@@ -92,11 +99,13 @@ impl TargetSpec {
         Self {
             dialect,
             base_url: base_url.into(),
+            preset: None,
             path_prefix: None,
             identity: None,
             auth: credential.is_none().then_some(AuthStyle::None),
             credential,
             upstream_model: upstream_model.into(),
+            region: None,
             limits: Limits::default(),
             extra_headers: HeaderMap::new(),
             forward_headers: Vec::new(),
@@ -109,12 +118,17 @@ impl TargetSpec {
 #[derive(Debug, Clone)]
 pub struct Target {
     dialect: Dialect,
+    preset: Option<Preset>,
     chat: Uri,
     embeddings: Uri,
     messages: Uri,
     count_tokens: Uri,
     models: Uri,
+    /// Of Bedrock's own API: a whole answer, one in events, a count of tokens.
+    converse: [Uri; 3],
     auth: Option<(HeaderName, HeaderValue)>,
+    /// What requests are signed with, and for which Region.
+    aws: Option<(Keys, String)>,
     identity: Option<ClientIdentity>,
     credential: Option<Secret>,
     upstream_model: String,
@@ -129,6 +143,9 @@ pub enum TargetError {
     /// Not an absolute `http` or `https` URL.
     #[error("base_url must be an absolute http or https URL, such as https://api.openai.com")]
     BaseUrl,
+    /// A preset of a service that speaks another API.
+    #[error("a preset is of a service that speaks OpenAI's API: set `dialect: openai`")]
+    Preset,
     /// The URL holds a user name or password.
     #[error("base_url must not hold a user name or password: put the credential into `credential`")]
     UserInfo,
@@ -149,6 +166,22 @@ pub enum TargetError {
     /// A header that the gateway sets itself, or that must not cross a hop.
     #[error("header `{0}` is set by the gateway itself or belongs to one hop: remove it from the endpoint")]
     Header(HeaderName),
+    /// A credential of AWS that is none.
+    #[error(
+        "the credential is no access key of AWS: it is `AKID:SECRET` or `AKID:SECRET:TOKEN`, or the JSON with `AccessKeyId` and `SecretAccessKey` that AWS's tools print; or an Amazon Bedrock API key"
+    )]
+    AwsKeys,
+    /// No Region to sign for.
+    #[error(
+        "a request is signed for a Region: declare it as the profile's `source_region`, or use a host that names it, such as https://bedrock-runtime.eu-central-1.amazonaws.com"
+    )]
+    NoRegion,
+    /// A Region other than the host's.
+    #[error("base_url is a host of the Region {host}, and the profile's `source_region` is another")]
+    OtherRegion {
+        /// The host's.
+        host: String,
+    },
     /// A limit is zero.
     #[error("limits must be greater than zero")]
     ZeroLimit,
@@ -166,12 +199,18 @@ impl Target {
     /// # Errors
     /// [`TargetError`] names the setting to change.
     pub fn new(spec: TargetSpec) -> Result<Self, TargetError> {
-        let base: Uri = spec.base_url.parse().map_err(|_| TargetError::BaseUrl)?;
+        let known = spec.preset.map(Preset::known);
+        if known.is_some() && !Dialect::OPENAI_COMPATIBLE.contains(&spec.dialect) {
+            return Err(TargetError::Preset);
+        }
+        let own = Some(spec.base_url.as_str()).filter(|url| !url.is_empty());
+        let base_url = own.or(known.map(|known| known.base_url)).unwrap_or_default();
+        let base: Uri = base_url.parse().map_err(|_| TargetError::BaseUrl)?;
         let authority = base.authority().ok_or(TargetError::BaseUrl)?;
         if authority.as_str().contains('@') {
             return Err(TargetError::UserInfo);
         }
-        if base.query().is_some() || spec.base_url.contains('#') {
+        if base.query().is_some() || base_url.contains('#') {
             return Err(TargetError::Query);
         }
         let auth_style = spec.auth.unwrap_or(spec.dialect.auth());
@@ -193,19 +232,43 @@ impl Target {
                 return Err(TargetError::Header(name.clone()));
             }
         }
-        let prefix = spec.path_prefix.as_deref().unwrap_or(spec.dialect.path_prefix());
-        let root = format!("{}/{}", spec.base_url.trim_end_matches('/'), prefix.trim_matches('/'));
+        let of_service = known.map_or(spec.dialect.path_prefix(), |known| known.path);
+        let prefix = spec.path_prefix.as_deref().unwrap_or(of_service);
+        let root = format!("{}/{}", base_url.trim_end_matches('/'), prefix.trim_matches('/'));
         let root = root.trim_end_matches('/');
         let address = |path: &str| format!("{root}/{path}").parse().map_err(|_| TargetError::BaseUrl);
-        let credential = if auth_style == AuthStyle::None { None } else { spec.credential };
+        let region = region(&spec, authority.host())?;
+        let mut credential = if auth_style == AuthStyle::None { None } else { spec.credential };
+        let (auth, aws) = match auth_style {
+            AuthStyle::Aws => {
+                let given = credential.take().ok_or(TargetError::MissingCredential)?;
+                match AwsCredential::read(&given).ok_or(TargetError::AwsKeys)? {
+                    AwsCredential::ApiKey(key) => {
+                        let auth = auth_header(AuthStyle::Bearer, Some(&key))?;
+                        credential = Some(key);
+                        (auth, None)
+                    }
+                    AwsCredential::Keys(keys) => {
+                        credential = Some(keys.secret().clone());
+                        (None, Some((keys, region.ok_or(TargetError::NoRegion)?)))
+                    }
+                }
+            }
+            style => (auth_header(style, credential.as_ref())?, None),
+        };
+        let model = percent_encoded(&spec.upstream_model);
+        let converse = |path: &str| address(&format!("model/{model}/{path}"));
         Ok(Self {
             dialect: spec.dialect,
+            preset: spec.preset,
             chat: address("chat/completions")?,
             embeddings: address("embeddings")?,
             messages: address("messages")?,
             count_tokens: address("messages/count_tokens")?,
             models: address("models")?,
-            auth: auth_header(auth_style, credential.as_ref())?,
+            converse: [converse("converse")?, converse("converse-stream")?, converse("count-tokens")?],
+            auth,
+            aws,
             identity: spec.identity,
             credential,
             upstream_model: spec.upstream_model,
@@ -218,6 +281,11 @@ impl Target {
     /// Which dialect the service speaks.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Which service it is, where its own ways are known.
+    pub fn preset(&self) -> Option<Preset> {
+        self.preset
     }
 
     /// The address of an operation.
@@ -235,6 +303,23 @@ impl Target {
         &self.models
     }
 
+    /// Of Bedrock's own API: the address of a chat.
+    pub(super) fn converse(&self, stream: bool) -> &Uri {
+        let [whole, events, _] = &self.converse;
+        if stream { events } else { whole }
+    }
+
+    /// Of Bedrock's own API: the address of a count of tokens.
+    pub(super) fn converse_count(&self) -> &Uri {
+        let [_, _, count] = &self.converse;
+        count
+    }
+
+    /// What requests are signed with, and for which Region.
+    pub(super) fn aws(&self) -> Option<(&Keys, &str)> {
+        self.aws.as_ref().map(|(keys, region)| (keys, region.as_str()))
+    }
+
     /// The model as the service names it.
     pub fn upstream_model(&self) -> &str {
         &self.upstream_model
@@ -245,7 +330,7 @@ impl Target {
         &self.limits
     }
 
-    /// The credential, to look for it in what comes back.
+    /// The credential, to look for it in what comes back; of an access key the part that is secret.
     pub fn credential(&self) -> Option<&Secret> {
         self.credential.as_ref()
     }
@@ -295,7 +380,7 @@ fn auth_header(
 ) -> Result<Option<(HeaderName, HeaderValue)>, TargetError> {
     let (name, scheme) = match style {
         AuthStyle::None => return Ok(None),
-        AuthStyle::Bearer => (header::AUTHORIZATION, "Bearer "),
+        AuthStyle::Bearer | AuthStyle::Aws => (header::AUTHORIZATION, "Bearer "),
         AuthStyle::ApiKeyHeader => (HeaderName::from_static("api-key"), ""),
         AuthStyle::XApiKeyHeader => (HeaderName::from_static("x-api-key"), ""),
     };
@@ -304,6 +389,33 @@ fn auth_header(
     let mut value = HeaderValue::from_str(&text).map_err(|_| TargetError::CredentialCharacters)?;
     value.set_sensitive(true);
     Ok(Some((name, value)))
+}
+
+/// The Region of a target at AWS: of its host, or as declared. One that is not the host's is refused, because what is
+/// known of an endpoint is known of its Region.
+fn region(spec: &TargetSpec, host: &str) -> Result<Option<String>, TargetError> {
+    if !matches!(spec.dialect, Dialect::Bedrock | Dialect::BedrockConverse) {
+        return Ok(None);
+    }
+    match (aws::region_of(host), &spec.region) {
+        (Some(host), Some(declared)) if host != declared => {
+            Err(TargetError::OtherRegion { host: host.to_owned() })
+        }
+        (Some(host), _) => Ok(Some(host.to_owned())),
+        (None, declared) => Ok(declared.clone()),
+    }
+}
+
+/// As a segment of a path: all but RFC 3986's unreserved characters, so that a model's `:` and an ARN's `/` are encoded.
+fn percent_encoded(segment: &str) -> String {
+    let mut out = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte.into()),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -338,6 +450,8 @@ fn is_reserved(name: &HeaderName) -> bool {
         "transfer-encoding",
         "upgrade",
         "via",
+        "x-amz-date",
+        "x-amz-security-token",
         "x-api-key",
     ];
     let name = name.as_str();

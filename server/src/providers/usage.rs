@@ -8,6 +8,7 @@
 //! than [`MOST_TOKENS`]) counts as nothing and is doubted; counts that contradict each other are kept at their larger
 //! reading and doubted. A doubted usage is a lower bound: doubt never refunds.
 
+mod converse;
 mod messages;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+pub(crate) use converse::RawConverseUsage;
 pub(crate) use messages::RawMessagesUsage;
 
 /// More tokens than any request has: a hundred times the longest context there is.
@@ -30,6 +32,8 @@ pub struct Usage {
     pub cached_input_tokens: u64,
     /// Prompt tokens that the provider wrote into its cache (often dearer).
     pub cache_write_tokens: u64,
+    /// Of these the ones that stay there for an hour, where that is told apart.
+    pub cache_write_1h_tokens: Option<u64>,
     /// Prompt tokens of images.
     pub image_input_tokens: u64,
     /// Prompt tokens of audio.
@@ -42,13 +46,15 @@ pub struct Usage {
     pub image_output_tokens: u64,
     /// Answer tokens of audio.
     pub audio_output_tokens: u64,
+    /// Searches of the web that the provider made, where it tells.
+    pub web_searches: Option<u64>,
     /// Why it is not believed as it stands; a usage with doubts is a lower bound.
     pub doubts: Doubts,
 }
 
 /// A set of reasons to doubt a usage.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Doubts(u8);
+pub struct Doubts(u16);
 
 /// A reason to doubt a usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +75,12 @@ pub enum Doubt {
     WithoutPrompt,
     /// A report from before the answer, and none after it.
     Provisional,
+    /// Something was used that has a price of its own which is not known here.
+    Unpriced,
 }
 
 impl Doubt {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Negative,
         Self::Fractional,
         Self::TooLarge,
@@ -81,6 +89,7 @@ impl Doubt {
         Self::Shrank,
         Self::WithoutPrompt,
         Self::Provisional,
+        Self::Unpriced,
     ];
 
     /// Its name in records.
@@ -95,6 +104,7 @@ impl Doubt {
             Self::Shrank => "shrank",
             Self::WithoutPrompt => "without_prompt",
             Self::Provisional => "provisional",
+            Self::Unpriced => "unpriced",
         }
     }
 }
@@ -301,12 +311,14 @@ impl Usage {
                 other.cached_input_tokens
             },
             cache_write_tokens: self.cache_write_tokens.max(other.cache_write_tokens),
+            cache_write_1h_tokens: self.cache_write_1h_tokens.max(other.cache_write_1h_tokens),
             image_input_tokens: self.image_input_tokens.max(other.image_input_tokens),
             audio_input_tokens: self.audio_input_tokens.max(other.audio_input_tokens),
             output_tokens: self.output_tokens.max(other.output_tokens),
             reasoning_tokens: self.reasoning_tokens.max(other.reasoning_tokens),
             image_output_tokens: self.image_output_tokens.max(other.image_output_tokens),
             audio_output_tokens: self.audio_output_tokens.max(other.audio_output_tokens),
+            web_searches: self.web_searches.max(other.web_searches),
             doubts,
         }
     }
@@ -351,6 +363,7 @@ impl RawUsage {
             input_tokens,
             cached_input_tokens: part(of_prompt(|details| details.cached_tokens), input_tokens, 0),
             cache_write_tokens: part(cache_write, input_tokens, input_tokens),
+            cache_write_1h_tokens: None,
             image_input_tokens: part(of_prompt(|details| details.image_tokens), input_tokens, input_tokens),
             audio_input_tokens: part(of_prompt(|details| details.audio_tokens), input_tokens, input_tokens),
             output_tokens,
@@ -369,6 +382,7 @@ impl RawUsage {
                 output_tokens,
                 output_tokens,
             ),
+            web_searches: None,
             doubts: Doubts::NONE,
         };
         usage.doubts = doubts;
@@ -442,7 +456,7 @@ mod tests {
             reasoning_tokens: 40,
             image_output_tokens: 15,
             audio_output_tokens: 25,
-            doubts: Doubts::NONE,
+            ..Usage::default()
         };
         assert_eq!(usage, expected);
         let beside =

@@ -6,11 +6,12 @@
 //! answer say ([`Wire::check_head`], [`Wire::refusal`], [`Wire::read_answer`], [`Wire::read_event`])?
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use smallvec::SmallVec;
 
 use super::{
+    events::Framing,
     failure::{Malformed, UpstreamFailure},
     refusal, sse,
     target::Target,
@@ -141,6 +142,8 @@ pub struct Outgoing {
     pub body: Bytes,
     /// The client's request headers; only those that the target or the wire lists are sent on.
     pub client_headers: HeaderMap,
+    /// When it is sent, in Unix milliseconds: a signature says so.
+    pub now_ms: i64,
 }
 
 /// What was read from a whole (not streamed) answer.
@@ -150,13 +153,16 @@ pub struct Answer {
     pub usage: Option<Usage>,
 }
 
-/// What one Server-Sent Event of an answer is.
+/// What one event of an answer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamEvent {
     /// No data: a comment or a keep-alive. May be passed on or dropped.
     Quiet,
     /// The protocol's end mark; whatever follows is not part of the answer.
-    Done,
+    Done {
+        /// The usage, where the end mark states it.
+        usage: Option<Usage>,
+    },
     /// A chunk of the answer.
     Chunk {
         /// The usage so far, where this chunk states one.
@@ -175,6 +181,9 @@ pub enum WireError {
     /// The parts do not make an HTTP request.
     #[error("the request could not be built: {0}")]
     Http(#[from] http::Error),
+    /// No signature could be made.
+    #[error("the request could not be signed")]
+    Unsigned,
 }
 
 /// One wire protocol: how a governed request is put on the wire and how the answer is read.
@@ -193,17 +202,12 @@ pub trait Wire: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`UpstreamFailure::Malformed`].
     fn check_head(&self, stream: bool, headers: &HeaderMap) -> Result<(), UpstreamFailure> {
-        if headers.get_all(header::CONTENT_ENCODING).iter().any(|e| e.as_bytes() != b"identity") {
-            return Err(UpstreamFailure::Malformed(Malformed::ContentEncoding));
-        }
-        let wanted = if stream { "text/event-stream" } else { "application/json" };
-        let sent = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let essence = sent.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case(wanted) {
-            Ok(())
-        } else {
-            Err(UpstreamFailure::Malformed(Malformed::ContentType))
-        }
+        check_type(headers, if stream { "text/event-stream" } else { "application/json" })
+    }
+
+    /// How a stream is cut into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
     }
 
     /// Reads an answer whose status is not 2xx. `body` may be cut at the limit for error bodies.
@@ -244,12 +248,33 @@ pub trait Wire: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// The request that every wire sends: JSON to the operation's address, with the target's headers and credential.
+/// Whether an answer is of this type, and not encoded.
+pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), UpstreamFailure> {
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|e| e.as_bytes() != b"identity") {
+        return Err(UpstreamFailure::Malformed(Malformed::ContentEncoding));
+    }
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = sent.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(wanted) {
+        Ok(())
+    } else {
+        Err(UpstreamFailure::Malformed(Malformed::ContentType))
+    }
+}
+
+/// A request to an operation's address.
 pub(super) fn post(target: &Target, request: Outgoing) -> Result<Request<Full<Bytes>>, WireError> {
-    let mut out = Request::builder()
-        .method(Method::POST)
-        .uri(target.address(request.operation).clone())
-        .body(Full::new(request.body))?;
+    let uri = target.address(request.operation).clone();
+    post_to(target, uri, request)
+}
+
+/// The request that every wire sends: JSON, with the target's headers and credential.
+pub(super) fn post_to(
+    target: &Target,
+    uri: Uri,
+    request: Outgoing,
+) -> Result<Request<Full<Bytes>>, WireError> {
+    let mut out = Request::builder().method(Method::POST).uri(uri).body(Full::new(request.body))?;
     *out.headers_mut() = target.headers(&request.client_headers);
     let headers = out.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

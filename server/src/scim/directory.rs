@@ -1,6 +1,7 @@
 //! Users and groups in the store: found, and changed with the records that such an act leaves.
 //!
-//! A user is a person. Whoever may not sign in any more loses sessions and keys in the transaction that says so.
+//! A user is a person. Whoever may not sign in any more loses sessions and keys in the transaction that says so, and what
+//! they made or asked for waits for somebody else (`store/leaving.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,18 +15,19 @@ use super::filter::Filter;
 use super::resource::{self, Resource, emails, is_active, members, text};
 use super::schema::{Attributes, ResourceType};
 use crate::app::{Act, App};
-use crate::identity::{Permit, ProviderConfig, ScimAttribute, group_names, written};
+use crate::identity::{Permit, ProviderConfig, ScimAttribute, group_id, group_name, written};
 use crate::keys::secret;
+use crate::store::leaving::{Ending, Left};
 use crate::store::people::Person;
 use crate::store::scim_groups::ScimGroup;
-use crate::store::scim_users::{Ending, Known, ScimUser};
+use crate::store::scim_users::{Known, ScimUser};
 use crate::store::{self, StoreError};
 
 /// Rows that are read at once.
 const AT_ONCE: u64 = 500;
 /// Members that a record names.
 const NAMED: usize = 500;
-/// Why keys are disabled.
+/// Why what somebody had ends.
 const BECAUSE: &str = "their owner may not sign in any more: the identity provider says so";
 
 /// Where changes are made, and for whom.
@@ -222,7 +224,7 @@ impl Directory<'_> {
             }
             _ => {}
         }
-        found.retain(|person| person.erased_ms.is_none());
+        found.retain(|person| person.erased_ms.is_none() && person.joined_into.is_none());
         // Of several nobody knows which is meant: the sign-in will tell.
         if let ([_], Some(person)) = (found.as_slice(), found.first().cloned()) {
             return Ok((person, true));
@@ -238,6 +240,7 @@ impl Directory<'_> {
             disabled_ms: None,
             erased_ms: None,
             deprovisioned_ms: None,
+            joined_into: None,
         };
         Ok((person, false))
     }
@@ -248,10 +251,11 @@ impl Directory<'_> {
         let (person, joined) = self.person(&attributes, now_ms).await?;
         let person = called(person, &attributes);
         let active = is_active(&attributes);
-        let ending = (!active).then(|| ending(&person.id, &[&attributes]));
+        let ending = (!active).then(|| self.ending());
         let user = user_row(&person.id, 1, now_ms, now_ms, attributes);
         let what = json!({
             "person": person.id, "provider": self.provider.id, "joined": joined, "active": active,
+            "before": null, "after": { "active": active },
         });
         let id = person.id.clone();
         let change = async {
@@ -266,15 +270,12 @@ impl Directory<'_> {
         let person = called(store::people::get(&self.app.store, &before.id).await?, &attributes);
         let active = is_active(&attributes);
         let was_active = is_active(&before.attributes);
-        let ending = (!active).then(|| ending(&before.id, &[&before.attributes, &attributes]));
-        let mut what = json!({
+        let ending = (!active).then(|| self.ending());
+        let what = json!({
             "person": before.id, "provider": self.provider.id, "version": before.version + 1,
             "changed": changed(&before.attributes, &attributes),
             "before": { "active": was_active }, "after": { "active": active },
         });
-        if was_active && !active {
-            tell(&mut what, "service_tokens", self.tokens_of(&before.id).await?);
-        }
         let user = user_row(&before.id, before.version + 1, before.created_ms, now_ms, attributes);
         let change = async {
             store::scim_users::change(&self.app.store, user, person, ending).await.map_err(of_store)
@@ -284,12 +285,11 @@ impl Directory<'_> {
 
     async fn delete_user(&self, before: &Resource) -> Result<(), ScimError> {
         let now_ms = self.now_ms();
-        let ending = ending(&before.id, &[&before.attributes]);
-        let mut what = json!({
+        let ending = self.ending();
+        let what = json!({
             "person": before.id, "provider": self.provider.id,
-            "before": { "active": is_active(&before.attributes) },
+            "before": { "active": is_active(&before.attributes) }, "after": null,
         });
-        tell(&mut what, "service_tokens", self.tokens_of(&before.id).await?);
         let change = async {
             let store = &self.app.store;
             let done = store::scim_users::delete(store, &before.id, before.version, ending, now_ms).await;
@@ -304,30 +304,26 @@ impl Directory<'_> {
         &self,
         act: Act<'_>,
         ends: bool,
-        change: impl Future<Output = Result<Vec<String>, ScimError>> + Send,
+        change: impl Future<Output = Result<Left, ScimError>> + Send,
     ) -> Result<(), ScimError> {
-        let made = |keys: &Vec<String>| match keys.is_empty() {
-            true => Value::Null,
-            false => json!({ "keys_disabled": keys }),
-        };
-        let done = if ends {
-            self.app.act(act, made, change).await
+        let left = if ends {
+            self.app.act(act, Left::told, change).await?
         } else {
-            self.app.act_aside(act, made, change).await
+            self.app.act_aside(act, Left::told, change).await?
         };
-        done.map(|_| ())
+        if !left.service_tokens_suspended.is_empty() || left.service_token_spared.is_some() {
+            tracing::warn!(
+                suspended = ?left.service_tokens_suspended, goes_on = ?left.service_token_spared,
+                "somebody has left who answered for service tokens: somebody else has to claim them"
+            );
+        }
+        Ok(())
     }
 
-    /// Service tokens that the person made and that still hold: they are the organisation's, so they stay, and somebody
-    /// has to look at them.
-    async fn tokens_of(&self, person: &str) -> Result<Vec<String>, ScimError> {
-        let (by, now_ms) = (format!("user:{person}"), self.now_ms());
-        let tokens = store::service_tokens::list(&self.app.store).await?.into_iter().filter(|token| {
-            token.created_by.as_ref() == Some(&by)
-                && token.revoked_ms.is_none()
-                && token.expires_ms.is_none_or(|at| at > now_ms)
-        });
-        Ok(tokens.map(|token| token.id).collect())
+    /// The token that pushes goes on, whoever made it: without it nobody else's leaving would be told.
+    fn ending(&self) -> Ending {
+        let spared = self.permit.subject().strip_prefix("token:").map(str::to_owned);
+        Ending { because: String::from(BECAUSE), spared }
     }
 
     async fn create_group(&self, attributes: &Attributes) -> Result<String, ScimError> {
@@ -338,6 +334,8 @@ impl Directory<'_> {
         let members: Vec<String> = members(attributes).into_iter().collect();
         let mut what = self.group_told(&group);
         tell(&mut what, "come", named(&members));
+        tell(&mut what, "before", Value::Null);
+        tell(&mut what, "after", json!({ "members": members.len() }));
         let change =
             async { store::scim_groups::create(&self.app.store, group, members).await.map_err(of_store) };
         self.app.act_aside(self.act("scim_group_created", what), |()| Value::Null, change).await?;
@@ -352,8 +350,11 @@ impl Directory<'_> {
         let group = group_row(&before.id, version, before.created_ms, self.now_ms(), attributes);
         let mut what = self.group_told(&group);
         let old = group_row(&before.id, version, before.created_ms, 0, &before.attributes);
-        if (&old.display_name, &old.external_id) != (&group.display_name, &group.external_id) {
-            tell(&mut what, "before", self.group_told(&old));
+        let sizes = [(&old, &was, "before"), (&group, &is, "after")];
+        for (group, members, phase) in sizes {
+            let mut told = self.group_told(group);
+            tell(&mut told, "members", members.len());
+            tell(&mut what, phase, told);
         }
         tell(&mut what, "come", named(&come));
         tell(&mut what, "gone", named(&gone));
@@ -368,6 +369,8 @@ impl Directory<'_> {
         let mut what = self.group_told(&group);
         let gone: Vec<String> = members(&before.attributes).into_iter().collect();
         tell(&mut what, "gone", named(&gone));
+        tell(&mut what, "before", json!({ "members": gone.len() }));
+        tell(&mut what, "after", Value::Null);
         let change = async {
             store::scim_groups::delete(&self.app.store, &before.id, before.version).await.map_err(of_store)
         };
@@ -377,19 +380,19 @@ impl Directory<'_> {
 
     /// A group in records, with the roles that lines of the policy in force give it.
     fn group_told(&self, group: &ScimGroup) -> Value {
-        let names = json!(group_words(group));
-        let held: Vec<Held> = group_names(&self.provider.id, &names).collect();
+        let held = group_names(&self.provider.id, group);
+        let names: Vec<&str> = held.iter().map(|held| held.subject.as_str()).collect();
         let snapshot = self.app.gateway.snapshot.load();
         let roles = written(&snapshot.policy.bundle().rbac.roles_held(&held));
         json!({ "group": group.id, "provider": self.provider.id, "names": names, "roles": roles })
     }
 }
 
-/// What lines of the policy may call a group: its name, and the provider's own name of it.
-pub(crate) fn group_words(group: &ScimGroup) -> Vec<String> {
-    let mut words = vec![group.display_name.clone()];
-    words.extend(group.external_id.clone().filter(|external| *external != group.display_name));
-    words
+/// What lines of the policy call a group: its name, and the provider's own name of it, each by a word of its own. So a
+/// group that somebody calls as another one's id is not that one.
+pub(crate) fn group_names(provider: &str, group: &ScimGroup) -> Vec<Held> {
+    let name = group_name(provider, &group.display_name);
+    std::iter::once(name).chain(group.external_id.as_ref().map(|id| group_id(provider, id))).collect()
 }
 
 fn tell(what: &mut Value, name: &str, value: impl Into<Value>) {
@@ -416,17 +419,6 @@ fn called(person: Person, attributes: &Attributes) -> Person {
         display_name: resource::shown_name(attributes),
         ..person
     }
-}
-
-/// Who the person is to keys: by the names of these attributes, those before a change and those after it.
-fn ending(id: &str, attributes: &[&Attributes]) -> Ending {
-    let mut names = BTreeSet::from([id.to_owned(), format!("user:{id}")]);
-    for attributes in attributes {
-        names.extend(emails(attributes).into_iter().map(str::to_lowercase));
-        let others = ["userName", "externalId"].into_iter().filter_map(|name| text(attributes, name));
-        names.extend(others.map(str::to_lowercase));
-    }
-    Ending { names, because: String::from(BECAUSE) }
 }
 
 fn user_row(id: &str, version: i64, created_ms: i64, now_ms: i64, attributes: Attributes) -> ScimUser {

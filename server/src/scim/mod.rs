@@ -1,8 +1,8 @@
 //! `/scim/v2`: an identity provider pushes people and groups (SCIM 2.0, RFC 7643 and 7644).
 //!
 //! A user here is a person, whether or not they have signed in; a group gives roles by the same lines of the policy as
-//! the groups of an ID token. Whoever is deactivated, deleted or taken out of a group has lost sessions, keys and rights
-//! when the answer is given, on every server as soon as it looks at the database: for sessions and roles with each
+//! the groups of an ID token. Whoever is deactivated, deleted or taken out of a group has lost sessions, rights and the keys
+//! that say by any of their names that they are theirs when the answer is given, on every server as soon as it looks at the database: for sessions and roles with each
 //! request, for keys within a second.
 
 mod bulk;
@@ -28,7 +28,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
-pub(crate) use directory::group_words;
+pub(crate) use directory::group_names;
 pub(crate) use error::ScimError;
 
 use directory::Directory;

@@ -379,6 +379,7 @@ fn key(
         models: std::collections::BTreeSet::new(),
         endpoints: settings.endpoints,
         purposes: settings.purposes,
+        owned: settings.owner.is_some(),
         environment: settings.environment,
         ceiling: settings.ceiling,
         networks: settings.allowed_networks,

@@ -1,10 +1,11 @@
 //! The bundle in force: the one that the server was started with, or the last one that came out of the repository.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, BundleSource, Problem};
+use bailiwick_policy::{Bundle, BundleSource, Problem, lint};
+use chrono::DateTime;
 
 use super::archive::recall_bundle;
 use super::{Archive, BuildError, Snapshot, Sources};
@@ -20,6 +21,8 @@ pub struct LoadedBundle {
     pub database: Arc<Database>,
     /// The files that both were loaded from, to be kept as long as records name them.
     pub archive: Archive,
+    /// Looked for once, when somebody asks.
+    doubts: OnceLock<Vec<Problem>>,
 }
 
 impl LoadedBundle {
@@ -31,7 +34,15 @@ impl LoadedBundle {
         let bundle = Bundle::load(&source)?;
         let database = bundle.database(shipped.clone())?;
         let archive = Archive::new(source.files, bundle.catalog(shipped.clone()));
-        Ok(Self { bundle: Arc::new(bundle), database: Arc::new(database), archive })
+        Ok(Self { bundle: Arc::new(bundle), database: Arc::new(database), archive, doubts: OnceLock::new() })
+    }
+
+    /// What the lint says of the bundle, as of the instant at which it was asked first. It may take a while.
+    pub fn doubts(&self, now_ms: i64) -> &[Problem] {
+        self.doubts.get_or_init(|| {
+            let now = DateTime::from_timestamp_millis(now_ms).unwrap_or_default();
+            lint(&self.bundle, &self.database, now)
+        })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct KeyEntry {
     pub endpoints: Option<Vec<String>>,
     /// Purposes that it may declare.
     pub purposes: Vec<String>,
+    /// Whether it is one person's.
+    pub owned: bool,
     /// Where it is used.
     pub environment: Option<String>,
     /// The most that its requests may hold.

@@ -15,7 +15,7 @@ pub use super::entities::budget_top_ups::Model as TopUp;
 pub use super::entities::budgets::Model as Budget;
 use super::entities::budgets::{Column, Entity};
 use super::entities::{budget_spend, budget_thresholds, budget_top_ups};
-use super::{Store, StoreError};
+use super::{Store, StoreError, seen::unchanged};
 
 /// The number of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -179,6 +179,39 @@ pub async fn top_ups(store: &Store, now_ms: i64) -> Result<Vec<TopUp>, StoreErro
 /// [`StoreError::Unavailable`].
 pub async fn top_up(store: &Store, top_up: TopUp) -> Result<(), StoreError> {
     top_up_in(&store.write, top_up).await
+}
+
+/// Adds a top-up to a budget that is still as it was `seen`, with these top-ups that count at `now_ms` or later and no others.
+///
+/// # Errors
+/// [`StoreError::Changed`]; as [`top_up`].
+pub async fn top_up_as_seen(
+    store: &Store,
+    top_up: TopUp,
+    seen: &Budget,
+    top_ups: &[TopUp],
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    use budget_top_ups::Column as C;
+    store
+        .transaction(|transaction| {
+            let (top_up, seen, known) = (top_up.clone(), seen.clone(), top_ups.to_vec());
+            Box::pin(async move {
+                // Who tops up the same one waits for this row.
+                unchanged(transaction, Entity::find_by_id(seen.id), Some(&seen)).await?;
+                let now = budget_top_ups::Entity::find()
+                    .filter(C::BudgetId.eq(seen.id))
+                    .filter(C::UntilMs.is_null().or(C::UntilMs.gt(now_ms)))
+                    .order_by_asc(C::CreatedMs)
+                    .all(transaction)
+                    .await?;
+                if now != known {
+                    return Err(StoreError::Changed);
+                }
+                top_up_in(transaction, top_up).await
+            })
+        })
+        .await
 }
 
 /// As [`top_up`], as a part of something larger.

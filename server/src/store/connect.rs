@@ -18,7 +18,7 @@ use sea_orm::{
 };
 
 use super::postgres::{self, Address, Writer};
-use super::writes::Writes;
+use super::writes::{Reads, Writes};
 use super::{StoreError, retry};
 
 /// How long a statement waits for a lock that another process holds.
@@ -44,7 +44,7 @@ pub struct Store {
     /// SQLite: the one connection that writes. PostgreSQL: the pool.
     pub(super) write: Writes,
     /// SQLite: the connections that read. PostgreSQL: the same pool.
-    pub(super) read: DatabaseConnection,
+    pub(super) read: Reads,
     pub(super) backend: Backend,
 }
 
@@ -105,7 +105,7 @@ impl Store {
         postgres::migrate(&address).await?;
         let pool = postgres::open(&address).await?;
         let backend = Backend::Postgres(Arc::new(Writer::new(address)));
-        Ok(Self { write: Writes::new(pool.clone()), read: pool, backend })
+        Ok(Self { write: Writes::new(pool.clone()), read: Reads::new(pool), backend })
     }
 
     /// Opens the SQLite database in the file `path`; see [`Store::open`].
@@ -137,7 +137,7 @@ impl Store {
                  that serves it"
             )));
         }
-        Ok(Self { write: Writes::new(read.clone()), read, backend })
+        Ok(Self { write: Writes::new(read.clone()), read: Reads::new(read), backend })
     }
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
@@ -148,7 +148,7 @@ impl Store {
         let write = connect(url, 1, Role::Write, path.clone()).await?;
         bailiwick_migrations::up(&write).await?;
         let read = connect(url, READERS, Role::Read, path).await?;
-        Ok(Self { write: Writes::new(write), read, backend: Backend::Sqlite })
+        Ok(Self { write: Writes::new(write), read: Reads::new(read), backend: Backend::Sqlite })
     }
 
     /// Returns once nothing of an earlier commit of this server can still happen, so that what is read then is
@@ -178,7 +178,7 @@ impl Store {
         if let Backend::Postgres(writer) = &self.backend {
             writer.close().await;
         }
-        for pool in [&self.read, self.write.once()] {
+        for pool in [self.read.pool(), self.write.once()].into_iter().flatten() {
             if let Err(err) = pool.close_by_ref().await {
                 tracing::warn!(%err, "closing the database");
             }
@@ -190,7 +190,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] where it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        match tokio::time::timeout(PING_TIMEOUT, self.read.ping()).await {
+        match tokio::time::timeout(PING_TIMEOUT, self.read.pool()?.ping()).await {
             Ok(answered) => Ok(answered?),
             Err(_) => Err(StoreError::Unavailable("it does not answer".into())),
         }
@@ -245,13 +245,24 @@ impl Store {
         T: Send,
         F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync,
     {
-        retry::contended(|| async {
+        let once = || async {
             let transaction = self.begin().await?;
-            let done = work(&transaction).await?;
-            transaction.commit().await?;
-            Ok(done)
-        })
-        .await
+            match work(&transaction).await {
+                Ok(done) => {
+                    transaction.commit().await?;
+                    Ok(done)
+                }
+                Err(error) => {
+                    // Of a part of something larger the rest goes on.
+                    if self.write.is_within() {
+                        transaction.rollback().await?;
+                    }
+                    Err(error)
+                }
+            }
+        };
+        // A part is not done again: the database undid the whole.
+        if self.write.is_within() { once().await } else { retry::contended(once).await }
     }
 
     /// Begins a transaction; on SQLite it holds the write lock from its first statement on.

@@ -2,13 +2,13 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 
 pub use super::entities::identities::Model as Identity;
 use super::entities::identities::{Column, Entity};
 use super::entities::people;
-use super::{Store, StoreError, sessions};
+use super::{Store, StoreError, leaving, requests, sessions};
 
 /// Every identity, by provider and subject.
 ///
@@ -57,12 +57,13 @@ pub async fn note(store: &Store, person: people::Model, identity: Identity) -> R
             let (person, identity) = (person.clone(), identity.clone());
             Box::pin(async move {
                 if !told_again(transaction, &person).await? {
-                    people::Entity::insert(person.into_active_model())
+                    people::Entity::insert(person.clone().into_active_model())
                         .exec_without_returning(transaction)
                         .await?;
                 }
+                leaving::note_names(transaction, &person.id, person.email).await?;
                 let mut known = OnConflict::columns([Column::Provider, Column::Subject]);
-                known.update_columns([Column::Groups, Column::SeenMs]);
+                known.update_columns([Column::Groups, Column::Claims, Column::SeenMs]);
                 Entity::insert(identity.into_active_model())
                     .on_conflict(known)
                     .exec_without_returning(transaction)
@@ -84,7 +85,8 @@ async fn told_again(db: &impl ConnectionTrait, person: &people::Model) -> Result
     Ok(updated.rows_affected == 1)
 }
 
-/// Gives an identity to another person, and ends the sessions that it began for the one before.
+/// Gives an identity to another person, who is from now on the same as the one before: that one may not sign in any more
+/// under the id it had, its sessions end, and what it has asked for is the other's.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where there is no such person, [`StoreError::Unavailable`].
@@ -102,11 +104,25 @@ pub async fn join(
                 let known = Entity::find_by_id((provider.clone(), subject.clone())).one(transaction).await?;
                 let Some(known) = known else { return Ok(()) };
                 Entity::update_many()
-                    .col_expr(Column::Person, Expr::value(person))
+                    .col_expr(Column::Person, Expr::value(&person))
                     .filter(Column::Provider.eq(&provider))
                     .filter(Column::Subject.eq(&subject))
                     .exec(transaction)
                     .await?;
+                if known.person == person {
+                    return Ok(());
+                }
+                people::Entity::update_many()
+                    .col_expr(people::Column::JoinedInto, Expr::value(&person))
+                    .col_expr(
+                        people::Column::DisabledMs,
+                        Expr::col(people::Column::DisabledMs).if_null(now_ms),
+                    )
+                    .filter(people::Column::Id.eq(&known.person))
+                    .exec(transaction)
+                    .await?;
+                let (from, to) = (format!("user:{}", known.person), format!("user:{person}"));
+                requests::hand_over(transaction, &from, &to).await?;
                 sessions::end_all_of(transaction, &known.person, now_ms).await
             })
         })

@@ -344,3 +344,26 @@ pub(super) async fn disable_owned(
     }
     Ok(owned)
 }
+
+/// Writes another owner where it is one of these names (in small letters), of ended keys too; inside the caller's
+/// transaction.
+pub(super) async fn rename_owner(
+    transaction: &DatabaseTransaction,
+    names: &BTreeSet<String>,
+    owner: &str,
+) -> Result<(), StoreError> {
+    for key in Entity::find().order_by_asc(Column::Id).all(transaction).await? {
+        let mut settings = key.settings;
+        let Some(is) = settings.get_mut("owner") else { continue };
+        if !is.as_str().is_some_and(|is| names.contains(&is.to_lowercase())) {
+            continue;
+        }
+        *is = owner.into();
+        Entity::update_many()
+            .col_expr(Column::Settings, Expr::value(settings))
+            .filter(Column::Id.eq(key.id))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(())
+}

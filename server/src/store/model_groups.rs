@@ -45,6 +45,13 @@ pub async fn put(
 /// # Errors
 /// [`StoreError::Conflict`] where a budget still names it, [`StoreError::NotFound`], [`StoreError::Unavailable`].
 pub async fn delete(store: &Store, name: &str) -> Result<(), StoreError> {
-    let deleted = Entity::delete_by_id(name.to_owned()).exec(&store.write).await?;
-    if deleted.rows_affected == 0 { Err(StoreError::NotFound("model group")) } else { Ok(()) }
+    store
+        .transaction(|transaction| {
+            let name = name.to_owned();
+            Box::pin(async move {
+                let deleted = Entity::delete_by_id(name).exec(transaction).await?;
+                if deleted.rows_affected == 0 { Err(StoreError::NotFound("model group")) } else { Ok(()) }
+            })
+        })
+        .await
 }

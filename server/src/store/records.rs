@@ -1,7 +1,7 @@
 //! Records as they are read back, and the destruction of their sections.
 
 use bailiwick_ledger::merkle::TILE_WIDTH;
-use bailiwick_ledger::{Hash, Header, Section};
+use bailiwick_ledger::{Hash, Header, Kind, Section};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -37,6 +37,13 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
+    /// Of the records of one decision, in order, the one that tells what was decided and on which facts: what a detector was
+    /// to read before that has a record of its own.
+    #[must_use]
+    pub fn deciding(records: &[Self]) -> Option<&Self> {
+        records.iter().find(|record| record.kind != Kind::Analysis.as_str()).or(records.first())
+    }
+
     /// The header that the leaf bytes spell.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! What one person asked for and another has to approve. What an approval brings about is done in the transaction that
 //! says so: of two approvers at once, one does it.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
@@ -107,6 +109,49 @@ pub async fn decide(store: &Store, id: &str, decision: Decision, effect: Effect)
             })
         })
         .await
+}
+
+/// Withdraws what these principals have asked for and nobody has decided, and ends what they were granted to read;
+/// inside the caller's transaction. Which.
+pub(super) async fn end_of(
+    transaction: &DatabaseTransaction,
+    principals: &BTreeSet<String>,
+    because: &str,
+    now_ms: i64,
+) -> Result<Vec<String>, StoreError> {
+    let theirs = Column::Principal.is_in(principals);
+    let open = theirs.clone().and(Column::State.eq("open")).and(Column::ExpiresMs.gt(now_ms));
+    let reads = Column::Kind.eq("content_access").and(Column::State.eq("approved"));
+    let reads = theirs.and(reads).and(Column::UntilMs.gt(now_ms));
+    let ends = Entity::find().filter(open.clone().or(reads.clone())).order_by_asc(Column::Id);
+    let ended: Vec<String> = ends.all(transaction).await?.into_iter().map(|request| request.id).collect();
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value("withdrawn"))
+        .col_expr(Column::DecidedBecause, Expr::value(because))
+        .col_expr(Column::DecidedMs, Expr::value(now_ms))
+        .filter(open)
+        .exec(transaction)
+        .await?;
+    Entity::update_many()
+        .col_expr(Column::UntilMs, Expr::value(now_ms))
+        .filter(reads)
+        .exec(transaction)
+        .await?;
+    Ok(ended)
+}
+
+/// Makes what `from` has asked for somebody's who is the same; inside the caller's transaction.
+pub(super) async fn hand_over(
+    transaction: &DatabaseTransaction,
+    from: &str,
+    to: &str,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Principal, Expr::value(to))
+        .filter(Column::Principal.eq(from))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn end(transaction: &DatabaseTransaction, id: &str, decision: Decision) -> Result<(), StoreError> {

@@ -1,8 +1,6 @@
 //! People as the identity provider provisions them (SCIM 2.0). A change goes by the version that it was made of: of two
 //! at once, one is done.
 
-use std::collections::BTreeSet;
-
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
@@ -15,19 +13,11 @@ use super::entities::people::{self, Model as Person};
 pub use super::entities::scim_users::Model as ScimUser;
 use super::entities::scim_users::{Column, Entity};
 use super::entities::{identities, scim_groups, scim_members};
-use super::{Store, StoreError, keys, sessions};
+use super::leaving::{self, Ending, Left};
+use super::{Store, StoreError};
 
 /// People that one statement asks for.
 const AT_ONCE: usize = 500;
-
-/// What a person may not do any more, and who they are to keys.
-#[derive(Debug, Clone)]
-pub struct Ending {
-    /// What the `owner` of a key may call them, in small letters.
-    pub names: BTreeSet<String>,
-    /// Why their keys are disabled.
-    pub because: String,
-}
 
 /// The one with this id.
 ///
@@ -120,7 +110,7 @@ pub async fn people_by_email(store: &Store, provider: &str, email: &str) -> Resu
 }
 
 /// Adds one, and the person where they are new. Of a person who is there, names and addresses are as the provider says
-/// now. With `ending` they may not sign in; which keys that disabled.
+/// now. With `ending` they may not sign in; what ended with that.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where the names are taken, [`StoreError::Unavailable`].
@@ -129,7 +119,7 @@ pub async fn create(
     user: ScimUser,
     person: Person,
     ending: Option<Ending>,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Left, StoreError> {
     store
         .transaction(|transaction| {
             let (user, person, ending) = (user.clone(), person.clone(), ending.clone());
@@ -142,6 +132,7 @@ pub async fn create(
                         .await?;
                 }
                 let id = user.person.clone();
+                leaving::note_names(transaction, &id, leaving::names_of(&user)).await?;
                 Entity::insert(user.into_active_model()).exec_without_returning(transaction).await?;
                 settle(transaction, &id, Some(&person), ending.as_ref(), now_ms).await
             })
@@ -159,13 +150,14 @@ pub async fn change(
     user: ScimUser,
     person: Person,
     ending: Option<Ending>,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Left, StoreError> {
     store
         .transaction(|transaction| {
             let (user, person, ending) = (user.clone(), person.clone(), ending.clone());
             Box::pin(async move {
                 names_are_free(transaction, &user).await?;
                 let now_ms = user.modified_ms;
+                leaving::note_names(transaction, &user.person, leaving::names_of(&user)).await?;
                 let updated = Entity::update_many()
                     .col_expr(Column::UserName, Expr::value(user.user_name))
                     .col_expr(Column::ExternalId, Expr::value(user.external_id))
@@ -196,7 +188,7 @@ pub async fn delete(
     version: i64,
     ending: Ending,
     now_ms: i64,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Left, StoreError> {
     store
         .transaction(|transaction| {
             let (person, ending) = (person.to_owned(), ending.clone());
@@ -245,14 +237,14 @@ async fn names_are_free(transaction: &DatabaseTransaction, user: &ScimUser) -> R
 }
 
 /// What follows for the person: what they are called, and whether they may sign in. Ends sessions and disables keys where
-/// not; which.
+/// not; what.
 async fn settle(
     transaction: &DatabaseTransaction,
     id: &str,
     names: Option<&Person>,
     ending: Option<&Ending>,
     now_ms: i64,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Left, StoreError> {
     let person =
         people::Entity::find_by_id(id).one(transaction).await?.ok_or(StoreError::NotFound("person"))?;
     let since = person.deprovisioned_ms;
@@ -263,7 +255,8 @@ async fn settle(
         row.display_name = Set(names.display_name.clone());
     }
     row.update(transaction).await?;
-    let Some(ending) = ending else { return Ok(Vec::new()) };
-    sessions::end_all_of(transaction, id, now_ms).await?;
-    keys::disable_owned(transaction, &ending.names, &ending.because, now_ms).await
+    match ending {
+        Some(ending) => leaving::leave(transaction, id, ending, now_ms).await,
+        None => Ok(Left::default()),
+    }
 }

@@ -47,8 +47,15 @@ pub async fn put(store: &Store, path: &str, settings: Value, now_ms: i64) -> Res
 /// [`StoreError::Conflict`] where something still belongs to it, [`StoreError::NotFound`],
 /// [`StoreError::Unavailable`].
 pub async fn delete(store: &Store, path: &str) -> Result<(), StoreError> {
-    let deleted = Entity::delete_by_id(path.to_owned()).exec(&store.write).await?;
-    if deleted.rows_affected == 0 { Err(StoreError::NotFound("scope")) } else { Ok(()) }
+    store
+        .transaction(|transaction| {
+            let path = path.to_owned();
+            Box::pin(async move {
+                let deleted = Entity::delete_by_id(path).exec(transaction).await?;
+                if deleted.rows_affected == 0 { Err(StoreError::NotFound("scope")) } else { Ok(()) }
+            })
+        })
+        .await
 }
 
 /// The path above: `/a/b` is below `/a`, `/a` below `/`, and `/` below nothing.

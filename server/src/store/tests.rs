@@ -1,5 +1,6 @@
 //! The resources against a real database.
 
+mod left;
 mod undone;
 
 use serde_json::json;
@@ -220,6 +221,7 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     };
     people::create(&store, person.clone()).await.unwrap();
     assert_eq!(people::by_subject(&store, "idp|1").await.unwrap(), Some(person.clone()));
@@ -269,6 +271,7 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
         subject: "idp|1".into(),
         person: "p1".into(),
         groups: json!(["a"]),
+        claims: Some(json!([])),
         seen_ms: 5,
     };
     let renamed = people::Person { display_name: Some("Ada L.".into()), ..person };
@@ -277,14 +280,15 @@ async fn erasing_a_person_ends_the_sessions_and_keeps_the_id() {
     identities::note(&store, renamed.clone(), later.clone()).await.unwrap();
     assert_eq!(identities::find(&store, "corp", "idp|1").await.unwrap(), Some(later));
     assert_eq!(people::get(&store, "p1").await.unwrap(), renamed);
-    people::erase(&store, "p1", 60).await.unwrap();
+    let gone = leaving::Ending { because: "gone".into(), spared: None };
+    people::erase(&store, "p1", &gone, 60, None).await.unwrap();
     assert_eq!(sessions::live(&store, &[1; 32], 60, 0).await.unwrap(), None);
     assert!(identities::of(&store, "p1").await.unwrap().is_empty());
     let erased = people::get(&store, "p1").await.unwrap();
     assert_eq!((erased.subject, erased.email, erased.display_name), (None, None, None));
     assert_eq!((erased.disabled_ms, erased.erased_ms), (Some(60), Some(60)));
     assert_eq!(sessions::sweep(&store, 50).await.unwrap(), 1);
-    assert!(matches!(people::disable(&store, "none", 1, None).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(people::disable(&store, "none", &gone, 1, None).await, Err(StoreError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -328,6 +332,9 @@ async fn a_service_token_is_replaced_once_and_ends_no_later_than_it_would_have()
         created_by: None,
         rotated_to: None,
         last_used_ms: None,
+        suspended_ms: None,
+        suspended_because: None,
+        claimed_by: None,
     };
     for (old, new, ends, until) in [("a", "b", None, 50), ("c", "d", Some(20), 20), ("e", "f", Some(90), 50)]
     {
@@ -358,6 +365,9 @@ async fn a_service_token_lives_until_it_expires_or_is_revoked() {
         created_by: None,
         rotated_to: None,
         last_used_ms: None,
+        suspended_ms: None,
+        suspended_because: None,
+        claimed_by: None,
     };
     service_tokens::create(&store, token("t1", Some(10))).await.unwrap();
     service_tokens::create(&store, token("t2", None)).await.unwrap();

@@ -9,7 +9,7 @@ use super::cdp::{Browser, Page};
 use super::server::Server;
 
 /// The browser, or the reason for skipping.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let program = std::env::var_os("BAILIWICK_TEST_CHROMIUM").map(PathBuf::from);
     let missing = match &program {
         None => "BAILIWICK_TEST_CHROMIUM names no browser",

@@ -17,5 +17,7 @@ mod browser;
 mod cdp;
 mod defence;
 mod endings;
+mod forms;
+mod pages;
 mod server;
 mod sso;

@@ -96,7 +96,7 @@ fn every_route_is_told_and_served() {
     let told: BTreeSet<String> = rows(&page)
         .into_iter()
         .map(|(code, _)| code)
-        .filter(|code| ["GET /", "POST /", "DELETE /"].iter().any(|method| code.starts_with(method)))
+        .filter(|code| ["GET /", "POST /", "PUT /", "DELETE /"].iter().any(|method| code.starts_with(method)))
         .collect();
     for (method, path, _) in ROUTES {
         assert!(told.contains(&format!("{method} {path}")), "{method} {path} is not in {HTTP}");

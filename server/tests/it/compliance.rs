@@ -80,6 +80,8 @@ async fn the_matrix_answers_for_every_endpoint_and_scope() {
         .sum();
     assert_eq!(csv.trim_end().lines().count(), answers + 1, "a row an answer, and the head");
     assert!(csv.contains("bedrock-eu,") && csv.contains(",hipaa,only if,baa,"), "{csv}");
+    // RFC 4180: each line ends with CR LF, and nothing stands for them.
+    assert!(csv.split_inclusive('\n').all(|line| line.ends_with("\r\n")) && !csv.contains('\\'), "{csv:?}");
     app.admin(reqwest::Method::GET, "/api/v1/endpoints/matrix?scope=/nowhere/else", None).await.is(200);
     app.get("/api/v1/endpoints/matrix", "").await.is(401);
     app.finish().await;

@@ -497,3 +497,120 @@ async fn no_credential_is_in_any_output_or_table() {
         assert!(places.is_empty(), "{canary}: {places:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_leads_to_nothing_of_the_servers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (master, other, proxy) = (
+        file("master", &hex::encode([0xc5_u8; 32])),
+        file("other", "sk-other"),
+        file("proxy", "user:password"),
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&master, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&master, &link).unwrap();
+    let (named, of_proxy, allowed) = (master.clone(), proxy.clone(), folder.path().display().to_string());
+    let app = TestApp::with(|config| {
+        config.credentials.master_key = Some(bailiwick::credentials::MasterKeySource::File(named));
+        let proxy = format!(
+            "url = 'http://127.0.0.1:9'\ncredential_file = '{}'\nexcept = ['127.0.0.0/8']",
+            of_proxy.display()
+        );
+        config.upstream.proxy = Some(toml::from_str(&proxy).unwrap());
+        // The simulators' credential is elsewhere.
+        let data = config.data_dir.parent().unwrap().display().to_string();
+        config.credentials.references = Some(vec![allowed, data, String::from("env:LLM_*")]);
+    })
+    .await;
+    let beside = tempfile::tempdir().unwrap();
+    let beside = beside.path().join("key");
+    for (reference, field) in [
+        (json!({ "file": master }), "/file"),
+        (json!({ "file": link }), "/file"),
+        (json!({ "file": proxy }), "/file"),
+        (json!({ "file": beside }), "/file"),
+        (json!({ "env": "PATH" }), "/env"),
+        (json!({ "env": "PGPASSWORD" }), "/env"),
+    ] {
+        let mut body = reference.clone();
+        (body["name"], body["test"]) = (json!("theirs"), json!(false));
+        let refused = create(&app, body).await.is(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], field, "{reference}: {refused}");
+        let mut credential = reference.clone();
+        credential["name"] = json!("theirs");
+        let declared = json!({ "credentials": [credential] });
+        let refused = app.admin(Method::POST, "/api/v1/apply", Some(&declared)).await.is(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], format!("/credentials/0{field}"), "{refused}");
+        let endpoint = json!({
+            "name": "own", "scope": "/acme", "dialect": "vllm", "base_url": app.simulator(ENDPOINT).url(),
+            "models": [{ "alias": "own", "upstream": "own" }], "credential": reference,
+            "profile": { "name": "own", "operator": "self", "service": "vllm", "model": "own" },
+        });
+        let declared = json!({ "endpoints": [endpoint] });
+        let refused = app.admin(Method::POST, "/api/v1/apply", Some(&declared)).await.is(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], format!("/endpoints/0/credential{field}"), "{refused}");
+        // Nor where it is stored already, or the file has become another one.
+        let source = serde_json::from_value(reference).unwrap();
+        let read = app.app().sources.keyring.fetch(&source).await.unwrap_err();
+        assert!(!read.contains("c5c5") && !read.contains("password"), "{read}");
+    }
+    create(&app, json!({ "name": "fine", "file": other, "test": false })).await.is(201);
+    assert!(!crate::app::logs().contains("sk-other"));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_destroys_nothing_that_is_kept_here() {
+    let app = TestApp::start().await;
+    create(&app, json!({ "name": "own", "scope": "/acme", "value": "sk-kept-here" })).await.is(201);
+    let endpoint = |credential: Value| {
+        json!({ "endpoints": [{
+            "name": "own", "scope": "/acme", "dialect": "vllm", "base_url": app.simulator(ENDPOINT).url(),
+            "models": [{ "alias": "own", "upstream": "own" }], "credential": credential,
+            "profile": { "name": "own", "operator": "self", "service": "vllm", "model": "own" },
+        }] })
+    };
+    let sealed = async || bailiwick::store::credentials::get(&app.app().store, "own").await.unwrap().sealed;
+    let before = sealed().await;
+    for path in ["/api/v1/apply", "/api/v1/apply?dry_run=true"] {
+        let refused =
+            app.admin(Method::POST, path, Some(&endpoint(json!({ "env": "KEY" })))).await.is(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], "/endpoints/0/credential", "{refused}");
+    }
+    assert!(before.is_some() && sealed().await == before);
+    app.apply(endpoint(json!("own"))).await;
+    assert_eq!(sealed().await, before);
+    // Who says so in as many words replaces it.
+    app.apply(json!({ "credentials": [{ "name": "own", "scope": "/acme", "env": "KEY" }] })).await;
+    assert!(sealed().await.is_none());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_leaves_out_what_a_line_below_denies() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::policy::bundle(folder.path(), &[]);
+    let path = folder.path().join("rbac/policy.csv");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let more = "p, role:keeper, /, console:credentials, read, allow\n\
+                p, role:keeper, /acme/clinic, console:credentials, read, deny\n";
+    std::fs::write(&path, format!("{lines}\n{more}")).unwrap();
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    for (name, scope) in [("of-all", "/acme"), ("of-clinic", "/acme/clinic")] {
+        create(&app, json!({ "name": name, "scope": scope, "value": "sk-x", "test": false })).await.is(201);
+    }
+    let token = create_token(&app.app().store, "k", "/", &["keeper"], 1).await.unwrap().reveal();
+    let listed = app.get(PATH, &token).await.is(200).text().to_owned();
+    assert!(listed.contains("of-all") && !listed.contains("of-clinic"), "{listed}");
+    app.get(&format!("{PATH}/of-clinic"), &token).await.is(403);
+    app.finish().await;
+}

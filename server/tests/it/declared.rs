@@ -142,3 +142,145 @@ async fn the_commands_write_compare_and_read() {
     assert!(now["budgets"].to_string().contains("\"101\""), "{now}");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declaration_is_of_what_was_seen_and_each_fault_has_its_place() {
+    let app = TestApp::start().await;
+    let export = app.admin(Method::GET, "/api/v1/organisation", None).await.is(200);
+    let tag = export.header("etag").unwrap().to_owned();
+    let with = async |tag: &str, method: Method, path: &str, body: &Value| {
+        let request = app.client.request(method, format!("{}{path}", app.url())).bearer_auth(app.token());
+        crate::reply::read(request.header("if-match", tag).json(body).send().await.unwrap()).await
+    };
+    let scope = json!({ "scopes": [{ "path": "/acme/one", "controller": "DE" }] });
+    with(&tag, Method::POST, "/api/v1/apply", &scope).await.is(200);
+    // It is not what was seen any more.
+    let other = json!({ "scopes": [{ "path": "/acme/two" }] });
+    for path in ["/api/v1/apply", "/api/v1/apply?prune=true", "/api/v1/apply?dry_run=true"] {
+        assert_eq!(with(&tag, Method::POST, path, &other).await.is(412).json()["code"], "changed");
+    }
+    let export = app.admin(Method::GET, "/api/v1/organisation", None).await.is(200);
+    assert_ne!(export.header("etag").unwrap(), tag);
+    assert!(!export.text().contains("/acme/two"));
+    with(export.header("etag").unwrap(), Method::POST, "/api/v1/apply", &other).await.is(200);
+
+    let wrong = json!({
+        "scopes": [{ "path": "/fine" }, { "path": "wrong" }],
+        "budgets": [{ "scope": "/fine", "window": "month", "limit_usd": "a lot" }],
+    });
+    let refused = app.admin(Method::POST, "/api/v1/apply", Some(&wrong)).await.is(400).json();
+    let places: Vec<&str> =
+        refused["errors"].as_array().unwrap().iter().map(|it| it["pointer"].as_str().unwrap()).collect();
+    assert_eq!(places, ["/scopes/1/path", "/budgets/0/limit_usd"], "{refused}");
+    let keys =
+        json!([{ "scope": "/acme", "name": "fine" }, { "scope": "/acme", "name": "x", "tags": [" y"] }]);
+    let refused = app.admin(Method::POST, "/api/v1/keys:bulk", Some(&keys)).await.is(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/1/tags", "{refused}");
+    let keys = json!([{ "scope": "/acme", "name": "fine" }, { "scope": "/acme", "name": "x", "expires": 7 }]);
+    let refused = app.admin(Method::POST, "/api/v1/keys:bulk", Some(&keys)).await.is(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/1/expires", "{refused}");
+
+    // A budget as it was seen.
+    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
+    let path = format!("/api/v1/budgets/{}", budgets["budgets"][0]["id"]);
+    let one = app.admin(Method::GET, &path, None).await.is(200);
+    assert_eq!(one.json()["id"], budgets["budgets"][0]["id"]);
+    let tag = one.header("etag").unwrap().to_owned();
+    let (raise, more) = (format!("{path}/top-ups"), json!({ "amount_usd": "1", "reason": "more" }));
+    with(&tag, Method::POST, &raise, &more).await.is(201);
+    with(&tag, Method::POST, &raise, &more).await.is(412);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn things_are_declared_one_at_a_time() {
+    let app = TestApp::start().await;
+    let path = "/api/v1/scopes/%2Facme%2Flab";
+    app.admin(Method::GET, path, None).await.is(404);
+    let lab = json!({ "path": "/acme/lab", "controller": "DE" });
+    let made = app.admin(Method::PUT, path, Some(&lab)).await.is(200);
+    assert_eq!(made.json(), lab);
+    let tag = made.header("etag").unwrap().to_owned();
+    assert_eq!(app.admin(Method::GET, path, None).await.is(200).header("etag").unwrap(), tag);
+    let wrong = json!({ "path": "/acme/other" });
+    assert_eq!(
+        app.admin(Method::PUT, path, Some(&wrong)).await.is(400).json()["errors"][0]["pointer"],
+        "/path"
+    );
+    let wrong = json!({ "path": "/acme/lab", "subject_regions": ["nowhere"] });
+    let refused = app.admin(Method::PUT, path, Some(&wrong)).await.is(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/subject_regions/0", "{refused}");
+    let changed = json!({ "path": "/acme/lab", "controller": "FR" });
+    assert_eq!(app.admin(Method::PUT, path, Some(&changed)).await.is(200).json(), changed);
+    let request = app.client.delete(format!("{}{path}", app.url())).bearer_auth(app.token());
+    let stale = request.header("if-match", &tag).send().await.unwrap();
+    assert_eq!(stale.status(), 412);
+    let listed = app.admin(Method::GET, "/api/v1/scopes", None).await.is(200).json();
+    assert!(listed["scopes"].as_array().unwrap().contains(&changed), "{listed}");
+
+    // What holds something stays; the rest of the organisation is not touched.
+    let ci = json!({
+        "name": "ci", "scope": "/acme/lab", "issuer": "https://id.example", "audience": "b", "claims": { "sub": "x" },
+    });
+    app.admin(Method::PUT, "/api/v1/workloads/ci", Some(&ci)).await.is(200);
+    let refused = app.admin(Method::DELETE, path, None).await.is(409).json();
+    assert_eq!(refused["code"], "conflict");
+    let before = exported(&app).await;
+    assert_eq!(
+        app.admin(Method::DELETE, "/api/v1/workloads/ci", None).await.is(200).json(),
+        json!({ "name": "ci", "deleted": true })
+    );
+    assert_eq!(
+        app.admin(Method::DELETE, path, None).await.is(200).json(),
+        json!({ "path": "/acme/lab", "deleted": true })
+    );
+    app.admin(Method::GET, path, None).await.is(404);
+    let after = exported(&app).await;
+    for list in ["endpoints", "credentials", "keys", "budgets", "limits", "model_groups"] {
+        assert_eq!(after[list], before[list]);
+    }
+    assert_eq!(after["workloads"], json!([]));
+
+    let path = "/api/v1/endpoints/openai-us";
+    let mut endpoint = app.admin(Method::GET, path, None).await.is(200).json();
+    endpoint["idle_timeout_s"] = json!(9);
+    assert_eq!(app.admin(Method::PUT, path, Some(&endpoint)).await.is(200).json()["idle_timeout_s"], 9);
+    let mut wrong = endpoint.clone();
+    wrong["credential"] = json!("nobody's");
+    let refused = app.admin(Method::PUT, path, Some(&wrong)).await.is(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/credential", "{refused}");
+    app.admin(Method::DELETE, path, None).await.is(200);
+    app.admin(Method::DELETE, path, None).await.is(404);
+    app.admin(Method::PUT, path, Some(&endpoint)).await.is(200);
+    assert_eq!(app.admin(Method::GET, path, None).await.is(200).json(), endpoint);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn declarations_at_the_same_time_are_each_whole_and_every_key_is_told() {
+    let app = TestApp::start().await;
+    let of = |team: usize| {
+        let keys: Vec<Value> = (0..3)
+            .map(|at| json!({ "scope": format!("/acme/team{team}"), "name": format!("k{at}") }))
+            .collect();
+        json!({ "keys": keys })
+    };
+    let declarations: Vec<Value> = (0..6).map(of).collect();
+    let sent = declarations.iter().map(|body| app.admin(Method::POST, "/api/v1/apply", Some(body)));
+    let mut told = 0;
+    for reply in futures::future::join_all(sent).await {
+        if reply.status == 409 {
+            continue;
+        }
+        for key in reply.is(200).json()["created_keys"].as_array().unwrap() {
+            app.ask(key["key"].as_str().unwrap(), "nothing-of-that-name", "x").await;
+            told += 1;
+        }
+    }
+    let now = exported(&app).await;
+    let teams =
+        now["keys"].as_array().unwrap().iter().filter(|it| it["scope"].as_str().unwrap().contains("/team"));
+    assert_eq!(teams.count(), told, "each key that there is was told");
+    assert!(told > 0 && told % 3 == 0, "{told}");
+    app.finish().await;
+}

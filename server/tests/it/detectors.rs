@@ -17,6 +17,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, message, stored};
+use crate::books::Record;
 use crate::git::{following, follows};
 use crate::invariants::lock;
 use crate::repository::Repository;
@@ -24,6 +25,8 @@ use crate::repository::Repository;
 /// A name that no list has: only the detector knows it.
 const NAME: &str = "oskar wolkenbein";
 const MAIL: &str = "tannenhaeher@kunde.example";
+/// The same as the name of a tool.
+const TOOL: &str = "ask_oskar_wolkenbein";
 
 /// How the detector of a test behaves.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,7 @@ async fn analyze(State((seen, does)): State<Shared>, body: String) -> (StatusCod
         Does::Reads => {
             let found: Vec<Value> = text
                 .match_indices(NAME)
+                .chain(text.match_indices(TOOL))
                 .map(|(at, name)| {
                     let start = text[..at].chars().count();
                     json!({ "entity_type": "PERSON", "start": start, "end": start + name.chars().count(), "score": 0.85 })
@@ -167,6 +171,115 @@ async fn what_a_detector_finds_is_redacted_and_what_is_redacted_it_does_not_see(
     assert_eq!(detector.seen().len(), 2);
     let folder = app.finish().await;
     assert_eq!(stored(folder.path(), NAME).await, Vec::<String>::new());
+}
+
+/// What was found here and is not replaced is in nobody's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_detector_finds_within_something_else_is_found_all_the_same() {
+    let detector = Detector::start().await;
+    let (app, _repository) = asking(&detector.url, "DE").await;
+    let reply =
+        app.ask("support", "assistant", &format!("see https://x.example/{NAME}, please")).await.is(200);
+    assert_eq!(reply.header("x-bailiwick-redactions"), Some("PERSON=1"));
+    let sent: String = app
+        .simulators()
+        .flat_map(|simulator| simulator.received())
+        .map(|got| String::from_utf8_lossy(&got.body).into_owned())
+        .collect();
+    assert!(sent.contains("https://x.example/<PERSON_") && !sent.contains("oskar"), "{sent}");
+    let records = app.records_of(&reply.decision()).await;
+    assert_eq!(records[1].sections["facts"]["entities"], json!({ "PERSON": 1, "URL": 1 }));
+    // A name that only the detector knows is in no record as the name of a tool either.
+    let mut body = message("assistant", "x");
+    let function = json!({ "name": TOOL, "parameters": { "type": "object", "properties": {} } });
+    body["tools"] = json!([{ "type": "function", "function": function }]);
+    let reply = app.chat("support", &body).await;
+    let records = app.records_of(&reply.decision()).await;
+    let decided = records.iter().find(|record| record.header.kind == "decision").unwrap();
+    assert_eq!(decided.sections["facts"]["tools"], json!(["[withheld]"]));
+    app.finish().await;
+}
+
+/// Every section that says who had what read, on which facts.
+fn read_by(record: &Record) -> [&Value; 4] {
+    ["analysis", "facts", "principal", "network"].map(|name| &record.sections[name])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_a_detector_read_a_request_is_known_with_who_asked_and_why_it_could() {
+    let detector = Detector::start().await;
+    let (app, _repository) = asking(&detector.url, "DE").await;
+    let reply = app.ask("support", "assistant", &format!("{NAME}, {MAIL}")).await.is(200);
+    let records = app.records_of(&reply.decision()).await;
+    let [analysis, facts, principal, network] = read_by(&records[0]);
+    assert_eq!((&facts["operation"], &facts["model"]), (&json!("analyze"), &json!("names")));
+    // What was known before the detector read it.
+    assert_eq!(facts["entities"], json!({ "EMAIL": 1 }));
+    assert_eq!(principal["name"], "support");
+    assert_eq!(network["route"], "POST /v1/chat/completions");
+    // So it can be decided again.
+    let snapshot = app.app().gateway.snapshot.load_full();
+    let facts = bailiwick::gateway::record::read_facts(facts.to_string().as_bytes()).unwrap();
+    let again = snapshot.policy.decide(&facts);
+    let eligible: Vec<&str> = snapshot.policy.names(&again.eligible).collect();
+    assert_eq!(json!(eligible), analysis["eligible"]);
+    for (name, digest) in &snapshot.digests {
+        assert_eq!(records[0].header.digests.get(*name), Some(digest), "{name}");
+    }
+
+    // What was decided in the end is what is explained.
+    let path = format!("/api/v1/decisions/{}/explanation", reply.decision());
+    let explained = app.admin(Method::GET, &path, None).await.is(200).json();
+    assert_eq!(explained["facts"]["entities"], json!({ "EMAIL": 1, "PERSON": 1 }), "{explained}");
+
+    // A client that leaves while the detector reads changes nothing of that, and its request is refused.
+    detector.does(Does::Waits(400));
+    app.forget();
+    let asked = app.ask("support", "assistant", NAME);
+    assert!(tokio::time::timeout(Duration::from_millis(150), asked).await.is_err(), "it was answered");
+    app.settled().await;
+    assert_eq!(detector.seen().len(), 2);
+    let records = app.records().await;
+    let analysis = records.iter().rfind(|record| record.header.kind == "analysis").unwrap();
+    let decision = &analysis.header.ids["decision"];
+    let of_it = app.records_of(decision).await;
+    let kinds: Vec<&str> = of_it.iter().map(|record| record.header.kind.as_str()).collect();
+    assert_eq!(kinds, ["analysis", "refusal"]);
+    assert!(read_by(&of_it[0]).iter().all(|section| section.is_object()));
+    assert_eq!(of_it[1].sections["refusal"]["code"], "client_gone");
+    assert!(app.received().is_empty());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_paid_for_is_shown_to_no_detector() {
+    let detector = Detector::start().await;
+    let (app, _repository) = asking(&detector.url, "DE").await;
+    let scope = "/acme/retail/support";
+    app.apply(json!({ "limits": [{ "scope": scope, "requests": 3, "per": "day" }] })).await;
+    // A request is one, whether its end is an answer, a refusal or a client that has left.
+    app.ask("support", "assistant", NAME).await.is(200);
+    detector.does(Does::Status(500));
+    app.ask("support", "assistant", NAME).await.refused(503, "unavailable");
+    detector.does(Does::Waits(300));
+    let asked = app.ask("support", "assistant", NAME);
+    assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err(), "it was answered");
+    app.settled().await;
+    detector.does(Does::Reads);
+    let reply = app.ask("support", "assistant", NAME).await.refused(429, "rate_limited");
+    assert_eq!(detector.seen().len(), 3);
+    let records = app.records_of(&reply.decision()).await;
+    let kinds: Vec<&str> = records.iter().map(|record| record.header.kind.as_str()).collect();
+    assert_eq!(kinds, ["refusal"]);
+    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    assert_eq!(limits["limits"][0]["held"], 0, "{limits}");
+
+    // The same of money: what has none left is read by nobody.
+    app.apply(json!({ "limits": [{ "scope": scope, "requests": 1000, "per": "day" }] })).await;
+    app.apply(json!({ "budgets": [{ "scope": scope, "limit_usd": "0.000001", "window": "day" }] })).await;
+    app.ask("support", "assistant", NAME).await.refused(429, "budget_exceeded");
+    assert_eq!(detector.seen().len(), 3);
+    app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

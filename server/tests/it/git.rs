@@ -302,8 +302,7 @@ async fn a_scope_that_there_is_not_is_named_or_refused() {
     let repository = Repository::new();
     let good = repository.head();
     // Before there is an organisation it cannot be asked for.
-    let git = GitConfig { require_known_scopes: true, ..repository.config() };
-    let app = following(git).await;
+    let app = following(repository.config()).await;
     repository
         .write("rules/stop.yaml", &rule("stop-other", "other").replace("/acme/research", "/acme/reserch"));
     let head = repository.commit("ada", "A scope that is misspelt");
@@ -315,12 +314,21 @@ async fn a_scope_that_there_is_not_is_named_or_refused() {
     follows(&app, &head).await;
     app.finish().await;
 
-    let app = following(repository.config()).await;
+    let git = GitConfig { require_known_scopes: false, ..repository.config() };
+    let app = following(git).await;
     repository
         .write("rules/stop.yaml", &rule("stop-other", "other").replace("/acme/research", "/acme/reserch"));
     let head = repository.commit("ada", "A scope that is misspelt");
     follows(&app, &head).await;
     assert!(logs().contains("the organisation has no scope /acme/reserch"));
+    // Whoever looks at what is in force sees it, beside what the lint says of the bundle alone.
+    repository.write("rules/again.yaml", &rule("stop-again", "other"));
+    repository.write("rules/stop.yaml", &rule("stop-other", "other"));
+    let head = repository.commit("ada", "The same twice");
+    follows(&app, &head).await;
+    let doubts = status(&app).await["doubts"].to_string();
+    assert!(doubts.contains("rules/again.yaml") && doubts.contains("stop-other"), "{doubts}");
+    assert!(!doubts.contains("reserch"), "{doubts}");
     app.finish().await;
 }
 
@@ -453,4 +461,16 @@ async fn a_repository_that_disappears_leaves_the_last_good_policy_also_for_a_sta
     repository.commit_unsigned("Not signed");
     let refused = App::open(config("fresh"), None).await.unwrap_err().to_string();
     assert!(refused.contains("not signed"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_detector_that_nobody_serves_is_refused() {
+    let repository = Repository::new();
+    let app = following(repository.config()).await;
+    let asking = "id: ask\ntitle: T\nbecause: [B]\nscope: /acme/research\nanalyze: nams\n";
+    repository.write("rules/ask.yaml", asking);
+    let head = repository.commit("ada", "Another detector");
+    let why = ["rules/ask.yaml:1", "no endpoint serves the detector `nams`", "operations: [analyze]"];
+    refuses(&app, &head, "endpoints", &why).await;
+    app.finish().await;
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bailiwick::identity::{CSRF_HEADER, hash_password, new_setup_link};
+use bailiwick::identity::{
+    CSRF_HEADER, NewSession, SessionConfig, SessionCookie, hash_password, new_setup_link,
+};
 use bailiwick::store;
 use http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::Method;
@@ -54,6 +56,36 @@ pub(crate) async fn owner(app: &TestApp, before: &str) -> String {
     let request = app.client.get(format!("{}{link}", app.url())).header(COOKIE, before);
     let reply = read(request.send().await.unwrap()).await.is(303);
     session_cookie(&reply).unwrap()
+}
+
+/// The session of a person who has these roles everywhere.
+pub(crate) async fn person(app: &TestApp, id: &str, roles: &[&str]) -> String {
+    let now_ms = app.app().gateway.clock.now_ms();
+    let person = store::people::Person {
+        id: id.to_owned(),
+        subject: None,
+        email: None,
+        display_name: None,
+        roles: json!(roles),
+        created_ms: now_ms,
+        disabled_ms: None,
+        erased_ms: None,
+        deprovisioned_ms: None,
+        joined_into: None,
+    };
+    store::people::create(&app.app().store, person).await.unwrap();
+    let session = format!("cs_{id}");
+    let session = NewSession {
+        id: &session,
+        person: id,
+        method: "setup_link",
+        expires_ms: now_ms + 3_600_000,
+        authenticated_ms: Some(now_ms),
+        ..NewSession::default()
+    };
+    let cookie = SessionCookie::begin(&app.app().store, session, now_ms).await.unwrap();
+    let cookie = cookie.set(&SessionConfig::default()).unwrap();
+    cookie.to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 
 /// Moves a session's times, as if they had passed.
@@ -380,12 +412,14 @@ async fn groups_count_for_their_own_provider_and_while_it_is_configured() {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     };
     let identity = store::identities::Identity {
         provider: String::from("gone"),
         subject: String::from("s"),
         person: String::from("p1"),
         groups: json!(["admins"]),
+        claims: None,
         seen_ms: now_ms,
     };
     store::identities::note(store, person, identity).await.unwrap();

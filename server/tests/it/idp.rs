@@ -45,6 +45,8 @@ struct Inner {
     /// A document that is not the provider's own, where a test says so.
     metadata: Value,
     down: bool,
+    /// How long it thinks before it tells its documents.
+    hangs: std::time::Duration,
     /// Whether a code may be used any number of times.
     lax: bool,
     asked_for_keys: usize,
@@ -77,6 +79,7 @@ impl Idp {
             says_issuer: true,
             metadata: json!({}),
             down: false,
+            hangs: std::time::Duration::ZERO,
             lax: false,
             asked_for_keys: 0,
         };
@@ -97,6 +100,10 @@ impl Idp {
 
     pub(crate) fn down(&self, down: bool) {
         self.inner().down = down;
+    }
+
+    pub(crate) fn hangs(&self, so_long: std::time::Duration) {
+        self.inner().hangs = so_long;
     }
 
     pub(crate) fn lax(&self) {
@@ -165,6 +172,8 @@ impl Idp {
 }
 
 async fn discovery(State(idp): State<Idp>) -> Response {
+    let hangs = idp.inner().hangs;
+    tokio::time::sleep(hangs).await;
     let inner = idp.inner();
     if inner.down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -257,7 +257,7 @@ async fn many_keys_are_made_at_once_or_none() {
     for (keys, says) in [
         (json!([]), "1 to 500"),
         (json!({ "scope": "/acme", "name": "x" }), "sequence"),
-        (with(json!({ "scope": "/acme/research" })), "key 4 of the array: missing field `name`"),
+        (with(json!({ "scope": "/acme/research" })), "key 4 of the array: `/name`: missing field `name`"),
         (with(json!({ "scope": "/acme/research", "name": "b2" })), "twice"),
         (with(json!({ "scope": "/acme/research", "name": "b9", "budget_usd": "-1" })), "key 4 of the array"),
         (with(json!({ "scope": "/acme/research", "name": "b9", "models": ["none"] })), "key `b9`"),

@@ -53,7 +53,7 @@ async fn declare(app: &TestApp, limits: Value) {
 
 async fn standing(app: &TestApp, counts: &str) -> Value {
     app.settled().await;
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     let found = limits["limits"].as_array().unwrap().iter().find(|limit| limit["counts"] == counts);
     found.unwrap_or_else(|| panic!("{limits}")).clone()
 }
@@ -238,7 +238,9 @@ async fn limits_hold_for_users_models_and_money_too() {
     assert!(spent.starts_with("0.00") && spent != "0.00", "{spent}");
     let records = app.records().await;
     let acts: Vec<&Value> = records.iter().filter_map(|record| record.sections.get("act")).collect();
-    assert!(acts.iter().any(|act| act["what"]["limits"][0]["requests"] == 2));
+    let changes = |act: &&Value| act["what"]["changes"].as_array().cloned().unwrap_or_default();
+    let mut changes = acts.iter().flat_map(changes);
+    assert!(changes.any(|it| it["kind"] == "limit" && it["fields"]["requests"] == json!([null, 2])));
     assert!(!acts.iter().any(|act| act.to_string().contains("u-1")), "people are pseudonyms");
     // Applied again nothing changes; what is retired holds no longer.
     app.apply(declaration).await;
@@ -275,7 +277,7 @@ async fn the_limit_of_a_key_follows_its_line_and_its_declaration() {
     for _ in 0..4 {
         app.ask(new, "assistant", "x").await.is(200);
     }
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     assert_eq!(limits["limits"], json!([]));
     let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200);
     assert!(!budgets.text().contains("last 60 seconds"), "{}", budgets.text());
@@ -300,7 +302,7 @@ async fn a_limit_that_makes_no_sense_is_refused_with_what_is_wrong() {
         let refused = app.admin(Method::POST, "/api/v1/apply", Some(&body)).await.is(400);
         assert!(refused.text().contains(says), "{body}: {}", refused.text());
     }
-    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let limits = app.admin(Method::GET, "/api/v1/limits?reason=test", None).await.is(200).json();
     assert_eq!(limits["limits"], json!([]));
     app.finish().await;
 }

@@ -16,6 +16,7 @@ mod acts;
 mod api;
 mod app;
 mod audit;
+mod bedrock;
 mod books;
 mod cli;
 mod compliance;
@@ -37,9 +38,12 @@ mod input;
 mod invariants;
 mod keys;
 mod kill_switch;
+mod leavers;
 mod limits;
 mod matrix;
 mod messages;
+mod messages_costs;
+mod messages_ends;
 mod money;
 #[allow(dead_code, reason = "the policy crate's tests use more of it")]
 #[path = "../../../policies/engine/tests/it/naive.rs"]
@@ -59,12 +63,15 @@ mod requests;
 mod scim;
 mod sdk;
 mod secrecy;
+mod sessions;
 mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
+mod thoughts;
 mod tls;
 mod tokens;
+mod told;
 mod transfer;
 mod vault;
 mod workloads;

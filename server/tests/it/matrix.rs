@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 13] = [
     "owner",
     "admin",
     "policy-author",
@@ -23,34 +23,71 @@ const ROLES: [&str; 10] = [
     "viewer",
     "application",
     "provisioner",
+    "lead",
+    "compliance",
+    "people-figures",
 ];
 
 /// Who has which right.
-const RIGHTS: [(&str, &str, &[&str]); 35] = [
-    ("console:audit", "read", &["owner", "admin", "auditor"]),
-    ("console:audit", "export", &["owner", "admin", "auditor"]),
-    ("console:budgets", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
-    ("console:budgets", "top_up", &["owner", "admin", "finance"]),
+const RIGHTS: [(&str, &str, &[&str]); 36] = [
+    ("console:audit", "read", &["owner", "admin", "auditor", "compliance"]),
+    ("console:audit", "export", &["owner", "admin", "auditor", "compliance"]),
+    (
+        "console:budgets",
+        "read",
+        &["owner", "admin", "approver", "auditor", "finance", "developer", "lead", "people-figures"],
+    ),
+    ("console:budgets", "top_up", &["owner", "admin", "finance", "lead"]),
     (
         "console:decisions",
         "read",
-        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+        &[
+            "owner",
+            "admin",
+            "policy-author",
+            "approver",
+            "auditor",
+            "developer",
+            "viewer",
+            "lead",
+            "compliance",
+        ],
     ),
     (
         "console:endpoints",
         "read",
-        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+        &[
+            "owner",
+            "admin",
+            "policy-author",
+            "approver",
+            "auditor",
+            "developer",
+            "viewer",
+            "lead",
+            "compliance",
+        ],
     ),
     (
         "console:policy",
         "read",
-        &["owner", "admin", "policy-author", "approver", "auditor", "developer", "viewer"],
+        &[
+            "owner",
+            "admin",
+            "policy-author",
+            "approver",
+            "auditor",
+            "developer",
+            "viewer",
+            "lead",
+            "compliance",
+        ],
     ),
-    ("console:keys", "read", &["owner", "admin", "approver", "auditor", "finance", "developer"]),
-    ("console:keys", "create", &["owner", "admin"]),
-    ("console:keys", "rotate", &["owner", "admin"]),
-    ("console:keys", "revoke", &["owner", "admin"]),
-    ("console:kill-switches", "read", &["owner", "admin", "approver", "auditor"]),
+    ("console:keys", "read", &["owner", "admin", "approver", "auditor", "finance", "developer", "lead"]),
+    ("console:keys", "create", &["owner", "admin", "lead"]),
+    ("console:keys", "rotate", &["owner", "admin", "lead"]),
+    ("console:keys", "revoke", &["owner", "admin", "lead"]),
+    ("console:kill-switches", "read", &["owner", "admin", "approver", "auditor", "compliance"]),
     ("console:kill-switches", "throw", &["owner", "admin"]),
     ("console:kill-switches", "lift", &["owner", "admin"]),
     ("console:organisation", "apply", &["owner", "admin"]),
@@ -61,15 +98,20 @@ const RIGHTS: [(&str, &str, &[&str]); 35] = [
     ("console:people", "read", &["owner", "admin", "auditor"]),
     ("console:people", "disable", &["owner", "admin"]),
     ("console:people", "enable", &["owner", "admin"]),
+    ("console:people", "erase", &["owner", "admin"]),
     ("console:replicas", "read", &["owner", "admin", "auditor"]),
     ("console:replicas", "lose", &["owner", "admin"]),
     ("console:roles", "read", &["owner", "admin", "auditor"]),
     ("console:tokens", "read", &["owner", "admin", "auditor"]),
     ("console:tokens", "create", &["owner", "admin"]),
     ("console:tokens", "revoke", &["owner", "admin"]),
-    ("console:requests", "read", &["owner", "admin", "policy-author", "approver", "auditor"]),
-    ("console:requests", "ask", &["owner", "admin", "policy-author", "finance", "developer"]),
-    ("console:requests", "approve", &["owner", "approver"]),
+    ("console:requests", "read", &["owner", "admin", "policy-author", "approver", "auditor", "compliance"]),
+    (
+        "console:requests",
+        "ask",
+        &["owner", "admin", "policy-author", "finance", "developer", "lead", "compliance"],
+    ),
+    ("console:requests", "approve", &["owner", "approver", "compliance"]),
     ("scim:directory", "read", &["owner", "provisioner"]),
     ("scim:directory", "write", &["owner", "provisioner"]),
     ("console:sessions", "read", &["owner", "admin", "auditor"]),
@@ -77,15 +119,15 @@ const RIGHTS: [(&str, &str, &[&str]); 35] = [
 ];
 
 /// A request that shows whether a route lets somebody through, and does no harm where it does.
-struct Probe {
-    path: String,
-    body: Option<Value>,
+pub(crate) struct Probe {
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
     /// Whether it is about a thing of `/acme/clinic`, which is not there for whoever is elsewhere.
     names: bool,
 }
 
 /// What the probes are about.
-struct Things {
+pub(crate) struct Things {
     key: String,
     switch: String,
     budget: i64,
@@ -99,7 +141,7 @@ struct Things {
     digest: String,
 }
 
-async fn things(app: &TestApp) -> Things {
+pub(crate) async fn things(app: &TestApp) -> Things {
     let (key, _) = app.create_key(json!({ "scope": "/acme/clinic", "name": "probed" })).await;
     let expires = chrono::Utc::now() + chrono::TimeDelta::hours(1);
     let switch = json!({
@@ -117,6 +159,9 @@ async fn things(app: &TestApp) -> Things {
         "name": "probed", "scope": "/acme/clinic", "dialect": "vllm", "base_url": "http://127.0.0.1:9",
         "models": [{ "alias": "probed", "upstream": "probed" }], "credential": "probed",
         "profile": { "name": "probed", "operator": "self", "service": "vllm", "model": "probed" },
+    }], "workloads": [{
+        "name": "probed", "scope": "/acme/clinic", "issuer": "https://id.example", "audience": "b",
+        "claims": { "sub": "x" },
     }] }))
     .await;
     let person = store::people::Person {
@@ -129,6 +174,7 @@ async fn things(app: &TestApp) -> Things {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     };
     store::people::create(&app.app().store, person).await.unwrap();
     let request =
@@ -156,7 +202,7 @@ async fn things(app: &TestApp) -> Things {
 }
 
 /// `None`: nobody has thought of the route yet.
-fn probe(route: &Route, of: &Things) -> Option<Probe> {
+pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
     let bad = || Some(json!({ "no such field": 1 }));
     let past = "2001-01-01T00:00:00Z";
     let (path, body, names) = match (route.method, route.path) {
@@ -219,15 +265,45 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("GET", "/api/v1/endpoints/matrix" | "/api/v1/decisions" | "/api/v1/audit/export") => {
             (Some(format!("{}?scope=/acme/clinic", route.path)), None, true)
         }
+        ("GET", "/api/v1/budgets/{id}") => {
+            (Some(route.path.replace("{id}", &of.budget.to_string())), None, true)
+        }
+        (method, "/api/v1/scopes/{path}") => (
+            Some(String::from("/api/v1/scopes/%2Facme%2Fclinic")),
+            (method == "PUT").then(bad).flatten(),
+            false,
+        ),
+        (method, "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => {
+            (Some(route.path.replace("{name}", "probed")), (method == "PUT").then(bad).flatten(), false)
+        }
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             (Some(route.path.replace("{id}", &of.budget.to_string())), bad(), true)
+        }
+        ("GET", "/keys/{id}") => (Some(route.path.replace("{id}", &of.key)), None, true),
+        ("GET", "/budgets/{id}") => (Some(route.path.replace("{id}", &of.budget.to_string())), None, true),
+        ("GET", "/endpoints/{name}") => {
+            (Some(String::from("/endpoints/openai-us?scope=/acme/clinic")), None, true)
+        }
+        ("GET", "/endpoints") => (Some(String::from("/endpoints?scope=/acme/clinic")), None, true),
+        // A body that is no form is looked at after the right.
+        ("POST", "/keys/new" | "/requests/new" | "/kill-switches") => (None, bad(), false),
+        ("POST", path) if path.starts_with("/keys/") => (Some(path.replace("{id}", &of.key)), bad(), false),
+        ("POST", path) if path.starts_with("/budgets/") => {
+            (Some(path.replace("{id}", &of.budget.to_string())), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/requests/") => {
+            (Some(path.replace("{id}", &of.request)), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/kill-switches/") => {
+            (Some(path.replace("{id}", &of.switch)), bad(), false)
         }
         ("GET", "/api/v1/decisions/{id}/explanation" | "/v1/decisions/{id}" | "/decisions/{id}") => {
             (Some(route.path.replace("{id}", &of.decision)), None, true)
         }
-        ("POST", "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/enable") => {
-            (Some(route.path.replace("{id}", &of.person)), bad(), false)
-        }
+        (
+            "POST",
+            "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/enable" | "/api/v1/people/{id}/erase",
+        ) => (Some(route.path.replace("{id}", &of.person)), bad(), false),
         ("POST", "/api/v1/requests") => {
             let wanted = json!({ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] });
             (None, Some(json!({ "kind": "key", "reason": "x", "wanted": wanted })), true)
@@ -245,7 +321,8 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("POST", "/api/v1/service-tokens/{id}/rotate") => {
             (Some(route.path.replace("{id}", &of.token)), Some(json!({ "expires": past })), true)
         }
-        ("POST", "/api/v1/service-tokens/{id}/revoke") => {
+        // It is nobody's, so whoever may claims it, and it goes on as it is.
+        ("POST", "/api/v1/service-tokens/{id}/claim" | "/api/v1/service-tokens/{id}/revoke") => {
             (Some(route.path.replace("{id}", &of.token)), None, true)
         }
         ("GET", "/api/v1/roles/explain") => {
@@ -276,6 +353,8 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/replicas"
             | "/api/v1/endpoints"
             | "/api/v1/organisation"
+            | "/api/v1/scopes"
+            | "/api/v1/workloads"
             | "/api/v1/credentials"
             | "/api/v1/compliance"
             | "/api/v1/budgets"
@@ -290,6 +369,12 @@ fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/openapi.json"
             | "/"
             | "/decisions"
+            | "/keys"
+            | "/keys/new"
+            | "/budgets"
+            | "/requests"
+            | "/requests/new"
+            | "/kill-switches"
             | "/auth/sign-in"
             | "/auth/setup"
             | "/auth/start"
@@ -316,6 +401,13 @@ async fn status(app: &TestApp, route: &Route, probe: &Probe, token: Option<&str>
     if probe.path.starts_with("/scim/") {
         // Of a version that there never was.
         request = request.header("if-match", "W/\"0\"");
+    }
+    if ["/api/v1/scopes/", "/api/v1/endpoints/probed", "/api/v1/workloads/"]
+        .iter()
+        .any(|at| probe.path.starts_with(at))
+    {
+        // As it never was.
+        request = request.header("if-match", "\"none\"");
     }
     request.send().await.unwrap().status().as_u16()
 }
@@ -373,7 +465,7 @@ async fn every_route_asks_every_role() {
         for token in [None, Some(made_up.as_str())] {
             let status = status(&app, route, &probe, token).await;
             let refused = match route.needs {
-                Needs::Page(..) => status == 303,
+                Needs::Page(..) | Needs::KnownPage => status == 303,
                 Needs::Nothing | Needs::Guest => status != 401,
                 Needs::Known | Needs::Own(..) | Needs::Scoped(..) | Needs::Root(..) | Needs::Or(..) => {
                     status == 401

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, message};
 use crate::reply::Reply;
 
-const PERSON: &str = "ottilie.brandt@kunde.example";
+pub(crate) const PERSON: &str = "ottilie.brandt@kunde.example";
 /// Of no form that a recognizer knows: those are redacted before anybody looks for the credential.
 const CREDENTIAL: &str = "credential-of-claude";
 const MODEL: &str = "claude-sonnet-4-5";
@@ -28,23 +28,24 @@ pub(crate) async fn with_claude(also_assistant: bool) -> (TestApp, SimulatorHand
         "models": models, "credential": { "file": secret },
         "profile": { "name": "claude", "operator": "self", "service": "vllm", "model": MODEL,
             "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 } },
-        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "output": "15" },
+        "price": { "input": "3", "cached_input": "0.3", "cache_write": "3.75", "cache_write_1h": "6", "output": "15",
+            "web_searches": "10000" },
         "simulated": true,
     }] }))
     .await;
     (app, claude)
 }
 
-fn asked(model: &str, text: &str) -> Value {
+pub(crate) fn asked(model: &str, text: &str) -> Value {
     json!({ "model": model, "max_tokens": 400, "messages": [{ "role": "user", "content": text }] })
 }
 
-async fn messages(app: &TestApp, key: &str, body: &Value) -> Reply {
+pub(crate) async fn messages(app: &TestApp, key: &str, body: &Value) -> Reply {
     app.post(key, "/v1/messages", &[("anthropic-version", "2023-06-01")], body.to_string()).await
 }
 
 /// The events of a stream of this API; each is named by its type.
-fn events(reply: &Reply) -> Vec<Value> {
+pub(crate) fn events(reply: &Reply) -> Vec<Value> {
     let frames = reply.text().split("\n\n").filter(|frame| !frame.is_empty());
     frames
         .map(|frame| {
@@ -105,7 +106,7 @@ fn accumulated(events: &[Value]) -> (Vec<Value>, Value, Value) {
     (blocks, stop, usage)
 }
 
-fn answer(reply: &Reply, stream: bool) -> (Vec<Value>, Value, Value) {
+pub(crate) fn answer(reply: &Reply, stream: bool) -> (Vec<Value>, Value, Value) {
     if stream {
         return accumulated(&events(reply));
     }
@@ -114,14 +115,14 @@ fn answer(reply: &Reply, stream: bool) -> (Vec<Value>, Value, Value) {
     (body["content"].as_array().unwrap().clone(), body["stop_reason"].clone(), body["usage"].clone())
 }
 
-fn tool() -> Value {
+pub(crate) fn tool() -> Value {
     json!({ "name": "look_up_customer", "description": "Finds a customer.", "input_schema": {
         "type": "object", "properties": { "key": { "type": "string" }, "limit": { "type": "integer" } } } })
 }
 
 /// An error in Anthropic's shape with this code of ours.
 #[track_caller]
-fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
+pub(crate) fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
     let body = reply.is(status).json();
     assert_eq!(body["type"], "error", "{body}");
     assert_eq!(body["error"]["type"], kind, "{body}");
@@ -133,7 +134,7 @@ fn refused(reply: Reply, status: u16, kind: &str, code: &str) -> Value {
     body
 }
 
-fn sent(simulator: &SimulatorHandle) -> String {
+pub(crate) fn sent(simulator: &SimulatorHandle) -> String {
     simulator.received().iter().map(|got| String::from_utf8_lossy(&got.body).into_owned()).collect()
 }
 
@@ -423,48 +424,6 @@ async fn tokens_are_counted_by_the_provider_of_the_model_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thoughts_and_their_signatures_are_never_altered() {
-    let (app, claude) = with_claude(false).await;
-    for stream in [false, true] {
-        let mut body = asked("claude", &format!("Write to {PERSON}"));
-        body["stream"] = json!(stream);
-        body["thinking"] = json!({ "type": "enabled", "budget_tokens": 1024 });
-        let reply = messages(&app, "support", &body).await.is(200);
-        let (blocks, _, _) = answer(&reply, stream);
-        let signature = blocks[0]["signature"].as_str().unwrap().to_owned();
-        assert_eq!(
-            (&blocks[0]["type"], &blocks[0]["thinking"]),
-            (&json!("thinking"), &json!("Simulated thought."))
-        );
-        assert!(signature.len() > 200);
-        claude.clear();
-        let next = json!({ "role": "user", "content": "Go on" });
-        let turn = json!({ "role": "assistant", "content": blocks });
-        body["messages"].as_array_mut().unwrap().extend([turn, next]);
-        messages(&app, "support", &body).await.is(200);
-        let left: Value = serde_json::from_str(&sent(&claude)).unwrap();
-        assert_eq!(left["messages"][1]["content"][0], blocks[0]);
-    }
-    // A thought that says what a rule redacts in answers is left out, not altered.
-    let card = "4111 1111 1111 1111";
-    let thought = json!({ "type": "thinking", "thinking": format!("The card is {card}, I think."), "signature": "c2ln" });
-    let said = json!({ "type": "text", "text": format!("The card is {card}.") });
-    for stream in [false, true] {
-        claude.push_behaviour(Behaviour::Say(vec![thought.clone(), said.clone()]));
-        let mut body = asked("claude", "x");
-        body["stream"] = json!(stream);
-        let reply = messages(&app, "support", &body).await.is(200);
-        assert!(!reply.text().contains("1111"), "{}", reply.text());
-        let (blocks, _, _) = answer(&reply, stream);
-        assert_eq!(blocks[0]["signature"], "c2ln");
-        let left = blocks[0]["thinking"].as_str().unwrap();
-        assert!("The card is ".starts_with(left), "{left}");
-    }
-    drop(claude);
-    app.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_break_are_told_in_the_api_and_recorded() {
     let (app, claude) = with_claude(false).await;
     let cases = [
@@ -555,6 +514,18 @@ async fn what_is_not_text_makes_the_body_opaque_wherever_it_stands() {
     for body in [direct, nested, unknown] {
         refused(messages(&app, &plain, &body).await, 403, "permission_error", "no_eligible_endpoint");
     }
+    // What stands before the messages is text: no image that a provider would fetch.
+    for system in [
+        json!([{ "type": "text", "text": "x" }, image]),
+        json!(["x"]),
+        json!({ "type": "text", "text": "x" }),
+    ] {
+        let mut body = body.clone();
+        body["system"] = system;
+        let told =
+            refused(messages(&app, &plain, &body).await, 400, "invalid_request_error", "invalid_request");
+        assert!(told["bailiwick"]["param"].as_str().unwrap().contains("system"), "{told}");
+    }
     // A tool of the provider takes the request elsewhere: what it uses is a fact that rules ask about.
     body["tools"] = json!([{ "type": "web_search_20250305", "name": "web_search" }]);
     let explained = app
@@ -564,6 +535,41 @@ async fn what_is_not_text_makes_the_body_opaque_wherever_it_stands() {
         .json();
     assert_eq!(explained["decision"]["facts"]["features"], json!(["web_search"]));
     assert_eq!(claude.received_count(), 1);
+    drop(claude);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_text_is_redacted_within_its_base64() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let (app, claude) = with_claude(false).await;
+    let table = "name;card\nOttilie;4012888888881881\n";
+    let source = json!({ "type": "base64", "media_type": "text/csv", "data": STANDARD.encode(table) });
+    let part = json!({ "type": "document", "source": source });
+    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "look_up_customer", "input": {} });
+    let direct = json!([{ "role": "user", "content": [part] }]);
+    let nested = json!([
+        { "role": "user", "content": "x" },
+        { "role": "assistant", "content": [call] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_1", "content": [part] }] },
+    ]);
+    for (turns, at) in [(direct, "/messages/0/content/0"), (nested, "/messages/2/content/0/content/0")] {
+        let mut body = asked("claude", "x");
+        body["messages"] = turns;
+        claude.clear();
+        let reply = messages(&app, "research", &body).await.is(200);
+        assert_eq!(reply.header("x-bailiwick-redactions"), Some("CARD=1"));
+        let left: Value = serde_json::from_str(&sent(&claude)).unwrap();
+        let data = left.pointer(at).unwrap()["source"]["data"].as_str().unwrap();
+        let text = String::from_utf8(STANDARD.decode(data).unwrap()).unwrap();
+        assert_eq!(text, "name;card\nOttilie;****\n");
+        // OpenAI's API takes no such file.
+        body["model"] = json!("assistant");
+        let reply = messages(&app, "research", &body).await;
+        refused(reply, 400, "invalid_request_error", "not_translatable");
+    }
+    assert!(app.received().is_empty());
     drop(claude);
     app.finish().await;
 }

@@ -20,13 +20,13 @@ fn act_of(record: &Record) -> &str {
 }
 
 async fn standing(app: &TestApp, id: i64) -> Value {
-    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
+    let budgets = app.admin(Method::GET, "/api/v1/budgets?reason=test", None).await.is(200).json();
     let mut budgets = budgets["budgets"].as_array().unwrap().iter();
     budgets.find(|budget| budget["id"] == id).unwrap().clone()
 }
 
 async fn budget_where(app: &TestApp, field: &str, value: &str) -> Value {
-    let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
+    let budgets = app.admin(Method::GET, "/api/v1/budgets?reason=test", None).await.is(200).json();
     let mut budgets = budgets["budgets"].as_array().unwrap().iter();
     budgets.find(|budget| budget[field] == value).unwrap_or_else(|| panic!("{field} {value}")).clone()
 }
@@ -297,5 +297,67 @@ async fn a_clock_that_jumps_ahead_and_back_opens_one_window_and_stands_still() {
         assert!(began.elapsed() < Duration::from_secs(10), "nobody is told: {}", metrics());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_of_single_people_need_a_right_and_a_reason() {
+    let app = TestApp::start().await;
+    app.apply(json!({
+        "budgets": [{ "user": "u-1", "window": "month", "limit_usd": "9" }],
+        "limits": [{ "user": "u-1", "requests": 2, "per": "hour" }],
+    }))
+    .await;
+    let owned = json!({ "scope": "/acme/research", "name": "hers", "owner": "u-1", "budget_usd": "3" });
+    let (owned, _) = app.create_key(owned).await;
+    let (plain, _) =
+        app.create_key(json!({ "scope": "/acme/research", "name": "of all", "budget_usd": "3" })).await;
+    let token = async |role: &str| {
+        let now_ms = app.app().gateway.clock.now_ms();
+        let token = bailiwick::identity::create_token(&app.app().store, role, "/", &[role], now_ms).await;
+        token.unwrap().reveal()
+    };
+    let list = async |token: &str, what: &str, reason: &str| {
+        let told = app.get(&format!("/api/v1/{what}{reason}"), token).await.is(200).json();
+        let rows = told[what].as_array().unwrap().clone();
+        let of = |field: &str, is: &str| rows.iter().any(|row| row[field] == is);
+        let shown = [of("user", "u-1"), of("key", &owned), of("key", &plain)];
+        (shown, told["of_people_withheld"].as_u64().unwrap())
+    };
+    const WHY: &str = "?reason=Agreed%20on%20with%20the%20works%20council";
+    let (owner, finance) = (token("owner").await, token("finance").await);
+    let figures = token("people-figures").await;
+    for token in [&owner, &finance, &figures] {
+        assert_eq!(list(token, "budgets", "").await, ([false, false, true], 2), "nobody's in passing");
+        assert_eq!(list(token, "limits", "").await, ([false; 3], 1));
+    }
+    let told =
+        |records: &[Record]| records.iter().filter(|record| act_of(record) == "people_figures_read").count();
+    assert_eq!(told(&app.records().await), 0);
+    // A reason alone is none.
+    for what in ["budgets", "limits"] {
+        app.get(&format!("/api/v1/{what}{WHY}"), &finance).await.is(403);
+        let empty = app.get(&format!("/api/v1/{what}?reason=%20"), &figures).await.is(400).json();
+        assert_eq!(empty["errors"][0]["parameter"], "reason", "{empty}");
+    }
+    for token in [&owner, &figures] {
+        assert_eq!(list(token, "budgets", WHY).await, ([true, true, true], 0));
+        assert_eq!(list(token, "limits", WHY).await, ([true, false, false], 0));
+    }
+    let records = app.records().await;
+    assert_eq!(told(&records), 4, "each look is in the log");
+    let record = records.iter().find(|record| act_of(record) == "people_figures_read").unwrap();
+    let what = &record.sections["act"]["what"];
+    assert_eq!(
+        (&what["reason"], &what["list"]),
+        (&json!("Agreed on with the works council"), &json!("budgets"))
+    );
+    assert_eq!(what["ids"].as_array().unwrap().len(), 2, "{what}");
+    // Elsewhere it is no right: a scope's figures are those of its keys.
+    let now_ms = app.app().gateway.clock.now_ms();
+    let clinic =
+        bailiwick::identity::create_token(&app.app().store, "c", "/acme/clinic", &["people-figures"], now_ms);
+    let clinic = clinic.await.unwrap().reveal();
+    assert_eq!(list(&clinic, "budgets", WHY).await.0, [false; 3]);
     app.finish().await;
 }

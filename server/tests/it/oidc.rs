@@ -17,7 +17,9 @@ use crate::reply::{Reply, read};
 const LINES: &str = "\n\
     g, group:corp:admins, role:admin, /\n\
     g, group:corp:clinic, role:viewer, /acme/clinic\n\
-    g, group:corp:department=Finance, role:finance, /acme\n";
+    g, claim:corp:department=Finance, role:finance, /acme\n\
+    g, group:corp:bosses, role:owner, /\n\
+    g, group-id:corp:the-owners, role:owner, /\n";
 
 fn starter_with(lines: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -165,7 +167,7 @@ async fn a_person_signs_in_and_has_the_roles_of_their_groups() {
     let cookie = session_cookie(&reply).unwrap();
     let told = me(&app, &cookie).await.is(200).json();
     assert_eq!(told["name"], "Ada");
-    assert_eq!(told["groups"], json!(["corp:admins"]));
+    assert_eq!((&told["groups"], &told["claims"]), (&json!(["corp:admins"]), &json!([])));
     assert!(told["roles"].as_array().unwrap().contains(&json!({ "role": "admin", "scope": "/" })), "{told}");
     browse(&app, Method::GET, "/api/v1/people", &cookie, None).await.is(200);
 
@@ -174,7 +176,8 @@ async fn a_person_signs_in_and_has_the_roles_of_their_groups() {
     let next = session_cookie(&sign_in(&app, &idp, changes).await.is(303)).unwrap();
     for cookie in [&cookie, &next] {
         let told = me(&app, cookie).await.is(200).json();
-        assert_eq!(told["groups"], json!(["corp:clinic", "corp:department=Finance"]));
+        assert_eq!(told["groups"], json!(["corp:clinic"]));
+        assert_eq!(told["claims"], json!(["corp:department=Finance"]));
         browse(&app, Method::GET, "/api/v1/people", cookie, None).await.is(403);
     }
     let person = me(&app, &next).await.json()["subject"].as_str().unwrap().to_owned();

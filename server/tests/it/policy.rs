@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::app::{TestApp, message, metrics};
 
 /// The starter bundle with other files, in a folder.
-fn bundle(folder: &Path, more: &[(&str, String)]) {
+pub(crate) fn bundle(folder: &Path, more: &[(&str, String)]) {
     let mut files = BundleSource::starter().files;
     files.extend(more.iter().map(|(path, text)| ((*path).to_owned(), text.clone())));
     for (path, text) in files {

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, stored};
+use crate::identity::{browse, person};
 use crate::reply::{Reply, read};
 
 const PATH: &str = "/api/v1/requests";
@@ -232,5 +233,111 @@ async fn whoever_is_behind_both_tokens_does_not_approve_with_the_other() {
     }
     assert_eq!(decide(&app, &last, &asked, "approve").await.is(403).json()["code"], "own_request");
     decide(&app, &other, &asked, "approve").await.is(200);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_does_not_approve_what_they_asked_for_in_any_way() {
+    const TOKENS: &str = "/api/v1/service-tokens";
+    let app = TestApp::start().await;
+    let (ada, bo) = (person(&app, "ada", &["owner"]).await, person(&app, "bo", &["owner"]).await);
+    let new = |name: &str| json!({ "name": name, "scope": "/", "roles": ["owner"] });
+    let of =
+        |made: Value| (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned());
+    let by_person = async |cookie: &str, name: &str| {
+        of(browse(&app, Method::POST, TOKENS, cookie, Some(&new(name))).await.is(201).json())
+    };
+    let claim = |id: &str| format!("{TOKENS}/{id}/claim");
+    let (_, hers) = by_person(&ada, "hers").await;
+    let (_, second) = by_person(&ada, "second").await;
+    let (_, of_hers) = of(post(&app, &hers, TOKENS, &new("of hers")).await.is(201).json());
+    let (of_bo, claimed) = by_person(&bo, "bo's, and claimed by her").await;
+    browse(&app, Method::POST, &claim(&of_bo), &ada, None).await.is(200);
+    let (given, given_away) = by_person(&ada, "hers, and claimed by bo").await;
+    browse(&app, Method::POST, &claim(&given), &bo, None).await.is(200);
+
+    let ask = json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research", "name": "x" } });
+    let asked = browse(&app, Method::POST, PATH, &ada, Some(&ask)).await.is(201).json();
+    let path = format!("{PATH}/{}/approve", asked["id"].as_str().unwrap());
+    let own = browse(&app, Method::POST, &path, &ada, None).await.is(403).json();
+    assert_eq!(own["code"], "own_request");
+    for token in [&hers, &second, &of_hers, &claimed, &given_away] {
+        assert_eq!(decide(&app, token, &asked, "approve").await.is(403).json()["code"], "own_request");
+    }
+    // Nor do two tokens of one person decide for each other.
+    let by_hers = self::ask(&app, &hers, "key", json!({ "scope": "/acme/research", "name": "y" })).await;
+    for token in [&second, &given_away] {
+        assert_eq!(decide(&app, token, &by_hers, "approve").await.is(403).json()["code"], "own_request");
+    }
+    let why = json!({ "reason": "no" });
+    let refuse = format!("{PATH}/{}/refuse", by_hers["id"].as_str().unwrap());
+    browse(&app, Method::POST, &refuse, &ada, Some(&why)).await.is(403);
+    browse(&app, Method::POST, &refuse, &bo, Some(&why)).await.is(200);
+    browse(&app, Method::POST, &path, &bo, None).await.is(200);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_ask_any_more_gets_nothing() {
+    let app = TestApp::start().await;
+    let (dev, owner) = (person(&app, "dev", &["developer"]).await, person(&app, "owner", &["owner"]).await);
+    let wanted = |name: &str| json!({ "kind": "key", "reason": "x", "wanted": { "scope": "/acme/research", "name": name } });
+    let ask =
+        async |wanted: &Value| browse(&app, Method::POST, PATH, &dev, Some(wanted)).await.is(201).json();
+    let approve = async |asked: &Value| {
+        let path = format!("{PATH}/{}/approve", asked["id"].as_str().unwrap());
+        browse(&app, Method::POST, &path, &owner, None).await
+    };
+    let role = async |role: &str| {
+        let sql = format!("UPDATE people SET roles = '[\"{role}\"]' WHERE id = 'dev'");
+        crate::acts::sql(&app.data(), &sql).await;
+    };
+    let asked = ask(&wanted("one")).await;
+    // They may sign in, and not ask.
+    role("viewer").await;
+    let refused = approve(&asked).await.is(409);
+    assert!(refused.text().contains("may not ask"), "{}", refused.text());
+    role("developer").await;
+    approve(&asked).await.is(200);
+    // A token that has replaced itself asks on.
+    let robot = token(&app, "owner", "/").await;
+    let asked = self::ask(&app, &robot, "key", json!({ "scope": "/acme/research", "name": "two" })).await;
+    let id = robot.split('_').nth(1).unwrap();
+    let path = format!("/api/v1/service-tokens/{id}/rotate");
+    let next = post(&app, &robot, &path, &json!({ "overlap_hours": 0 })).await.is(200).json();
+    app.get(PATH, &robot).await.is(401);
+    approve(&asked).await.is(200);
+    let asked = self::ask(
+        &app,
+        next["token"].as_str().unwrap(),
+        "key",
+        json!({ "scope": "/acme/research", "name": "three" }),
+    )
+    .await;
+    let path = format!("/api/v1/service-tokens/{}/revoke", next["id"].as_str().unwrap());
+    app.admin(Method::POST, &path, None).await.is(200);
+    approve(&asked).await.is(409);
+    // What they were granted to read, and what nobody has decided, ends with them.
+    let content = json!({ "kind": "content_access", "reason": "x", "wanted": { "scope": "/acme/research", "until": hours(24) } });
+    let content = ask(&content).await;
+    approve(&content).await.is(200);
+    let open = ask(&wanted("four")).await;
+    let store = &app.app().store;
+    let reads = async || {
+        let now_ms = app.app().gateway.clock.now_ms();
+        store::requests::content_access(store, "user:dev", now_ms).await.unwrap()
+    };
+    assert_eq!(reads().await, ["/acme/research"]);
+    let why = json!({ "reason": "left" });
+    let gone = app.admin(Method::POST, "/api/v1/people/dev/disable", Some(&why)).await.is(200).json();
+    assert_eq!(gone["ended"]["requests_ended"].as_array().unwrap().len(), 2, "{gone}");
+    assert_eq!(
+        gone["ended"]["keys_disabled"].as_array().unwrap().len(),
+        1,
+        "the key that they were granted: {gone}"
+    );
+    assert!(reads().await.is_empty());
+    let withdrawn = app.admin(Method::GET, &format!("{PATH}?state=withdrawn"), None).await.is(200).json();
+    assert_eq!(withdrawn["requests"][0]["id"], open["id"], "{withdrawn}");
     app.finish().await;
 }

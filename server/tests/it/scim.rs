@@ -18,13 +18,13 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// A server that is pushed to, and the provider's token.
-struct Pushed {
-    setup: Setup,
+pub(crate) struct Pushed {
+    pub(crate) setup: Setup,
     token: String,
 }
 
 impl Pushed {
-    async fn start(idp: &Idp, more: &str) -> Self {
+    pub(crate) async fn start(idp: &Idp, more: &str) -> Self {
         let setup = serve(&[("corp", idp, more)]).await;
         let app = setup.app.app();
         let now_ms = app.gateway.clock.now_ms();
@@ -32,11 +32,17 @@ impl Pushed {
         Self { setup, token: token.reveal() }
     }
 
-    fn app(&self) -> &TestApp {
+    pub(crate) fn app(&self) -> &TestApp {
         &self.setup.app
     }
 
-    async fn send(&self, method: Method, path: &str, tag: Option<&str>, body: Option<&Value>) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        tag: Option<&str>,
+        body: Option<&Value>,
+    ) -> Reply {
         let url = format!("{}/scim/v2{path}", self.app().url());
         let mut request = self.app().client.request(method, url).bearer_auth(&self.token);
         if let Some(tag) = tag {
@@ -56,18 +62,18 @@ impl Pushed {
         self.send(Method::GET, path, None, None).await.is(200).json()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Method::POST, path, None, Some(&body)).await
     }
 
-    async fn patch(&self, path: &str, operations: Value) -> Reply {
+    pub(crate) async fn patch(&self, path: &str, operations: Value) -> Reply {
         let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations,
         });
         self.send(Method::PATCH, path, None, Some(&body)).await
     }
 
-    async fn user(&self, name: &str) -> String {
+    pub(crate) async fn user(&self, name: &str) -> String {
         let mail = format!("{name}@acme.example");
         let user = json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": mail, "externalId": name,
@@ -76,7 +82,7 @@ impl Pushed {
         self.post("/Users", user).await.is(201).json()["id"].as_str().unwrap().to_owned()
     }
 
-    async fn group(&self, name: &str, members: &[&str]) -> String {
+    pub(crate) async fn group(&self, name: &str, members: &[&str]) -> String {
         let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
         let group = json!({ "displayName": name, "members": members });
         self.post("/Groups", group).await.is(201).json()["id"].as_str().unwrap().to_owned()
@@ -311,7 +317,7 @@ async fn groups_have_members_that_are_there_and_bulk_does_several_things() {
 }
 
 /// The subject of a session.
-async fn subject(app: &TestApp, cookie: &str) -> String {
+pub(crate) async fn subject(app: &TestApp, cookie: &str) -> String {
     me(app, cookie).await.is(200).json()["subject"].as_str().unwrap().to_owned()
 }
 
@@ -330,7 +336,8 @@ async fn who_signs_in_is_whom_the_provider_pushes_and_has_the_groups_that_it_pus
             .unwrap();
     assert_eq!(subject(app, &cookie).await, format!("user:{ada}"));
     let told = me(app, &cookie).await.json();
-    assert_eq!(told["groups"], json!(["corp:admins", "corp:department=Finance"]), "{told}");
+    assert_eq!(told["groups"], json!(["corp:admins"]), "{told}");
+    assert_eq!(told["claims"], json!(["corp:department=Finance"]), "{told}");
     browse(app, Method::GET, "/api/v1/people", &cookie, None).await.is(200);
     // Out of the group: at once, though the session holds.
     let path = format!("/Groups/{admins}");
@@ -338,7 +345,8 @@ async fn who_signs_in_is_whom_the_provider_pushes_and_has_the_groups_that_it_pus
         .await
         .is(200);
     browse(app, Method::GET, "/api/v1/people", &cookie, None).await.is(403);
-    assert_eq!(me(app, &cookie).await.json()["groups"], json!(["corp:department=Finance"]));
+    let told = me(app, &cookie).await.json();
+    assert_eq!((&told["groups"], &told["claims"]), (&json!([]), &json!(["corp:department=Finance"])));
 
     // Signed in first: pushed afterwards, it is the same person.
     let early = json!({ "sub": "early", "email": "early@acme.example" });
@@ -412,15 +420,12 @@ async fn who_is_taken_away_loses_sessions_and_keys_and_gets_in_no_more() {
         record.sections.get("act").is_some_and(|act| act["what"]["after"] == json!({ "active": false }))
     });
     let begun = begun.unwrap();
-    assert_eq!(
-        begun.sections["act"]["what"]["service_tokens"],
-        json!([token["id"]]),
-        "somebody has to look at it"
-    );
     let ended = records
         .iter()
         .find(|record| record.id("act") == begun.id("act") && record.id("phase") == Some("ended"));
-    let disabled = &ended.unwrap().sections["result"]["made"]["keys_disabled"];
+    let made = &ended.unwrap().sections["result"]["made"];
+    assert_eq!(made["service_tokens_suspended"], json!([token["id"]]), "somebody has to look at it");
+    let disabled = &made["keys_disabled"];
     assert!(
         disabled.as_array().unwrap().len() == 2 && disabled.as_array().unwrap().contains(&json!(own)),
         "{disabled}"

@@ -1,4 +1,4 @@
-//! OpenAI's and Anthropic's own SDKs as clients. `cargo xtask test` installs them; without it, see `server/tests/sdk/README.md`.
+//! OpenAI's and Anthropic's own SDKs as clients, and AWS's as a judge of what the gateway sends to Bedrock. `cargo xtask test` installs them; without it, see `server/tests/sdk/README.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,6 +101,119 @@ async fn messages_pass(script: impl Fn() -> Command) {
         all_pass(command, &names).await;
     }
     drop(claude);
+    app.finish().await;
+}
+
+/// Runs a script of OpenAI's SDK against an endpoint of Bedrock's own API.
+async fn passes_on_bedrock(mut command: Command) {
+    let (app, bedrock) = crate::bedrock::with_bedrock(KEYS).await;
+    let scope = "/acme/retail/support";
+    let key = seeing(&app).await;
+    let (_, broke) = app.create_key(json!({ "scope": scope, "name": "broke", "budget_usd": "0" })).await;
+    let slow = json!({ "scope": scope, "name": "slow", "requests_per_minute": 1 });
+    let (_, slow) = app.create_key(slow).await;
+    command
+        .env("SDK_BASE_URL", format!("{}/v1", app.url()))
+        .env("SDK_API_KEY", key)
+        .env("SDK_CHAT_MODEL", "frankfurt")
+        .env("SDK_EMBEDDING_MODEL", "bge-m3")
+        .env("SDK_DENIED_MODEL", "nimbus-1")
+        .env("SDK_BROKE_KEY", broke)
+        .env("SDK_SLOW_KEY", slow)
+        .env("SDK_GATEWAY", "1");
+    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "rate_limit"]).await;
+    assert!(bedrock.received_count() > 10);
+    drop(bedrock);
+    app.finish().await;
+}
+
+/// Runs a script of Anthropic's SDK against an endpoint of Bedrock's own API.
+async fn messages_pass_on_bedrock(mut command: Command) {
+    let (app, bedrock) = crate::bedrock::with_bedrock(KEYS).await;
+    let broke = json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" });
+    let (_, broke) = app.create_key(broke).await;
+    let image = seeing(&app).await;
+    command
+        .env("SDK_BASE_URL", app.url())
+        .env("SDK_API_KEY", app.key("support"))
+        .env("SDK_IMAGE_KEY", image)
+        .env("SDK_CHAT_MODEL", "frankfurt")
+        .env("SDK_DENIED_MODEL", "nimbus-1")
+        .env("SDK_BROKE_KEY", &broke)
+        .env("SDK_NATIVE", "0");
+    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "errors", "budget"]).await;
+    assert!(bedrock.received_count() > 6);
+    drop(bedrock);
+    app.finish().await;
+}
+
+/// What requests to the simulated Bedrock are signed with.
+const KEYS: &str = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY:FQoGZXIvYXdzEXAMPLETOKEN=";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_python_on_bedrocks_wire() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    let mut command = Command::new(python);
+    command.arg(script("sdk_test.py"));
+    passes_on_bedrock(command).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_node_on_bedrocks_wire() {
+    let (Some(node), Some(modules)) = (given("BAILIWICK_TEST_NODE"), given("BAILIWICK_TEST_NODE_MODULES"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    passes_on_bedrock(module(&node, &modules, folder.path(), "sdk_test.mjs")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropic_python_on_bedrocks_wire() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    let mut command = Command::new(python);
+    command.arg(script("messages_test.py"));
+    messages_pass_on_bedrock(command).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anthropic_node_on_bedrocks_wire() {
+    let (Some(node), Some(modules)) = (given("BAILIWICK_TEST_NODE"), given("BAILIWICK_TEST_NODE_MODULES"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    messages_pass_on_bedrock(module(&node, &modules, folder.path(), "messages_test.mjs")).await;
+}
+
+/// The simulated Bedrock is one that AWS's own client can use, and what the gateway sent to it is signed as that client
+/// would have signed it and has the shape of the service's own description.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_to_bedrock_is_what_awss_client_would_send() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    let (app, bedrock) = crate::bedrock::with_bedrock(KEYS).await;
+    for stream in [false, true] {
+        let mut chat = crate::app::message("frankfurt", "Grüße an {\"x\": 1}");
+        chat["stream"] = json!(stream);
+        chat["stop"] = json!(["END"]);
+        app.chat("support", &chat).await.is(200);
+        let mut messages = crate::messages::asked("frankfurt", "Use look_up_customer please");
+        messages["stream"] = json!(stream);
+        messages["tools"] = json!([crate::messages::tool()]);
+        messages["system"] =
+            json!([{ "type": "text", "text": "x", "cache_control": { "type": "ephemeral" } }]);
+        crate::messages::messages(&app, "support", &messages).await.is(200);
+    }
+    let mut command = Command::new(python);
+    command
+        .arg(script("converse_test.py"))
+        .env("NO_PROXY", "127.0.0.1")
+        .env("SDK_BASE_URL", bedrock.url())
+        .env("SDK_API_KEY", KEYS)
+        .env("SDK_CHAT_MODEL", crate::bedrock::MODEL)
+        .env("SDK_REGION", "eu-central-1");
+    all_pass(command, &["whole", "stream", "tools", "other_secret", "signatures", "bodies"]).await;
+    drop(bedrock);
     app.finish().await;
 }
 

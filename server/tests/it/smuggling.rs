@@ -169,11 +169,31 @@ async fn strict_transport_is_asked_for_where_it_is_spoken() {
     assert_eq!(told(Some("http")).await, None);
     assert_eq!(told(Some("https")).await.as_deref(), Some("max-age=31536000"));
     assert_eq!(told(Some("https, http")).await, None);
-    let reply = app.get("/api/v1/me", app.token()).await.is(200);
-    assert_eq!(
-        (reply.header("cache-control"), reply.header("x-content-type-options")),
-        (Some("no-store"), Some("nosniff"))
-    );
+    // Every answer is what it says it is, and of all but the gateway's nobody keeps a copy.
+    for (path, cached) in [
+        ("/api/v1/me", Some("no-store")),
+        ("/v1/models", None),
+        ("/v1/nothing", None),
+        ("/v1/decisions/dec_none", Some("no-store")),
+        ("/nothing", Some("no-store")),
+        ("/auth/sign-in", Some("no-store")),
+    ] {
+        let request = app.client.get(format!("{}{path}", app.url())).bearer_auth(app.token());
+        let request = request.header("x-forwarded-for", "192.0.2.1").header("x-forwarded-proto", "https");
+        let reply = crate::reply::read(request.send().await.unwrap()).await;
+        assert_eq!(
+            (
+                reply.header("cache-control"),
+                reply.header("x-content-type-options"),
+                reply.header("strict-transport-security")
+            ),
+            (cached, Some("nosniff"), Some("max-age=31536000")),
+            "{path}"
+        );
+    }
+    let refused = said(&app, b"GET /api/v1/me HTTP/1.1\r\n\r\n").await;
+    assert_eq!(statuses(&refused), [400]);
+    assert!(refused.contains("x-content-type-options: nosniff"), "{refused}");
     app.finish().await;
     let app = TestApp::start().await;
     let request = app.client.get(format!("{}/auth/sign-in", app.url())).header("x-forwarded-proto", "https");

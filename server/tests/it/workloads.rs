@@ -316,3 +316,48 @@ async fn keys_of_an_issuer_change_and_it_may_be_away() {
     }
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuer_that_hangs_is_in_the_way_of_nobody_whose_key_is_known() {
+    let idp = Idp::start().await;
+    let app = serve(&idp, json!({})).await;
+    give(&app, &signed(&idp, &claims(&app, &idp))).await.is(200);
+    tokio::time::sleep(Duration::from_millis(5_200)).await;
+    // Somebody names a key that there is not; nothing has to be signed for that.
+    idp.hangs(Duration::from_secs(8));
+    idp.hide("k9");
+    let unknown = idp.sign(&Signature::Key(String::from("k9")), "JWT", &claims(&app, &idp));
+    let good = [(); 3].map(|()| signed(&idp, &claims(&app, &idp)));
+    let began = std::time::Instant::now();
+    let waits = async {
+        give(&app, &unknown).await;
+        began.elapsed()
+    };
+    let goes_on = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for token in &good {
+            give(&app, token).await.is(200);
+        }
+        began.elapsed()
+    };
+    let (waited, went_on) = tokio::join!(waits, goes_on);
+    assert!(waited > Duration::from_secs(7), "it was asked: {waited:?}");
+    assert!(went_on < Duration::from_secs(5), "{went_on:?}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_longest_token_is_remembered_for_as_long_as_it_is_believed() {
+    let idp = Idp::start().await;
+    let app = serve(&idp, json!({})).await;
+    let mut claims = claims(&app, &idp);
+    let until_s = claims["iat"].as_i64().unwrap() + 86_400;
+    claims["exp"] = json!(until_s);
+    let token = signed(&idp, &claims);
+    give(&app, &token).await.is(200);
+    // Clocks may differ by a minute, so it is believed for half a minute after its end.
+    let swept = format!("DELETE FROM subject_tokens WHERE expires_ms < {}", (until_s + 30) * 1_000);
+    crate::acts::sql(&app.data(), &swept).await;
+    refused(give(&app, &token).await, 400, "invalid_request");
+    app.finish().await;
+}

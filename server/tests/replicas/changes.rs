@@ -103,11 +103,14 @@ async fn a_person_whom_the_provider_takes_away_is_out_everywhere_within_a_second
         }
         let path = format!("/Users/{id}");
         let off = json!({ "Operations": [{ "op": "Replace", "path": "active", "value": "False" }] });
+        let began = Instant::now();
         scim(round % (last + 1), Method::PATCH, &path, &off).await;
         for at in 0..=last {
             assert_eq!(me(at).await.status(), 401, "on {at}, at once");
         }
-        let took = everywhere(&fleet, &purse.key, 401).await;
+        everywhere(&fleet, &purse.key, 401).await;
+        // From when it was asked for.
+        let took = began.elapsed();
         assert!(took < A_SECOND, "{took:?}");
     }
     fleet.finish().await;

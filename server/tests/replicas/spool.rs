@@ -245,6 +245,8 @@ async fn a_damaged_spool_is_not_dropped_and_one_that_is_lost_has_to_be_said_to_b
             act["act"] == "replica_lost"
                 && act["what"]["replica"] == number
                 && act["what"]["holds"][0]["amount"].as_i64() > Some(0)
+                && act["what"]["before"] == json!({ "state": "missing" })
+                && act["what"]["after"] == json!({ "state": "stopped" })
         })
     });
     assert!(told, "what was given up is in the log");

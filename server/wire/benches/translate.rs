@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use bailiwick_wire::{Stream, Wire, answer, request};
+use bailiwick_wire::{Stream, Upstream, Wire, answer, request};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 fn chat(bytes: usize) -> String {
@@ -24,6 +24,11 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("request_4kb_anthropic_to_chat", |bench| {
         bench.iter(|| request(Wire::Anthropic, Wire::OpenAiChat, black_box(body.as_bytes()), 4_096).unwrap());
     });
+    let chat = chat(4_096);
+    criterion.bench_function("request_4kb_chat_to_bedrock", |bench| {
+        let body = black_box(chat.as_bytes());
+        bench.iter(|| request(Wire::OpenAiChat, Upstream::BedrockConverse, body, 4_096).unwrap());
+    });
     let text = "She says that it came late. ".repeat(140);
     let whole = format!(
         r#"{{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{{"type":"text","text":"{text}"}}],"stop_reason":"end_turn","usage":{{"input_tokens":10,"output_tokens":5}}}}"#
@@ -41,6 +46,19 @@ fn benches(criterion: &mut Criterion) {
         stream
     };
     criterion.bench_function("event_anthropic_to_chat", |bench| {
+        bench.iter_batched_ref(
+            begun,
+            |stream| stream.event(black_box(event)).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    let event = br#"{"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":" parcel"},"p":"abcdefgh"}}"#;
+    let begun = || {
+        let mut stream = Stream::new(Upstream::BedrockConverse, Wire::OpenAiChat, 0, true);
+        stream.event(br#"{"messageStart":{"role":"assistant"}}"#).unwrap();
+        stream
+    };
+    criterion.bench_function("event_bedrock_to_chat", |bench| {
         bench.iter_batched_ref(
             begun,
             |stream| stream.event(black_box(event)).unwrap(),

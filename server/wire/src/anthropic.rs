@@ -9,7 +9,7 @@ mod stream;
 mod write;
 
 pub use answer::{read_answer, write_answer};
-pub use read::read_request;
+pub use read::{COUNTED, MEMBERS, read_request};
 pub use stream::{Reader, Writer};
 pub use write::write_request;
 

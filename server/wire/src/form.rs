@@ -1,5 +1,6 @@
 //! The one form between the wires: what a request asks and an answer says, with the names of no wire.
 
+use crate::place::Place;
 use crate::{Json, Own};
 
 /// A request for a chat.
@@ -54,6 +55,8 @@ pub struct System {
     pub developer: bool,
     /// A cache marker.
     pub cache: Option<Json>,
+    /// Where it stood.
+    pub at: Place,
     /// What only the wire has that it came from.
     pub own: Vec<Own>,
 }
@@ -78,6 +81,8 @@ pub struct Turn {
     pub role: Role,
     /// What is said.
     pub parts: Vec<Part>,
+    /// Where it stood; of several messages the first.
+    pub at: Place,
     /// What only the wire has that it came from.
     pub own: Vec<Own>,
 }
@@ -89,6 +94,8 @@ pub struct Part {
     pub content: Content,
     /// A cache marker.
     pub cache: Option<Json>,
+    /// Where it stood.
+    pub at: Place,
     /// What only the wire has that it came from.
     pub own: Vec<Own>,
 }
@@ -97,7 +104,13 @@ impl Part {
     /// A part with nothing beside its content.
     #[must_use]
     pub const fn new(content: Content) -> Self {
-        Self { content, cache: None, own: Vec::new() }
+        Self::at(content, Place::REQUEST)
+    }
+
+    /// A part that stood there, with nothing beside its content.
+    #[must_use]
+    pub const fn at(content: Content, at: Place) -> Self {
+        Self { content, cache: None, at, own: Vec::new() }
     }
 }
 
@@ -284,6 +297,8 @@ pub struct Answer {
     pub stop: Option<Stop>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// What only the wire has that it came from.
+    pub own: Vec<Own>,
 }
 
 /// Why an answer ended.
@@ -376,6 +391,8 @@ pub enum Piece {
     Stop(Stop),
     /// What it used so far.
     Usage(Usage),
+    /// What only the wire has that it came from.
+    Own(Own),
     /// Nothing more comes.
     End,
 }

@@ -8,20 +8,26 @@
 //! Pure: no input or output, no clock, no globals. A stream's memory is a few counters and the name of what is open;
 //! nothing of the answer is kept.
 //!
+//! A wire that clients speak too is a [`Wire`]; what providers speak is a [`Upstream`].
+//!
 //! Sources: <https://platform.openai.com/docs/api-reference/chat>, <https://platform.claude.com/docs/en/api/messages>,
 //! and the types of the SDKs that both vendors generate from their OpenAPI descriptions
 //! (<https://github.com/openai/openai-python>, <https://github.com/anthropics/anthropic-sdk-python>).
 
 pub mod anthropic;
+pub mod bedrock_converse;
 pub mod form;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
+pub mod place;
 
+use form::Piece;
 pub use json::Json;
 pub use loss::{Broken, Fate, Losses, Own, Refused};
+pub use place::Place;
 
-/// A wire.
+/// A wire that clients speak, and providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wire {
     /// OpenAI's chat completions.
@@ -44,6 +50,39 @@ impl Wire {
     }
 }
 
+/// What a provider speaks: a wire that clients speak too, or one that only providers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Upstream {
+    /// A wire that clients speak too.
+    Served(Wire),
+    /// Amazon Bedrock's Converse.
+    BedrockConverse,
+}
+
+impl From<Wire> for Upstream {
+    fn from(wire: Wire) -> Self {
+        Self::Served(wire)
+    }
+}
+
+/// What an answer is told with where its own wire does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Untold<'a> {
+    /// When it was made, in seconds since the epoch.
+    pub created: u64,
+    /// Its id.
+    pub id: &'a str,
+    /// The model that made it.
+    pub model: &'a str,
+}
+
+impl From<u64> for Untold<'_> {
+    /// Only when it was made.
+    fn from(created: u64) -> Self {
+        Self { created, ..Self::default() }
+    }
+}
+
 /// Why a request was not translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untranslated {
@@ -59,35 +98,58 @@ pub enum Untranslated {
 ///
 /// # Errors
 /// [`Untranslated`].
-pub fn request(from: Wire, to: Wire, body: &[u8], most: u64) -> Result<(String, Losses), Untranslated> {
+pub fn request(
+    from: Wire,
+    to: impl Into<Upstream>,
+    body: &[u8],
+    most: u64,
+) -> Result<(String, Losses), Untranslated> {
     let json = Json::parse(body)?;
     let form = match from {
         Wire::OpenAiChat => openai_chat::read_request(json)?,
         Wire::Anthropic => anthropic::read_request(json)?,
     };
     let mut losses = Losses::default();
-    let out = match to {
-        Wire::OpenAiChat => openai_chat::write_request(form, &mut losses)?,
-        Wire::Anthropic => anthropic::write_request(form, most, &mut losses)?,
+    let out = match to.into() {
+        Upstream::Served(Wire::OpenAiChat) => openai_chat::write_request(form, &mut losses)?,
+        Upstream::Served(Wire::Anthropic) => anthropic::write_request(form, most, &mut losses)?,
+        Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses)?,
     };
     Ok((out.write(), losses))
 }
 
-/// Translates a whole answer. `created` is the time for a wire that tells one, in seconds.
+/// Translates a whole answer, and tells what was left out of it.
 ///
 /// # Errors
 /// [`Broken`].
-pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<String, Broken> {
+pub fn answer<'a>(
+    from: impl Into<Upstream>,
+    to: Wire,
+    body: &[u8],
+    untold: impl Into<Untold<'a>>,
+) -> Result<(String, Losses), Broken> {
     let json = Json::parse(body)?;
-    let form = match from {
-        Wire::OpenAiChat => openai_chat::read_answer(json)?,
-        Wire::Anthropic => anthropic::read_answer(json)?,
+    let mut form = match from.into() {
+        Upstream::Served(Wire::OpenAiChat) => openai_chat::read_answer(json)?,
+        Upstream::Served(Wire::Anthropic) => anthropic::read_answer(json)?,
+        Upstream::BedrockConverse => bedrock_converse::read_answer(json)?,
     };
+    let untold = untold.into();
+    or(&mut form.id, untold.id);
+    or(&mut form.model, untold.model);
+    let mut losses = Losses::default();
     let out = match to {
-        Wire::OpenAiChat => openai_chat::write_answer(form, created),
-        Wire::Anthropic => anthropic::write_answer(form),
+        Wire::OpenAiChat => openai_chat::write_answer(form, untold.created, &mut losses),
+        Wire::Anthropic => anthropic::write_answer(form, &mut losses),
     };
-    Ok(out.write())
+    Ok((out.write(), losses))
+}
+
+/// What is said, or else what is known.
+fn or(said: &mut String, known: &str) {
+    if said.is_empty() {
+        known.clone_into(said);
+    }
 }
 
 /// Translates the events of one answer.
@@ -95,12 +157,16 @@ pub fn answer(from: Wire, to: Wire, body: &[u8], created: u64) -> Result<String,
 pub struct Stream {
     reader: Reader,
     writer: Writer,
+    /// What the answer is called where its own wire does not say it: its id and the model.
+    untold: (String, String),
+    losses: Losses,
 }
 
 #[derive(Debug)]
 enum Reader {
     OpenAiChat(openai_chat::Reader),
     Anthropic(anthropic::Reader),
+    BedrockConverse(bedrock_converse::Reader),
 }
 
 #[derive(Debug)]
@@ -112,16 +178,20 @@ enum Writer {
 impl Stream {
     /// For an answer that begins. `usage` is whether a client whose wire asks for it wants to see the usage.
     #[must_use]
-    pub fn new(from: Wire, to: Wire, created: u64, usage: bool) -> Self {
+    pub fn new<'a>(from: impl Into<Upstream>, to: Wire, untold: impl Into<Untold<'a>>, usage: bool) -> Self {
+        let untold = untold.into();
         Self {
-            reader: match from {
-                Wire::OpenAiChat => Reader::OpenAiChat(openai_chat::Reader::default()),
-                Wire::Anthropic => Reader::Anthropic(anthropic::Reader::default()),
+            reader: match from.into() {
+                Upstream::Served(Wire::OpenAiChat) => Reader::OpenAiChat(openai_chat::Reader::default()),
+                Upstream::Served(Wire::Anthropic) => Reader::Anthropic(anthropic::Reader::default()),
+                Upstream::BedrockConverse => Reader::BedrockConverse(bedrock_converse::Reader::default()),
             },
             writer: match to {
-                Wire::OpenAiChat => Writer::OpenAiChat(openai_chat::Writer::new(created, usage)),
+                Wire::OpenAiChat => Writer::OpenAiChat(openai_chat::Writer::new(untold.created, usage)),
                 Wire::Anthropic => Writer::Anthropic(anthropic::Writer::default()),
             },
+            untold: (untold.id.to_owned(), untold.model.to_owned()),
+            losses: Losses::default(),
         }
     }
 
@@ -135,15 +205,33 @@ impl Stream {
         match &mut self.reader {
             Reader::OpenAiChat(reader) => reader.event(data, &mut pieces)?,
             Reader::Anthropic(reader) => reader.event(data, &mut pieces)?,
+            Reader::BedrockConverse(reader) => reader.event(data, &mut pieces)?,
         }
         let mut out = Vec::with_capacity(pieces.len());
-        for piece in pieces {
+        for mut piece in pieces {
+            match &mut piece {
+                Piece::Start { id, model } => {
+                    or(id, &self.untold.0);
+                    or(model, &self.untold.1);
+                }
+                Piece::Own(own) => self.losses.of_answer(own),
+                _ => {}
+            }
             match &mut self.writer {
-                Writer::OpenAiChat(writer) => writer.piece(piece, &mut out)?,
+                Writer::OpenAiChat(writer) => {
+                    openai_chat::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                }
                 Writer::Anthropic(writer) => writer.piece(piece, &mut out)?,
             }
         }
         Ok(out)
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Whether the end mark has come: a stream that ends without has broken off.
@@ -152,6 +240,7 @@ impl Stream {
         match &self.reader {
             Reader::OpenAiChat(reader) => reader.is_over(),
             Reader::Anthropic(reader) => reader.is_over(),
+            Reader::BedrockConverse(reader) => reader.is_over(),
         }
     }
 }

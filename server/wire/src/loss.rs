@@ -11,6 +11,8 @@
 //! Neither holds a word of the client's: names are those of the published APIs, and what has another name is called a
 //! member that is not known.
 
+use std::fmt::Display;
+
 use crate::Json;
 
 /// What becomes of something that only one wire has.
@@ -55,26 +57,55 @@ pub(crate) fn own(rest: Vec<(String, Json)>, table: Table) -> Vec<Own> {
         .collect()
 }
 
+/// What an answer says that the other wire has no place for, by a table of what is known: what is not known is left out,
+/// too, since the answer is there and nobody can be asked for another.
+///
+/// # Errors
+/// [`Broken::Content`] for what the table refuses: without it the answer would say something else.
+pub(crate) fn own_of_answer(
+    rest: Vec<(String, Json)>,
+    table: Table,
+    out: &mut Vec<Own>,
+) -> Result<(), Broken> {
+    for (name, value) in rest.into_iter().filter(|(_, value)| *value != Json::Null) {
+        let row = table.iter().find(|(known, _)| *known == name);
+        match row.map_or(Fate::Warn, |(_, fate)| fate(&value)) {
+            Fate::Nothing => {}
+            Fate::Refuse(why) => return Err(Broken::Content(why)),
+            fate @ Fate::Warn => out.push(Own { known: row.map(|(known, _)| *known), name, value, fate }),
+        }
+    }
+    Ok(())
+}
+
+/// A list without anything in it, or not.
+pub(crate) fn unless_empty(value: &Json) -> Fate {
+    match value {
+        Json::Array(items) if items.is_empty() => Fate::Nothing,
+        _ => Fate::Warn,
+    }
+}
+
 /// A request that the other wire cannot carry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{place}`: {why}")]
 pub struct Refused {
-    /// Where, as a path of published names and positions: `messages.2.content.0`.
+    /// Where in what the client sent, as a path of published names and positions: `messages.2.content.0`.
     pub place: String,
     /// Why, in words.
     pub why: &'static str,
 }
 
 impl Refused {
-    pub(crate) fn new(place: impl Into<String>, why: &'static str) -> Self {
-        Self { place: place.into(), why }
+    pub(crate) fn new(place: impl Display, why: &'static str) -> Self {
+        Self { place: place.to_string(), why }
     }
 }
 
 /// How many places are named.
 const MOST: usize = 20;
 
-/// What was left out of a request because the other wire has no place for it.
+/// What was left out of a request or of an answer because the other wire has no place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Losses(Vec<String>);
 
@@ -100,10 +131,24 @@ impl Losses {
         }
     }
 
+    /// Adds those of another list.
+    pub fn merge(&mut self, other: &Self) {
+        other.places().for_each(|place| self.add(place));
+    }
+
+    /// Adds what only the wire has that an answer came from.
+    pub(crate) fn of_answer(&mut self, own: &Own) {
+        match own.known {
+            Some(name) => self.add(format!("answer.{name}")),
+            None => self.add("a member of the answer"),
+        }
+    }
+
     /// Judges what only the other wire has at `place` (empty for the top).
-    pub(crate) fn judge(&mut self, place: &str, own: &[Own]) -> Result<(), Refused> {
+    pub(crate) fn judge(&mut self, place: impl Display, own: &[Own]) -> Result<(), Refused> {
         for own in own {
-            let at = match (own.known, place) {
+            let place = place.to_string();
+            let at = match (own.known, place.as_str()) {
                 (Some(name), "") => name.to_owned(),
                 (Some(name), place) => format!("{place}.{name}"),
                 (None, "") => String::from("a member"),

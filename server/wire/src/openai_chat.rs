@@ -10,13 +10,23 @@ mod stream;
 mod write;
 
 pub use answer::{read_answer, write_answer};
-pub use read::read_request;
+pub use read::{MEMBERS, read_request};
 pub use stream::{Reader, Writer};
 pub use write::write_request;
 
-use crate::form::{Stop, Usage};
+use crate::form::{Piece, Stop, Usage};
 use crate::json::{Json, Members};
-use crate::loss::Broken;
+use crate::loss::{Broken, Losses};
+
+/// Says of a piece of another wire's answer that it has no place here.
+pub(crate) fn note(piece: &Piece, losses: &mut Losses) {
+    match piece {
+        Piece::Signature(_) => losses.add(answer::SIGNATURE),
+        Piece::Encrypted(_) => losses.add(answer::ENCRYPTED),
+        Piece::Stop(Stop::Sequence(Some(_))) => losses.add(answer::STOP_SEQUENCE),
+        _ => {}
+    }
+}
 
 /// Why an answer ended, from `finish_reason`. Where one function was asked for by name, it is `stop` though the answer
 /// calls it: <https://github.com/vllm-project/vllm/pull/25054>.
@@ -34,8 +44,9 @@ fn read_stop(reason: &str, calls: bool) -> Stop {
 /// The `finish_reason` for it.
 const fn write_stop(stop: &Stop) -> &'static str {
     match stop {
-        Stop::End | Stop::Sequence(_) | Stop::Pause | Stop::Other => "stop",
-        Stop::Length | Stop::Context => "length",
+        Stop::End | Stop::Sequence(_) | Stop::Other => "stop",
+        // Whoever pauses has not said all, and this wire has one word for that.
+        Stop::Length | Stop::Context | Stop::Pause => "length",
         Stop::Tools => "tool_calls",
         Stop::Refusal => "content_filter",
     }
@@ -77,10 +88,10 @@ fn write_usage(usage: &Usage) -> Json {
     out
 }
 
-/// Reads a `data:` URL of base64 (RFC 2397) without any other parameter.
-fn data_url(url: &str) -> Option<(&str, &str)> {
+/// The type of a `data:` URL of base64 (RFC 2397) without any other parameter, and where its bytes begin.
+fn data_url_at(url: &str) -> Option<(&str, usize)> {
     let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
-    (!media_type.contains(';')).then_some((media_type, data))
+    (!media_type.contains(';')).then_some((media_type, url.len() - data.len()))
 }
 
 /// Refuses what is not an object of the name.

@@ -24,6 +24,11 @@ pub(crate) fn Enhance(
         ("j", t.next),
         ("k", t.previous),
         ("Enter", t.enter),
+        ("g d", t.go_decisions),
+        ("g k", t.go_keys),
+        ("g b", t.go_budgets),
+        ("g e", t.go_endpoints),
+        ("g r", t.go_requests),
         ("?", t.help),
         ("Esc", t.escape),
     ];
@@ -40,7 +45,7 @@ pub(crate) fn Enhance(
                             view! {
                                 <div>
                                     <dt>
-                                        <kbd>{key}</kbd>
+                                        {key.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view()}
                                     </dt>
                                     <dd>{what}</dd>
                                 </div>
@@ -61,6 +66,10 @@ pub(crate) fn Enhance(
 mod browser {
     //! Listeners. A missing element means that the page has no such part; then a shortcut does nothing.
 
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
     use leptos::html::Dialog;
     use leptos::prelude::{GetUntracked, NodeRef, document, window};
     use leptos::{ev, leptos_dom::helpers::window_event_listener};
@@ -68,12 +77,16 @@ mod browser {
     use wasm_bindgen_futures::{JsFuture, spawn_local};
     use web_sys::{Element, HtmlElement, KeyboardEvent, NodeList};
 
+    /// How long `g` waits for the letter of a page.
+    const GOING: Duration = Duration::from_millis(1_500);
+
     pub(super) fn start(dialog: NodeRef<Dialog>) {
         for element in elements("[data-needs-script]") {
             let _ = element.remove_attribute("hidden");
         }
         // Listeners live as long as the page: their handles, which would remove them, are dropped without being called.
-        drop(window_event_listener(ev::keydown, move |event| pressed(&event, dialog)));
+        let going = Rc::new(Cell::new(false));
+        drop(window_event_listener(ev::keydown, move |event| pressed(&event, dialog, &going)));
         drop(window_event_listener(ev::click, move |event| {
             let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
             let Some(target) = target else { return };
@@ -110,13 +123,22 @@ mod browser {
         }
     }
 
-    fn pressed(event: &KeyboardEvent, dialog: NodeRef<Dialog>) {
+    fn pressed(event: &KeyboardEvent, dialog: NodeRef<Dialog>, going: &Rc<Cell<bool>>) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let typing = target.is_some_and(|t| matches!(t.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
         if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
+        if going.take() {
+            go(&event.key());
+            return;
+        }
         match event.key().as_str() {
+            "g" => {
+                going.set(true);
+                let going = Rc::clone(going);
+                leptos::prelude::set_timeout(move || going.set(false), GOING);
+            }
             "/" => {
                 if let Some(search) = first("[data-search]") {
                     event.prevent_default();
@@ -127,6 +149,15 @@ mod browser {
             "j" => step(1),
             "k" => step(-1),
             _ => {}
+        }
+    }
+
+    /// Goes to the page of the navigation that has this letter.
+    fn go(letter: &str) {
+        let here = elements("[data-go]").into_iter();
+        let mut links = here.filter(|link| link.get_attribute("data-go").as_deref() == Some(letter));
+        if let Some(link) = links.next().and_then(|link| link.dyn_into::<HtmlElement>().ok()) {
+            link.click();
         }
     }
 
@@ -150,10 +181,7 @@ mod browser {
         spawn_local(async move {
             if JsFuture::from(written).await.is_ok() {
                 say(&button, &done, true);
-                leptos::prelude::set_timeout(
-                    move || say(&button, &label, false),
-                    std::time::Duration::from_secs(2),
-                );
+                leptos::prelude::set_timeout(move || say(&button, &label, false), Duration::from_secs(2));
             }
         });
     }

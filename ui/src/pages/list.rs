@@ -62,20 +62,14 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
 pub(super) fn with(filter: &DecisionFilter, change: impl FnOnce(&mut DecisionFilter)) -> String {
     let mut changed = filter.clone();
     change(&mut changed);
-    let pairs: Vec<(&str, String)> = [
+    let pairs = [
         ("scope", changed.scope),
         ("outcome", changed.outcome.map(|outcome| outcome.name().to_owned())),
         ("model", changed.model),
         ("q", changed.q),
         ("before", changed.before),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    match serde_urlencoded::to_string(&pairs) {
-        Ok(query) if !query.is_empty() => format!("/decisions?{query}"),
-        _ => "/decisions".to_owned(),
-    }
+    ];
+    super::address("/decisions", pairs)
 }
 
 fn filters(filter: &DecisionFilter, page: &DecisionPage, lang: Lang) -> impl IntoView + use<> {
@@ -83,22 +77,9 @@ fn filters(filter: &DecisionFilter, page: &DecisionPage, lang: Lang) -> impl Int
     let t = &text.list;
     view! {
         <form class="filters" method="get" action="/decisions" role="search" data-submit-on-change="">
-            <label class="field field-search">
-                <span class="sr">{t.search}</span>
-                {icons::search()}
-                <input
-                    type="search"
-                    name="q"
-                    value=filter.q.clone().unwrap_or_default()
-                    placeholder=t.search_hint
-                    autocomplete="off"
-                    spellcheck="false"
-                    data-search=""
-                />
-                <kbd aria-hidden="true" data-needs-script="" hidden>"/"</kbd>
-            </label>
-            {outcomes(filter, text)} {select(t.scope, "scope", t.any_scope, &page.scopes, filter.scope.as_deref())}
-            {select(t.model, "model", t.any_model, &page.models, filter.model.as_deref())}
+            {super::search(filter.q.as_deref(), t.search_hint, lang)}
+            {outcomes(filter, text)} {super::select(t.scope, "scope", t.any_scope, &page.scopes, filter.scope.as_deref())}
+            {super::select(t.model, "model", t.any_model, &page.models, filter.model.as_deref())}
             {filter
                 .outcome
                 .map(|outcome| view! { <input type="hidden" name="outcome" value=outcome.name() /> })}
@@ -130,39 +111,5 @@ fn outcomes(filter: &DecisionFilter, text: &'static Text) -> impl IntoView + use
             {link(None, text.list.all)} {link(Some(Outcome::Allowed), text.outcome.allowed)}
             {link(Some(Outcome::Denied), text.outcome.denied)} {link(Some(Outcome::Failed), text.outcome.failed)}
         </div>
-    }
-}
-
-fn select(
-    label: &'static str,
-    name: &'static str,
-    any: &'static str,
-    values: &[String],
-    chosen: Option<&str>,
-) -> impl IntoView + use<> {
-    // A value from the address that is no longer offered stays visible, or the form would drop it silently.
-    let missing = chosen.filter(|value| !values.iter().any(|v| v == value)).map(str::to_owned);
-    let options = values
-        .iter()
-        .cloned()
-        .chain(missing)
-        .map(|value| {
-            let selected = chosen == Some(value.as_str());
-            let word = value.clone();
-            view! {
-                <option value=value selected=selected>
-                    {word}
-                </option>
-            }
-        })
-        .collect_view();
-    view! {
-        <label class="field">
-            <span class="sr">{label}</span>
-            <select name=name data-narrowed=chosen.map(|_| "")>
-                <option value="">{any}</option>
-                {options}
-            </select>
-        </label>
     }
 }

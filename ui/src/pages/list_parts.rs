@@ -120,15 +120,12 @@ pub(super) fn empty(
         }
         .into_any();
     }
-    let curl = format!(
-        "curl {base_url}/v1/chat/completions \\\n  -H \"Authorization: Bearer $BAILIWICK_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
-    );
     view! {
         <section class="empty">
             <h2>{t.empty_title}</h2>
             <p>{t.empty_lead}</p>
             <p class="empty-step">{t.empty_step}</p>
-            {crate::pages::snippet(curl, lang)}
+            {crate::pages::snippet(crate::pages::curl(base_url, model), lang)}
             <p class="hint">{t.empty_key_hint}</p>
         </section>
     }

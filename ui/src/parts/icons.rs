@@ -75,6 +75,32 @@ pub(crate) fn cross() -> impl IntoView {
     stroked("M4 4l8 8M12 4l-8 8")
 }
 
+/// Two bars.
+#[cfg(feature = "ssr")]
+pub(crate) fn pause() -> impl IntoView {
+    stroked("M5.500 3.500v9M10.500 3.500v9")
+}
+
+/// A clock.
+#[cfg(feature = "ssr")]
+pub(crate) fn clock() -> impl IntoView {
+    stroked("M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM8 4.800V8l2.200 1.600")
+}
+
+/// A question mark in a disc.
+#[cfg(feature = "ssr")]
+pub(crate) fn question() -> impl IntoView {
+    stroked(
+        "M6.200 6.200a1.900 1.900 0 1 1 2.600 1.900c-.6.3-.8.6-.8 1.300M8 11.600v.1M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2Z",
+    )
+}
+
+/// An exclamation mark in a disc: only under a condition.
+#[cfg(feature = "ssr")]
+pub(crate) fn condition() -> impl IntoView {
+    stroked("M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM8 5v3.600M8 11v.1")
+}
+
 /// A magnifier.
 #[cfg(feature = "ssr")]
 pub(crate) fn search() -> impl IntoView {

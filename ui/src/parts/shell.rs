@@ -94,7 +94,6 @@ fn top_bar(frame: &Frame) -> impl IntoView + use<> {
     let lang = frame.lang();
     let t = &lang.text().shell;
     let signed_in = frame.viewer.is_some();
-    let here_is_list = frame.here == "/" || frame.here.starts_with("/decisions");
     view! {
         <header class="top">
             <a class="brand" href="/">
@@ -105,10 +104,8 @@ fn top_bar(frame: &Frame) -> impl IntoView + use<> {
             {signed_in
                 .then(|| {
                     view! {
-                        <nav aria-label=t.navigation>
-                            <a href="/decisions" aria-current=here_is_list.then_some("page")>
-                                {t.decisions}
-                            </a>
+                        <nav class="main-nav" aria-label=t.navigation>
+                            {places(frame).into_iter().map(|place| place_link(frame, place)).collect_view()}
                         </nav>
                     }
                 })}
@@ -120,6 +117,37 @@ fn top_bar(frame: &Frame) -> impl IntoView + use<> {
                 .map(|_| view! { <span class="chip chip-simulated" title=t.simulated_hint>{t.simulated}</span> })}
             {menu(frame)}
         </header>
+    }
+}
+
+/// A page of the navigation: its address, its name, the letter that leads there after `g`.
+type Place = (&'static str, &'static str, &'static str);
+
+/// The pages that this person has something on.
+fn places(frame: &Frame) -> Vec<Place> {
+    let t = &frame.lang().text().shell;
+    let Some(viewer) = &frame.viewer else { return Vec::new() };
+    let all: [(Place, bool); 5] = [
+        (("/decisions", t.decisions, "d"), viewer.may("console:decisions", "read")),
+        (("/keys", t.keys, "k"), viewer.may("console:keys", "read")),
+        (("/budgets", t.budgets, "b"), viewer.may("console:budgets", "read")),
+        (("/endpoints", t.endpoints, "e"), viewer.may("console:endpoints", "read")),
+        // Everybody sees what they asked for themselves.
+        (("/requests", t.requests, "r"), true),
+    ];
+    all.into_iter().filter(|(_, may)| *may).map(|(place, _)| place).collect()
+}
+
+fn place_link(frame: &Frame, (href, word, letter): Place) -> impl IntoView + use<> {
+    let path = frame.here.split('?').next().unwrap_or_default();
+    let below = path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // Kill switches are reached from endpoints.
+    let above = (href == "/decisions" && path == "/") || (href == "/endpoints" && path == "/kill-switches");
+    let current = below || above;
+    view! {
+        <a href=href aria-current=current.then_some("page") data-go=letter>
+            {word}
+        </a>
     }
 }
 

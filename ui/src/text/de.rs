@@ -27,6 +27,10 @@ pub(super) const TEXT: Text = Text {
         simulated_hint: "Die Anbieter sind Simulatoren auf diesem Rechner: nichts verlässt ihn.",
         bundle: "Richtlinie",
         log_size: "Prüfprotokoll",
+        keys: "Schlüssel",
+        budgets: "Budgets",
+        requests: "Anträge",
+        endpoints: "Endpunkte",
         theme: "Darstellung",
         theme_system: "System",
         theme_light: "Hell",
@@ -240,6 +244,7 @@ pub(super) const TEXT: Text = Text {
                 "header" => "per Header angegeben",
                 "key" => "am Schlüssel festgelegt",
                 "scope" => "am Bereich festgelegt",
+                "thought" => "aus einem früheren Zug",
                 "directory" => "aus dem Verzeichnis",
                 other => other,
             }
@@ -333,10 +338,27 @@ pub(super) const TEXT: Text = Text {
         open: "Tastenkürzel",
         close: "Schließen",
         search: "Suche",
-        next: "Nächste Entscheidung",
-        previous: "Vorige Entscheidung",
-        enter: "Entscheidung öffnen",
+        next: "Nächste Zeile",
+        previous: "Vorige Zeile",
+        enter: "Öffnen",
+        go_decisions: "Zu den Entscheidungen",
+        go_keys: "Zu den Schlüsseln",
+        go_budgets: "Zu den Budgets",
+        go_endpoints: "Zu den Endpunkten",
+        go_requests: "Zu den Anträgen",
         help: "Diese Hilfe",
         escape: "Schließen",
     },
+    #[cfg(feature = "ssr")]
+    forms: super::pages::de::FORMS,
+    #[cfg(feature = "ssr")]
+    key_pages: super::pages::de::KEYS,
+    #[cfg(feature = "ssr")]
+    budget_pages: super::pages::de::BUDGETS,
+    #[cfg(feature = "ssr")]
+    request_pages: super::pages::de::REQUESTS,
+    #[cfg(feature = "ssr")]
+    endpoint_pages: super::pages::de::ENDPOINTS,
+    #[cfg(feature = "ssr")]
+    switch_pages: super::pages::de::SWITCHES,
 };

@@ -27,6 +27,10 @@ pub(super) const TEXT: Text = Text {
         simulated_hint: "The providers are simulators on this machine: nothing leaves it.",
         bundle: "Policy",
         log_size: "Audit log",
+        keys: "Keys",
+        budgets: "Budgets",
+        requests: "Requests",
+        endpoints: "Endpoints",
         theme: "Theme",
         theme_system: "System",
         theme_light: "Light",
@@ -238,6 +242,7 @@ pub(super) const TEXT: Text = Text {
                 "header" => "declared by header",
                 "key" => "set on the key",
                 "scope" => "set on the scope",
+                "thought" => "from an earlier turn",
                 "directory" => "from the directory",
                 other => other,
             }
@@ -331,10 +336,27 @@ pub(super) const TEXT: Text = Text {
         open: "Keyboard shortcuts",
         close: "Close",
         search: "Search",
-        next: "Next decision",
-        previous: "Previous decision",
-        enter: "Open the decision",
+        next: "Next row",
+        previous: "Previous row",
+        enter: "Open it",
+        go_decisions: "Go to decisions",
+        go_keys: "Go to keys",
+        go_budgets: "Go to budgets",
+        go_endpoints: "Go to endpoints",
+        go_requests: "Go to requests",
         help: "This help",
         escape: "Close",
     },
+    #[cfg(feature = "ssr")]
+    forms: super::pages::en::FORMS,
+    #[cfg(feature = "ssr")]
+    key_pages: super::pages::en::KEYS,
+    #[cfg(feature = "ssr")]
+    budget_pages: super::pages::en::BUDGETS,
+    #[cfg(feature = "ssr")]
+    request_pages: super::pages::en::REQUESTS,
+    #[cfg(feature = "ssr")]
+    endpoint_pages: super::pages::en::ENDPOINTS,
+    #[cfg(feature = "ssr")]
+    switch_pages: super::pages::en::SWITCHES,
 };

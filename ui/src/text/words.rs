@@ -83,6 +83,42 @@ pub fn stage(id: &str, lang: Lang) -> String {
     named(STAGES, id, lang)
 }
 
+/// What a limit of a rate counts.
+#[cfg(feature = "ssr")]
+pub(crate) fn rate(id: &str, lang: Lang) -> String {
+    const RATES: &[(&str, &str, &str)] = &[
+        ("requests", "requests", "Anfragen"),
+        ("tokens", "tokens", "Token"),
+        ("spend", "US dollars", "US-Dollar"),
+        ("concurrent", "at once", "gleichzeitig"),
+    ];
+    named(RATES, id, lang)
+}
+
+/// A window of a budget, as it is declared: `month in Europe/Berlin`. Only its first word, and what a rolling one counts, have
+/// names in other languages; the rest are names of zones and days.
+#[cfg(feature = "ssr")]
+pub(crate) fn window(written: &str, lang: Lang) -> String {
+    const WORDS: &[(&str, &str, &str)] = &[
+        ("minute", "minute", "Minute"),
+        ("hour", "hour", "Stunde"),
+        ("day", "day", "Tag"),
+        ("week", "week", "Woche"),
+        ("month", "month", "Monat"),
+        ("quarter", "quarter", "Quartal"),
+        ("year", "year", "Jahr"),
+        ("total", "for good", "insgesamt"),
+        ("last", "last", "letzte"),
+        ("seconds", "seconds", "Sekunden"),
+        ("minutes", "minutes", "Minuten"),
+        ("hours", "hours", "Stunden"),
+        ("days", "days", "Tage"),
+        ("from", "from", "ab"),
+    ];
+    let words: Vec<String> = written.split(' ').map(|word| named(WORDS, word, lang)).collect();
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +128,17 @@ mod tests {
         assert_eq!(entity("EMAIL", 1, Lang::En), "1 e-mail address");
         assert_eq!(entity("IBAN", 2, Lang::De), "2 IBANs");
         assert_eq!(entity("NEW_KIND", 3, Lang::En), "3 NEW_KIND");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn windows_are_told_in_both_languages() {
+        for (written, en, de) in [
+            ("month in Europe/Berlin", "month in Europe/Berlin", "Monat in Europe/Berlin"),
+            ("last 24 hours", "last 24 hours", "letzte 24 Stunden"),
+            ("total", "for good", "insgesamt"),
+        ] {
+            assert_eq!((window(written, Lang::En).as_str(), window(written, Lang::De).as_str()), (en, de));
+        }
     }
 }

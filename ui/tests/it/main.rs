@@ -14,6 +14,7 @@ mod sample;
 
 mod accessible;
 mod contrast;
+mod forms;
 mod pages;
 mod security;
 
@@ -32,7 +33,7 @@ const RUNNING: &str = "/decisions/dec_01jdb8m4k03x7q2r9v5t0w3yz";
 const FAILED: &str = "/decisions/dec_01jdb8m4k04x7q2r9v5t0w3yz";
 
 /// Every kind of page that there is.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 25] = [
     "/",
     "/decisions?outcome=denied&q=x%22y",
     "/decisions?q=nowhere",
@@ -42,6 +43,22 @@ const PAGES: [&str; 9] = [
     FAILED,
     "/decisions/none",
     "/auth/sign-in?signed-out",
+    "/keys",
+    "/keys?state=revoked&q=nowhere",
+    "/keys/new",
+    "/keys/k3v9d1x7",
+    "/keys/p6t4y2m8",
+    "/keys/none",
+    "/budgets",
+    "/budgets/2",
+    "/requests",
+    "/requests?state=open",
+    "/requests/new",
+    "/requests/new?kind=budget_raise",
+    "/requests/new?kind=exception",
+    "/endpoints",
+    "/endpoints/azure-sweden",
+    "/kill-switches",
 ];
 
 fn assets(script: bool) -> Assets {

@@ -61,7 +61,7 @@ impl Found {
 type Step = fn(&Context, &Args, &mut Found) -> Outcome;
 
 /// The steps, in order.
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, Step); 11] = [
     ("format", steps::format),
     ("tidy", steps::tidy),
     ("bundle", steps::bundle),
@@ -70,6 +70,7 @@ const STEPS: [(&str, Step); 10] = [
     ("postgres", steps::tests_on_postgres),
     ("doctests", steps::doctests),
     ("docs", steps::docs),
+    ("fuzz", steps::fuzz),
     ("deny", steps::deny),
     ("demo", demo::run),
 ];

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::report::{Outcome, Report};
 use super::{Args, Found};
 use crate::context::Context;
-use crate::{bundle as browser, cargo, postgres, tidy as rules, tools as provision};
+use crate::{bundle as browser, cargo, fuzz, postgres, tidy as rules, tools as provision};
 
 /// The load generator is tested with the rest.
 const LOAD: &str = "xtask/bench";
@@ -161,6 +161,17 @@ pub(super) fn docs(context: &Context, _: &Args, found: &mut Found) -> Outcome {
     let mut command = cargo::command(&context.root, &["doc", "--workspace", "--no-deps"]);
     command.env("RUSTDOCFLAGS", "--deny warnings").env(cargo::CONSOLE_DIR, found.console_dir());
     cargo::run(&mut command).into()
+}
+
+/// The fuzz targets are no part of the workspace, so no other step would see that one does not compile any more.
+pub(super) fn fuzz(context: &Context, _: &Args, _: &mut Found) -> Outcome {
+    if provision::find("c++").is_none() {
+        return Outcome::Skipped {
+            reason: "the fuzz targets were not compiled: no C++ compiler".to_owned(),
+            fix: "apt-get install build-essential".to_owned(),
+        };
+    }
+    fuzz::check(context).into()
 }
 
 /// `tidy` holds the same lists; cargo-deny reads them with more care where it is installed.

@@ -9,6 +9,7 @@ mod ends;
 mod names;
 mod packs;
 mod pairs;
+mod subjects;
 
 use crate::bundle::Bundle;
 use crate::condition::role_name;
@@ -35,6 +36,7 @@ pub fn lint(bundle: &Bundle, database: &Database, now: DateTime<Utc>) -> Vec<Pro
     ends::look(bundle, now, &mut problems);
     packs::look(bundle, &mut problems);
     grants(bundle, &mut problems);
+    subjects::look(bundle, &mut problems);
     evidence_age(bundle, &mut problems);
     own_facts(bundle, database, now, &mut problems);
     problems
@@ -67,7 +69,8 @@ fn own_facts(bundle: &Bundle, database: &Database, now: DateTime<Utc>, problems:
 }
 
 /// What a bundle says about scopes that an organisation does not have: nothing of it ever applies. `scopes` are all that
-/// the organisation has; the root is always there.
+/// the organisation has; the root is always there. What protects nobody then (rules, packs, lines about roles) is a warning,
+/// what lets nobody do anything (exceptions, attestations) a note.
 #[must_use]
 pub fn unknown_scopes(bundle: &Bundle, scopes: &BTreeSet<String>) -> Vec<Problem> {
     let rules = bundle
@@ -106,7 +109,9 @@ pub fn unknown_scopes(bundle: &Bundle, scopes: &BTreeSet<String>) -> Vec<Problem
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "declare the scope, or correct it".to_owned(),
             };
-            Problem::warning(file, format!("{what}: the organisation has no scope {scope}"), fix).on(line)
+            let what = format!("{what}: the organisation has no scope {scope}");
+            let permits = ["exception", "attestation"].iter().any(|kind| what.starts_with(kind));
+            if permits { Problem::note(file, what, fix) } else { Problem::warning(file, what, fix) }.on(line)
         })
         .collect()
 }

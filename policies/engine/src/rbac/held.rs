@@ -13,7 +13,8 @@ use crate::{pattern, scope};
 /// A name that somebody goes by, and where it counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Held {
-    /// `user:<id>`, `group:<name>`, `token:<id>` or `role:<name>`.
+    /// `user:<id>`, `group:<provider>:<name>`, `group-id:<provider>:<id>`, `claim:<provider>:<name>=<value>`, `token:<id>` or
+    /// `role:<name>`.
     pub subject: String,
     /// It counts here and below.
     pub scope: String,

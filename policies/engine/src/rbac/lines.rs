@@ -5,12 +5,13 @@ use crate::problem::{Problem, did_you_mean};
 use crate::{pattern, scope};
 use serde::Serialize;
 
-const SUBJECTS: [&str; 5] = ["role", "user", "group", "key", "token"];
+const SUBJECTS: [&str; 7] = ["role", "user", "group", "group-id", "claim", "key", "token"];
 
 /// A policy line: a subject may, or may not, do something to an object in a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grant {
-    /// `role:<name>`, `user:<id>`, `group:<name>`, `key:<id>` or `token:<id>`.
+    /// `role:<name>`, `user:<id>`, `group:<provider>:<name>`, `group-id:<provider>:<id>`,
+    /// `claim:<provider>:<name>=<value>`, `key:<id>` or `token:<id>`.
     pub subject: String,
     /// Where it holds, and below.
     pub scope: String,
@@ -153,6 +154,25 @@ fn check_subject(subject: &str, wrong: &mut impl FnMut(String, &str)) {
         .filter(|(_, name)| !name.is_empty() && !name.contains('*'))
         .map(|(kind, _)| kind);
     match kind {
+        Some("claim") if !is_claim(subject) => wrong(
+            format!("`{subject}` is no attribute"),
+            "an attribute of ID tokens is written `claim:<provider>:<name>=<value>`",
+        ),
+        Some("group-id") if provided(subject).is_none() => wrong(
+            format!("`{subject}` is no group"),
+            "a group by its id is written `group-id:<provider>:<externalId>`",
+        ),
+        // What named an attribute once must not become the name of a group that somebody calls so, nor a denial of nobody.
+        Some("group") if subject.contains('=') => {
+            let (provider, name) = provided(subject).unwrap_or(("<provider>", "<name>=<value>"));
+            wrong(
+                format!("`{subject}`: a group has no `=`, and an attribute of ID tokens is no group"),
+                &format!(
+                    "write `claim:{provider}:{name}` for the attribute; a pushed group of such a name is \
+                     `group-id:{provider}:<externalId>`"
+                ),
+            );
+        }
         Some(kind) if SUBJECTS.contains(&kind) => {}
         Some(kind) => match did_you_mean(kind, SUBJECTS) {
             Some(near) => {
@@ -160,14 +180,25 @@ fn check_subject(subject: &str, wrong: &mut impl FnMut(String, &str)) {
             }
             None => wrong(
                 format!("`{kind}:` is no kind of subject"),
-                "subjects are role:, user:, group:, key: or token:",
+                "subjects are role:, user:, group:, group-id:, claim:, key: or token:",
             ),
         },
         None => wrong(
             format!("`{subject}` is no subject"),
-            "subjects are written `<kind>:<name>`, without `*`; kinds are role, user, group, key and token",
+            "subjects are written `<kind>:<name>`, without `*`; kinds are role, user, group, group-id, claim, key and token",
         ),
     }
+}
+
+/// Of `<kind>:<provider>:<rest>` the last two.
+pub(crate) fn provided(subject: &str) -> Option<(&str, &str)> {
+    let (provider, rest) = subject.split_once(':')?.1.split_once(':')?;
+    (!provider.is_empty() && !rest.is_empty()).then_some((provider, rest))
+}
+
+fn is_claim(subject: &str) -> bool {
+    let name = provided(subject).and_then(|(_, rest)| rest.split_once('='));
+    name.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
 }
 
 fn check_scope(path: &str, wrong: &mut impl FnMut(String, &str)) {

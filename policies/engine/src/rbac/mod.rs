@@ -1,8 +1,8 @@
 //! Who may do what where: Casbin's RBAC with domains, where a domain is a scope.
 //!
 //! A role held at a scope is held at every scope below it, and a policy line for a scope holds for every scope
-//! below it. Subjects are `key:<id>`, `user:<id>`, `group:<name>`, `token:<id>` or `role:<name>`; objects are
-//! `<kind>:<name>`, with a closing `*` in a policy line for every name that starts so.
+//! below it. Subjects are `key:<id>`, `user:<id>`, `group:<provider>:<name>`, `group-id:<provider>:<id>`,
+//! `claim:<provider>:<name>=<value>`, `token:<id>` or `role:<name>`; objects are `<kind>:<name>`, with a closing `*` in a policy line for every name that starts so.
 //!
 //! Casbin answers wrongly rather than loudly in several places (see [`check`]); what it is given is
 //! therefore checked line by line first, the result is probed, and any error while answering is a refusal.
@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use held::{Held, Reasons};
+pub(crate) use lines::provided;
 pub use lines::{Grant, Membership};
 
 pub(crate) const MODEL: &str = "rbac/model.conf";

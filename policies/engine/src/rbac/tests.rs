@@ -42,6 +42,40 @@ fn roles_and_grants_hold_below_their_scope_and_nowhere_else() {
 }
 
 #[test]
+fn a_group_an_id_and_an_attribute_are_three_things() {
+    let rbac = load(&format!(
+        "{GRANT}g, group:corp:7f, role:a, /\ng, group-id:corp:7f, role:b, /\ng, claim:corp:team=7f, role:c, /\n"
+    ));
+    for (subject, role) in
+        [("group:corp:7f", "role:a"), ("group-id:corp:7f", "role:b"), ("claim:corp:team=7f", "role:c")]
+    {
+        assert_eq!(rbac.roles_of(subject, "/"), [role], "{subject}");
+    }
+    // What an attribute was called once is no group's name, least of all in a denial.
+    for line in [
+        "g, group:corp:department=Finance, role:finance, /\n",
+        "p, group:corp:department=Finance, /, model:*, use, deny\n",
+    ] {
+        let said = refused(STARTER, &format!("{GRANT}{line}"));
+        assert!(said.contains("write `claim:corp:department=Finance`") && said.contains(":2:"), "{said}");
+    }
+    for line in [
+        "g, claim:corp:department, role:x, /\n",
+        "g, claim:department=x, role:x, /\n",
+        "g, group-id:7f, role:x, /\n",
+    ] {
+        let said = refused(STARTER, &format!("{GRANT}{line}"));
+        assert!(
+            said.contains("is written `claim:<provider>") || said.contains("is written `group-id:<provider>"),
+            "{said}"
+        );
+    }
+    assert!(
+        refused(STARTER, &format!("{GRANT}g, groups:corp:x, role:x, /\n")).contains("did you mean `group:`")
+    );
+}
+
+#[test]
 fn nobody_in_particular_is_refused() {
     let rbac = load(GRANT);
     assert!(!rbac.allowed("", "", "", ""));

@@ -237,3 +237,20 @@ fn the_starter_bundle_fits_the_schemas() {
     let wrong = serde_json::json!({ "id": "a", "title": "A", "because": ["B"], "requires": {} });
     assert!(!validator("rule").is_valid(&wrong), "unknown fields must not fit");
 }
+
+#[test]
+fn a_group_that_is_named_like_an_id_is_pointed_out() {
+    let id = "5f1c0a52-6f0e-4c1a-9a53-0d7c6e1b2a10";
+    let csv = "rbac/policy.csv";
+    let looked = |line: &str| {
+        let starter = &BundleSource::starter().files[csv];
+        let bundle =
+            Bundle::load(&with(&[(csv, &format!("{starter}{line}\n"))])).unwrap_or_else(|p| panic!("{p:?}"));
+        let problems = lint(&bundle, &database(), Utc.with_ymd_and_hms(2026, 11, 22, 0, 0, 0).unwrap());
+        problems.into_iter().find(|problem| problem.fix.contains(&format!("write `group-id:corp:{id}`")))
+    };
+    let found = looked(&format!("g, group:corp:{id}, role:viewer, /")).unwrap();
+    assert_eq!(found.severity, Severity::Note);
+    assert!(looked(&format!("g, group-id:corp:{id}, role:viewer, /")).is_none());
+    assert!(looked("g, group:corp:platform-team, role:viewer, /").is_none());
+}

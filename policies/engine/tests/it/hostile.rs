@@ -225,7 +225,7 @@ fn scopes_that_the_organisation_does_not_have_are_named_where_they_stand() {
     assert_eq!(
         told,
         [
-            "rules/a.yaml:1: rule `a`: the organisation has no scope /acme/clinik; did you mean `/acme/clinic`?"
+            "rules/a.yaml:1: warning: rule `a`: the organisation has no scope /acme/clinik; did you mean `/acme/clinic`?"
         ]
     );
     let fewer: BTreeSet<String> = ["/acme".to_owned()].into();

@@ -142,11 +142,11 @@ fn a_pack_is_narrowed_to_a_scope_and_set_within_its_bounds() {
     // What was made weaker is said, with its line.
     let problems = told(&lint(&bundle, &database(), now()));
     for says in [
-        "bundle.yaml:4: rule `hipaa/phi-is-not-kept-here` of pack hipaa 2026.11.1 is switched from enforce to shadow: it is reported and not applied",
-        "bundle.yaml:4: rule `hipaa/phi-trains-no-model` of pack hipaa 2026.11.1 is switched from enforce to off: it is neither applied nor reported",
-        "bundle.yaml:4: rule `hipaa/phi-not-in-what-cannot-be-read` of pack hipaa 2026.11.1 is switched from shadow to enforce",
-        "bundle.yaml:8: included pack `gdpr-residency`: `regions` is [\"CH\",\"EU\"]; the pack's own value is [\"EU\",\"EEA\"]",
-        "bundle.yaml:9: included pack `gdpr-residency`: `regions` is [\"DE\"]",
+        "bundle.yaml:4: warning: rule `hipaa/phi-is-not-kept-here` of pack hipaa 2026.11.1 is switched from enforce to shadow: it is reported and not applied",
+        "bundle.yaml:4: warning: rule `hipaa/phi-trains-no-model` of pack hipaa 2026.11.1 is switched from enforce to off: it is neither applied nor reported",
+        "bundle.yaml:4: note: rule `hipaa/phi-not-in-what-cannot-be-read` of pack hipaa 2026.11.1 is switched from shadow to enforce",
+        "bundle.yaml:8: note: included pack `gdpr-residency`: `regions` is [\"CH\",\"EU\"]; the pack's own value is [\"EU\",\"EEA\"]",
+        "bundle.yaml:9: note: included pack `gdpr-residency`: `regions` is [\"DE\"]",
     ] {
         assert!(problems.contains(says), "no {says:?} in {problems}");
     }
@@ -252,10 +252,10 @@ fn a_copy_that_was_edited_or_is_not_included_is_named_and_a_pack_of_ones_own_is_
     assert!(run_tests(&bundle, &database(), &[]).unwrap().iter().any(|result| !result.passed()));
     let problems = told(&lint(&bundle, &database(), now()));
     assert!(
-        problems.contains("packs/hipaa/rules/phi.yaml: the file is not that of pack hipaa"),
+        problems.contains("packs/hipaa/rules/phi.yaml: warning: the file is not that of pack hipaa"),
         "{problems}"
     );
-    assert!(problems.contains("packs/pci-dss: the bundle does not include this pack"), "{problems}");
+    assert!(problems.contains("packs/pci-dss: warning: the bundle does not include this pack"), "{problems}");
 
     let manifest = source.files.get_mut("packs/hipaa/pack.yaml").unwrap();
     *manifest = manifest.replacen("2026.11.1", "2025.1", 1);

@@ -36,7 +36,9 @@ fn it_has_nothing_for_the_lint_but_notes_on_what_is_over() {
     let found: Vec<String> = lint(&bundle(), &database(), now).iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
-        ["exceptions/sample.yaml:2: exception `research-card-test-data` ended on 2026-03-16; remove it"]
+        [
+            "exceptions/sample.yaml:2: note: exception `research-card-test-data` ended on 2026-03-16; remove it"
+        ]
     );
 }
 

@@ -6,4 +6,4 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../tests/it/bodies.rs"]
 mod bodies;
 
-fuzz_target!(|(text, cut): (&str, u16)| bodies::restore(text, usize::from(cut)));
+fuzz_target!(|input: (&str, u16)| bodies::restore(input.0, usize::from(input.1)));

@@ -5,8 +5,8 @@
 //! range, length for that issuer, Luhn. A letter before `-./_` is a border like a space, and so is a sign with few
 //! digits on its other side (`4111…1111/123`); 14 digits or more in a row may be glued to a word. Not found: numbers
 //! glued to letters that could be hexadecimal with them (`a4111…`, `0x4111…`), groups of unusual sizes, groups over line
-//! breaks or wide gaps within a longer table without a word for a card before them, digits after `1.`, numbers of 12 or
-//! 13 digits without such a word. A word for something else (`order`) lowers the confidence, but never so far that a
+//! breaks or wide gaps within a longer table without a word for a card before them, nor two halves over one; digits after
+//! `1.`; without such a word, numbers of 12 or 13 digits, and of 17 or more right after `_` or `-`. A word for something else (`order`) lowers the confidence, but never so far that a
 //! number with a valid check is not reported.
 
 use super::numbers::{ASIDE_MAX, After, Before, Numbers, Separator};
@@ -86,6 +86,10 @@ fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Op
         return None;
     }
     let grouped = match (numbers.uniform(groups), numbers.digits_of(groups).len()) {
+        // `blk_8291449241650212794`: names of things with a number of 64 bits.
+        (Some(Single), 17..) if !worded && matches!(numbers.before, Before::Sign(b'_' | b'-')) => {
+            return Some(45);
+        }
         (Some(Single), 14..) => return Some(75),
         (Some(Single | Space | Dash | Dot), ..14) => return Some(45),
         (Some(Space | Dash | Dot), _) => return Some(85),
@@ -99,7 +103,9 @@ fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Op
     let cell = gap < start && input.run_back(gap, 5, |b| b.is_ascii_digit()) == 4;
     let goes_on = cell || numbers.groups.get(groups).is_some_and(|next| next.len == 4);
     let long = numbers.digits_of(groups).len() > 13;
-    (grouped && long && (worded || !apart || !goes_on)).then_some(65)
+    // A number at the end of a line and a date of eight digits at the beginning of the next.
+    let halves = matches!(numbers.shape(groups).as_slice(), [8, 8]);
+    (grouped && long && (worded || !apart || !(goes_on || halves))).then_some(65)
 }
 
 /// Looks for a card number at the first group of `numbers`.
@@ -217,6 +223,9 @@ mod tests {
                 "4111-1111-1111-1111-11111",
                 "9000\n4111\n1111\n1111\n1111\n",
                 "4111  1111  1111  1111  2345",
+                "block blk_8291449241650212794 of size",
+                "block blk_-4980916519894289629",
+                "##13406##27180468\n20171223-22:15:36",
                 "4111  1111  1111  1111\n2345",
                 "v1.4111111111111111",
                 "0.4111111111111111",

@@ -6,35 +6,61 @@
 //! a person; a year alone; dates in words; ages without *aged*, *year-old* or their like beside them.
 
 use super::numbered::days_of;
-use super::{Candidates, Input};
+use super::{Candidates, Input, is_one_of};
 use crate::EntityType as E;
 
 /// The names of the months in English, German, French, Spanish, Italian, Dutch and Portuguese, and how they are shortened.
-const MONTHS: [&str; 12] = [
-    "january jan januar jänner januari janvier janv enero ene gennaio gen janeiro",
-    "february feb februar februari février fév fevrier febrero febbraio fevereiro",
-    "march mar märz mär maerz mrz maart mrt mars marzo março",
-    "april apr avril avr abril abr aprile",
-    "may mai mei mayo maggio mag maio",
-    "june jun juni juin junio giugno giu junho",
-    "july jul juli juillet juil julio luglio lug julho",
-    "august aug augustus août aout agosto ago",
-    "september sep sept septembre septiembre settembre set setembro",
-    "october oct oktober okt octobre octubre ottobre ott outubro",
-    "november nov novembre noviembre novembro",
-    "december dec dezember dez décembre déc decembre diciembre dic dicembre dezembro",
+const MONTHS: [&[&str]; 12] = [
+    &[
+        "january", "jan", "januar", "jänner", "januari", "janvier", "janv", "enero", "ene", "gennaio", "gen",
+        "janeiro",
+    ],
+    &[
+        "february",
+        "feb",
+        "februar",
+        "februari",
+        "février",
+        "fév",
+        "fevrier",
+        "febrero",
+        "febbraio",
+        "fevereiro",
+    ],
+    &["march", "mar", "märz", "mär", "maerz", "mrz", "maart", "mrt", "mars", "marzo", "março"],
+    &["april", "apr", "avril", "avr", "abril", "abr", "aprile"],
+    &["may", "mai", "mei", "mayo", "maggio", "mag", "maio"],
+    &["june", "jun", "juni", "juin", "junio", "giugno", "giu", "junho"],
+    &["july", "jul", "juli", "juillet", "juil", "julio", "luglio", "lug", "julho"],
+    &["august", "aug", "augustus", "août", "aout", "agosto", "ago"],
+    &["september", "sep", "sept", "septembre", "septiembre", "settembre", "set", "setembro"],
+    &["october", "oct", "oktober", "okt", "octobre", "octubre", "ottobre", "ott", "outubro"],
+    &["november", "nov", "novembre", "noviembre", "novembro"],
+    &[
+        "december",
+        "dec",
+        "dezember",
+        "dez",
+        "décembre",
+        "déc",
+        "decembre",
+        "diciembre",
+        "dic",
+        "dicembre",
+        "dezembro",
+    ],
 ];
 
 /// The longest name of a month, in bytes.
 const MONTH_MAX: usize = 12;
 
 fn month(word: &str) -> Option<u32> {
-    if !(3..=MONTH_MAX).contains(&word.len()) {
+    // Most words begin with another letter than any of them.
+    let first = word.bytes().next()?.to_ascii_lowercase();
+    if !(3..=MONTH_MAX).contains(&word.len()) || !b"adefgjlmnos".contains(&first) {
         return None;
     }
-    let lower = word.to_lowercase();
-    let known = |names: &&str| names.split(' ').any(|name| name == lower);
-    MONTHS.iter().position(known).and_then(|at| u32::try_from(at + 1).ok())
+    MONTHS.iter().position(|names| is_one_of(word, names)).and_then(|at| u32::try_from(at + 1).ok())
 }
 
 /// Looks at the run of `len` digits at `at`.
@@ -219,6 +245,21 @@ mod tests {
                 "version born 1.2.3",
             ],
         );
+    }
+
+    #[test]
+    fn every_name_of_a_month_is_known_in_any_case() {
+        for (at, names) in super::MONTHS.iter().enumerate() {
+            for name in *names {
+                let month = u32::try_from(at + 1).ok();
+                assert_eq!(
+                    (super::month(name), super::month(&name.to_uppercase())),
+                    (month, month),
+                    "{name}"
+                );
+            }
+        }
+        assert_eq!((super::month("and"), super::month("mars"), super::month("marts")), (None, Some(3), None));
     }
 
     #[test]

@@ -23,8 +23,8 @@ fn repeats(digits: &[u8]) -> bool {
 
 /// Looks for a number at the first group of `numbers`.
 pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
-    let compact = numbers.shape(1).as_slice() == [11];
-    let grouped = numbers.shape(4).as_slice() == [2, 3, 3, 3];
+    let compact = numbers.has_shape(&[11]);
+    let grouped = numbers.has_shape(&[2, 3, 3, 3]);
     let groups = if compact { 1 } else { 4 };
     let digits = numbers.digits_of(groups);
     if !(compact || grouped) || digits.first() == Some(&b'0') || !repeats(digits) || !mod_11_10(digits) {

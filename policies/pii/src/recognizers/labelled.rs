@@ -265,18 +265,39 @@ fn is_near(input: &Input<'_>, label: &Label, start: usize) -> bool {
     while !input.text.is_char_boundary(from) {
         from += 1;
     }
+    // No word has any of these, and none is the number's that stands before one of them.
+    let apart = |b: &u8| b.is_ascii_digit() || matches!(b, b';' | b'\n');
+    from += input.span(from, start).iter().rposition(apart).map_or(0, |at| at + 1);
     let before = input.slice(from, start).to_lowercase();
-    label.words.iter().any(|word| {
-        before.rfind(word).is_some_and(|at| {
-            let mut between = before.get(at + word.len()..).unwrap_or_default().to_owned();
-            for short in ["nr.", "no.", "n°", "n.º", "num.", "número", "numéro", "numero"] {
-                between = between.replace(short, "");
-            }
-            let sentence = between.trim_start_matches([' ', ':', '#', '.']).contains(['.', ';', '\n']);
-            // Another number between is what the word speaks of.
-            between.len() <= REACH && !sentence && !between.contains(|c: char| c.is_ascii_digit())
-        })
-    })
+    label
+        .words
+        .iter()
+        .any(|word| last(&before, word).is_some_and(|at| leads_to_number(&before, at + word.len())))
+}
+
+/// The last place of a word in a short text.
+fn last(text: &str, word: &str) -> Option<usize> {
+    let first = *word.as_bytes().first()?;
+    let places = memchr::memrchr_iter(first, text.as_bytes());
+    let mut places =
+        places.filter(|at| text.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(word.as_bytes())));
+    places.next()
+}
+
+/// Whether nothing but a few words stands from `at` to the end.
+fn leads_to_number(before: &str, at: usize) -> bool {
+    let between = before.get(at..).unwrap_or_default();
+    let leads = |between: &str| {
+        let sentence = between.trim_start_matches([' ', ':', '#', '.']).contains('.');
+        between.len() <= REACH && !sentence
+    };
+    leads(between) || {
+        let mut between = between.to_owned();
+        for short in ["nr.", "no.", "n°", "n.º", "num.", "número", "numéro", "numero"] {
+            between = between.replace(short, "");
+        }
+        leads(&between)
+    }
 }
 
 /// The number with the groups of digits after a blank: `1234 5678`.
@@ -347,6 +368,11 @@ mod tests {
             (E::MedicalRecordNumber, "the medical record of 12 pages"),
             (E::BankAccount, "account number unknown; order 4821337"),
             (E::BankAccount, "your account manager called 3 times"),
+            (E::BankAccount, "account number; 48213371"),
+            (E::BankAccount, "account number nr. n° no. numero número is [48213371]"),
+            (E::BankAccount, "account number of our branch in the city 48213371"),
+            (E::BankAccount, "bank account closed. Call 48213371"),
+            (E::BankAccount, "BANK ACCOUNT: [48213371]"),
             (E::LicensePlate, "license plate readers, 40 of them"),
             (E::LicensePlate, "matrícula de 2024"),
         ] {

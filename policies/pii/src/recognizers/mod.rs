@@ -31,10 +31,11 @@ pub(crate) mod vin;
 #[cfg(test)]
 pub(crate) mod table;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
-use crate::{Confidence, EntityType, Finding};
-use context::{Context, Heard, Listener, Says};
+use crate::{Confidence, EntitySet, EntityType, Finding};
+use context::{Context, Heard, Says};
+use credential::Runs;
 
 /// What is less certain than this is not reported, unless a detector is told otherwise.
 pub(crate) const FLOOR: u8 = 50;
@@ -50,13 +51,13 @@ pub(crate) struct Input<'t> {
     pub(crate) text: &'t str,
     pub(crate) bytes: &'t [u8],
     context: &'t Context,
-    /// How far the words were listened to.
-    listener: RefCell<Listener>,
+    /// The place before which the words were last listened to, and what they say.
+    heard: Cell<Option<(usize, Heard)>>,
 }
 
 impl<'t> Input<'t> {
     pub(crate) fn new(text: &'t str, context: &'t Context) -> Self {
-        Self { text, bytes: text.as_bytes(), context, listener: RefCell::default() }
+        Self { text, bytes: text.as_bytes(), context, heard: Cell::new(None) }
     }
 
     /// What the words before `start` say about `entity`.
@@ -66,7 +67,14 @@ impl<'t> Input<'t> {
 
     /// What the words before `start` say.
     pub(crate) fn hear(&self, start: usize) -> Heard {
-        self.context.hear(self, start, &mut self.listener.borrow_mut())
+        match self.heard.get() {
+            Some((at, heard)) if at == start => heard,
+            _ => {
+                let heard = self.context.hear(self, start);
+                self.heard.set(Some((start, heard)));
+                heard
+            }
+        }
     }
 
     /// The byte at `at`.
@@ -128,9 +136,13 @@ impl<'t> Input<'t> {
 pub(crate) struct Candidates {
     /// What is less certain is left out.
     pub(crate) floor: u8,
+    /// What is looked for.
+    pub(crate) kinds: EntitySet,
     pub(crate) found: Vec<Finding>,
     /// Words that hold another text.
     pub(crate) encoded: Vec<Encoded>,
+    /// Where characters of keys go on to.
+    pub(crate) runs: Runs,
 }
 
 /// A word that holds a text in an encoding.
@@ -141,13 +153,13 @@ pub(crate) struct Encoded {
 }
 
 impl Candidates {
-    pub(crate) const fn new(floor: u8) -> Self {
-        Self { floor, found: Vec::new(), encoded: Vec::new() }
+    pub(crate) fn new(floor: u8, kinds: EntitySet) -> Self {
+        Self { floor, kinds, found: Vec::new(), encoded: Vec::new(), runs: Runs::default() }
     }
 
-    /// Adds a candidate unless it is too doubtful.
+    /// Adds a candidate unless it is too doubtful, or of a kind that is not looked for.
     pub(crate) fn add(&mut self, entity: EntityType, start: usize, end: usize, confidence: i32) {
-        if confidence >= i32::from(self.floor) && start < end {
+        if confidence >= i32::from(self.floor) && start < end && self.kinds.contains(entity) {
             let percent = u8::try_from(confidence.min(100)).unwrap_or(100);
             self.found.push(Finding { entity, start, end, confidence: Confidence::new(percent) });
         }
@@ -160,6 +172,18 @@ pub(crate) fn word_of_first_digit(input: &Input<'_>, at: usize) -> Option<(usize
     let start = input.skip_escape(at - input.run_back(at, LONG, |b| b.is_ascii_alphabetic())).min(at);
     let end = at + input.run(at, LONG, |b| b.is_ascii_alphanumeric());
     input.begins(start).then_some((start, end))
+}
+
+/// Whether a word is one of those, which are in lower case.
+pub(crate) fn is_one_of(word: &str, known: &[&str]) -> bool {
+    if word.is_ascii() {
+        let first = word.bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let mut alike =
+            known.iter().filter(|known| known.len() == word.len() && known.bytes().next() == first);
+        return alike.any(|known| known.eq_ignore_ascii_case(word));
+    }
+    let lower = word.to_lowercase();
+    known.contains(&lower.as_str())
 }
 
 /// The Luhn check of ISO/IEC 7812-1, annex B, over ASCII digits.

@@ -230,7 +230,11 @@ impl Numbers {
         if matches!(two, (b')', b' ' | b'-' | b'/') | (b' ' | b'-', b'(')) {
             return digit(at + 2).then_some((at + 2, Parenthesis));
         }
-        let len = input.run(at, SEPARATOR_MAX, |b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'-'));
+        let of_gap = |b: u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'-');
+        if !of_gap(two.1) {
+            return None;
+        }
+        let len = input.run(at, SEPARATOR_MAX, of_gap);
         let between = input.span(at, at + len);
         let dashes = between.iter().filter(|b| **b == b'-').count();
         let kind = if between.contains(&b'\n') { Separator::Break } else { Separator::Wide };
@@ -297,6 +301,12 @@ impl Numbers {
     /// Where the first group starts.
     pub(crate) fn start(&self) -> usize {
         self.groups.first().map_or(0, |g| g.start)
+    }
+
+    /// Whether the first groups have these lengths.
+    pub(crate) fn has_shape(&self, lengths: &[usize]) -> bool {
+        self.groups.len() >= lengths.len()
+            && self.groups.iter().zip(lengths).all(|(group, len)| group.len == *len)
     }
 
     /// The lengths of the first `groups` groups.

@@ -7,7 +7,7 @@
 //! code's form with a state, a country letter or a word before it. Not found: house names, post boxes, streets without a
 //! number or a word for a street (`Broadway 5`), five digits alone.
 
-use super::{Candidates, Input};
+use super::{Candidates, Input, is_one_of};
 use crate::EntityType as E;
 
 /// Words for a street after its name, English.
@@ -129,7 +129,20 @@ fn word_before<'t>(input: &Input<'t>, end: usize) -> (usize, &'t str) {
 }
 
 fn is_name(word: &str) -> bool {
-    word.chars().next().is_some_and(char::is_uppercase) && word.chars().count() > 1
+    let mut letters = word.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.next().is_some()
+}
+
+/// How many letters a word has before the [end](ENDS) of a street's name.
+fn before_end(word: &str) -> Option<usize> {
+    if word.is_ascii() {
+        let at = |ends: &&str| word.len().checked_sub(ends.len());
+        let found = ENDS.iter().filter_map(|ends| Some((word.split_at_checked(at(ends)?)?, ends)));
+        let mut found = found.filter(|((_, tail), ends)| tail.eq_ignore_ascii_case(ends));
+        return found.next().map(|((head, _), _)| head.len());
+    }
+    let lower = word.to_lowercase();
+    ENDS.iter().find_map(|ends| lower.strip_suffix(ends)).map(|head| head.chars().count())
 }
 
 /// The street whose name ends before the blank before `at`: `Hauptstraße`, `rue de la Paix`.
@@ -139,28 +152,27 @@ fn name_before(input: &Input<'_>, at: usize) -> Option<usize> {
         end -= 1;
     }
     let (start, word) = word_before(input, end);
-    let lower = word.to_lowercase();
-    if let Some(head) = ENDS.iter().find_map(|ends| lower.strip_suffix(ends)) {
+    let capital = is_name(word);
+    if let Some(head) = capital.then(|| before_end(word)).flatten() {
         // `Hauptstraße`: three letters at least before the end; `Berliner Straße`: a name before it.
-        if head.chars().count() >= 3 && is_name(word) && lower.len() > 6 {
+        if head >= 3 && word.len() > 6 {
             return Some(start);
         }
         let before =
-            start.checked_sub(1).filter(|at| head.is_empty() && matches!(input.byte(*at), Some(b' ' | b'-')));
-        if let Some((start, name)) = before.map(|before| word_before(input, before)).filter(|_| is_name(word))
-        {
+            start.checked_sub(1).filter(|at| head == 0 && matches!(input.byte(*at), Some(b' ' | b'-')));
+        if let Some((start, name)) = before.map(|before| word_before(input, before)) {
             return is_name(name).then_some(start);
         }
     }
     // Up to four words back to one for a street.
-    let (mut start, mut capital) = (start, is_name(word));
+    let (mut start, mut capital) = (start, capital);
     for _ in 0..4 {
         let before = start.checked_sub(1).filter(|at| input.byte(*at) == Some(b' '))?;
         let (at, word) = word_before(input, before);
         if word.is_empty() {
             return None;
         }
-        if BEFORE.contains(&word.to_lowercase().as_str()) {
+        if is_one_of(word, BEFORE) {
             return (capital && input.begins(at)).then_some(at);
         }
         capital |= is_name(word);
@@ -193,16 +205,16 @@ fn name_after(input: &Input<'_>, number: usize) -> Option<usize> {
             (names, at) = (names + 1, start + ordinal);
             continue;
         }
-        let lower = word.to_lowercase();
+        let name = is_name(word);
         at = start + len;
-        if place == 0 && BEFORE.contains(&lower.as_str()) && !is_name(word) | (lower == "rue") {
+        if place == 0 && is_one_of(word, BEFORE) && (!name || word.eq_ignore_ascii_case("rue")) {
             french = true;
             continue;
         }
-        if !french && names > 0 && AFTER.contains(&lower.as_str()) && is_name(word) {
+        if !french && names > 0 && name && is_one_of(word, AFTER) {
             return Some(at + usize::from(input.byte(at) == Some(b'.')));
         }
-        if is_name(word) {
+        if name {
             names += 1;
             // A French street ends with the first name that no small word follows.
             if french {

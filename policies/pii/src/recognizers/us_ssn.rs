@@ -24,8 +24,8 @@ fn is_assignable(digits: &[u8]) -> bool {
 
 /// Looks for a number at the first group of `numbers`.
 pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
-    let compact = numbers.shape(1).as_slice() == [9];
-    let grouped = numbers.shape(3).as_slice() == [3, 2, 4];
+    let compact = numbers.has_shape(&[9]);
+    let grouped = numbers.has_shape(&[3, 2, 4]);
     let groups = if compact { 1 } else { 3 };
     if !(compact || grouped) || !is_assignable(numbers.digits_of(groups)) {
         return;

@@ -112,9 +112,13 @@ fn redact_from(
     for finding in findings {
         let Some(redaction) = plan.applies_to(finding) else { continue };
         let (mut start, mut end) = source.widen(finding.start, finding.end);
-        if start < done {
+        // What is to be replaced is never passed over: a place within a character is the whole character, and of two that
+        // came to overlap the second is what the first has left.
+        (start, end) = (source.text.floor_char_boundary(start), source.text.ceil_char_boundary(end));
+        if end <= done && done > 0 {
             continue;
         }
+        start = start.max(done);
         let Some(value) = source.text.get(start..end).filter(|value| !value.is_empty()) else { continue };
         let mut mark = "";
         if mode == Mode::JsonString {

@@ -39,8 +39,9 @@ fn reason(text: &str) -> Result<String, Problem> {
 /// `GET /api/v1/me`.
 pub(super) async fn me(State(app): State<Arc<App>>, permit: Permit) -> Json<Value> {
     let actor = permit.actor();
-    let groups: Vec<&str> =
-        actor.held.iter().filter_map(|held| held.subject.strip_prefix("group:")).collect();
+    let of = |kind: &str| -> Vec<&str> {
+        actor.held.iter().filter_map(|held| held.subject.strip_prefix(kind)).collect()
+    };
     let session = actor.session.as_ref().map(|session| {
         json!({
             "id": session.id, "provider": session.provider, "csrf": session.csrf,
@@ -48,7 +49,8 @@ pub(super) async fn me(State(app): State<Arc<App>>, permit: Permit) -> Json<Valu
         })
     });
     Json(json!({
-        "subject": actor.subject, "name": actor.name, "groups": groups,
+        "subject": actor.subject, "name": actor.name, "groups": of("group:"),
+        "group_ids": of("group-id:"), "claims": of("claim:"),
         "roles": shown(actor.roles(&app)), "session": session,
     }))
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Problem;
+use super::super::{Problem, told};
 use super::{reason, shown};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body};
@@ -19,6 +19,7 @@ use crate::app::{Act, App};
 use crate::identity::{Actor, Permit, PushedGroups, pushed_groups};
 use crate::store;
 use crate::store::identities::Identity;
+use crate::store::leaving::{Ending, Left};
 use crate::store::people::Person;
 
 /// Which people are asked for.
@@ -70,19 +71,19 @@ fn view(app: &App, person: Person, own: &[Identity], pushed: Option<&PushedGroup
         .map(|identity| {
             json!({
                 "provider": identity.provider, "subject": identity.subject,
-                "groups": identity.groups, "seen_ms": identity.seen_ms,
+                "groups": identity.groups, "claims": identity.claims, "seen_ms": identity.seen_ms,
             })
         })
         .collect();
     let (id, name, email) = (person.id.clone(), person.display_name.clone(), person.email.clone());
     let (created_ms, disabled_ms, erased_ms) = (person.created_ms, person.disabled_ms, person.erased_ms);
-    let deprovisioned_ms = person.deprovisioned_ms;
+    let (deprovisioned_ms, joined_into) = (person.deprovisioned_ms, person.joined_into.clone());
     let actor = Actor::of_row(app, person, own, pushed);
     json!({
         "id": id, "name": name, "email": email,
         "identities": known, "roles": actor.map(|actor| shown(actor.roles(app))).unwrap_or_default(),
         "created_ms": created_ms, "disabled_ms": disabled_ms,
-        "deprovisioned_ms": deprovisioned_ms, "erased_ms": erased_ms,
+        "deprovisioned_ms": deprovisioned_ms, "erased_ms": erased_ms, "joined_into": joined_into,
     })
 }
 
@@ -92,7 +93,10 @@ pub(in crate::admin) struct Why {
     reason: String,
 }
 
-/// `POST /api/v1/people/{id}/disable`: forbids to sign in and ends every session.
+/// Why what somebody had ends.
+const BECAUSE: &str = "their owner was disabled here";
+
+/// `POST /api/v1/people/{id}/disable`: forbids to sign in, and ends what ends with them.
 pub(in crate::admin) async fn disable(
     State(app): State<Arc<App>>,
     permit: Permit,
@@ -102,14 +106,42 @@ pub(in crate::admin) async fn disable(
 ) -> Result<Json<Value>, Problem> {
     let person = store::people::get(&app.store, &id).await?;
     let Body(why) = body?;
-    let what = json!({ "person": id, "reason": reason(&why.reason)? });
+    let now_ms = app.gateway.clock.now_ms();
+    let before = told::person(&person);
+    let after = told::with(&before, json!({ "disabled_ms": now_ms }));
+    let what = json!({ "person": id, "reason": reason(&why.reason)?, "before": before, "after": after });
+    let seen = expected.seen(&person)?;
+    let change = async {
+        let ending = Ending { because: String::from(BECAUSE), spared: None };
+        Ok::<_, Problem>(store::people::disable(&app.store, &id, &ending, now_ms, seen).await?)
+    };
+    let left = app.act(act(&permit, "person_disabled", what), Left::told, change).await?;
+    Ok(Json(json!({ "id": id, "disabled": true, "ended": left })))
+}
+
+/// `POST /api/v1/people/{id}/erase`: nothing but the id is left of them here; for good.
+pub(in crate::admin) async fn erase(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+    expected: IfMatch,
+    body: Result<Body<Why>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let person = store::people::get(&app.store, &id).await?;
+    let Body(why) = body?;
+    let what = json!({ "person": id, "reason": reason(&why.reason)?, "before": told::person(&person), "after": null });
+    if store::scim_users::find(&app.store, &id).await?.is_some() {
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", "The identity provider pushes them")
+            .fix("take them away there first, or they are pushed again"));
+    }
     let seen = expected.seen(&person)?;
     let change = async {
         let now_ms = app.gateway.clock.now_ms();
-        Ok::<_, Problem>(store::people::disable(&app.store, &id, now_ms, seen).await?)
+        let ending = Ending { because: String::from("their owner was erased here"), spared: None };
+        Ok::<_, Problem>(store::people::erase(&app.store, &id, &ending, now_ms, seen).await?)
     };
-    app.act_aside(act(&permit, "person_disabled", what), nothing, change).await?;
-    Ok(Json(json!({ "id": id, "disabled": true })))
+    let left = app.act(act(&permit, "person_erased", what), Left::told, change).await?;
+    Ok(Json(json!({ "id": id, "erased": true, "ended": left })))
 }
 
 /// `POST /api/v1/people/{id}/enable`.
@@ -125,9 +157,16 @@ pub(in crate::admin) async fn enable(
         return Err(Problem::new(StatusCode::CONFLICT, "conflict", title)
             .fix("let them be active at the provider: it will push that here"));
     }
+    if let Some(other) = &person.joined_into {
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", "They are somebody else by now")
+            .fix(format!("enable {other}")));
+    }
     let seen = expected.seen(&person)?;
     let change = async { Ok::<_, Problem>(store::people::enable(&app.store, &id, seen).await?) };
-    app.act_aside(act(&permit, "person_enabled", json!({ "person": id })), nothing, change).await?;
+    let before = told::person(&person);
+    let after = told::with(&before, json!({ "disabled_ms": null }));
+    let what = json!({ "person": id, "before": before, "after": after });
+    app.act_aside(act(&permit, "person_enabled", what), nothing, change).await?;
     Ok(Json(json!({ "id": id, "disabled": false })))
 }
 

@@ -18,7 +18,8 @@ use crate::store;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct Question {
-    /// `user:<id>`, an e-mail address, `token:<id>`, `group:<provider>:<group>` or `role:<name>`.
+    /// `user:<id>`, an e-mail address, `token:<id>`, `role:<name>`, `group:<provider>:<name>`, `group-id:<provider>:<id>` or
+    /// `claim:<provider>:<name>=<value>`.
     subject: String,
     /// `<object>/<action>`: `console:keys/create`.
     action: String,
@@ -60,7 +61,9 @@ async fn names(app: &App, permit: &Permit, subject: &str) -> Result<(String, Vec
     let nobody = || Problem::not_found("subject");
     let (kind, name) = subject.split_once(':').unwrap_or(("user", subject));
     let id = match kind {
-        "role" | "group" => return Ok((subject.to_owned(), vec![Held::new(subject, "/")])),
+        "role" | "group" | "group-id" | "claim" => {
+            return Ok((subject.to_owned(), vec![Held::new(subject, "/")]));
+        }
         "token" => {
             let row = store::service_tokens::get(&app.store, name).await.map_err(|_| nobody())?;
             permit.and("console:tokens", "read").at(&row.scope, "subject")?;
@@ -72,8 +75,8 @@ async fn names(app: &App, permit: &Permit, subject: &str) -> Result<(String, Vec
         "user" => name,
         _ => {
             return Err(Problem::invalid(
-                "`subject` is a person's id or e-mail address, `token:<id>`, `group:<provider>:<group>` or \
-                 `role:<name>`",
+                "`subject` is a person's id or e-mail address, `token:<id>`, `role:<name>`, \
+                 `group:<provider>:<name>`, `group-id:<provider>:<id>` or `claim:<provider>:<name>=<value>`",
             ));
         }
     };

@@ -87,7 +87,8 @@ pub(in crate::admin) async fn end(
     let session = found
         .filter(|session| any || is_own(&permit, session))
         .ok_or_else(|| Problem::not_found("session"))?;
-    let what = json!({ "session": id, "person": session.person });
+    let before = json!({ "method": session.method, "expires_ms": session.expires_ms });
+    let what = json!({ "session": id, "person": session.person, "before": before, "after": null });
     let act =
         Act { kind: Kind::SignIn, principal: permit.subject(), scope: None, name: "session_ended", what };
     let change = async {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::Problem;
+use super::super::{Problem, told};
 use crate::admin::etag::{self, IfMatch};
 use crate::admin::input::{Asked, At, Body, OptionalBody};
 use crate::admin::page::Page;
@@ -36,6 +36,7 @@ const LONGEST_NAME: usize = 100;
 #[serde(rename_all = "snake_case")]
 enum TokenState {
     Valid,
+    Suspended,
     Rotated,
     Expired,
     Revoked,
@@ -55,6 +56,9 @@ struct TokenView {
     last_used_ms: Option<i64>,
     revoked_ms: Option<i64>,
     rotated_to: Option<String>,
+    suspended_ms: Option<i64>,
+    suspended_because: Option<String>,
+    claimed_by: Option<String>,
 }
 
 fn view(row: ServiceToken, now_ms: i64) -> TokenView {
@@ -62,6 +66,8 @@ fn view(row: ServiceToken, now_ms: i64) -> TokenView {
         TokenState::Revoked
     } else if row.expires_ms.is_some_and(|at| at <= now_ms) {
         TokenState::Expired
+    } else if row.suspended_ms.is_some() {
+        TokenState::Suspended
     } else if row.rotated_to.is_some() {
         TokenState::Rotated
     } else {
@@ -79,6 +85,9 @@ fn view(row: ServiceToken, now_ms: i64) -> TokenView {
         last_used_ms: row.last_used_ms,
         revoked_ms: row.revoked_ms,
         rotated_to: row.rotated_to,
+        suspended_ms: row.suspended_ms,
+        suspended_because: row.suspended_because,
+        claimed_by: row.claimed_by,
     }
 }
 
@@ -178,9 +187,7 @@ pub(in crate::admin) async fn create(
     let mut row = token.row(&name, &new.scope, json!(new.roles), now_ms);
     row.expires_ms = Some(expires_ms);
     row.created_by = Some(permit.subject().to_owned());
-    let what = json!({
-        "token": row.id, "name": name, "scope": new.scope, "roles": new.roles, "expires_ms": expires_ms,
-    });
+    let what = json!({ "token": row.id, "before": null, "after": told::token(&row) });
     let change = async { Ok::<_, Problem>(store::service_tokens::create(&app.store, row).await?) };
     app.act_aside(act(&permit, &new.scope, "service_token_created", what), nothing, change).await?;
     let shown = ShownToken { id: token.id().to_owned(), token: token.reveal(), expires_ms };
@@ -262,6 +269,12 @@ pub(in crate::admin) async fn rotate(
             Problem::new(StatusCode::CONFLICT, "conflict", "The token has ended").fix("create a new one")
         );
     }
+    if old.suspended_ms.is_some() {
+        let title = "Nobody answers for the token";
+        return Err(
+            Problem::new(StatusCode::CONFLICT, "conflict", title).fix("claim it, or create a new one")
+        );
+    }
     let roles: Vec<String> = serde_json::from_value(old.roles.clone()).unwrap_or_default();
     may_give(&app, &permit, &roles, &old.scope)?;
     let usual = now_ms.saturating_add(USUAL_DAYS * DAY_MS);
@@ -271,12 +284,47 @@ pub(in crate::admin) async fn rotate(
     row.expires_ms = Some(expires_ms);
     row.created_by = Some(permit.subject().to_owned());
     let until_ms = now_ms.saturating_add(i64::from(overlap_hours) * 3_600_000);
-    let what = json!({ "token": old.id, "replaced_by": row.id, "until_ms": until_ms });
+    let what = json!({
+        "token": old.id, "replaced_by": row.id, "until_ms": until_ms, "before": told::token(&old),
+        "after": told::token(&row),
+    });
     let change = async {
         Ok::<_, Problem>(store::service_tokens::rotate(&app.store, &id, row, until_ms, seen).await?)
     };
     app.act_aside(act(&permit, &old.scope, "service_token_rotated", what), nothing, change).await?;
     Ok(Json(ShownToken { id: token.id().to_owned(), token: token.reveal(), expires_ms }))
+}
+
+/// `POST /api/v1/service-tokens/{id}/claim`: who asks answers for it from now on, and it works again where it was suspended.
+pub(in crate::admin) async fn claim(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+    expected: IfMatch,
+) -> Result<Json<Value>, Problem> {
+    let row = store::service_tokens::get(&app.store, &id).await?;
+    permit.at(&row.scope, "service token")?;
+    let seen = expected.seen_as(&row, &tag(&row))?;
+    let now_ms = app.gateway.clock.now_ms();
+    if row.revoked_ms.is_some() || row.expires_ms.is_some_and(|at| at <= now_ms) {
+        return Err(
+            Problem::new(StatusCode::CONFLICT, "conflict", "The token has ended").fix("create a new one")
+        );
+    }
+    let roles: Vec<String> = serde_json::from_value(row.roles.clone()).unwrap_or_default();
+    may_give(&app, &permit, &roles, &row.scope)?;
+    let answers = row.claimed_by.as_ref().or(row.created_by.as_ref());
+    let what = json!({
+        "token": id, "roles": roles,
+        "before": { "answers": answers, "suspended": row.suspended_ms.is_some() },
+        "after": { "answers": permit.subject(), "suspended": false },
+    });
+    let change = async {
+        Ok::<_, Problem>(store::service_tokens::claim(&app.store, &id, permit.subject(), seen).await?)
+    };
+    app.act_aside(act(&permit, &row.scope, "service_token_claimed", what), nothing, change).await?;
+    let row = store::service_tokens::get(&app.store, &id).await?;
+    Ok(Json(json!(view(row, now_ms))))
 }
 
 /// `POST /api/v1/service-tokens/{id}/revoke`: no server takes it any more when this answers.
@@ -292,7 +340,10 @@ pub(in crate::admin) async fn revoke(
     let now_ms = app.gateway.clock.now_ms();
     let change =
         async { Ok::<_, Problem>(store::service_tokens::revoke(&app.store, &id, now_ms, seen).await?) };
-    let act = act(&permit, &row.scope, "service_token_revoked", json!({ "token": id }));
+    let before = told::token(&row);
+    let after = told::with(&before, json!({ "revoked_ms": row.revoked_ms.unwrap_or(now_ms) }));
+    let what = json!({ "token": id, "before": before, "after": after });
+    let act = act(&permit, &row.scope, "service_token_revoked", what);
     app.act_aside(act, nothing, change).await?;
     let row = store::service_tokens::get(&app.store, &id).await?;
     Ok(Json(json!(view(row, now_ms))))

@@ -10,8 +10,8 @@ use bailiwick_policy::scope;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, ShownKey, act, nothing};
-use crate::admin::input::Body;
+use super::{Problem, ShownKey, act, nothing, told};
+use crate::admin::input::{Body, part};
 use crate::app::App;
 use crate::budgets::{Unit, Window, parse_usd};
 use crate::identity::Permit;
@@ -115,7 +115,7 @@ impl NewKey {
         };
         let problems = key_problems(&definition);
         if !problems.is_empty() {
-            return Err(Problem::invalid(problems.join("; ")));
+            return Err(Problem::faulty("", &problems));
         }
         Ok(Wanted { definition, budget_usd: self.budget_usd, limit_nano })
     }
@@ -131,13 +131,7 @@ pub(in crate::admin) async fn create(
     let wanted = new.checked(app.gateway.clock.now_ms())?;
     let scope = wanted.definition.scope.clone();
     permit.at(&scope, "scope")?;
-    let what = |made: &[(Wanted, VirtualKey)]| match made {
-        [(wanted, key)] => {
-            ("key_created", serde_json::json!({ "key": key.id(), "budget_usd": wanted.budget_usd }))
-        }
-        _ => ("key_created", serde_json::Value::Null),
-    };
-    let mut made = make(&app, permit.subject(), &scope, vec![wanted], what).await?;
+    let mut made = make(&app, permit.subject(), &scope, std::slice::from_ref(&wanted), false).await?;
     let CreatedKey { id, key, .. } = made.pop().ok_or_else(|| Problem::not_found("key"))?;
     Ok((StatusCode::CREATED, Json(ShownKey { id, key })))
 }
@@ -156,18 +150,17 @@ pub(in crate::admin) async fn bulk(
 ) -> Result<(StatusCode, Json<ShownKeys>), Problem> {
     let Body(written) = body?;
     if written.is_empty() || written.len() > MOST {
-        return Err(Problem::invalid(format!("{} keys are asked for", written.len()))
+        return Err(Problem::wrong_field("", &format!("{} keys are asked for", written.len()))
             .fix(format!("send an array of 1 to {MOST} keys")));
     }
     let now_ms = app.gateway.clock.now_ms();
     let mut wanted = Vec::with_capacity(written.len());
     for (at, new) in written.into_iter().enumerate() {
-        let new: NewKey = serde_json::from_value(new).map_err(|error| {
-            Problem::invalid(format!("no key was made; key {} of the array: {error}", at + 1))
-        })?;
-        wanted.push(new.checked(now_ms).map_err(|problem| {
-            problem.within(&format!("/{at}")).of(&format!("key {} of the array", at + 1))
-        })?);
+        let here = |problem: Problem| {
+            problem.within(&format!("/{at}")).of(&format!("no key was made; key {} of the array", at + 1))
+        };
+        let new: NewKey = part(&new).map_err(here)?;
+        wanted.push(new.checked(now_ms).map_err(here)?);
     }
     let scopes: BTreeSet<String> = wanted.iter().map(|wanted| wanted.definition.scope.clone()).collect();
     for scope in &scopes {
@@ -175,14 +168,7 @@ pub(in crate::admin) async fn bulk(
     }
     // The record belongs to the one scope, or to the one that holds them all.
     let scope = common(&scopes);
-    let what = |made: &[(Wanted, VirtualKey)]| {
-        let keys: Vec<serde_json::Value> = made
-            .iter()
-            .map(|(wanted, key)| serde_json::json!({ "key": key.id(), "budget_usd": wanted.budget_usd }))
-            .collect();
-        ("keys_created", serde_json::json!({ "keys": keys }))
-    };
-    let keys = make(&app, permit.subject(), &scope, wanted, what).await?;
+    let keys = make(&app, permit.subject(), &scope, &wanted, true).await?;
     Ok((StatusCode::CREATED, Json(ShownKeys { keys })))
 }
 
@@ -193,46 +179,68 @@ fn common(scopes: &BTreeSet<String>) -> String {
     common.unwrap_or("/").to_owned()
 }
 
-/// Makes keys, all or none, as one recorded act.
+/// What is recorded of new keys: of one, or of each of several.
+fn recorded(rows: &[Rows], wanted: &[Wanted], app: &App, many: bool) -> (&'static str, serde_json::Value) {
+    let mut keys = rows.iter().zip(wanted).map(|((row, _), wanted)| {
+        let after = told::key(row, &app.gateway.pseudonyms);
+        let after = told::with(&after, serde_json::json!({ "budget_usd": wanted.budget_usd }));
+        serde_json::json!({ "key": row.id, "before": null, "after": after })
+    });
+    match many {
+        true => ("keys_created", serde_json::json!({ "keys": keys.collect::<Vec<_>>() })),
+        false => ("key_created", keys.next().unwrap_or_default()),
+    }
+}
+
+/// Makes keys, all or none, as one recorded act; `many` says that the body is an array of them.
 async fn make(
     app: &App,
     principal: &str,
     scope: &str,
-    wanted: Vec<Wanted>,
-    what: impl FnOnce(&[(Wanted, VirtualKey)]) -> (&'static str, serde_json::Value),
+    wanted: &[Wanted],
+    many: bool,
 ) -> Result<Vec<CreatedKey>, Problem> {
     let now_ms = app.gateway.clock.now_ms();
-    for wanted in &wanted {
-        let named = |problem: Problem| problem.of(&format!("key `{}`", wanted.definition.name));
+    for (at, wanted) in wanted.iter().enumerate() {
+        let prefix = if many { format!("/{at}") } else { String::new() };
+        let named =
+            |problem: Problem| problem.within(&prefix).of(&format!("key `{}`", wanted.definition.name));
         store::scopes::get(&app.store, &wanted.definition.scope).await?;
         unserved(app, &wanted.definition).map_err(named)?;
     }
-    twins(app, &wanted, now_ms).await?;
+    twins(app, wanted, now_ms).await?;
     // Made first, so that the record of what is about to happen can name them.
-    let mut made = Vec::with_capacity(wanted.len());
+    let (mut shown, mut all) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
     for wanted in wanted {
-        made.push((wanted, VirtualKey::generate().map_err(ApplyError::from)?));
+        let key = VirtualKey::generate().map_err(ApplyError::from)?;
+        all.push(rows(wanted, &key, now_ms)?);
+        shown.push(CreatedKey {
+            id: key.id().to_owned(),
+            scope: wanted.definition.scope.clone(),
+            name: wanted.definition.name.clone(),
+            key: key.reveal(),
+        });
     }
-    let rows: Result<Vec<_>, Problem> = made.iter().map(|(wanted, key)| rows(wanted, key, now_ms)).collect();
-    let rows = rows?;
-    let (name, what) = what(&made);
-    let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, rows).await?) };
-    app.act(act(principal, scope, name, what), nothing, change).await?;
-    let shown = made.into_iter().map(|(wanted, key)| CreatedKey {
-        id: key.id().to_owned(),
-        scope: wanted.definition.scope,
-        name: wanted.definition.name,
-        key: key.reveal(),
-    });
-    Ok(shown.collect())
+    let (name, what) = recorded(&all, wanted, app, many);
+    let change = async { Ok::<_, Problem>(store::keys::create_all(&app.store, all).await?) };
+    // What is stored and cannot be put in force is stored: its secrets are told in any case.
+    let mut stored = false;
+    let made = |(): &()| {
+        stored = true;
+        nothing(&())
+    };
+    let done = app.act(act(principal, scope, name, what), made, change).await;
+    match done {
+        Ok(()) => Ok(shown),
+        Err(problem) if stored => Err(problem.with("created_keys", serde_json::json!(shown))),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// The rows of a key: itself, and its own budget and limit.
-fn rows(
-    wanted: &Wanted,
-    key: &VirtualKey,
-    now_ms: i64,
-) -> Result<(store::keys::VirtualKey, Vec<store::budgets::Budget>), Problem> {
+type Rows = (store::keys::VirtualKey, Vec<store::budgets::Budget>);
+
+fn rows(wanted: &Wanted, key: &VirtualKey, now_ms: i64) -> Result<Rows, Problem> {
     let budget = wanted.limit_nano.map(|limit_nano| own_budget(key.id(), limit_nano, now_ms));
     let mut own: Vec<store::budgets::Budget> = budget.into_iter().collect();
     if let Some(limit) = wanted.definition.settings.requests_per_minute {
@@ -268,12 +276,10 @@ pub(in crate::admin) async fn plan(
 /// Refuses a second valid key of one name.
 async fn twins(app: &App, wanted: &[Wanted], now_ms: i64) -> Result<(), Problem> {
     let mut names = HashSet::new();
-    for Wanted { definition, .. } in wanted {
+    for (at, Wanted { definition, .. }) in wanted.iter().enumerate() {
         if !names.insert((definition.scope.as_str(), definition.name.as_str())) {
-            return Err(Problem::invalid(format!(
-                "`{}` of {} is in the array twice",
-                definition.name, definition.scope
-            )));
+            let told = format!("`{}` of {} is in the array twice", definition.name, definition.scope);
+            return Err(Problem::wrong_field(&format!("/{at}/name"), &told));
         }
     }
     let valid = |key: &store::keys::VirtualKey| {
@@ -301,8 +307,10 @@ fn unserved(app: &App, definition: &KeyDefinition) -> Result<(), Problem> {
     for pattern in definition.settings.endpoints.iter().flatten() {
         if !of_scope.iter().any(|endpoint| matches(pattern, &endpoint.name)) {
             let there: Vec<&str> = of_scope.iter().map(|endpoint| endpoint.name.as_str()).collect();
-            return Err(Problem::invalid(format!("`endpoints`: {} has no `{pattern}`", definition.scope))
-                .fix(format!("there are {}", there.join(", "))));
+            let told = format!("{} has no `{pattern}`", definition.scope);
+            return Err(
+                Problem::wrong_field("/endpoints", &told).fix(format!("there are {}", there.join(", ")))
+            );
         }
     }
     let named = |name: &str| {
@@ -319,11 +327,8 @@ fn unserved(app: &App, definition: &KeyDefinition) -> Result<(), Problem> {
         None => Ok(()),
         Some(model) => {
             let served: Vec<&str> = served.into_iter().collect();
-            Err(Problem::invalid(format!(
-                "`models`: no endpoint of {} that the key may use serves `{model}`",
-                definition.scope
-            ))
-            .fix(format!("there are {}", served.join(", "))))
+            let told = format!("no endpoint of {} that the key may use serves `{model}`", definition.scope);
+            Err(Problem::wrong_field("/models", &told).fix(format!("there are {}", served.join(", "))))
         }
     }
 }

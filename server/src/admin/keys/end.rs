@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyView, Problem, act, nothing, reach};
+use super::{KeyView, Problem, act, nothing, reach, told};
 use crate::admin::etag::IfMatch;
 use crate::admin::input::{At, Body, OptionalBody};
 use crate::app::App;
@@ -28,7 +28,7 @@ pub(in crate::admin) struct Why {
 fn written(reason: Option<String>) -> Result<Option<String>, Problem> {
     let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
-        return Err(Problem::invalid(format!("`reason` has more than {MAX_REASON} characters")));
+        return Err(Problem::wrong_field("/reason", &format!("it has more than {MAX_REASON} characters")));
     }
     Ok(reason)
 }
@@ -82,9 +82,13 @@ pub(in crate::admin) async fn revoke(
     let reason = written(body?.0.reason)?;
     let seen = expected.seen(&key)?;
     let also_revoked = ids(&predecessors(&store::keys::list(&app.store).await?, &id));
-    let what = serde_json::json!({ "key": id, "also_revoked": also_revoked, "reason": reason });
+    let now_ms = app.gateway.clock.now_ms();
+    let before = told::key(&key, &app.gateway.pseudonyms);
+    let after = told::with(&before, serde_json::json!({ "revoked_ms": key.revoked_ms.unwrap_or(now_ms) }));
+    let what = serde_json::json!({
+        "key": id, "also_revoked": also_revoked, "reason": reason, "before": before, "after": after,
+    });
     let change = async {
-        let now_ms = app.gateway.clock.now_ms();
         let all = all(&id, &also_revoked);
         Ok::<_, Problem>(store::keys::revoke(&app.store, &all, reason.as_deref(), now_ms, seen).await?)
     };
@@ -118,9 +122,11 @@ pub(in crate::admin) async fn disable(
     let mut before = predecessors(&keys, &id);
     before.retain(|key| key.disabled_ms.is_none());
     let also = ids(&before);
-    let what = serde_json::json!({ "key": id, "also": also, "reason": reason });
+    let now_ms = app.gateway.clock.now_ms();
+    let was = told::key(&key, &app.gateway.pseudonyms);
+    let is = told::with(&was, serde_json::json!({ "disabled_ms": key.disabled_ms.unwrap_or(now_ms) }));
+    let what = serde_json::json!({ "key": id, "also": also, "reason": reason, "before": was, "after": is });
     let change = async {
-        let now_ms = app.gateway.clock.now_ms();
         Ok::<_, Problem>(store::keys::disable(&app.store, &all(&id, &also), &reason, now_ms, seen).await?)
     };
     app.act(act(permit.subject(), &key.scope, "key_disabled", what), nothing, change).await?;
@@ -141,7 +147,9 @@ pub(in crate::admin) async fn enable(
     // One that was disabled by itself stays so.
     before.retain(|old| old.disabled_ms.is_some() && old.disabled_ms == key.disabled_ms);
     let also = ids(&before);
-    let what = serde_json::json!({ "key": id, "also": also });
+    let was = told::key(&key, &app.gateway.pseudonyms);
+    let is = told::with(&was, serde_json::json!({ "disabled_ms": null }));
+    let what = serde_json::json!({ "key": id, "also": also, "before": was, "after": is });
     let change = async { Ok::<_, Problem>(store::keys::enable(&app.store, &all(&id, &also), seen).await?) };
     app.act(act(permit.subject(), &key.scope, "key_enabled", what), nothing, change).await?;
     Ok(Json(Switched { key: view(&app, &id).await?, also }))
@@ -197,12 +205,17 @@ pub(in crate::admin) async fn revoke_presented(
         // Nothing to do, and nothing to record: it can be presented any number of times.
         return Ok(Json(RevokedPresented { id: key.id.clone(), also_revoked, already: true }));
     }
+    let now_ms = gateway.clock.now_ms();
+    let row = keys.iter().find(|row| row.id == key.id);
+    let before = row.map(|row| told::key(row, &gateway.pseudonyms)).unwrap_or_default();
+    let revoked_ms = row.and_then(|row| row.revoked_ms).unwrap_or(now_ms);
+    let after = told::with(&before, serde_json::json!({ "revoked_ms": revoked_ms }));
     let what = serde_json::json!({
-        "key": key.id, "also_revoked": also_revoked, "reason": reason, "presented": true,
+        "key": key.id, "also_revoked": also_revoked, "reason": reason, "presented": true, "before": before,
+        "after": after,
     });
     let because = reason.as_deref().unwrap_or("presented by whoever found it");
     let change = async {
-        let now_ms = gateway.clock.now_ms();
         Ok::<_, Problem>(
             store::keys::revoke(&app.store, &all(&key.id, &also_revoked), Some(because), now_ms, None)
                 .await?,

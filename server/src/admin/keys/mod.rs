@@ -16,7 +16,7 @@ pub(super) use create::{bulk, create, plan};
 pub(super) use end::{disable, enable, revoke, revoke_presented};
 pub(super) use rotate::rotate;
 
-use super::Problem;
+use super::{Problem, told};
 use crate::admin::etag;
 use crate::admin::input::{Asked, At};
 use crate::admin::page::Page;
@@ -165,6 +165,11 @@ pub(super) struct ShownKey {
 
 fn act<'a>(principal: &'a str, scope: &'a str, name: &'static str, what: serde_json::Value) -> Act<'a> {
     Act { kind: Kind::Admin, principal, scope: Some(scope), name, what }
+}
+
+/// A key as records tell it.
+pub(super) fn told(app: &App, row: &store::keys::VirtualKey) -> serde_json::Value {
+    told::key(row, &app.gateway.pseudonyms)
 }
 
 /// The act names already what came of it.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Problem, ShownKey, act, nothing, reach};
+use super::{Problem, ShownKey, act, nothing, reach, told};
 use crate::admin::etag::IfMatch;
 use crate::admin::input::{At, OptionalBody};
 use crate::app::App;
@@ -74,12 +74,27 @@ pub(in crate::admin) async fn rotate(
         overlap_until_ms: None,
         ..old.clone()
     };
-    let what = serde_json::json!({ "key": old.id, "replaced_by": key.id() });
+    let until_ms = now_ms.saturating_add(overlap_ms);
+    let before = told::key(&old, &app.gateway.pseudonyms);
+    let after = told::key(&replacement, &app.gateway.pseudonyms);
+    let what = serde_json::json!({
+        "key": old.id, "replaced_by": key.id(), "until_ms": until_ms, "before": before, "after": after,
+    });
     let change = async {
-        let until_ms = now_ms.saturating_add(overlap_ms);
         store::keys::rotate(&app.store, &old.id, replacement, until_ms, seen).await?;
         Ok::<_, Problem>(())
     };
-    app.act(act(permit.subject(), &old.scope, "key_rotated", what), nothing, change).await?;
-    Ok(Json(ShownKey { id: key.id().to_owned(), key: key.reveal() }))
+    let shown = ShownKey { id: key.id().to_owned(), key: key.reveal() };
+    // What is stored and cannot be put in force is stored: its secret is told in any case.
+    let mut stored = false;
+    let made = |(): &()| {
+        stored = true;
+        nothing(&())
+    };
+    let done = app.act(act(permit.subject(), &old.scope, "key_rotated", what), made, change).await;
+    done.map_err(|problem: Problem| match stored {
+        true => problem.with("created_keys", serde_json::json!([shown])),
+        false => problem,
+    })?;
+    Ok(Json(shown))
 }

@@ -1,6 +1,7 @@
 //! `/api/openapi.json`: the control plane's description for machines (OpenAPI 3.1). Which operations there are, what they do
 //! and what they ask for comes from the one table of routes; what they look like from [`shapes`].
 
+mod declared;
 mod shapes;
 
 use axum::Json;
@@ -9,7 +10,11 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 5] = [
+const TAGGED: [&str; 9] = [
+    "/api/v1/scopes/",
+    "/api/v1/endpoints/{",
+    "/api/v1/workloads/",
+    "/api/v1/budgets/",
     "/api/v1/keys/",
     "/api/v1/people/",
     "/api/v1/service-tokens/",
@@ -45,7 +50,9 @@ fn operation(route: &Route) -> Value {
     if route.method == "POST" && !open {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
-    let of_one = TAGGED.iter().any(|path| route.path.starts_with(path)) && !route.path.ends_with("/test");
+    let whole = ["/api/v1/organisation", "/api/v1/apply"].contains(&route.path);
+    let of_one =
+        whole || (TAGGED.iter().any(|path| route.path.starts_with(path)) && !route.path.ends_with("/test"));
     if of_one && route.method != "GET" {
         parameters.push(json!({ "$ref": "#/components/parameters/IfMatch" }));
     }
@@ -139,6 +146,11 @@ fn describe() -> Value {
                                 "parameter": { "type": "string" }, "detail": { "type": "string" },
                             },
                         } },
+                        "created_keys": {
+                            "type": "array",
+                            "description": "Keys that were stored all the same, with their secrets, here and nowhere else",
+                            "items": { "type": "object", "required": ["id", "key"] },
+                        },
                     },
                 },
                 "Error": {

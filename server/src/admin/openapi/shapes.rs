@@ -2,6 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::declared::{
+    applied, budget, deleted, endpoint as declared_endpoint, scope as declared_scope,
+    workload as declared_workload,
+};
+
 /// What an operation takes and answers, beside what its path says.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
@@ -15,15 +20,15 @@ pub(super) struct Shape {
 
 const JSON: &str = "application/json";
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-fn maybe(kind: &str) -> Value {
+pub(super) fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
 }
 
-fn int() -> Value {
+pub(super) fn int() -> Value {
     json!({ "type": "integer" })
 }
 
@@ -35,12 +40,12 @@ fn reason() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": 500 })
 }
 
-fn one_of(words: &[&str]) -> Value {
+pub(super) fn one_of(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
 /// An object: what it has to have, and what it may.
-fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
+pub(super) fn object(required: &[(&str, Value)], optional: &[(&str, Value)], closed: bool) -> Value {
     let properties: serde_json::Map<String, Value> =
         required.iter().chain(optional).map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     let names: Vec<&str> = required.iter().map(|(name, _)| *name).collect();
@@ -56,7 +61,21 @@ fn page(name: &str, thing: &Value) -> Value {
     object(&[(name, json!({ "type": "array", "items": thing })), ("next", maybe("string"))], &[], false)
 }
 
-fn any() -> Value {
+/// A list of figures, some of which may be single people's.
+fn figures(name: &str, thing: &Value) -> Shape {
+    let shape = Shape::list(name, thing).asks(&[("scope", text()), ("key", text()), ("reason", reason())]);
+    Shape {
+        answers: shape.answers.map(|(status, kind, mut schema)| {
+            if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
+                properties.insert(String::from("of_people_withheld"), int());
+            }
+            (status, kind, schema)
+        }),
+        ..shape
+    }
+}
+
+pub(super) fn any() -> Value {
     json!({ "type": "object" })
 }
 
@@ -114,6 +133,12 @@ fn key() -> Value {
     )
 }
 
+/// A key, with the ids of those that it replaced and that share what was done to it.
+fn key_and(others: &str) -> Value {
+    let ids = object(&[(others, json!({ "type": "array", "items": text() }))], &[], false);
+    json!({ "allOf": [key(), ids] })
+}
+
 fn new_key() -> Value {
     let texts = || json!({ "type": ["array", "null"], "items": { "type": "string" } });
     let classes = json!({
@@ -169,7 +194,7 @@ fn token() -> Value {
             ("name", text()),
             ("scope", text()),
             ("roles", json!({ "type": "array", "items": { "type": "string" } })),
-            ("state", one_of(&["valid", "rotated", "expired", "revoked"])),
+            ("state", one_of(&["valid", "suspended", "rotated", "expired", "revoked"])),
             ("created_ms", int()),
             ("expires_ms", maybe("integer")),
         ],
@@ -307,7 +332,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/keys/{id}") => Shape::ok(key()),
         ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
         ("POST", "/api/v1/keys:bulk") => {
-            let shown = object(&[("keys", json!({ "type": "array" }))], &[], false);
+            let key =
+                object(&[("id", text()), ("scope", text()), ("name", text()), ("key", text())], &[], false);
+            let shown = object(&[("keys", json!({ "type": "array", "items": key }))], &[], false);
             Shape::created(shown)
                 .takes(json!({ "type": "array", "items": new_key(), "minItems": 1, "maxItems": 500 }))
         }
@@ -325,9 +352,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ))
         }
         ("POST", "/api/v1/keys/{id}/rotate") => Shape::ok(shown_key()).may_take(rotation()),
-        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key()).takes(why(true)),
-        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key()),
-        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key()).may_take(why(false)),
+        ("POST", "/api/v1/keys/{id}/disable") => Shape::ok(key_and("also")).takes(why(true)),
+        ("POST", "/api/v1/keys/{id}/enable") => Shape::ok(key_and("also")),
+        ("POST", "/api/v1/keys/{id}/revoke") => Shape::ok(key_and("also_revoked")).may_take(why(false)),
         ("GET", "/api/v1/kill-switches") => Shape::list("kill_switches", &switch())
             .asks(&[("state", one_of(&["in_force", "expired", "lifted"])), ("kind", text())]),
         ("GET", "/api/v1/kill-switches/{id}") => Shape::ok(switch()),
@@ -346,7 +373,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {
             let yes = json!({ "type": "boolean", "default": false });
-            Shape::ok(any()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
+            Shape::ok(applied()).takes(organisation(true)).asks(&[("dry_run", yes.clone()), ("prune", yes)])
         }
         ("GET", "/api/v1/organisation") => Shape::ok(organisation(false)),
         ("GET", "/api/v1/credentials") => Shape::list("credentials", &credential()).asks(&[scope()]),
@@ -372,8 +399,19 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/endpoints") => Shape::list("endpoints", &any()).asks(&[scope(), ("model", text())]),
         ("GET", "/api/v1/endpoints/explain") => Shape::ok(any()).needs("name", text()).asks(&[scope()]),
         ("GET", "/api/v1/endpoints/matrix") => Shape::ok(any()).asks(&[scope()]),
-        ("GET", "/api/v1/budgets") => Shape::list("budgets", &any()).asks(&[scope(), ("key", text())]),
-        ("GET", "/api/v1/limits") => Shape::list("limits", &any()).asks(&[scope(), ("key", text())]),
+        ("GET", "/api/v1/scopes") => Shape::list("scopes", &declared_scope()),
+        ("GET", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()),
+        ("PUT", "/api/v1/scopes/{path}") => Shape::ok(declared_scope()).takes(declared_scope()),
+        ("DELETE", "/api/v1/scopes/{path}") => Shape::ok(deleted("path")),
+        ("GET", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()),
+        ("PUT", "/api/v1/endpoints/{name}") => Shape::ok(declared_endpoint()).takes(declared_endpoint()),
+        ("GET", "/api/v1/workloads") => Shape::list("workloads", &declared_workload()),
+        ("GET", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()),
+        ("PUT", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()).takes(declared_workload()),
+        ("DELETE", "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => Shape::ok(deleted("name")),
+        ("GET", "/api/v1/budgets") => figures("budgets", &budget()),
+        ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()).asks(&[("reason", reason())]),
+        ("GET", "/api/v1/limits") => figures("limits", &any()),
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });
             Shape::created(object(&[("id", text()), ("amount_usd", text())], &[], false)).takes(object(
@@ -410,10 +448,12 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/people") => {
             Shape::list("people", &any()).asks(&[("disabled", json!({ "type": "boolean" }))])
         }
-        ("POST", "/api/v1/people/{id}/disable") => Shape::ok(any()).takes(why(true)),
+        ("POST", "/api/v1/people/{id}/disable" | "/api/v1/people/{id}/erase") => {
+            Shape::ok(any()).takes(why(true))
+        }
         ("GET", "/api/v1/sessions") => Shape::list("sessions", &any()).asks(&[("person", text())]),
         ("GET", "/api/v1/service-tokens") => Shape::list("service_tokens", &token())
-            .asks(&[scope(), ("state", one_of(&["valid", "rotated", "expired", "revoked"]))]),
+            .asks(&[scope(), ("state", one_of(&["valid", "suspended", "rotated", "expired", "revoked"]))]),
         ("GET", "/api/v1/service-tokens/{id}") => Shape::ok(token()),
         ("POST", "/api/v1/service-tokens") => {
             let shown = object(&[("id", text()), ("token", text()), ("expires_ms", int())], &[], false);
@@ -425,7 +465,9 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ))
         }
         ("POST", "/api/v1/service-tokens/{id}/rotate") => Shape::ok(any()).may_take(rotation()),
-        ("POST", "/api/v1/service-tokens/{id}/revoke") => Shape::ok(token()),
+        ("POST", "/api/v1/service-tokens/{id}/claim" | "/api/v1/service-tokens/{id}/revoke") => {
+            Shape::ok(token())
+        }
         ("GET", "/api/v1/requests") => Shape::list("requests", &request())
             .asks(&[("state", one_of(&REQUEST_STANDS)), ("kind", one_of(&REQUESTS))]),
         ("POST", "/api/v1/requests") => Shape::created(request()).takes(object(

@@ -150,9 +150,9 @@ pub(super) async fn asked(
             let planned = planned.map_err(|problem| problem.within(WANTED))?;
             let hash = hex::encode(&planned.row.secret_hash);
             Ok(Asked {
-                scope: planned.row.scope,
-                told: json!({ "key": planned.row.id }),
+                told: json!({ "key": planned.row.id, "wanted": keys::told(app, &planned.row) }),
                 wanted: json!({ "key": wanted, "id": planned.row.id, (SECRET_HASH): hash }),
+                scope: planned.row.scope,
                 key: Some(planned.key.reveal()),
             })
         }
@@ -245,7 +245,7 @@ pub(super) async fn granted(app: &App, permit: &Permit, request: &Request) -> Re
             Ok(Granted {
                 until_ms: row.expires_ms,
                 made: json!({ "key": asked.id }),
-                after: json!({ "key": asked.id }),
+                after: json!({ "key": asked.id, "granted": keys::told(app, &row) }),
                 effect: Effect { key: Some((row, own)), ..Effect::default() },
                 ..Granted::default()
             })

@@ -30,8 +30,10 @@ const LONGEST_DAYS: i64 = 30;
 const DAY_MS: i64 = 86_400_000;
 /// Characters of a reason.
 const LONGEST_REASON: usize = 500;
-/// How many made one another in a row.
+/// How many are looked at who made one another.
 const DEEPEST: usize = 20;
+/// The right that asking needs.
+const ASK: (&str, &str) = ("console:requests", "ask");
 
 /// How a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,8 +171,8 @@ pub(super) async fn ask(
     };
     let mut shown = view(request.clone(), now_ms);
     let what = json!({
-        "request": request.id, "kind": request.kind, "reason": request.reason, "after": asked.told,
-        "expires_ms": expires_ms,
+        "request": request.id, "kind": request.kind, "reason": request.reason, "before": null,
+        "after": asked.told, "expires_ms": expires_ms,
     });
     let scope = request.scope.clone();
     let change = async { Ok::<_, Problem>(store::requests::ask(&app.store, request).await?) };
@@ -217,38 +219,38 @@ async fn are_apart(app: &App, one: &str, other: &str) -> Result<bool, Problem> {
     Ok(first.zip(second).is_some_and(|(first, second)| first.is_disjoint(&second)))
 }
 
-/// Who acts, and of a token who made it, and so on; `None` where that has no end.
+/// Who acts, as everybody whom they are known as; of a token who made it and who has claimed it, and so on. `None` where
+/// that has no end.
 async fn makers(app: &App, subject: &str) -> Result<Option<BTreeSet<String>>, Problem> {
     let mut found = BTreeSet::from([subject.to_owned()]);
-    let mut last = subject.to_owned();
+    let mut open = vec![subject.to_owned()];
     for _ in 0..DEEPEST {
-        let Some(id) = last.strip_prefix("token:") else { return Ok(Some(found)) };
-        let made_by = match store::service_tokens::get(&app.store, id).await {
-            Ok(token) => token.created_by,
-            Err(store::StoreError::NotFound(_)) => None,
-            Err(error) => return Err(error.into()),
+        let Some(last) = open.pop() else { return Ok(Some(found)) };
+        let behind: Vec<String> = match last.split_once(':') {
+            Some(("user", id)) => {
+                let same = store::people::same(&app.store, id).await?;
+                same.into_iter().map(|id| format!("user:{id}")).collect()
+            }
+            Some(("token", id)) => match store::service_tokens::get(&app.store, id).await {
+                Ok(token) => token.created_by.into_iter().chain(token.claimed_by).collect(),
+                Err(store::StoreError::NotFound(_)) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            },
+            _ => Vec::new(),
         };
-        let Some(made_by) = made_by else { return Ok(Some(found)) };
-        found.insert(made_by.clone());
-        last = made_by;
+        open.extend(behind.into_iter().filter(|name| found.insert(name.clone())));
     }
-    Ok(None)
+    Ok(open.is_empty().then_some(found))
 }
 
-/// Who asked and may do nothing any more gets nothing.
-async fn still_there(app: &App, principal: &str) -> Result<(), Problem> {
-    let there = match principal.split_once(':') {
-        Some(("user", id)) => Actor::of_person(app, id).await?.is_some(),
-        Some(("token", id)) => {
-            let now_ms = app.gateway.clock.now_ms();
-            store::service_tokens::live(&app.store, id, now_ms).await?.is_some()
-        }
-        _ => false,
-    };
-    if there {
+/// Who asked and may not ask any more gets nothing.
+async fn still_asks(app: &App, request: &Request) -> Result<(), Problem> {
+    let (object, action) = ASK;
+    let actor = Actor::of_principal(app, &request.principal).await?;
+    if actor.is_some_and(|actor| actor.may(app, &request.scope, object, action)) {
         return Ok(());
     }
-    let title = "Who asked may not sign in any more";
+    let title = "Who asked may not ask for it any more";
     Err(Problem::new(StatusCode::CONFLICT, "conflict", title).fix("refuse the request"))
 }
 
@@ -262,7 +264,7 @@ pub(super) async fn approve(
     let request = to_decide(&app, &permit, &id).await?;
     let OptionalBody(why) = body?;
     let because = why.reason.map(|text| reason(Some(&text))).transpose()?;
-    still_there(&app, &request.principal).await?;
+    still_asks(&app, &request).await?;
     let granted = kinds::granted(&app, &permit, &request).await?;
     let what = json!({
         "request": id, "kind": request.kind, "asked_by": request.principal, "reason": request.reason,
@@ -309,7 +311,8 @@ pub(super) async fn withdraw(
 ) -> Result<Json<Value>, Problem> {
     let request = store::requests::get(&app.store, &id).await?;
     if request.principal != permit.subject() {
-        return Err(Problem::not_found("request of yours"));
+        // In the words of one that is not there.
+        return Err(Problem::not_found("request"));
     }
     open(&app, &request)?;
     ended(&app, &permit, &request, "withdrawn", "request_withdrawn", None).await
@@ -325,6 +328,7 @@ async fn ended(
 ) -> Result<Json<Value>, Problem> {
     let what = json!({
         "request": request.id, "kind": request.kind, "asked_by": request.principal, "because": because,
+        "before": { "state": request.state }, "after": { "state": state },
     });
     let decision = Decision {
         state,

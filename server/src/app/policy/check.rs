@@ -1,11 +1,15 @@
-//! Whether a candidate's bundle may come into force: it loads, lint finds no error, its own tests pass, it compiles over the
-//! endpoints as they are declared, and, where that is asked for, it speaks of no scope that there is not.
+//! Whether a candidate's bundle may come into force: it loads, its rules are about scopes that there are unless that is not
+//! asked for, its own tests pass, the detectors that it asks for are there, and it compiles over the endpoints as they are
+//! declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bailiwick_policy::{BundleSource, Compiled, Problem, Severity, lint, run_tests, scope, unknown_scopes};
+use bailiwick_policy::{
+    Bundle, BundleSource, Compiled, Mode, Operation, Problem, Severity, did_you_mean, lint, run_tests, scope,
+    unknown_scopes,
+};
 use chrono::DateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -15,8 +19,19 @@ use crate::organisation::EndpointDefinition;
 use crate::snapshot::{LoadedBundle, Sources};
 use crate::store::{self, Store, StoreError};
 
-/// The digest of the bundle. `known_scopes`: it may speak of no scope that the organisation does not have; else that is
-/// logged.
+/// What a bundle has to know of the organisation.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Known {
+    /// Nothing: there may be no organisation yet.
+    Nothing,
+    /// Its detectors, and where `scopes` says so its scopes, as soon as it has one.
+    Organisation {
+        /// Whether rules may only be about scopes that it has.
+        scopes: bool,
+    },
+}
+
+/// The digest of the bundle. What is probably a mistake and keeps nothing from being used is logged.
 ///
 /// # Errors
 /// [`StoreError`] outside; inside why it may not.
@@ -24,13 +39,10 @@ pub(super) async fn check(
     store: &Store,
     sources: &Sources,
     candidate: &Candidate,
-    known_scopes: bool,
+    known: Known,
     now_ms: i64,
 ) -> Result<Result<String, Refused>, StoreError> {
-    let mut scopes = BTreeSet::new();
-    for row in store::scopes::list(store).await? {
-        scopes.extend(scope::ancestors(&row.path).map(str::to_owned));
-    }
+    let scopes = scopes(store).await?;
     let mut definitions = Vec::new();
     for row in store::endpoints::list(store).await? {
         definitions.extend(serde_json::from_value::<EndpointDefinition>(row.definition));
@@ -40,17 +52,19 @@ pub(super) async fn check(
     let now_ms = sources.decide_at_ms.unwrap_or(now_ms);
     // It may take longer than a request may wait for a thread.
     let look = move || {
-        let (digest, unknown) = bundle(source.clone(), &shipped, &definitions, &scopes, now_ms)?;
-        if known_scopes && !unknown.is_empty() {
-            let why = "it speaks of scopes that the organisation does not have:";
-            return Err(Refused::new(Stage::Bundle, why).with(unknown));
-        }
-        for problem in unknown {
-            tracing::warn!(problem, "the policy speaks of a scope that the organisation does not have");
+        let (digest, doubts) = bundle(source.clone(), &shipped, &definitions, &scopes, known, now_ms)?;
+        for problem in doubts {
+            tracing::warn!(%problem, "what the policy says is probably not what is meant");
         }
         Ok(digest)
     };
     within(LONGEST, look).await
+}
+
+/// The scopes of the organisation, and all above them; none before the first is declared.
+pub(super) async fn scopes(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+    let rows = store::scopes::list(store).await?;
+    Ok(rows.iter().flat_map(|row| scope::ancestors(&row.path)).map(str::to_owned).collect())
 }
 
 /// The longest that a candidate is looked at. What takes longer is refused and recorded, instead of keeping the policy from
@@ -81,23 +95,31 @@ async fn within<T: Send + 'static>(
     }
 }
 
+/// The digest, and what is doubtful.
 fn bundle(
     source: BundleSource,
     shipped: &BTreeMap<String, String>,
     endpoints: &[EndpointDefinition],
     scopes: &BTreeSet<String>,
+    known: Known,
     now_ms: i64,
-) -> Result<(String, Vec<String>), Refused> {
+) -> Result<(String, Vec<Problem>), Refused> {
     let refused = |stage, why: &str, problems: &[Problem]| {
         Refused::new(stage, why).with(problems.iter().map(ToString::to_string))
     };
     let LoadedBundle { bundle, database, .. } = LoadedBundle::of(source, shipped)
         .map_err(|problems| refused(Stage::Bundle, "its bundle does not load:", &problems))?;
     let now = DateTime::from_timestamp_millis(now_ms).unwrap_or_default();
-    let mut problems = lint(&bundle, &database, now);
-    problems.retain(|problem| problem.severity == Severity::Error);
-    if !problems.is_empty() {
-        return Err(refused(Stage::Bundle, "lint finds errors in its bundle:", &problems));
+    let unknown = unknown_scopes(&bundle, scopes);
+    if let Known::Organisation { scopes: true } = known
+        && !scopes.is_empty()
+    {
+        let protects_nobody: Vec<Problem> =
+            unknown.iter().filter(|problem| problem.severity > Severity::Note).cloned().collect();
+        if !protects_nobody.is_empty() {
+            let why = "it speaks of scopes that the organisation does not have:";
+            return Err(refused(Stage::Bundle, why, &protects_nobody));
+        }
     }
     let results = run_tests(&bundle, &database, &bundle.test_endpoints)
         .map_err(|problems| refused(Stage::Tests, "its tests cannot be run:", &problems))?;
@@ -110,12 +132,49 @@ fn bundle(
     if !failures.is_empty() {
         return Err(Refused::new(Stage::Tests, "its own tests fail:").with(failures));
     }
+    if let Known::Organisation { .. } = known {
+        let nobody = unserved_detectors(&bundle, endpoints);
+        if !nobody.is_empty() {
+            let why = "it asks for detectors that no endpoint of their scope serves:";
+            return Err(refused(Stage::Endpoints, why, &nobody));
+        }
+    }
     let digest = bundle.digest.clone();
-    let unknown = unknown_scopes(&bundle, scopes).iter().map(ToString::to_string).collect();
+    let mut doubts = lint(&bundle, &database, now);
+    doubts.extend(unknown);
     let endpoints = endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect();
-    Compiled::new(bundle, database, endpoints, now_ms).map(|_| (digest, unknown)).map_err(|problems| {
+    Compiled::new(bundle, database, endpoints, now_ms).map(|_| (digest, doubts)).map_err(|problems| {
         refused(Stage::Endpoints, "it cannot decide over the endpoints that are declared:", &problems)
     })
+}
+
+/// Rules in force that ask for a detector which no endpoint at, above or below their scope is: each request that they apply
+/// to would be refused for ever.
+fn unserved_detectors(bundle: &Bundle, endpoints: &[EndpointDefinition]) -> Vec<Problem> {
+    let detectors: Vec<(&str, &str)> = endpoints
+        .iter()
+        .filter(|endpoint| endpoint.operations.contains(&Operation::Analyze))
+        .flat_map(|endpoint| {
+            endpoint.models.iter().map(|model| (endpoint.scope.as_str(), model.alias.as_str()))
+        })
+        .collect();
+    let asking = bundle.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+    asking
+        .filter_map(|rule| {
+            let name = rule.analyze.as_deref()?;
+            let near = |at: &str| scope::covers(at, &rule.scope) || scope::covers(&rule.scope, at);
+            if detectors.iter().any(|(at, served)| *served == name && near(at)) {
+                return None;
+            }
+            let fix = match did_you_mean(name, detectors.iter().map(|(_, served)| *served)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => String::from("declare an endpoint with `operations: [analyze]` that serves it"),
+            };
+            let what =
+                format!("rule `{}`: no endpoint serves the detector `{name}` in {}", rule.id, rule.scope);
+            Some(Problem::error(rule.file.as_str(), what, fix).at(rule.line, None))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
 use bailiwick_ledger::Kind;
+use bailiwick_policy::unknown_scopes;
 use metrics::gauge;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,6 +95,8 @@ pub struct PolicyStatus {
     commit: Option<Value>,
     /// The head that is not followed, or why there is none.
     refused: Option<LastRefused>,
+    /// What is probably not what the authors of the bundle in force meant: each with its file, line and way out.
+    doubts: Vec<String>,
     /// The last commits that were in force, newest first.
     history: Vec<Value>,
 }
@@ -203,7 +206,7 @@ impl Looker {
         let found = self.look(None, now_ms).await.map_err(|refused| failed(refused.to_string()))?;
         let Some(candidate) = found else { return Ok(()) };
         // There may be no organisation yet.
-        let digest = check::check(store, sources, &candidate, false, now_ms)
+        let digest = check::check(store, sources, &candidate, check::Known::Nothing, now_ms)
             .await?
             .map_err(|refused| failed(refused.at(&candidate.commit).to_string()))?;
         keep_bundle(store, &digest, &candidate.files, now_ms).await?;
@@ -259,6 +262,13 @@ impl App {
         let snapshot = self.gateway.snapshot.load_full();
         let bundle = snapshot.policy.bundle();
         let git = self.config.policy.git.as_ref();
+        let scopes = check::scopes(&self.store).await?;
+        let unknown = if scopes.is_empty() { Vec::new() } else { unknown_scopes(bundle, &scopes) };
+        let loaded = Arc::clone(&snapshot.loaded);
+        let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| self.gateway.clock.now_ms());
+        // With thousands of rules it takes longer than a request may wait for a thread.
+        let linted =
+            crate::background::soon(move || loaded.doubts(now_ms).to_vec()).await.unwrap_or_default();
         let (refused, history) = match git {
             Some(_) => (self.last_refused().await?, store::policy_versions::last(&self.store, 10).await?),
             None => (None, Vec::new()),
@@ -280,6 +290,7 @@ impl App {
             }),
             commit: snapshot.version.as_ref().map(told),
             refused,
+            doubts: linted.iter().chain(&unknown).map(ToString::to_string).collect(),
             history: history.iter().map(told).collect(),
         })
     }
@@ -329,8 +340,8 @@ impl App {
             Err(refused) if stand_in && refused.stage == Stage::Repository => return Ok(()),
             Err(refused) => return self.refuse(refused, stand_in).await,
         };
-        let known_scopes = config.require_known_scopes;
-        let checked = check::check(&self.store, &self.sources, &candidate, known_scopes, now_ms).await?;
+        let known = check::Known::Organisation { scopes: config.require_known_scopes };
+        let checked = check::check(&self.store, &self.sources, &candidate, known, now_ms).await?;
         let digest = match checked {
             Ok(digest) => digest,
             Err(refused) => return self.refuse(refused.at(&candidate.commit), stand_in).await,

@@ -18,8 +18,10 @@ pub struct Price {
     pub input: i64,
     /// Input tokens read from the provider's cache.
     pub cached_input: i64,
-    /// Input tokens written into the provider's cache.
+    /// Input tokens written into the provider's cache, for the shortest time that it keeps one.
     pub cache_write: i64,
+    /// Input tokens written into it for an hour.
+    pub cache_write_1h: i64,
     /// Input tokens of images.
     pub image_input: i64,
     /// Input tokens of audio.
@@ -34,6 +36,8 @@ pub struct Price {
     pub audio_output: i64,
     /// A million requests, whatever they hold.
     pub requests: i64,
+    /// A million searches of the web that the provider makes for a request; `None` where nobody knows.
+    pub web_searches: Option<i64>,
     /// What a request with a long input costs instead.
     pub long: Option<LongContext>,
 }
@@ -62,6 +66,10 @@ pub struct WorstCase {
     pub media_input: bool,
     /// Whether audio may come back.
     pub audio_output: bool,
+    /// Whether it asks for a cache that is kept for longer than the shortest time.
+    pub long_cache: bool,
+    /// Searches of the web.
+    pub web_searches: u64,
 }
 
 impl Price {
@@ -72,6 +80,7 @@ impl Price {
             input,
             cached_input: input,
             cache_write: input,
+            cache_write_1h: input,
             image_input: input,
             audio_input: input,
             output,
@@ -79,9 +88,13 @@ impl Price {
             image_output: output,
             audio_output: output,
             requests: 0,
+            web_searches: None,
             long: None,
         }
     }
+
+    /// What is free.
+    pub const FREE: Self = Self { web_searches: Some(0), ..Self::of_text(0, 0) };
 
     /// The prices of a request with this much input. Where a long input has no price of its own for a kind of token, the
     /// dearer of the kind's and the whole's holds.
@@ -91,6 +104,7 @@ impl Price {
             input: long.input,
             cached_input: long.cached_input,
             cache_write: self.cache_write.max(long.input),
+            cache_write_1h: self.cache_write_1h.max(long.input),
             image_input: self.image_input.max(long.input),
             audio_input: self.audio_input.max(long.input),
             output: long.output,
@@ -98,19 +112,22 @@ impl Price {
             image_output: self.image_output.max(long.output),
             audio_output: self.audio_output.max(long.output),
             requests: self.requests,
+            web_searches: self.web_searches,
             long: None,
         }
     }
 
-    /// What a request with this usage costs. Of tokens that are counted under two kinds (cached audio) both are
+    /// What a request with this usage costs; searches without a price cost nothing here, and [`Self::is_whole`] says so. Of tokens that are counted under two kinds (cached audio) both are
     /// charged: which price they had is not told.
     #[must_use]
     pub fn cost_nano(&self, usage: &Usage) -> i64 {
         let Usage { input_tokens, output_tokens, .. } = *usage;
         let price = self.with_input(input_tokens);
+        let hour = usage.cache_write_1h_tokens.unwrap_or(0).min(usage.cache_write_tokens);
         let input = [
             (usage.cached_input_tokens, price.cached_input),
-            (usage.cache_write_tokens, price.cache_write),
+            (usage.cache_write_tokens.saturating_sub(hour), price.cache_write),
+            (hour, price.cache_write_1h),
             (usage.image_input_tokens, price.image_input),
             (usage.audio_input_tokens, price.audio_input),
         ];
@@ -122,8 +139,15 @@ impl Price {
         to_nano(
             parts(input_tokens, price.input, &input)
                 .saturating_add(parts(output_tokens, price.output, &output))
-                .saturating_add(i128::from(price.requests)),
+                .saturating_add(i128::from(price.requests))
+                .saturating_add(searches(usage.web_searches.unwrap_or(0), price.web_searches)),
         )
+    }
+
+    /// Whether everything in this usage has a price.
+    #[must_use]
+    pub const fn is_whole(&self, usage: &Usage) -> bool {
+        matches!(usage.web_searches, None | Some(0)) || self.web_searches.is_some()
     }
 
     /// What it costs at most: every token at the dearest price that it may have.
@@ -132,7 +156,7 @@ impl Price {
         to_nano(
             self.input_at_most(worst)
                 .saturating_add(i128::from(worst.output) * i128::from(self.dearest_output(worst)))
-                .saturating_add(i128::from(self.requests)),
+                .saturating_add(self.beside(worst)),
         )
     }
 
@@ -143,13 +167,19 @@ impl Price {
         if each <= 0 {
             return None;
         }
-        let left = i128::from(nano) * MILLION - self.input_at_most(worst) - i128::from(self.requests);
+        let left = i128::from(nano) * MILLION - self.input_at_most(worst) - self.beside(worst);
         Some(u64::try_from(left / i128::from(each)).unwrap_or(0))
+    }
+
+    /// What is paid beside the tokens.
+    fn beside(&self, worst: WorstCase) -> i128 {
+        i128::from(self.requests).saturating_add(searches(worst.web_searches, self.web_searches))
     }
 
     fn input_at_most(&self, worst: WorstCase) -> i128 {
         let dearest = |price: &Self| {
             let each = price.input.max(price.cached_input).max(price.cache_write);
+            let each = if worst.long_cache { each.max(price.cache_write_1h) } else { each };
             if worst.media_input { each.max(price.image_input).max(price.audio_input) } else { each }
         };
         let each = dearest(self).max(dearest(&self.with_input(worst.input)));
@@ -176,6 +206,7 @@ impl Price {
             input: up(self.input),
             cached_input: up(self.cached_input),
             cache_write: up(self.cache_write),
+            cache_write_1h: up(self.cache_write_1h),
             image_input: up(self.image_input),
             audio_input: up(self.audio_input),
             output: up(self.output),
@@ -183,6 +214,7 @@ impl Price {
             image_output: up(self.image_output),
             audio_output: up(self.audio_output),
             requests: up(self.requests),
+            web_searches: self.web_searches.map(up),
             long: self.long.map(|long| LongContext {
                 above: long.above,
                 input: up(long.input),
@@ -191,6 +223,11 @@ impl Price {
             }),
         }
     }
+}
+
+/// What so many searches cost, in millionths of a nano-dollar.
+fn searches(number: u64, price: Option<i64>) -> i128 {
+    i128::from(number) * i128::from(price.unwrap_or(0))
 }
 
 /// The cost of `all` tokens of which parts have prices of their own, in millionths of a nano-dollar.

@@ -22,6 +22,7 @@ fn every_kind_of_token_has_its_price() {
         input: 1_000_000,
         cached_input: 2_000_000,
         cache_write: 3_000_000,
+        cache_write_1h: 12_000_000,
         image_input: 4_000_000,
         audio_input: 5_000_000,
         output: 6_000_000,
@@ -29,6 +30,7 @@ fn every_kind_of_token_has_its_price() {
         image_output: 8_000_000,
         audio_output: 9_000_000,
         requests: 11_000_000,
+        web_searches: Some(13_000_000),
         long: None,
     };
     let usage = Usage {
@@ -55,31 +57,43 @@ fn every_kind_of_token_has_its_price() {
     assert_eq!(price.affordable_output(50 + 90 + 10, media), Some(9));
     assert_eq!(price.affordable_output(1, media), Some(0));
     assert_eq!(Price::of_text(1, 0).affordable_output(1, worst), None);
-    let absurd = WorstCase { input: u64::MAX, output: u64::MAX, media_input: true, audio_output: true };
+    // Two of the three that are written stay for an hour, and it searches twice.
+    let more = Usage { cache_write_1h_tokens: Some(2), web_searches: Some(2), ..usage };
+    assert_eq!(price.cost_nano(&more), price.cost_nano(&usage) - 6 + 24 + 26);
+    assert!(price.is_whole(&more) && !Price { web_searches: None, ..price }.is_whole(&more));
+    let held = WorstCase { long_cache: true, web_searches: 2, ..worst };
+    assert_eq!(price.worst_case_nano(held), 120 + 80 + 11 + 26);
+    assert_eq!(price.affordable_output(120 + 80 + 11 + 26, held), Some(10));
+    let absurd = WorstCase { input: u64::MAX, output: u64::MAX, web_searches: u64::MAX, ..media };
     assert_eq!(GPT.worst_case_nano(absurd), i64::MAX);
     assert_eq!(GPT.affordable_output(i64::MAX, absurd), Some(0));
 }
 
 fn any_price() -> impl Strategy<Value = Price> {
     let long = prop::option::of((0_u64..2_000, prop::array::uniform3(0..i64::MAX)));
-    (prop::array::uniform10(0..i64::MAX), 0..i64::MAX, long).prop_map(|(of, requests, long)| Price {
-        input: of[0],
-        cached_input: of[1],
-        cache_write: of[2],
-        image_input: of[3],
-        audio_input: of[4],
-        output: of[5],
-        reasoning: of[6],
-        image_output: of[7],
-        audio_output: of[8],
-        requests,
-        long: long.map(|(above, [input, cached_input, output])| LongContext {
-            above,
-            input,
-            cached_input,
-            output,
-        }),
-    })
+    let beside = (0..i64::MAX, prop::option::of(0..i64::MAX), 0..i64::MAX);
+    (prop::array::uniform10(0..i64::MAX), beside, long).prop_map(
+        |(of, (requests, web_searches, hour), long)| Price {
+            input: of[0],
+            cached_input: of[1],
+            cache_write: of[2],
+            cache_write_1h: hour,
+            image_input: of[3],
+            audio_input: of[4],
+            output: of[5],
+            reasoning: of[6],
+            image_output: of[7],
+            audio_output: of[8],
+            requests,
+            web_searches,
+            long: long.map(|(above, [input, cached_input, output])| LongContext {
+                above,
+                input,
+                cached_input,
+                output,
+            }),
+        },
+    )
 }
 
 proptest! {
@@ -90,6 +104,8 @@ proptest! {
         input in prop::array::uniform5(0_u64..1_000),
         output in prop::array::uniform4(0_u64..1_000),
         spare in (0_u64..1_000, 0_u64..1_000),
+        hour in prop::option::of(0_u64..2_000),
+        searches in 0_u64..1_000,
     ) {
         let down = |price: i64| price % scale;
         let price = Price { input: down(price.input), output: down(price.output), ..price };
@@ -103,6 +119,8 @@ proptest! {
             reasoning_tokens: output[1],
             image_output_tokens: output[2],
             audio_output_tokens: output[3],
+            cache_write_1h_tokens: hour,
+            web_searches: Some(searches),
             ..Usage::default()
         };
         let worst = WorstCase {
@@ -110,6 +128,8 @@ proptest! {
             output: usage.output_tokens + spare.1,
             media_input: true,
             audio_output: true,
+            long_cache: hour.is_some(),
+            web_searches: searches,
         };
         let most = price.worst_case_nano(worst);
         prop_assert!((0..=most).contains(&price.cost_nano(&usage)));
@@ -125,7 +145,7 @@ proptest! {
     #[test]
     fn nothing_that_a_provider_counts_makes_a_cost_wrap(
         price in any_price(),
-        counts in prop::array::uniform9(any::<u64>()),
+        counts in prop::array::uniform11(any::<u64>()),
     ) {
         let usage = Usage {
             input_tokens: counts[0],
@@ -137,6 +157,8 @@ proptest! {
             reasoning_tokens: counts[6],
             image_output_tokens: counts[7],
             audio_output_tokens: counts[8],
+            cache_write_1h_tokens: Some(counts[9]),
+            web_searches: Some(counts[10]),
             ..Usage::default()
         };
         prop_assert!(price.cost_nano(&usage) >= 0);

@@ -4,6 +4,7 @@
 //! Strict where the real one is: a member that is not known, a text without a character, an answer of a tool to no call, a
 //! temperature above 1 and a missing version or limit are refused.
 
+use bailiwick_wire::anthropic::{COUNTED, MEMBERS};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -11,40 +12,16 @@ use sha2::{Digest, Sha256};
 
 use super::{
     text::{self, Prompt},
+    thoughts,
     tools::{self, Call},
 };
-
-/// Members of a request. `count_tokens` takes those of [`COUNTED`] only.
-const MEMBERS: &[&str] = &[
-    "cache_control",
-    "container",
-    "diagnostics",
-    "inference_geo",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "output_config",
-    "service_tier",
-    "speed",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p",
-];
 
 /// Members of a request that the later version of the API does not have:
 /// <https://platform.claude.com/docs/en/api/migration-2026-10-21>.
 const REMOVED: &[&str] = &["temperature", "top_k", "top_p"];
 
-/// Members of a request to count tokens.
-const COUNTED: &[&str] =
-    &["cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"];
+/// Members that the API takes only with a header that switches them on, and no such header goes through the gateway.
+const SWITCHED_ON: &[&str] = &["context_management", "mcp_servers"];
 
 /// What the service complains of, if it does.
 pub(super) fn complaint(headers: &HeaderMap, request: &Value, counting: bool) -> Option<String> {
@@ -55,7 +32,9 @@ pub(super) fn complaint(headers: &HeaderMap, request: &Value, counting: bool) ->
         _ => return Some(String::from("anthropic-version: header is required")),
     };
     let members = if counting { COUNTED } else { MEMBERS };
-    let known = |name: &str| members.contains(&name) && !(latest && REMOVED.contains(&name));
+    let known = |name: &str| {
+        members.contains(&name) && !SWITCHED_ON.contains(&name) && !(latest && REMOVED.contains(&name))
+    };
     let unknown = request.as_object()?.keys().find(|name| !known(name));
     if let Some(name) = unknown {
         return Some(format!("{name}: Extra inputs are not permitted"));
@@ -141,7 +120,11 @@ fn block_complaint(block: &Value) -> Option<String> {
     if members.keys().any(|name| !known(name)) {
         return Some(format!("{kind}: Extra inputs are not permitted"));
     }
+    let member = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
     match kind {
+        "thinking" if !thoughts::holds(member("signature"), member("thinking")) => {
+            Some(String::from("thinking: Invalid `signature` in `thinking` block"))
+        }
         "text" if block.get("text") == Some(&json!("")) => {
             Some(String::from("text: text content blocks must be non-empty"))
         }
@@ -200,9 +183,9 @@ fn prompt(request: &Value) -> Prompt {
 pub(super) struct Message {
     id: String,
     model: Value,
-    blocks: Vec<Value>,
-    stop: &'static str,
-    usage: Option<Value>,
+    pub(super) blocks: Vec<Value>,
+    pub(super) stop: &'static str,
+    pub(super) usage: Option<Value>,
 }
 
 /// Answers a request that was checked. `secret` is worked into the text; `usage` is what is told in place of the truth,
@@ -230,8 +213,8 @@ pub(super) fn answer(
     let mut blocks = Vec::new();
     let thinks = request.pointer("/thinking/type").is_some_and(|kind| kind != "disabled");
     if thinks {
-        let signature = base64(&Sha256::digest(raw));
-        blocks.push(json!({ "type": "thinking", "thinking": "Simulated thought.", "signature": signature }));
+        let (thought, signature) = ("Simulated thought.", thoughts::sign("Simulated thought."));
+        blocks.push(json!({ "type": "thinking", "thinking": thought, "signature": signature }));
     }
     if calls.is_empty() {
         blocks.push(json!({ "type": "text", "text": pieces.concat() }));
@@ -241,7 +224,7 @@ pub(super) fn answer(
         let id = format!("toolu_{at}{}", id.trim_start_matches("msg_"));
         blocks.push(json!({ "type": "tool_use", "id": id, "name": call.name, "input": input }));
     }
-    let blocks = said.unwrap_or(blocks);
+    let blocks = said.map_or(blocks, |said| said.into_iter().map(signed).collect());
     let said = |block: &Value| match block.get("text").and_then(Value::as_str) {
         Some(said) => text::count(said),
         None => text::count(&block.to_string()),
@@ -260,10 +243,15 @@ pub(super) fn answer(
     Message { id, model: request.get("model").cloned().unwrap_or_default(), blocks, stop, usage }
 }
 
-/// Long enough to look like what the real one sends.
-fn base64(digest: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(digest.repeat(6))
+/// A block that says that its thought is to be signed, with its signature.
+fn signed(mut block: Value) -> Value {
+    if block.get("signature") == Some(&json!("{signature}")) {
+        let signature = thoughts::sign(block.get("thinking").and_then(Value::as_str).unwrap_or_default());
+        if let Some(block) = block.as_object_mut() {
+            block.insert("signature".into(), json!(signature));
+        }
+    }
+    block
 }
 
 /// The same choice as of OpenAI's functions.
@@ -365,7 +353,7 @@ fn block_events(index: usize, block: &Value, events: &mut Vec<Bytes>) {
 }
 
 /// One event, named by its type, with its empty line.
-fn event(data: &Value) -> Bytes {
+pub(super) fn event(data: &Value) -> Bytes {
     let kind = data.get("type").and_then(Value::as_str).unwrap_or_default();
     Bytes::from(format!("event: {kind}\ndata: {data}\n\n"))
 }

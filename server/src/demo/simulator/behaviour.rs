@@ -67,8 +67,11 @@ pub enum Behaviour {
     EchoSecret,
     /// Says just this: of a stream, one delta after the other; of a whole answer, the first as its message. `{0}` in it
     /// stands for the first placeholder of the request, `{1}` for the next other one, and so on; `{0<}` for its
-    /// beginning and `{0>}` for the rest.
+    /// beginning and `{0>}` for the rest. The signature `{signature}` of a thought becomes one that holds for it.
     Say(Vec<serde_json::Value>),
+    /// Answers with this and nothing else: of a stream, the data of its events (a string as it stands), of a whole answer the
+    /// first as its body.
+    Answer(Vec<serde_json::Value>),
     /// Reports an error inside a stream after `after` events, as vLLM does. A whole answer is as always.
     ErrorInStream {
         /// Events that are sent before.

@@ -19,6 +19,8 @@ pub(super) enum Fault<'a> {
     NoCredential,
     /// A wrong credential.
     WrongCredential,
+    /// A signature that is not that of the request.
+    WrongSignature,
     /// A model that is not served.
     UnknownModel(&'a str),
     /// The body is not JSON, or breaks a rule of the API.
@@ -34,11 +36,15 @@ pub(super) enum Fault<'a> {
 impl Fault<'_> {
     pub(super) fn status(self, dialect: Dialect) -> StatusCode {
         match (self, dialect) {
-            (Self::NoCredential | Self::WrongCredential, Dialect::Bedrock) => StatusCode::FORBIDDEN,
-            (Self::NoCredential | Self::WrongCredential, _) => StatusCode::UNAUTHORIZED,
-            (Self::UnknownModel(_), Dialect::Mistral | Dialect::Bedrock) | (Self::Invalid(_), _) => {
-                StatusCode::BAD_REQUEST
+            (
+                Self::NoCredential | Self::WrongCredential | Self::WrongSignature,
+                Dialect::Bedrock | Dialect::BedrockConverse,
+            ) => StatusCode::FORBIDDEN,
+            (Self::NoCredential | Self::WrongCredential | Self::WrongSignature, _) => {
+                StatusCode::UNAUTHORIZED
             }
+            (Self::UnknownModel(_), Dialect::Mistral | Dialect::Bedrock | Dialect::BedrockConverse)
+            | (Self::Invalid(_), _) => StatusCode::BAD_REQUEST,
             (Self::UnknownModel(_) | Self::NoRoute, _) => StatusCode::NOT_FOUND,
             (Self::UnknownFields(_), _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Self::Other(status), _) => status,
@@ -53,13 +59,14 @@ impl Fault<'_> {
             Dialect::Mistral => self.mistral(),
             Dialect::Vllm => self.vllm(),
             Dialect::Anthropic => self.anthropic(),
+            Dialect::BedrockConverse => json!({ "message": self.converse().1 }),
         }
     }
 
     fn text(self) -> String {
         match self {
             Self::NoCredential => "You didn't provide an API key.".into(),
-            Self::WrongCredential => "Incorrect API key provided.".into(),
+            Self::WrongCredential | Self::WrongSignature => "Incorrect API key provided.".into(),
             Self::UnknownModel(model) => format!("The model `{model}` does not exist."),
             Self::Invalid(text) => text.to_owned(),
             Self::UnknownFields(fields) => format!("Unrecognized request arguments: {}", fields.join(", ")),
@@ -110,6 +117,39 @@ impl Fault<'_> {
             }}),
             other => other.openai(),
         }
+    }
+
+    /// The name and the words of an error of Bedrock's own API:
+    /// <https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html>.
+    pub(super) fn converse(self) -> (&'static str, String) {
+        let text = match self {
+            Self::NoCredential => String::from("Missing Authentication Token"),
+            Self::WrongCredential => String::from("The security token included in the request is invalid."),
+            Self::WrongSignature => String::from(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+                 Access Key and signing method. Consult the service documentation for details.",
+            ),
+            Self::UnknownModel(_) => String::from("The provided model identifier is invalid."),
+            other => other.text(),
+        };
+        let name = match self {
+            Self::NoCredential => "MissingAuthenticationTokenException",
+            Self::WrongCredential => "UnrecognizedClientException",
+            Self::WrongSignature => "InvalidSignatureException",
+            Self::UnknownModel(_) | Self::Invalid(_) | Self::UnknownFields(_) => "ValidationException",
+            Self::NoRoute => "UnknownOperationException",
+            Self::Other(status) => match status.as_u16() {
+                403 => "AccessDeniedException",
+                404 => "ResourceNotFoundException",
+                408 => "ModelTimeoutException",
+                424 => "ModelErrorException",
+                429 => "ThrottlingException",
+                503 => "ServiceUnavailableException",
+                500.. => "InternalServerException",
+                _ => "ValidationException",
+            },
+        };
+        (name, text)
     }
 
     fn mistral(self) -> Value {

@@ -9,6 +9,7 @@
 //! HTTP/1.1 on loopback only; what is asked of `/_received` is not authenticated, so nothing real belongs here.
 
 mod anthropic;
+mod bedrock;
 mod behaviour;
 mod body;
 mod chat;
@@ -18,7 +19,9 @@ mod received;
 mod reply;
 mod respond;
 mod serve;
+mod signed;
 mod text;
+mod thoughts;
 mod tools;
 
 #[cfg(test)]
@@ -41,6 +44,7 @@ use crate::providers::{Dialect, Secret};
 
 pub use behaviour::{Behaviour, BrokenSse};
 pub use received::Received;
+pub use thoughts::sign;
 
 /// What a simulator stands for.
 #[derive(Debug, Clone)]
@@ -53,7 +57,8 @@ pub struct SimulatorConfig {
     pub chat_models: Vec<String>,
     /// The models that it serves embeddings for.
     pub embedding_models: Vec<String>,
-    /// The credential that a request must carry, in the dialect's own header; `None` to ask for none.
+    /// The credential that a request must carry, in the dialect's own header, or, of AWS's keys, must be signed with; `None`
+    /// to ask for none.
     pub credential: Option<Secret>,
     /// Where to listen; port 0 for any.
     pub listen: SocketAddr,

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use crate::providers::Dialect;
 
 use super::{
+    bedrock,
     behaviour::{Behaviour, BrokenSse},
     body::{Events, Filler},
     chat,
@@ -57,11 +58,11 @@ pub(super) enum Content {
 /// A refusal in the service's own shape.
 pub(super) fn refuse(dialect: Dialect, fault: Fault<'_>) -> Reply {
     let body = Bytes::from(fault.body(dialect).to_string());
-    Reply {
-        status: fault.status(dialect),
-        headers: headers(dialect, "application/json"),
-        content: Content::Whole(body),
+    let mut headers = headers(dialect, "application/json");
+    if dialect == Dialect::BedrockConverse {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(fault.converse().0));
     }
+    Reply { status: fault.status(dialect), headers, content: Content::Whole(body) }
 }
 
 /// The headers that a service sends, those included that must not reach a client.
@@ -74,7 +75,7 @@ pub(super) fn headers(dialect: Dialect, content_type: &'static str) -> HeaderMap
             ("set-cookie", "__cf_bm=simulated; path=/; HttpOnly; Secure"),
         ],
         Dialect::Azure => &[("apim-request-id", "simulated"), ("x-ms-region", "Simulated")],
-        Dialect::Bedrock => &[("x-amzn-requestid", "simulated")],
+        Dialect::Bedrock | Dialect::BedrockConverse => &[("x-amzn-requestid", "simulated")],
         Dialect::Mistral => &[("mistral-correlation-id", "simulated")],
         Dialect::Anthropic => {
             &[("request-id", "req_simulated"), ("anthropic-organization-id", "org-simulated")]
@@ -98,7 +99,8 @@ pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -
         | Behaviour::OmitUsage
         | Behaviour::ReportUsage(_)
         | Behaviour::EchoSecret
-        | Behaviour::Say(_) => {}
+        | Behaviour::Say(_)
+        | Behaviour::Answer(_) => {}
         Behaviour::Close => return Outcome::Script(Vec::new()),
         Behaviour::NotHttp => {
             return Outcome::Script(vec![Step::Write(Bytes::from_static(
@@ -142,13 +144,21 @@ pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -
         },
         Behaviour::BrokenSse(how) => {
             if let Content::Events(events) = &mut reply.content {
-                break_stream(how, events);
+                match dialect {
+                    Dialect::BedrockConverse => bedrock::break_stream(how, events),
+                    _ => break_stream(how, events),
+                }
             }
         }
         Behaviour::ErrorInStream { after } => {
             if let Content::Events(events) = &mut reply.content {
                 events.truncate(after);
-                events.push(chat::event(&Fault::Other(StatusCode::INTERNAL_SERVER_ERROR).body(dialect)));
+                events.push(match dialect {
+                    Dialect::BedrockConverse => {
+                        bedrock::exception("modelStreamErrorException", "The model failed.")
+                    }
+                    _ => chat::event(&Fault::Other(StatusCode::INTERNAL_SERVER_ERROR).body(dialect)),
+                });
             }
         }
         Behaviour::SlowTokens { delay } => return Outcome::Answer(reply.into_response(Some(delay))),

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::providers::{AuthStyle, Dialect};
 
 use super::{
-    Shared, anthropic,
+    Shared, anthropic, bedrock,
     behaviour::Behaviour,
     chat, embeddings,
     errors::Fault,
     reply::{Content, Outcome, Reply, behave, headers, refuse},
+    signed::{self, Unsigned},
 };
 
 /// A request's path below the prefix.
@@ -22,6 +23,8 @@ enum Route {
     Messages,
     CountTokens,
     Models,
+    Converse,
+    ConverseStream,
 }
 
 /// What is said of the usage.
@@ -51,7 +54,13 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
         _ => Told::Truth,
     };
     let reply = match check(shared, head, route, body) {
-        Ok(request) if let Behaviour::Say(said) = &behaviour => script(shared, &request, body, said),
+        Ok(request) if let Behaviour::Say(said) = &behaviour => {
+            script(shared, head, route, &request, body, said)
+        }
+        Ok(request) if let Behaviour::Answer(all) = &behaviour => verbatim(dialect, &request, all),
+        Ok(request) if dialect == Dialect::BedrockConverse => {
+            converse(shared, head, route, &request, body, secret.as_deref(), (usage, None))
+        }
         Ok(request) => answer(shared, route, &request, body, secret.as_deref(), usage),
         Err(reply) => *reply,
     };
@@ -60,6 +69,14 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
 
 fn route(dialect: Dialect, head: &Parts) -> Option<Route> {
     let path = head.uri.path().strip_prefix(dialect.path_prefix())?;
+    if dialect == Dialect::BedrockConverse {
+        return match (head.method.as_str(), bedrock::asked(path)?.1) {
+            ("POST", "converse") => Some(Route::Converse),
+            ("POST", "converse-stream") => Some(Route::ConverseStream),
+            ("POST", "count-tokens") => Some(Route::CountTokens),
+            _ => None,
+        };
+    }
     match (head.method.clone(), path) {
         (Method::POST, "/messages") if dialect == Dialect::Anthropic => Some(Route::Messages),
         (Method::POST, "/messages/count_tokens") if dialect == Dialect::Anthropic => Some(Route::CountTokens),
@@ -77,15 +94,27 @@ fn credential(dialect: Dialect, head: &Parts) -> Option<String> {
     match dialect.auth() {
         AuthStyle::ApiKeyHeader => get("api-key").map(str::to_owned),
         AuthStyle::XApiKeyHeader => get("x-api-key").map(str::to_owned),
-        AuthStyle::Bearer | AuthStyle::None => {
+        AuthStyle::Bearer | AuthStyle::Aws | AuthStyle::None => {
             get("authorization")?.strip_prefix("Bearer ").map(str::to_owned)
         }
     }
 }
 
-fn authenticate(shared: &Shared, head: &Parts) -> Result<(), Box<Reply>> {
+fn authenticate(shared: &Shared, head: &Parts, body: &[u8]) -> Result<(), Box<Reply>> {
     let dialect = shared.config.dialect;
     let Some(expected) = &shared.config.credential else { return Ok(()) };
+    if dialect == Dialect::BedrockConverse && expected.expose().contains(':') {
+        return signed::check(expected.expose(), head, body).map_err(|unsigned| {
+            Box::new(refuse(
+                dialect,
+                match unsigned {
+                    Unsigned::Missing => Fault::NoCredential,
+                    Unsigned::OtherKey => Fault::WrongCredential,
+                    Unsigned::Mismatch => Fault::WrongSignature,
+                },
+            ))
+        });
+    }
     match credential(dialect, head) {
         Some(sent) if sent == expected.expose() => Ok(()),
         Some(_) => Err(Box::new(refuse(dialect, Fault::WrongCredential))),
@@ -94,7 +123,7 @@ fn authenticate(shared: &Shared, head: &Parts) -> Result<(), Box<Reply>> {
 }
 
 fn models(shared: &Shared, head: &Parts) -> Reply {
-    if let Err(refusal) = authenticate(shared, head) {
+    if let Err(refusal) = authenticate(shared, head, &[]) {
         return *refusal;
     }
     let config = &shared.config;
@@ -116,12 +145,23 @@ fn models(shared: &Shared, head: &Parts) -> Reply {
 fn check(shared: &Shared, head: &Parts, route: Route, body: &[u8]) -> Result<Value, Box<Reply>> {
     let config = &shared.config;
     let dialect = config.dialect;
-    authenticate(shared, head)?;
+    authenticate(shared, head, body)?;
     let refuse = |fault| Box::new(refuse(dialect, fault));
     let invalid = |text| refuse(Fault::Invalid(text));
     let request: Value = serde_json::from_slice(body)
         .map_err(|_| invalid("We could not parse the JSON body of your request."))?;
     let fields = request.as_object().ok_or_else(|| invalid("The body must be a JSON object."))?;
+    if dialect == Dialect::BedrockConverse {
+        let (model, _) = bedrock::asked(head.uri.path()).unwrap_or_default();
+        if !config.chat_models.contains(&model) {
+            return Err(Box::new(self::refuse(dialect, Fault::UnknownModel(&model))));
+        }
+        let complaint = (route != Route::CountTokens).then(|| bedrock::complaint(&request)).flatten();
+        return match complaint {
+            Some(complaint) => Err(Box::new(self::refuse(dialect, Fault::Invalid(&complaint)))),
+            None => Ok(request),
+        };
+    }
     if dialect == Dialect::Mistral {
         let unknown: Vec<String> =
             fields.keys().filter(|field| !mistral_knows(route, field)).cloned().collect();
@@ -181,7 +221,14 @@ fn mistral_knows(route: Route, field: &str) -> bool {
 }
 
 /// An answer of which every word is given. To Anthropic's API the words are blocks of content.
-fn script(shared: &Shared, request: &Value, body: &[u8], said: &[Value]) -> Reply {
+fn script(
+    shared: &Shared,
+    head: &Parts,
+    route: Route,
+    request: &Value,
+    body: &[u8],
+    said: &[Value],
+) -> Reply {
     let dialect = shared.config.dialect;
     let raw = String::from_utf8_lossy(body);
     let mut placeholders: Vec<&str> = Vec::new();
@@ -199,6 +246,10 @@ fn script(shared: &Shared, request: &Value, body: &[u8], said: &[Value]) -> Repl
         }
         serde_json::from_str(&text).unwrap_or_default()
     };
+    if dialect == Dialect::BedrockConverse {
+        let said = said.iter().map(say).collect();
+        return converse(shared, head, route, request, body, None, (Told::Truth, Some(said)));
+    }
     if dialect == Dialect::Anthropic {
         let said = said.iter().map(say).collect();
         let message = anthropic::answer(&shared.config.name, request, body, None, None, Some(said));
@@ -227,6 +278,22 @@ fn script(shared: &Shared, request: &Value, body: &[u8], said: &[Value]) -> Repl
     Reply { status: StatusCode::OK, headers: headers(dialect, "application/json"), content }
 }
 
+/// An answer that is given to the letter.
+fn verbatim(dialect: Dialect, request: &Value, all: &[Value]) -> Reply {
+    let event = |data: &Value| match data {
+        Value::String(text) => Bytes::from(format!("data: {text}\n\n")),
+        data if dialect == Dialect::Anthropic => anthropic::event(data),
+        data => chat::event(data),
+    };
+    let (kind, content) = if request.get("stream") == Some(&Value::Bool(true)) {
+        ("text/event-stream; charset=utf-8", Content::Events(all.iter().map(event).collect()))
+    } else {
+        let body = all.first().map(Value::to_string).unwrap_or_default();
+        ("application/json", Content::Whole(Bytes::from(body)))
+    };
+    Reply { status: StatusCode::OK, headers: headers(dialect, kind), content }
+}
+
 fn message_reply(request: &Value, message: &anthropic::Message) -> Reply {
     let stream = request.get("stream") == Some(&Value::Bool(true));
     let (kind, content) = if stream {
@@ -235,6 +302,43 @@ fn message_reply(request: &Value, message: &anthropic::Message) -> Reply {
         ("application/json", Content::Whole(message.whole()))
     };
     Reply { status: StatusCode::OK, headers: headers(Dialect::Anthropic, kind), content }
+}
+
+/// An answer of Bedrock's own API.
+fn converse(
+    shared: &Shared,
+    head: &Parts,
+    route: Route,
+    request: &Value,
+    raw: &[u8],
+    secret: Option<&str>,
+    (usage, said): (Told, Option<Vec<Value>>),
+) -> Reply {
+    let dialect = Dialect::BedrockConverse;
+    let (model, _) = bedrock::asked(head.uri.path()).unwrap_or_default();
+    if route == Route::CountTokens {
+        return match bedrock::count(request, &model) {
+            Some(count) => Reply {
+                status: StatusCode::OK,
+                headers: headers(dialect, "application/json"),
+                content: Content::Whole(Bytes::from(json!({"inputTokens": count}).to_string())),
+            },
+            None => refuse(dialect, Fault::Invalid("Value at 'input' is missing.")),
+        };
+    }
+    let stream = route == Route::ConverseStream;
+    let told = match usage {
+        Told::Truth => None,
+        Told::Nothing => Some(Value::Null),
+        Told::This(usage) => Some(usage),
+    };
+    let told = bedrock::answer(&shared.config.name, (request, &model, stream), raw, secret, told, said);
+    let (kind, content) = if stream {
+        ("application/vnd.amazon.eventstream", Content::Events(told.frames()))
+    } else {
+        ("application/json", Content::Whole(told.whole()))
+    };
+    Reply { status: StatusCode::OK, headers: headers(dialect, kind), content }
 }
 
 fn answer(

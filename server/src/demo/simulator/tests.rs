@@ -25,7 +25,9 @@ async fn post(
     request = match simulator.config().dialect.auth() {
         AuthStyle::ApiKeyHeader => request.header("api-key", key),
         AuthStyle::XApiKeyHeader => request.header("x-api-key", key),
-        AuthStyle::Bearer | AuthStyle::None => request.header("authorization", format!("Bearer {key}")),
+        AuthStyle::Bearer | AuthStyle::Aws | AuthStyle::None => {
+            request.header("authorization", format!("Bearer {key}"))
+        }
     };
     let request = request.body(http_body_util::Full::new(bytes::Bytes::from(body.to_string()))).unwrap();
     read(client.request(request).await.unwrap()).await

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::Feature;
 
-use super::{Content, MESSAGES, check_tools, member};
+use super::{Content, MESSAGES, SEARCHES, check_tools, member};
 use crate::gateway::classify::UNKNOWN;
 use crate::gateway::document::{Document, Kind, NodeId};
+use crate::gateway::media::is_read_file;
 use crate::gateway::refusal::Refusal;
 use crate::providers::Operation;
 
@@ -64,6 +65,7 @@ pub(super) fn messages(
     if !any {
         return Err(Refusal::invalid("messages", "`messages` must hold at least one message").fix(MESSAGES));
     }
+    system(document)?;
     if operation == Operation::Messages && member(document, "max_tokens").is_none() {
         return Err(Refusal::invalid("max_tokens", "`max_tokens` is missing, and this API asks for it")
             .fix("say how many tokens the answer may have at most"));
@@ -76,15 +78,46 @@ pub(super) fn messages(
         )
         .fix("leave `inference_geo` out; `x-bailiwick-countries` tells where it was processed"));
     }
+    let speed = member(document, "speed").filter(|id| document.kind(*id) != Kind::Null);
+    if speed.is_some_and(|id| document.string(id).as_deref() != Some("standard")) {
+        return Err(Refusal::invalid(
+            "speed",
+            "another speed has prices of its own, which are not known here, so nobody could say what it costs",
+        )
+        .fix("leave `speed` out"));
+    }
     let mut names = BTreeSet::new();
     for tool in member(document, "tools").into_iter().flat_map(|tools| document.children(tools)) {
         let (name, features) = tool_of(document, tool);
         names.insert(name);
         features.iter().for_each(|feature| content.features.insert(*feature));
+        if features.contains(&Feature::WebSearch) {
+            let most = document.get(tool, "max_uses").and_then(|most| document.unsigned(most));
+            content.web_searches = content.web_searches.saturating_add(most.unwrap_or(SEARCHES));
+        }
     }
     check_tools(&names)?;
     content.tools = names.into_iter().collect();
     Ok(())
+}
+
+/// What stands before the messages is text, and nothing that a provider would fetch or has kept.
+fn system(document: &Document) -> Result<(), Refusal> {
+    let Some(system) = member(document, "system") else { return Ok(()) };
+    let is_text = |part: &NodeId| {
+        let kind = document.get(*part, "type").and_then(|id| document.string(id));
+        kind.is_some_and(|kind| kind == "text")
+    };
+    let wrong = match document.kind(system) {
+        Kind::String | Kind::Null => return Ok(()),
+        Kind::Array => document.children(system).find(|part| !is_text(part)),
+        _ => Some(system),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(part) => Err(Refusal::invalid(document.pointer(part), "`system` holds text and nothing else")
+            .fix("send a string, or a list of `{\"type\": \"text\", \"text\": …}`; images and files belong into a message")),
+    }
 }
 
 /// Reads the parts of a message, and those of what a tool answered.
@@ -102,12 +135,22 @@ fn parts(document: &Document, holder: NodeId, content: &mut Content) {
                 parts(document, part, content);
                 continue;
             }
-            Some("image" | "document") if uploaded => content.features.insert(Feature::Files),
+            Some("image") if uploaded => content.features.insert(Feature::Files),
             Some("image") => content.features.insert(Feature::ImageInput),
-            Some("document") => content.features.insert(Feature::FileInput),
-            Some("container_upload") => content.features.insert(Feature::Files),
+            Some("document") => {
+                content.features.insert(if uploaded { Feature::Files } else { Feature::FileInput });
+                // A document that is text is read like any text.
+                if is_read_file(document, part) {
+                    continue;
+                }
+                content.unbounded = true;
+            }
+            Some("container_upload") => {
+                content.features.insert(Feature::Files);
+                content.unbounded = true;
+            }
             // A part of a kind that is not known here may hold anything.
-            _ => {}
+            _ => content.unbounded = true,
         }
         content.opaque = true;
         content.media += 1;

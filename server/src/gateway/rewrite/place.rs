@@ -9,6 +9,8 @@ pub(super) enum Place {
     Text,
     /// The arguments of a tool call: JSON within a string.
     Arguments,
+    /// What the provider called a tool of its own with: JSON into which nothing is put back.
+    ProviderArguments,
     /// What else goes to a tool: the input of a custom tool, or a string of arguments that are not within a string.
     Input,
     /// A name, which comes whole.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::place::{Place, Position, index, item_of, strings};
 use super::strand::{Flow, Strand};
-use super::{LIMITS, Rewriter, choices, malformed};
+use super::{LIMITS, Rewriter, choices, encloses, malformed, signs_a_thought};
 use crate::gateway::document::{Document, Edits, NodeId};
 use crate::providers::{EchoScan, UpstreamFailure};
 
@@ -46,11 +46,19 @@ impl Rewriter {
         self.chunks += 1;
         self.last = Some(data);
         let mut rewritten = Rewritten::default();
-        let mut delayed = Vec::new();
+        let (mut delayed, mut edits) = (Vec::new(), Edits::new());
+        // At a number, a name or a member that the protocol does not have; all of the chunk's own text comes after it.
+        let ends = self.others(&document, "delta", &mut edits)?;
         for (ordinal, choice) in choices(&document).enumerate() {
             let number = number(&document, choice, ordinal);
+            if ends.iter().any(|end| encloses(&document, choice, *end)) {
+                self.stop(number);
+            }
             if let Some(delta) = document.get(choice, "delta") {
                 for (id, place) in strings(&document, delta) {
+                    if signs_a_thought(&document, id) {
+                        self.seal(&document, id, false);
+                    }
                     self.piece(&document, number, delta, id, place, &mut rewritten)?;
                 }
             }
@@ -66,13 +74,11 @@ impl Rewriter {
                 delayed.push(reason);
             }
         }
-        let mut edits = Edits::new();
         for (id, out) in rewritten.strings {
             if document.string(id).is_some_and(|text| out != *text) {
                 edits.set_string(&document, id, &out);
             }
         }
-        self.others(&document, "delta", &mut edits)?;
         for reason in delayed {
             edits.set_raw(&document, reason, String::from("null"));
         }
@@ -154,12 +160,19 @@ impl Rewriter {
             strand.seen = (chunk, id, item);
             let out = strand.flow.push(&text)?;
             rewritten.strings.push((id, out));
-            if strand.flow.guard.is_stopped() && self.stopped.insert(choice) {
-                self.ended.retain(|(ended, _)| *ended != choice);
-                self.ended.push((choice, String::from(super::STOPPED)));
+            if strand.flow.guard.is_stopped() {
+                self.stop(choice);
             }
         }
         Ok(())
+    }
+
+    /// Ends a choice: nothing more is said, and the reason is told last.
+    fn stop(&mut self, choice: u64) {
+        if self.stopped.insert(choice) {
+            self.ended.retain(|(ended, _)| *ended != choice);
+            self.ended.push((choice, String::from(super::STOPPED)));
+        }
     }
 
     /// Ends strings: what they still hold is added to their piece of this chunk, or goes out before it.

@@ -361,10 +361,11 @@ fn what_stands_beside_vectors_is_scanned() {
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
 }
 
-/// A rewriter whose answers end before an IBAN.
+/// A rewriter whose answers end before an IBAN or a card.
 pub(super) fn stopping() -> Rewriter {
     let mut plan = RedactionPlan::empty();
     plan.add(EntityType::Iban, Redaction { stop: true, ..Redaction::new(How::Mask) });
+    plan.add(EntityType::Card, Redaction { stop: true, ..Redaction::new(How::Mask) });
     Rewriter::new(detector(), plan, key(), Arc::default(), None)
 }
 
@@ -384,6 +385,59 @@ fn an_answer_ends_before_what_it_has_to_stop_at() {
     );
     assert_eq!(choices[1], said["choices"][1]);
     assert_eq!(rewriter.redacted().get(EntityType::Iban), 1);
+}
+
+#[test]
+fn an_answer_ends_at_numbers_and_names_too() {
+    const CARD: u64 = 4_111_111_111_111_111;
+    let mut named = json!({ "content": "Before." });
+    named[IBAN] = json!(1);
+    for (message, left) in [
+        (json!({ "content": "Before.", "of_next_month": CARD, "refusal": "after" }), json!("Before.")),
+        (
+            json!({ "content": [{ "type": "tool_use", "input": { "card": CARD } }], "refusal": "after" }),
+            Value::Null,
+        ),
+        // A name that stands before all that is said.
+        (named, json!("")),
+    ] {
+        let message = {
+            let mut message = message;
+            message["tool_calls"] = json!([{ "function": { "arguments": "{}" } }]);
+            message
+        };
+        let choice =
+            |of: &str| json!({ "choices": [{ "index": 0, of: message, "finish_reason": "tool_calls" }] });
+        let whole = stopping().whole(choice("message").to_string().into()).unwrap();
+        let whole: Value = serde_json::from_slice(&whole).unwrap();
+        let said = &whole["choices"][0];
+        assert_eq!(said["finish_reason"], "content_filter", "{whole}");
+        assert!(
+            said["message"].get("tool_calls").is_none() && said["message"]["refusal"] != "after",
+            "{whole}"
+        );
+        assert!(left.is_null() || said["message"]["content"] == left, "{whole}");
+
+        let mut rewriter = stopping();
+        let out = rewriter.chunk(choice("delta").to_string().into(), false).unwrap();
+        let next = json!({ "choices": [{ "index": 0, "delta": { "content": "after" } }] });
+        let next = rewriter.chunk(next.to_string().into(), false).unwrap();
+        let rest = rewriter.finish().unwrap();
+        let all: String = [out.data, next.data]
+            .into_iter()
+            .flatten()
+            .map(|data| String::from_utf8_lossy(&data).into_owned())
+            .collect();
+        assert!(!all.contains("after") && !all.contains("\"finish_reason\":\"tool_calls\""), "{all}");
+        assert!(rest.last().unwrap().contains("\"finish_reason\":\"content_filter\""), "{rest:?}");
+    }
+    // The client's own stop sequence, as some services tell it.
+    let (vault, placeholder) = vault(true);
+    let told =
+        json!({ "choices": [{ "index": 0, "message": { "content": "x" }, "stop_reason": placeholder }] });
+    let told: Value =
+        serde_json::from_slice(&rewriter(&vault).whole(told.to_string().into()).unwrap()).unwrap();
+    assert_eq!(told["choices"][0]["stop_reason"], MAIL);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::identity::ProviderConfig;
 const MOST_GROUPS: usize = 2_000;
 const LONGEST_GROUP: usize = 256;
 
+/// Groups, and attributes apart from them: a group that is called `department=Finance` is no attribute.
+type Told = (BTreeSet<String>, BTreeSet<String>);
+
 /// Every claim that is none of the standard's.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 pub(super) struct Claims {
@@ -41,9 +44,9 @@ impl Claims {
             || self.all.get("hasgroups").is_some_and(|has| has != &Value::Bool(false))
     }
 
-    /// The groups of the person, attributes among them.
-    pub(super) fn groups(&self, provider: &ProviderConfig) -> Result<BTreeSet<String>, &'static str> {
-        let mut groups = BTreeSet::new();
+    /// The groups of the person, and the attributes that count, as `department=Finance`.
+    pub(super) fn groups(&self, provider: &ProviderConfig) -> Result<Told, &'static str> {
+        let (mut groups, mut claims) = (BTreeSet::new(), BTreeSet::new());
         if self.leaves_out(&provider.groups_claim) {
             return Err("group_overage");
         }
@@ -55,13 +58,13 @@ impl Claims {
                 return Err("group_overage");
             }
             for value in texts(self.get(name))? {
-                groups.insert(format!("{name}={value}"));
+                claims.insert(format!("{name}={value}"));
             }
         }
-        if groups.len() > MOST_GROUPS {
+        if groups.len() + claims.len() > MOST_GROUPS {
             return Err("group_overage");
         }
-        Ok(groups)
+        Ok((groups, claims))
     }
 
     /// A claim that is a text.
@@ -101,7 +104,7 @@ mod tests {
 
     fn groups(claim: &str, claims: Value) -> Result<Vec<String>, &'static str> {
         let claims: Claims = serde_json::from_value(claims).unwrap();
-        claims.groups(&provider(claim)).map(|groups| groups.into_iter().collect())
+        claims.groups(&provider(claim)).map(|(groups, _)| groups.into_iter().collect())
     }
 
     #[test]
@@ -111,8 +114,14 @@ mod tests {
         assert!(groups("groups", json!({})).unwrap().is_empty());
         assert_eq!(groups("realm.roles", json!({ "realm": { "roles": ["x"] } })).unwrap(), ["x"]);
         assert_eq!(groups("https://a.example/g", json!({ "https://a.example/g": ["x"] })).unwrap(), ["x"]);
-        let both = json!({ "groups": ["a"], "department": "Finance" });
-        assert_eq!(groups("groups", both).unwrap(), ["a", "department=Finance"]);
+        let both = json!({ "groups": ["department=Law"], "department": "Finance" });
+        let both: Claims = serde_json::from_value(both).unwrap();
+        let one = |text: &str| BTreeSet::from([text.to_owned()]);
+        assert_eq!(
+            both.groups(&provider("groups")).unwrap(),
+            (one("department=Law"), one("department=Finance")),
+            "a group may be called as it likes"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! goes on.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -95,7 +95,8 @@ impl Providers {
 
     /// Whether this address may begin another sign-in now.
     pub(super) fn admits(&self, client: Option<IpAddr>) -> bool {
-        let Some(client) = client.map(network) else { return true };
+        // Those whose address nobody knows are one client.
+        let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), network);
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if begun.0.is_none_or(|since| since.elapsed() >= MINUTE) {
             *begun = (Some(Instant::now()), HashMap::new());

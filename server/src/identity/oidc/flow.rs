@@ -269,6 +269,8 @@ pub(super) struct Told {
     email: Option<String>,
     name: Option<String>,
     groups: Vec<String>,
+    /// Attributes that count, as `department=Finance`.
+    claims: Vec<String>,
     authenticated_ms: Option<i64>,
     acr: Option<String>,
     /// What says which of the users that the provider pushes it is.
@@ -314,7 +316,7 @@ async fn told(
     if !provider.email_domains.is_empty() && !email.as_deref().is_some_and(|email| provider.is_for(email)) {
         return Err(Refused::Because("wrong_domain"));
     }
-    let groups = more.groups(provider).map_err(Refused::Because)?;
+    let (groups, attributes) = more.groups(provider).map_err(Refused::Because)?;
     let known_by = provider.scim.as_ref().and_then(|scim| match scim.claim() {
         "sub" => Some(subject.clone()),
         "email" => email.clone(),
@@ -331,6 +333,7 @@ async fn told(
         email,
         name,
         groups: groups.into_iter().collect(),
+        claims: attributes.into_iter().collect(),
         authenticated_ms: claims.auth_time().map(|at| at.timestamp_millis()),
         acr: claims.auth_context_ref().map(|acr| acr.as_str().to_owned()),
     })
@@ -350,40 +353,34 @@ async fn signed_in(
         return Err(Refused::Because("disabled"));
     }
     let principal = format!("user:{}", person.id);
-    let groups = json!(told.groups);
-    let pushed = actor::pushed_groups(app, &[person.id.as_str()]).await?;
-    let pushed = pushed.as_ref().filter(|pushed| pushed.provider == provider.id);
-    let pushed = pushed.and_then(|pushed| pushed.of(&person.id));
-    let held = |groups: &Value| -> Vec<Held> {
-        let own = std::iter::once(Held::new(&principal, "/"));
-        let direct: Vec<String> = serde_json::from_value(person.roles.clone()).unwrap_or_default();
-        let direct = direct.into_iter().map(|role| Held::new(format!("role:{role}"), "/"));
-        let claims = match pushed {
-            Some(_) => actor::attributes_alone(provider, groups),
-            None => groups.clone(),
-        };
-        let claims: Vec<Held> = actor::group_names(&provider.id, &claims).collect();
-        let none = Value::Null;
-        let pushed = actor::group_names(&provider.id, pushed.unwrap_or(&none));
-        own.chain(direct).chain(claims).chain(pushed).collect()
-    };
-    let (roles, roles_before) = {
-        let snapshot = app.gateway.snapshot.load();
-        let rbac = &snapshot.policy.bundle().rbac;
-        if !rbac.names_any(&held(&groups)) {
-            return Err(Refused::NoRole);
-        }
-        let before = before.as_ref().map(|before| rbac.roles_held(&held(&before.groups)));
-        (written(&rbac.roles_held(&held(&groups))), written(&before.unwrap_or_default()))
-    };
-    let note = store::people::Person { email: told.email, display_name: told.name, ..person.clone() };
     let identity = Identity {
         provider: provider.id.clone(),
         subject: told.subject.clone(),
         person: person.id.clone(),
-        groups,
+        groups: json!(told.groups),
+        claims: Some(json!(told.claims)),
         seen_ms: now_ms,
     };
+    let pushed = actor::pushed_groups(app, &[person.id.as_str()]).await?;
+    let pushed = pushed.as_ref().filter(|pushed| pushed.provider == provider.id);
+    let pushed = pushed.and_then(|pushed| pushed.of(&person.id));
+    let held = |identity: &Identity| -> Vec<Held> {
+        let own = std::iter::once(Held::new(&principal, "/"));
+        let direct: Vec<String> = serde_json::from_value(person.roles.clone()).unwrap_or_default();
+        let direct = direct.into_iter().map(|role| Held::new(format!("role:{role}"), "/"));
+        let told = actor::told_names(provider, identity, pushed.is_some());
+        own.chain(direct).chain(told).chain(pushed.unwrap_or_default().iter().cloned()).collect()
+    };
+    let (roles, roles_before) = {
+        let snapshot = app.gateway.snapshot.load();
+        let rbac = &snapshot.policy.bundle().rbac;
+        if !rbac.names_any(&held(&identity)) {
+            return Err(Refused::NoRole);
+        }
+        let before = before.as_ref().map(|before| rbac.roles_held(&held(before)));
+        (written(&rbac.roles_held(&held(&identity))), written(&before.unwrap_or_default()))
+    };
+    let note = store::people::Person { email: told.email, display_name: told.name, ..person.clone() };
     let noted = async { Ok::<_, Fault>(store::identities::note(&app.store, note, identity).await?) };
     if roles == roles_before {
         noted.await?;
@@ -425,6 +422,7 @@ pub(super) fn new_person(now_ms: i64) -> Result<store::people::Person, Refused> 
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     })
 }
 

@@ -4,6 +4,9 @@
 //! Keys are asked for again where a token names one that is not known, but not more often than [`COOL_DOWN`], and in any
 //! case after [`KEPT`]: a key that is not published any more is not believed for longer. Of a discovery document only
 //! the issuer and the place of the keys count: some issuers have nothing else.
+//!
+//! Who has keys that will do waits for nobody: an issuer that hangs holds up those alone whose tokens name a key that nobody
+//! knows.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,12 +35,22 @@ pub struct Issuers {
     throttle: Throttle,
 }
 
-type Slot = tokio::sync::Mutex<State>;
+/// An issuer's keys, and since when.
+type Known = (Arc<CoreJsonWebKeySet>, Instant);
 
 #[derive(Debug, Default)]
-struct State {
-    keys: Option<(Arc<CoreJsonWebKeySet>, Instant)>,
-    tried: Option<Instant>,
+struct Slot {
+    keys: Mutex<Option<Known>>,
+    /// Held by who asks; when the last one had done so.
+    asking: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Slot {
+    /// What is known and not older than this.
+    fn within(&self, longest: Duration) -> Option<Arc<CoreJsonWebKeySet>> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.as_ref().filter(|(_, at)| at.elapsed() < longest).map(|(keys, _)| Arc::clone(keys))
+    }
 }
 
 #[derive(Deserialize)]
@@ -65,29 +78,37 @@ impl Issuers {
         http: &Http,
     ) -> Result<Arc<CoreJsonWebKeySet>, Refused> {
         let slot = self.slot(issuer);
-        let mut state = slot.lock().await;
-        let fresh = |(keys, at): &(Arc<CoreJsonWebKeySet>, Instant)| {
-            at.elapsed() < KEPT && before.is_none_or(|before| !Arc::ptr_eq(keys, before))
+        let fresh = || {
+            let known = slot.within(KEPT);
+            known.filter(|keys| before.is_none_or(|before| !Arc::ptr_eq(keys, before)))
         };
-        if let Some((keys, _)) = state.keys.as_ref().filter(|known| fresh(known)) {
-            return Ok(Arc::clone(keys));
+        if let Some(keys) = fresh() {
+            return Ok(keys);
         }
-        let waits = state.tried.is_some_and(|at| at.elapsed() < COOL_DOWN);
-        if !waits {
+        let mut tried = match (slot.asking.try_lock(), before, slot.within(LONGEST)) {
+            (Ok(asking), ..) => asking,
+            // Somebody asks already, and these will do meanwhile.
+            (Err(_), None, Some(keys)) => return Ok(keys),
+            (Err(_), ..) => slot.asking.lock().await,
+        };
+        if let Some(keys) = fresh() {
+            return Ok(keys);
+        }
+        if tried.is_none_or(|at| at.elapsed() >= COOL_DOWN) {
             let asked = ask(issuer, http).await;
             // From its end on: those who waited for a slow answer must not each ask for another.
-            state.tried = Some(Instant::now());
+            *tried = Some(Instant::now());
             match asked {
-                Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
+                Ok(keys) => {
+                    let mut known = slot.keys.lock().unwrap_or_else(PoisonError::into_inner);
+                    *known = Some((Arc::new(keys), Instant::now()));
+                }
                 Err(why) => {
                     tracing::warn!(issuer, why, "an issuer of workloads' tokens does not tell its keys");
                 }
             }
         }
-        match &state.keys {
-            Some((keys, at)) if at.elapsed() < LONGEST => Ok(Arc::clone(keys)),
-            _ => Err(Refused::Unavailable("issuer_down")),
-        }
+        slot.within(LONGEST).ok_or(Refused::Unavailable("issuer_down"))
     }
 }
 

@@ -8,7 +8,7 @@ mod issuers;
 mod token;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,8 +46,6 @@ const LONGEST_RECORDED: usize = 256;
 const MOST_ASKED: u32 = 300;
 const MOST_CLIENTS: usize = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a token is remembered that was exchanged, at most.
-const DAY_MS: i64 = 86_400_000;
 
 pub(super) fn router() -> axum::Router<Auth> {
     axum::Router::new().route("/auth/token", post(exchange))
@@ -310,9 +308,8 @@ async fn give(auth: &Auth, asked: &Asked) -> Result<Value, Refused> {
         }
         // Of two that bring the same token at once, one gets a key.
         if !workload.reusable {
-            let until_ms = subject.until_ms().min(now_ms.saturating_add(DAY_MS));
             let id = secret::digest(&format!("{}\n{}", workload.issuer, subject.id()));
-            if !store::workloads::take_token(&app.store, &id, until_ms, now_ms).await? {
+            if !store::workloads::take_token(&app.store, &id, subject.until_ms(), now_ms).await? {
                 return Ok(Given::Before);
             }
         }
@@ -337,7 +334,8 @@ struct Throttle(Mutex<(Option<Instant>, HashMap<IpAddr, u32>)>);
 
 impl Throttle {
     fn admits(&self, client: Option<IpAddr>) -> bool {
-        let Some(client) = client.map(super::oidc::network) else { return true };
+        // Those whose address nobody knows are one client.
+        let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), super::oidc::network);
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.0.is_none_or(|since| since.elapsed() >= MINUTE) {
             *asked = (Some(Instant::now()), HashMap::new());
@@ -348,5 +346,18 @@ impl Throttle {
         let count = asked.1.entry(client).or_default();
         *count = count.saturating_add(1);
         *count <= MOST_ASKED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_address_nobody_knows_are_counted_as_one() {
+        let throttle = Throttle::default();
+        let asked = (0..MOST_ASKED).all(|_| throttle.admits(None));
+        assert!(asked && !throttle.admits(None), "there is an end of it");
+        assert!(throttle.admits(Some(IpAddr::from([192, 0, 2, 1]))), "and nobody else is in their way");
     }
 }

@@ -4,7 +4,16 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::organisation::{apply, prune};
+use crate::organisation::{Applied, Applying};
+
+async fn apply(store: &Store, wanted: &Organisation, now_ms: i64) -> Applied {
+    crate::organisation::apply(store, wanted, &Applying::default(), now_ms).await.unwrap()
+}
+
+async fn apply_all(store: &Store, wanted: &Organisation, now_ms: i64) -> Vec<String> {
+    let how = Applying { prune: true, only: None };
+    crate::organisation::apply(store, wanted, &how, now_ms).await.unwrap().ended.pruned
+}
 
 const NOW_MS: i64 = 1_000;
 
@@ -32,7 +41,7 @@ async fn comes_back(store: &Store) -> Organisation {
         assert_eq!(read, written, "{text}");
     }
     let other = empty().await;
-    apply(&other.store, &written, NOW_MS).await.unwrap();
+    apply(&other.store, &written, NOW_MS).await;
     let again = export(&other.store, NOW_MS).await.unwrap();
     assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&written).unwrap());
     assert_eq!(differences(&other.store, &written, true, NOW_MS).await.unwrap(), []);
@@ -85,7 +94,7 @@ fn whole() -> Value {
 #[tokio::test]
 async fn every_field_of_everything_comes_back() {
     let db = empty().await;
-    apply(&db.store, &organisation(whole()), NOW_MS).await.unwrap();
+    apply(&db.store, &organisation(whole()), NOW_MS).await;
     let written = comes_back(&db.store).await;
     assert_eq!(written.credentials.len(), 5, "the endpoint's own is one of its name");
     assert_eq!(written.keys.len(), 3);
@@ -97,7 +106,7 @@ async fn every_field_of_everything_comes_back() {
 #[tokio::test]
 async fn what_has_ended_is_not_written_and_a_replaced_key_is_the_same_one() {
     let db = empty().await;
-    apply(&db.store, &organisation(whole()), NOW_MS).await.unwrap();
+    apply(&db.store, &organisation(whole()), NOW_MS).await;
     let before = comes_back(&db.store).await;
     // Replaced: budgets follow the line.
     let rows = store::keys::list(&db.store).await.unwrap();
@@ -108,7 +117,7 @@ async fn what_has_ended_is_not_written_and_a_replaced_key_is_the_same_one() {
     store::keys::rotate(&db.store, &old.id, new, NOW_MS + 5, None).await.unwrap();
     assert_eq!(comes_back(&db.store).await, before);
     let budgets = store::budgets::list(&db.store).await.unwrap().len();
-    apply(&db.store, &before, NOW_MS).await.unwrap();
+    apply(&db.store, &before, NOW_MS).await;
     assert_eq!(store::budgets::list(&db.store).await.unwrap().len(), budgets, "no budget beside the line's");
 
     let mut less = before.clone();
@@ -119,17 +128,10 @@ async fn what_has_ended_is_not_written_and_a_replaced_key_is_the_same_one() {
     less.endpoints.clear();
     less.credentials.clear();
     less.scopes.retain(|scope| scope.path != "/acme/ci");
-    let gone = differences(&db.store, &less, true, NOW_MS).await.unwrap();
-    apply(&db.store, &less, NOW_MS).await.unwrap();
-    let done = prune(&db.store, &gone, NOW_MS).await.unwrap();
+    let done = apply_all(&db.store, &less, NOW_MS).await;
     assert!(done.contains(&String::from("key /acme/app")), "{done:?}");
     assert_eq!(comes_back(&db.store).await, less);
-    assert!(
-        prune(&db.store, &differences(&db.store, &less, true, NOW_MS).await.unwrap(), NOW_MS)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(apply_all(&db.store, &less, NOW_MS).await.is_empty());
     let rows = store::keys::list(&db.store).await.unwrap();
     let ended = rows.iter().filter(|row| row.name == "app").all(|row| row.revoked_ms.is_some());
     assert!(ended, "both of the line");
@@ -177,11 +179,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let db = empty().await;
-            apply(&db.store, &one, NOW_MS).await.unwrap();
+            apply(&db.store, &one, NOW_MS).await;
             comes_back(&db.store).await;
-            let gone = differences(&db.store, &other, true, NOW_MS).await.unwrap();
-            apply(&db.store, &other, NOW_MS).await.unwrap();
-            prune(&db.store, &gone, NOW_MS).await.unwrap();
+            apply_all(&db.store, &other, NOW_MS).await;
             prop_assert_eq!(differences(&db.store, &other, true, NOW_MS).await.unwrap(), []);
             comes_back(&db.store).await;
             db.store.close().await;

@@ -46,6 +46,7 @@ fn the_request_has_its_version_and_what_was_switched_on_and_no_other_header_of_t
         stream: true,
         body: Bytes::from_static(b"{}"),
         client_headers: client.clone(),
+        now_ms: 0,
     };
     let request = AnthropicWire.build(&target(), outgoing(Operation::Messages)).unwrap();
     assert_eq!(request.uri(), "https://host/v1/messages");
@@ -61,7 +62,7 @@ fn the_request_has_its_version_and_what_was_switched_on_and_no_other_header_of_t
 #[test]
 fn events_are_told_apart_by_their_type() {
     assert_eq!(event(r#"{"type":"ping"}"#), Ok(StreamEvent::Quiet));
-    assert_eq!(event(r#"{"type":"message_stop"}"#), Ok(StreamEvent::Done));
+    assert_eq!(event(r#"{"type":"message_stop"}"#), Ok(StreamEvent::Done { usage: None }));
     let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     assert_eq!(event(error), Err(UpstreamFailure::ErrorInStream));
     for broken in ["{", "[DONE]", "{}", r#"{"type":"ping","type":"message_stop"}"#] {

@@ -8,7 +8,8 @@ use crate::{
     demo::simulator::{Behaviour, BrokenSse, Simulator, SimulatorConfig, SimulatorHandle},
     providers::{
         ClientOptions, Dialect, Limits, OpenAiWire, Operation, Outgoing, Secret, StreamEvent, Target,
-        TargetSpec, UpstreamClient, UpstreamEvents, UpstreamFailure, Usage, Wire, failure::Malformed,
+        TargetSpec, UpstreamClient, UpstreamEvents, UpstreamFailure, Usage, Wire, events::Framing,
+        failure::Malformed,
     },
 };
 
@@ -63,6 +64,7 @@ async fn attempt_with(client: &UpstreamClient, target: &Target, stream: bool) ->
         stream,
         body: chat(stream),
         client_headers: HeaderMap::new(),
+        now_ms: 0,
     };
     let request = OpenAiWire.build(target, outgoing).unwrap();
     let response = client.send(request, target.limits()).await?;
@@ -76,7 +78,7 @@ async fn attempt_with(client: &UpstreamClient, target: &Target, stream: bool) ->
         let body = response.body.collect().await?;
         return Ok((OpenAiWire.read_answer(Operation::ChatCompletions, &body)?.usage, body));
     }
-    let mut events = UpstreamEvents::new(response.body, target.limits().max_event_bytes);
+    let mut events = UpstreamEvents::new(response.body, Framing::Sse, target.limits().max_event_bytes);
     let (mut raw, mut usage) = (Vec::new(), None);
     while let Some((event, kind)) = events.next(&OpenAiWire).await? {
         raw.extend_from_slice(&event.raw);
@@ -311,6 +313,7 @@ async fn dropping_a_body_tells_the_provider() {
         stream: true,
         body: chat(true),
         client_headers: HeaderMap::new(),
+        now_ms: 0,
     };
     let request = OpenAiWire.build(&target, outgoing).unwrap();
     let mut response = client.send(request, target.limits()).await.unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the provider side against the simulated providers, over real sockets.
 
 mod anthropic;
+mod bedrock;
 mod client;
 mod openai;
 mod refusal;

@@ -104,8 +104,13 @@ fn only_listed_headers_leave() {
         client.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     let body = Bytes::from_static(b"{}");
-    let outgoing =
-        Outgoing { operation: Operation::ChatCompletions, stream: true, body, client_headers: client };
+    let outgoing = Outgoing {
+        operation: Operation::ChatCompletions,
+        stream: true,
+        body,
+        client_headers: client,
+        now_ms: 0,
+    };
     let request = OpenAiWire.build(&target, outgoing).unwrap();
     let mut sent: Vec<(&str, &str)> =
         request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
@@ -149,7 +154,7 @@ fn event(data: &str) -> Result<StreamEvent, UpstreamFailure> {
 
 #[test]
 fn events_of_a_stream() {
-    assert_eq!(event("data: [DONE]"), Ok(StreamEvent::Done));
+    assert_eq!(event("data: [DONE]"), Ok(StreamEvent::Done { usage: None }));
     assert_eq!(event(": keep-alive"), Ok(StreamEvent::Quiet));
     let chunk = |usage_only: bool, data: &str| match event(data).unwrap() {
         StreamEvent::Chunk { usage, usage_only: only } => {

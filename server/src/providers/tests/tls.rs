@@ -105,6 +105,7 @@ async fn ask_with(
         stream: false,
         body: Bytes::from_static(b"{}"),
         client_headers: HeaderMap::new(),
+        now_ms: 0,
     };
     let request = OpenAiWire.build(&target, outgoing).unwrap();
     client.send(request, target.limits()).await?.body.collect().await

@@ -1,8 +1,11 @@
 //! Anthropic's `usage`: <https://platform.claude.com/docs/en/api/messages>. The tokens of the prompt are told in three
-//! parts that do not overlap; on a stream the first event tells the prompt, the last one the answer, and maybe the prompt
+//! parts that do not overlap (and those that were written into the cache once more by the time for which they stay); on a stream the first event tells the prompt, the last one the answer, and maybe the prompt
 //! once more.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Count, Doubt, Doubts, Usage};
 
@@ -15,6 +18,26 @@ pub(crate) struct RawMessagesUsage {
     cache_creation_input_tokens: Count,
     output_tokens: Count,
     output_tokens_details: Option<Details>,
+    cache_creation: Option<Written>,
+    server_tool_use: Option<ServerTools>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Written {
+    ephemeral_5m_input_tokens: Count,
+    ephemeral_1h_input_tokens: Count,
+}
+
+/// How often the provider's own tools were used. Fetching pages costs nothing beside the tokens; what is not known here may:
+/// <https://platform.claude.com/docs/en/about-claude/pricing>, seen 2026-11-23.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ServerTools {
+    web_search_requests: Count,
+    web_fetch_requests: IgnoredAny,
+    #[serde(flatten)]
+    others: BTreeMap<String, Count>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -33,6 +56,21 @@ impl RawMessagesUsage {
         let (plain, output_tokens) = (read(self.input_tokens), read(self.output_tokens));
         let (cached, written) = (read(self.cache_read_input_tokens), read(self.cache_creation_input_tokens));
         let thought = self.output_tokens_details.as_ref().map_or(0, |details| read(details.thinking_tokens));
+        let told = self.cache_creation.as_ref();
+        let short = told.map_or(0, |told| read(told.ephemeral_5m_input_tokens));
+        let hour = told.map(|told| read(told.ephemeral_1h_input_tokens));
+        let tools = self.server_tool_use.as_ref();
+        let searches = tools.map_or(0, |tools| read(tools.web_search_requests));
+        let others = tools.is_some_and(|tools| tools.others.values().any(|count| read(*count) > 0));
+        if others {
+            doubts.add(Doubt::Unpriced);
+        }
+        // Both readings of what was written count at the larger one.
+        let by_time = short.saturating_add(hour.unwrap_or(0));
+        if told.is_some() && by_time != written {
+            doubts.add(Doubt::Contradictory);
+        }
+        let written = written.max(by_time);
         if self.input_tokens == Count::Absent {
             doubts.add(Doubt::WithoutPrompt);
         }
@@ -43,6 +81,8 @@ impl RawMessagesUsage {
             input_tokens: plain.saturating_add(cached).saturating_add(written),
             cached_input_tokens: cached,
             cache_write_tokens: written,
+            cache_write_1h_tokens: hour,
+            web_searches: Some(searches),
             output_tokens,
             reasoning_tokens: thought.min(output_tokens),
             doubts,
@@ -72,9 +112,38 @@ mod tests {
             cache_write_tokens: 8,
             output_tokens: 40,
             reasoning_tokens: 16,
+            web_searches: Some(0),
             ..Usage::default()
         };
         assert_eq!(usage, expected);
+    }
+
+    #[test]
+    fn what_stays_for_an_hour_and_what_was_searched_is_told_apart() {
+        let usage = read(
+            r#"{"input_tokens":28,"cache_creation_input_tokens":8,"output_tokens":4,
+                "cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":5},
+                "server_tool_use":{"web_search_requests":2,"web_fetch_requests":3}}"#,
+        )
+        .unwrap();
+        assert_eq!((usage.cache_write_tokens, usage.cache_write_1h_tokens), (8, Some(5)));
+        assert_eq!((usage.web_searches, usage.is_exact()), (Some(2), true));
+        // What may have a price, and a sum that does not add up.
+        for (json, doubt) in [
+            (
+                r#"{"input_tokens":1,"output_tokens":1,"server_tool_use":{"of_next_month_requests":1}}"#,
+                Doubt::Unpriced,
+            ),
+            (
+                r#"{"input_tokens":1,"output_tokens":1,"cache_creation":{"ephemeral_1h_input_tokens":5}}"#,
+                Doubt::Contradictory,
+            ),
+        ] {
+            assert_eq!(read(json).unwrap().doubts.iter().collect::<Vec<_>>(), [doubt], "{json}");
+        }
+        // The last report of a stream need not tell it again.
+        let last = usage.at_least(read(r#"{"output_tokens":5}"#).unwrap());
+        assert_eq!((last.cache_write_1h_tokens, last.web_searches), (Some(5), Some(2)));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl TreeStep {
 pub(crate) async fn commit(store: Store, batch: Arc<Batch>) -> Result<(), StoreError> {
     match &store.backend {
         // One writer at a time: nothing is ever undone for another.
-        Backend::Sqlite => sqlite::commit(store.write.once(), Arc::unwrap_or_clone(batch)).await,
+        Backend::Sqlite => sqlite::commit(store.write.once()?, Arc::unwrap_or_clone(batch)).await,
         Backend::Postgres(writer) => retry::contended(|| postgres::commit(writer, &batch)).await,
     }
 }

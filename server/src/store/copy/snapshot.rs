@@ -35,10 +35,10 @@ impl Snapshot {
     pub(crate) async fn take(store: &Store) -> Result<Self, StoreError> {
         let transaction = match &store.backend {
             // The first statement takes it.
-            Backend::Sqlite => store.read.begin().await?,
+            Backend::Sqlite => store.read.pool()?.begin().await?,
             Backend::Postgres(_) => {
                 let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
-                store.read.begin_with_config(Some(isolation), Some(access)).await?
+                store.read.pool()?.begin_with_config(Some(isolation), Some(access)).await?
             }
         };
         Ok(Self { transaction })

@@ -8,10 +8,10 @@ use sea_orm::{
 use super::row::{self, Row};
 use crate::store::entities::{
     budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, credentials, decisions, done_once,
-    endpoints, identities, key_use, kill_switches, logout_tokens, model_groups, people, policy_versions,
-    records, replicas, requests, revision, scim_groups, scim_members, scim_users, scopes, service_tokens,
-    sessions, settings, setup_links, sign_ins, subject_tokens, tree_head, tree_runs, tree_tiles,
-    virtual_keys, workloads,
+    endpoints, identities, key_use, kill_switches, logout_tokens, model_groups, people, person_names,
+    policy_versions, records, replicas, requests, revision, scim_groups, scim_members, scim_users, scopes,
+    sealed_thoughts, service_tokens, sessions, settings, setup_links, sign_ins, subject_tokens, tree_head,
+    tree_runs, tree_tiles, virtual_keys, workloads,
 };
 use crate::store::{StoreError, standing};
 
@@ -76,6 +76,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(budget_thresholds::Entity, Other)?,
         of(budget_spend::Entity, Other)?,
         of(people::Entity, Other)?,
+        of(person_names::Entity, Other)?,
         of(identities::Entity, Other)?,
         of(scim_users::Entity, Other)?,
         of(scim_groups::Entity, Other)?,
@@ -87,6 +88,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(setup_links::Entity, Other)?,
         of(service_tokens::Entity, Other)?,
         of(done_once::Entity, Other)?,
+        of(sealed_thoughts::Entity, Other)?,
         of(kill_switches::Entity, Other)?,
         of(policy_versions::Entity, Other)?,
         of(replicas::Entity, Log)?,

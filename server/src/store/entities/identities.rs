@@ -16,6 +16,8 @@ pub struct Model {
     pub person: String,
     /// The groups that it named at the last sign-in.
     pub groups: Json,
+    /// The attributes that count, as `department=Finance`; absent where they stand among the groups, as they did once.
+    pub claims: Option<Json>,
     /// When that was.
     pub seen_ms: i64,
 }

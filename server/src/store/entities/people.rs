@@ -25,6 +25,8 @@ pub struct Model {
     pub erased_ms: Option<i64>,
     /// Since when the identity provider that provisions them says that they may not sign in.
     pub deprovisioned_ms: Option<i64>,
+    /// The person who this one turned out to be: they are one.
+    pub joined_into: Option<String>,
 }
 
 /// No relation is followed in code.

@@ -29,6 +29,12 @@ pub struct Model {
     pub rotated_to: Option<String>,
     /// When it was last used, to the minute.
     pub last_used_ms: Option<i64>,
+    /// Since when it is refused, because who answered for it has left.
+    pub suspended_ms: Option<i64>,
+    /// Why.
+    pub suspended_because: Option<String>,
+    /// Who answers for it since, where that is not who made it.
+    pub claimed_by: Option<String>,
 }
 
 /// No relation is followed in code.

@@ -28,7 +28,7 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 28] = [
+const SOURCES: [(&str, &str); 29] = [
     ("budgets", include_str!("../budgets.rs")),
     ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
@@ -48,6 +48,7 @@ const SOURCES: [(&str, &str); 28] = [
     ("scim_groups", include_str!("../scim_groups.rs")),
     ("scim_users", include_str!("../scim_users.rs")),
     ("scopes", include_str!("../scopes.rs")),
+    ("sealed_thoughts", include_str!("../sealed_thoughts.rs")),
     ("sequence", include_str!("../sequence.rs")),
     ("service_tokens", include_str!("../service_tokens.rs")),
     ("sessions", include_str!("../sessions.rs")),
@@ -113,6 +114,19 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(scopes::delete("/acme/other"));
     undone!(endpoints::put("e", "/acme", json!({}), 1));
     undone!(endpoints::delete("e"));
+    // Several as one.
+    store.sql("SELECT setval('undo_number', 2)").await;
+    let one: Result<(), StoreError> = store
+        .as_one(|store| async move {
+            scopes::put(&store, "/acme/one", json!({}), 1).await?;
+            scopes::put(&store, "/acme/two", json!({}), 1).await
+        })
+        .await;
+    one.unwrap();
+    for path in ["/acme/one", "/acme/two"] {
+        scopes::get(&store, path).await.unwrap();
+        scopes::delete(&store, path).await.unwrap();
+    }
     undone!(model_groups::put("g", json!([]), 1));
     undone!(model_groups::put("gone", json!([]), 1));
     undone!(model_groups::delete("gone"));
@@ -176,7 +190,9 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         principal: "p".into(),
         created_ms: 0,
     };
-    undone!(budgets::top_up(top_up));
+    undone!(budgets::top_up(top_up.clone()));
+    let later = budgets::TopUp { id: "t2".into(), created_ms: 1, ..top_up.clone() };
+    undone!(budgets::top_up_as_seen(later, &budget, &[top_up], 0));
     assert!(undone!(budgets::note_threshold(budgets::BudgetId(budget.id), 0, 80, 1)));
 
     let (alone, _) = undone!(replicas::register("alone", 1));
@@ -260,6 +276,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         disabled_ms: None,
         erased_ms: None,
         deprovisioned_ms: None,
+        joined_into: None,
     };
     undone!(people::create(person.clone()));
     undone!(people::enable("p1", None));
@@ -268,6 +285,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         subject: "1".into(),
         person: "p1".into(),
         groups: json!([]),
+        claims: None,
         seen_ms: 1,
     };
     undone!(identities::note(person.clone(), identity));
@@ -282,7 +300,8 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_ms: 1,
         modified_ms: 1,
     };
-    let ending = scim_users::Ending { names: BTreeSet::new(), because: "gone".into() };
+    let ending = leaving::Ending { because: "gone".into(), spared: None };
+    let gone = ending.clone();
     undone!(scim_users::create(user.clone(), person.clone(), None));
     user.version = 2;
     undone!(scim_users::change(user, person, None));
@@ -368,13 +387,26 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(done_once::finish(&[1; 32], vec![3]));
     assert_eq!(undone!(done_once::begin(once, 2)).and_then(|row| row.answer), Some(vec![3]));
     undone!(done_once::forget(&[1; 32]));
+    let thought = sealed_thoughts::SealedThought {
+        digest: "tht_1".into(),
+        decision: "dec_1".into(),
+        classes: "phi".into(),
+        unknown: String::new(),
+        cut: true,
+        seen_ms: 5,
+    };
+    undone!(sealed_thoughts::keep(vec![thought.clone()]));
+    undone!(sealed_thoughts::keep(vec![thought.clone()]));
+    let asked = ["tht_1".to_owned(), "tht_2".to_owned()];
+    assert_eq!(sealed_thoughts::find(&store, &asked).await.unwrap(), [thought]);
+    assert_eq!(undone!(sealed_thoughts::sweep(6)), 1);
     // These two write through a function that both share.
     for change in ["disable", "erase"] {
         store.sql("SELECT setval('undo_number', 2)").await;
         match change {
-            "disable" => people::disable(&store, "p1", 1, None).await.unwrap(),
-            _ => people::erase(&store, "p1", 1).await.unwrap(),
-        }
+            "disable" => people::disable(&store, "p1", &gone, 1, None).await.unwrap(),
+            _ => people::erase(&store, "p1", &gone, 1, None).await.unwrap(),
+        };
     }
     let token = service_tokens::ServiceToken {
         id: "t1".into(),
@@ -388,11 +420,15 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         created_by: None,
         rotated_to: None,
         last_used_ms: None,
+        suspended_ms: None,
+        suspended_because: None,
+        claimed_by: None,
     };
     undone!(service_tokens::create(token.clone()));
     undone!(service_tokens::touch("t1", 5));
     let successor = service_tokens::ServiceToken { id: "t2".into(), secret_hash: vec![2; 32], ..token };
     undone!(service_tokens::rotate("t1", successor, 9, None));
+    undone!(service_tokens::claim("t2", "user:p2", None));
     undone!(service_tokens::revoke("t1", 5, None));
     let link =
         setup_links::SetupLink { token_hash: vec![1; 32], created_ms: 0, expires_ms: 100, used_ms: None };

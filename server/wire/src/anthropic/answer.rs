@@ -3,12 +3,29 @@
 use super::{read_stop, read_usage, write_stop, write_usage};
 use crate::form::{Answer, Call, Content, Input, Part, Stop, Usage};
 use crate::json::{Json, Members};
-use crate::loss::Broken;
+use crate::loss::{Broken, Fate, Losses, Own, Table, own_of_answer, unless_empty};
+
+/// What an answer has besides, and what of it another wire misses.
+const TOP: Table = &[
+    ("role", |_| Fate::Nothing),
+    ("container", |_| Fate::Warn),
+    ("context_management", |_| Fate::Warn),
+    ("stop_details", |_| Fate::Warn),
+];
+
+/// The same of a block.
+pub(super) const BLOCK: Table = &[
+    ("citations", unless_empty),
+    ("caller", |value| match value.get("type").and_then(Json::text) {
+        Some("direct") => Fate::Nothing,
+        _ => Fate::Warn,
+    }),
+];
 
 /// Reads an answer.
 ///
 /// # Errors
-/// [`Broken`].
+/// [`Broken`]. One without a reason for its end is not whole.
 pub fn read_answer(body: Json) -> Result<Answer, Broken> {
     let mut body = Members::of(body, "body")?;
     match body.text("type")?.as_deref() {
@@ -17,17 +34,19 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
         _ => return Err(Broken::Shape("type")),
     }
     let sequence = body.text("stop_sequence")?;
-    Ok(Answer {
-        id: body.needed("id")?,
-        model: body.needed("model")?,
-        parts: body.list("content")?.into_iter().map(read_block).collect::<Result<_, _>>()?,
-        stop: body.text("stop_reason")?.map(|reason| read_stop(&reason, sequence)),
-        usage: body.take("usage").and_then(read_usage),
-    })
+    let (id, model) = (body.needed("id")?, body.needed("model")?);
+    let mut own = Vec::new();
+    let mut parts = Vec::new();
+    for block in body.list("content")? {
+        parts.push(read_block(block, &mut own)?);
+    }
+    let stop = read_stop(&body.needed("stop_reason")?, sequence);
+    let usage = body.take("usage").and_then(read_usage);
+    own_of_answer(body.rest(), TOP, &mut own)?;
+    Ok(Answer { id, model, parts, stop: Some(stop), usage, own })
 }
 
-/// What an answer cites is not read: nothing that is translated asks for citations.
-fn read_block(block: Json) -> Result<Part, Broken> {
+fn read_block(block: Json, own: &mut Vec<Own>) -> Result<Part, Broken> {
     let mut block = Members::of(block, "content")?;
     let content = match block.needed("type")?.as_str() {
         "text" => Content::Text(block.needed("text")?),
@@ -45,12 +64,14 @@ fn read_block(block: Json) -> Result<Part, Broken> {
         }),
         _ => return Err(Broken::Content("a block of an answer")),
     };
+    own_of_answer(block.rest(), BLOCK, own)?;
     Ok(Part::new(content))
 }
 
 /// Writes an answer. A thought that nobody signed has an empty signature.
 #[must_use]
-pub fn write_answer(answer: Answer) -> Json {
+pub fn write_answer(answer: Answer, losses: &mut Losses) -> Json {
+    answer.own.iter().for_each(|own| losses.of_answer(own));
     let mut refused = false;
     let mut blocks = Vec::with_capacity(answer.parts.len());
     for part in answer.parts {

@@ -5,6 +5,47 @@ use crate::form::{
 };
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Fate, Own, Table, own};
+use crate::place::{Name, Place};
+
+/// Every member that the published API has at the top of a request. Whoever asks what a request may hold asks this list.
+pub const MEMBERS: &[&str] = &[
+    "cache_control",
+    "container",
+    "context_management",
+    "diagnostics",
+    "inference_geo",
+    "max_tokens",
+    "mcp_servers",
+    "messages",
+    "metadata",
+    "model",
+    "output_config",
+    "service_tier",
+    "speed",
+    "stop_sequences",
+    "stream",
+    "system",
+    "temperature",
+    "thinking",
+    "tool_choice",
+    "tools",
+    "top_k",
+    "top_p",
+];
+
+/// Those of a request to count tokens: <https://platform.claude.com/docs/en/api/messages-count-tokens>.
+pub const COUNTED: &[&str] = &[
+    "cache_control",
+    "context_management",
+    "mcp_servers",
+    "messages",
+    "model",
+    "output_config",
+    "system",
+    "thinking",
+    "tool_choice",
+    "tools",
+];
 
 /// What only this wire has at the top of a request.
 const TOP: Table = &[
@@ -82,10 +123,11 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
     match body.take("system") {
         None => {}
         Some(Json::Text(text)) => {
-            request.system.push(System { text, developer: false, cache: None, own: Vec::new() });
+            let at = Place::REQUEST.member(Name::System);
+            request.system.push(System { text, developer: false, cache: None, at, own: Vec::new() });
         }
         Some(Json::Array(texts)) => {
-            for text in texts {
+            for (number, text) in texts.into_iter().enumerate() {
                 let mut text = Members::of(text, "system")?;
                 if text.needed("type")? != "text" {
                     return Err(Broken::Content("a system prompt that is not text"));
@@ -94,13 +136,14 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
                     text: text.needed("text")?,
                     developer: false,
                     cache: text.take("cache_control"),
+                    at: Place::of(Name::System, number),
                     own: own(text.rest(), PART),
                 });
             }
         }
         Some(_) => return Err(Broken::Shape("system")),
     }
-    for message in body.list("messages")? {
+    for (number, message) in body.list("messages")?.into_iter().enumerate() {
         let mut message = Members::of(message, "messages")?;
         let role = match message.needed("role")?.as_str() {
             "user" => Role::User,
@@ -108,8 +151,9 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
             "system" => Role::System,
             _ => return Err(Broken::Content("a role that is not known")),
         };
-        let parts = read_content(message.take("content"))?;
-        request.turns.push(Turn { role, parts, own: own(message.rest(), &[]) });
+        let at = Place::of(Name::Messages, number);
+        let parts = read_content(message.take("content"), at)?;
+        request.turns.push(Turn { role, parts, at, own: own(message.rest(), &[]) });
     }
     request.prefilled = request.turns.last().is_some_and(|turn| turn.role == Role::Assistant);
     request.tools = body.list("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?;
@@ -166,16 +210,19 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
     Ok(request)
 }
 
-fn read_content(content: Option<Json>) -> Result<Vec<Part>, Broken> {
+fn read_content(content: Option<Json>, at: Place) -> Result<Vec<Part>, Broken> {
     match content {
-        Some(Json::Text(text)) => Ok(vec![Part::new(Content::Text(text))]),
-        Some(Json::Array(parts)) => parts.into_iter().map(read_part).collect(),
+        Some(Json::Text(text)) => Ok(vec![Part::at(Content::Text(text), at)]),
+        Some(Json::Array(parts)) => {
+            let parts = parts.into_iter().enumerate();
+            parts.map(|(number, part)| read_part(part, at.then(Name::Content, number))).collect()
+        }
         None => Ok(Vec::new()),
         Some(_) => Err(Broken::Shape("content")),
     }
 }
 
-fn read_part(part: Json) -> Result<Part, Broken> {
+fn read_part(part: Json, at: Place) -> Result<Part, Broken> {
     let kind = part.get("type").and_then(Json::text).unwrap_or_default();
     let source = part.get("source").and_then(|source| source.get("type")).and_then(Json::text);
     let known = match (kind, source) {
@@ -188,11 +235,11 @@ fn read_part(part: Json) -> Result<Part, Broken> {
         ) => None,
         _ => {
             let known = KINDS.iter().find(|known| **known == kind).copied();
-            return Ok(Part::new(Content::Other { known, value: part }));
+            return Ok(Part::at(Content::Other { known, value: part }, at));
         }
     };
     if known.is_some() {
-        return Ok(Part::new(Content::Other { known, value: part }));
+        return Ok(Part::at(Content::Other { known, value: part }, at));
     }
     let mut part = Members::of(part, "content")?;
     let kind = part.needed("type")?;
@@ -215,11 +262,11 @@ fn read_part(part: Json) -> Result<Part, Broken> {
         }),
         _ => Content::Result {
             id: part.needed("tool_use_id")?,
-            parts: read_content(part.take("content"))?,
+            parts: read_content(part.take("content"), at)?,
             failed: part.flag("is_error")?,
         },
     };
-    Ok(Part { content, cache, own: own(part.rest(), PART) })
+    Ok(Part { content, cache, at, own: own(part.rest(), PART) })
 }
 
 fn read_source(part: &mut Members) -> Result<Source, Broken> {
@@ -260,4 +307,15 @@ fn read_tool(tool: Json) -> Result<Tool, Broken> {
         cache: tool.take("cache_control"),
         own: own(tool.rest(), TOOL),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_this_wire_has_is_in_the_list_of_members() {
+        assert!(TOP.iter().all(|(name, _)| MEMBERS.contains(name)));
+        assert!(MEMBERS.is_sorted());
+    }
 }

@@ -1,12 +1,14 @@
 //! An answer in events.
 //!
-//! Window: one event. A reader keeps which blocks are open, a writer which block is; neither keeps their text.
+//! Window: one event. A reader keeps which blocks are open, a writer which block is; neither keeps their text. In the form
+//! one thing follows the other, so a piece of a block that is not the last to have begun is out of order, though the
+//! protocol's indices could tell it apart.
 
-use super::answer::{opening, write_end};
+use super::answer::{BLOCK, opening, write_end};
 use super::{read_stop, read_usage, write_usage};
 use crate::form::{Piece, Stop, Usage};
 use crate::json::{Json, Members};
-use crate::loss::Broken;
+use crate::loss::{Broken, Fate, Own, own_of_answer};
 
 /// Blocks of one answer that may be open at once.
 const MOST_OPEN: usize = 64;
@@ -17,7 +19,10 @@ pub struct Reader {
     begun: bool,
     over: bool,
     open: Vec<(u64, Block)>,
+    /// The block that began last.
+    latest: Option<u64>,
     calls: u64,
+    stopped: bool,
     usage: Usage,
 }
 
@@ -61,6 +66,9 @@ impl Reader {
             {
                 return Err(Broken::Order("an event before the beginning"));
             }
+            "content_block_start" if self.stopped => {
+                return Err(Broken::Order("more of an answer after the reason for its end"));
+            }
             "content_block_start" => {
                 let index = event.whole("index")?.ok_or(Broken::Shape("index"))?;
                 let block = event.members("content_block")?.ok_or(Broken::Shape("content_block"))?;
@@ -81,13 +89,20 @@ impl Reader {
                 if let Some(mut delta) = event.members("delta")? {
                     let sequence = delta.text("stop_sequence")?;
                     let reason = delta.text("stop_reason")?;
-                    out.extend(reason.map(|reason| Piece::Stop(read_stop(&reason, sequence))));
+                    // Once; what comes after it tells the usage anew.
+                    if let Some(reason) = reason.filter(|_| !self.stopped) {
+                        self.stopped = true;
+                        out.push(Piece::Stop(read_stop(&reason, sequence)));
+                    }
                 }
                 self.used(event.take("usage"), out);
             }
             "message_stop" => {
                 if !self.open.is_empty() {
                     return Err(Broken::Order("the end while a block is open"));
+                }
+                if !self.stopped {
+                    return Err(Broken::Order("the end without a reason for it"));
                 }
                 self.over = true;
                 out.push(Piece::End);
@@ -143,12 +158,19 @@ impl Reader {
             _ => return Err(Broken::Content("a block of an answer")),
         };
         self.open.push((index, open));
+        self.latest = Some(index);
+        let mut own: Vec<Own> = Vec::new();
+        own_of_answer(block.rest(), BLOCK, &mut own)?;
+        out.extend(own.into_iter().map(Piece::Own));
         Ok(())
     }
 
     fn delta(&mut self, index: u64, mut delta: Members, out: &mut Vec<Piece>) -> Result<(), Broken> {
         let open = self.open.iter().find(|(open, _)| *open == index).map(|(_, block)| *block);
         let open = open.ok_or(Broken::Order("a piece of a block that is not open"))?;
+        if self.latest != Some(index) || self.stopped {
+            return Err(Broken::Order("pieces of two blocks alternate"));
+        }
         let kind = delta.needed("type")?;
         let piece = match (kind.as_str(), open) {
             ("text_delta", Block::Text) => Piece::Text(delta.needed("text")?),
@@ -157,8 +179,11 @@ impl Reader {
             ("input_json_delta", Block::Call(number)) => {
                 Piece::Input { number, text: delta.needed("partial_json")? }
             }
-            // Nothing that is translated asks for citations.
-            ("citations_delta", Block::Text) => return Ok(()),
+            ("citations_delta", Block::Text) => {
+                let (known, name) = (Some("citations"), String::from("citations"));
+                out.push(Piece::Own(Own { known, name, value: Json::Null, fate: Fate::Warn }));
+                return Ok(());
+            }
             _ => return Err(Broken::Content("a piece of a block")),
         };
         let empty = match &piece {
@@ -263,6 +288,8 @@ impl Writer {
                 }
                 out.push(self.delta([("type", "input_json_delta".into()), ("partial_json", text.into())]));
             }
+            // Whoever holds the stream says so.
+            Piece::Own(_) => {}
             Piece::Stop(stop) => self.stop = Some(stop),
             Piece::Usage(usage) => self.usage = self.usage.and(usage),
             Piece::End => {

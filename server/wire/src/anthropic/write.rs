@@ -5,6 +5,7 @@ use crate::form::{
 };
 use crate::json::Json;
 use crate::loss::{Losses, Own, Refused};
+use crate::place::Place;
 
 /// The images that this wire takes: <https://platform.claude.com/docs/en/build-with-claude/vision>.
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
@@ -20,19 +21,18 @@ pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result
         ("max_tokens", request.max_tokens.unwrap_or(most).into()),
     ]);
     let mut system = Vec::with_capacity(request.system.len());
-    for (at, text) in request.system.into_iter().enumerate() {
-        system.extend(write_system(text, at, losses)?);
+    for text in request.system {
+        system.extend(write_system(text, losses)?);
     }
     if !system.is_empty() {
         out.set("system", system);
     }
-    let last = request.turns.len().saturating_sub(1);
-    if !request.prefilled && request.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
-        return Err(Refused::new(format!("messages.{last}"), "the other API would go on with the last turn"));
+    let last = request.turns.last().filter(|turn| turn.role == Role::Assistant);
+    if let Some(last) = last.filter(|_| !request.prefilled) {
+        return Err(Refused::new(last.at, "the other API would go on with the last turn"));
     }
-    let turns = request.turns.into_iter().enumerate();
     let turns: Result<Vec<Option<Json>>, Refused> =
-        turns.map(|(at, turn)| write_turn(turn, at, losses)).collect();
+        request.turns.into_iter().map(|turn| write_turn(turn, losses)).collect();
     out.set("messages", turns?.into_iter().flatten().collect::<Vec<_>>());
     if !request.tools.is_empty() {
         let tools = request.tools.into_iter().enumerate();
@@ -76,10 +76,14 @@ pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result
                 "the other API asks for a schema: send `json_schema`",
             ));
         }
-        Some(Format::JsonSchema { schema, description, .. }) => {
-            if description.is_some() {
-                losses.add("response_format.json_schema.description");
-            }
+        Some(Format::JsonSchema { schema, description, name, strict }) => {
+            // What it is called, and that it need not be followed to the letter, has no place here.
+            let only_there = [
+                (name.is_some(), "response_format.json_schema.name"),
+                (description.is_some(), "response_format.json_schema.description"),
+                (strict == Some(false), "response_format.json_schema.strict"),
+            ];
+            only_there.iter().filter(|(said, _)| *said).for_each(|(_, place)| losses.add(*place));
             let format = Json::object([("type", "json_schema".into()), ("schema", schema)]);
             config.set("format", format);
         }
@@ -116,8 +120,8 @@ fn write_choice(choice: Option<ToolChoice>, parallel: Option<bool>) -> Option<Js
     Some(out)
 }
 
-fn write_system(system: System, at: usize, losses: &mut Losses) -> Result<Option<Json>, Refused> {
-    losses.judge(&format!("system.{at}"), &system.own)?;
+fn write_system(system: System, losses: &mut Losses) -> Result<Option<Json>, Refused> {
+    losses.judge(system.at, &system.own)?;
     // An empty text is refused here and means nothing anywhere.
     if system.text.is_empty() {
         return Ok(None);
@@ -128,28 +132,28 @@ fn write_system(system: System, at: usize, losses: &mut Losses) -> Result<Option
 }
 
 /// `None` for a turn in which nothing is said: it is refused here and means nothing anywhere.
-fn write_turn(turn: Turn, at: usize, losses: &mut Losses) -> Result<Option<Json>, Refused> {
-    let place = format!("messages.{at}");
-    losses.judge(&place, &turn.own)?;
+fn write_turn(turn: Turn, losses: &mut Losses) -> Result<Option<Json>, Refused> {
+    losses.judge(turn.at, &turn.own)?;
     let role = match turn.role {
         Role::User => "user",
         Role::Assistant => "assistant",
         Role::System | Role::Developer => "system",
     };
-    let content = write_parts(turn.parts, &place, losses)?;
+    let content = write_parts(turn.parts, losses)?;
     let said = !content.is_empty();
     Ok(said.then(|| Json::object([("role", role.into()), ("content", content.into())])))
 }
 
-fn write_parts(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result<Vec<Json>, Refused> {
+fn write_parts(parts: Vec<Part>, losses: &mut Losses) -> Result<Vec<Json>, Refused> {
     let mut out = Vec::with_capacity(parts.len());
-    for (at, part) in parts.into_iter().enumerate() {
-        out.extend(write_part(part, &format!("{place}.content.{at}"), losses)?);
+    for part in parts {
+        out.extend(write_part(part, losses)?);
     }
     Ok(out)
 }
 
-fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Option<Json>, Refused> {
+fn write_part(part: Part, losses: &mut Losses) -> Result<Option<Json>, Refused> {
+    let place = part.at;
     losses.judge(place, &part.own)?;
     let mut out = match part.content {
         Content::Text(text) | Content::Refusal(text) => {
@@ -187,7 +191,7 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Option<Jso
         ]),
         // Nobody signed it, so the other side could not believe it.
         Content::Thinking { signature: None, .. } => {
-            losses.add(place);
+            losses.add(place.to_string());
             return Ok(None);
         }
         Content::Encrypted(data) => {
@@ -206,7 +210,7 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Option<Jso
             ])
         }
         Content::Result { id: of, parts, failed } => {
-            let content = write_parts(parts, place, losses)?;
+            let content = write_parts(parts, losses)?;
             let mut out = Json::object([
                 ("type", "tool_result".into()),
                 ("tool_use_id", id(of, place)?),
@@ -227,7 +231,7 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Option<Jso
 const OTHER: &str = "the other API has no such content";
 
 /// Ids of calls have letters, digits, `_` and `-` here.
-fn id(id: String, place: &str) -> Result<Json, Refused> {
+fn id(id: String, place: Place) -> Result<Json, Refused> {
     let fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if fits {
         Ok(id.into())
@@ -253,7 +257,7 @@ fn write_source(source: Source) -> Json {
 }
 
 fn write_tool(tool: Tool, at: usize, losses: &mut Losses) -> Result<Json, Refused> {
-    losses.judge(&format!("tools.{at}"), &tool.own as &[Own])?;
+    losses.judge(format_args!("tools.{at}"), &tool.own as &[Own])?;
     let mut out = Json::object([("name", tool.name.into())]);
     out.set_some("description", tool.description);
     // A function without parameters has an object without members.

@@ -1,14 +1,63 @@
 //! A whole answer.
 
 use super::{object, read_stop, read_usage, write_stop, write_usage};
-use crate::form::{Answer, Call, Content, Input, Part};
+use crate::form::{Answer, Call, Content, Input, Part, Stop};
 use crate::json::{Json, Members};
-use crate::loss::Broken;
+use crate::loss::{Broken, Fate, Losses, Own, Table, own_of_answer, unless_empty};
+
+/// What an answer or a chunk has besides, and what of it another wire misses. Beside OpenAI's own members those of services
+/// with the same wire: <https://docs.perplexity.ai/api-reference/chat-completions-post>,
+/// <https://openrouter.ai/docs/api-reference/overview>, <https://console.groq.com/docs/compound>,
+/// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/latest>.
+pub(super) const TOP: Table = &[
+    ("id", nothing),
+    ("model", nothing),
+    ("object", nothing),
+    ("created", nothing),
+    ("system_fingerprint", nothing),
+    ("service_tier", nothing),
+    // Azure's filters and OpenAI's padding, and which of several providers it was.
+    ("prompt_filter_results", nothing),
+    ("obfuscation", nothing),
+    ("provider", nothing),
+    ("x_groq", nothing),
+    ("citations", unless_empty),
+    ("search_results", unless_empty),
+    ("images", unless_empty),
+    ("related_questions", unless_empty),
+];
+
+pub(super) const CHOICE: Table = &[
+    ("content_filter_results", nothing),
+    ("native_finish_reason", nothing),
+    ("stop_reason", nothing),
+    ("matched_stop", nothing),
+    ("logprobs", |_| Fate::Warn),
+];
+
+pub(super) const MESSAGE: Table = &[
+    ("role", nothing),
+    ("annotations", unless_empty),
+    ("audio", |_| Fate::Warn),
+    ("citations", unless_empty),
+    ("executed_tools", unless_empty),
+    ("images", unless_empty),
+    ("reasoning_details", unless_empty),
+    ("context", |_| Fate::Warn),
+    // A call without an id, from before there were several: nothing that is translated asks for one.
+    ("function_call", |_| Fate::Refuse("a call in the shape of `function_call`")),
+];
+
+pub(super) const CALL: Table = &[("index", nothing), ("type", nothing), ("id", nothing)];
+
+const fn nothing(_: &Json) -> Fate {
+    Fate::Nothing
+}
 
 /// Reads an answer with one choice.
 ///
 /// # Errors
-/// [`Broken`].
+/// [`Broken`]. One without a reason for its end is not whole.
 pub fn read_answer(body: Json) -> Result<Answer, Broken> {
     let mut body = Members::of(body, "body")?;
     if body.take("error").is_some() {
@@ -18,7 +67,7 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
     let [choice] = <[Json; 1]>::try_from(choices).map_err(|_| Broken::Shape("choices"))?;
     let mut choice = object(choice, "choices")?;
     let mut message = choice.members("message")?.ok_or(Broken::Shape("message"))?;
-    let mut parts = Vec::new();
+    let (mut parts, mut own) = (Vec::new(), Vec::new());
     if let Some(text) = thought(&mut message)?.filter(|text| !text.is_empty()) {
         parts.push(Part::new(Content::Thinking { text, signature: None }));
     }
@@ -29,7 +78,7 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
         // Some services answer in parts.
         Some(Json::Array(items)) => {
             for item in items {
-                parts.push(read_part(item)?);
+                parts.push(read_part(item, &mut own)?);
             }
         }
         Some(_) => return Err(Broken::Shape("content")),
@@ -41,18 +90,26 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
         let mut call = object(call, "tool_calls")?;
         let mut function = call.members("function")?.ok_or(Broken::Shape("function"))?;
         let input = Input::of(function.text("arguments")?.unwrap_or_default());
-        let call = Call { id: call.needed("id")?, name: function.needed("name")?, input };
-        parts.push(Part::new(Content::Call(call)));
+        let read = Call { id: call.needed("id")?, name: function.needed("name")?, input };
+        parts.push(Part::new(Content::Call(read)));
+        own_of_answer(call.rest(), CALL, &mut own)?;
+        own_of_answer(function.rest(), CALL, &mut own)?;
     }
     let calls = parts.iter().any(|part| matches!(part.content, Content::Call(_)));
-    Ok(Answer {
-        id: body.text("id")?.unwrap_or_default(),
-        model: body.text("model")?.unwrap_or_default(),
-        parts,
-        stop: choice.text("finish_reason")?.map(|reason| read_stop(&reason, calls)),
-        usage: body.take("usage").and_then(read_usage),
-    })
+    choice.take("index");
+    let reason = choice.needed("finish_reason")?;
+    let (id, model) = (body.text("id")?.unwrap_or_default(), body.text("model")?.unwrap_or_default());
+    let usage = body.take("usage").and_then(read_usage);
+    own_of_answer(message.rest(), MESSAGE, &mut own)?;
+    own_of_answer(choice.rest(), CHOICE, &mut own)?;
+    own_of_answer(body.rest(), TOP, &mut own)?;
+    Ok(Answer { id, model, parts, stop: Some(read_stop(&reason, calls)), usage, own })
 }
+
+/// What of another wire's answer has no place here.
+pub(crate) const SIGNATURE: &str = "answer.content.signature";
+pub(crate) const ENCRYPTED: &str = "answer.content.data";
+pub(crate) const STOP_SEQUENCE: &str = "answer.stop_sequence";
 
 /// What the model thought, under either of the names that services give it.
 pub(super) fn thought(message: &mut Members) -> Result<Option<String>, Broken> {
@@ -64,7 +121,7 @@ pub(super) fn thought(message: &mut Members) -> Result<Option<String>, Broken> {
     }))
 }
 
-fn read_part(part: Json) -> Result<Part, Broken> {
+fn read_part(part: Json, own: &mut Vec<Own>) -> Result<Part, Broken> {
     let mut part = object(part, "content")?;
     let content = match part.needed("type")?.as_str() {
         "text" => Content::Text(part.needed("text")?),
@@ -79,19 +136,30 @@ fn read_part(part: Json) -> Result<Part, Broken> {
         }
         _ => return Err(Broken::Content("a part of an answer")),
     };
+    own_of_answer(part.rest(), MESSAGE, own)?;
     Ok(Part::new(content))
 }
 
-/// Writes an answer. What has no place here: the signature of a thought, an encrypted thought.
+/// Writes an answer. What has no place here: the signature of a thought, an encrypted thought, which sequence ended it.
 #[must_use]
-pub fn write_answer(answer: Answer, created: u64) -> Json {
+pub fn write_answer(answer: Answer, created: u64, losses: &mut Losses) -> Json {
+    answer.own.iter().for_each(|own| losses.of_answer(own));
+    if matches!(answer.stop, Some(Stop::Sequence(Some(_)))) {
+        losses.add(STOP_SEQUENCE);
+    }
     let (mut text, mut refusal, mut thought, mut calls) =
         (None::<String>, None::<String>, None::<String>, Vec::new());
     for part in answer.parts {
         match part.content {
             Content::Text(more) => text.get_or_insert_default().push_str(&more),
             Content::Refusal(more) => refusal.get_or_insert_default().push_str(&more),
-            Content::Thinking { text: more, .. } => thought.get_or_insert_default().push_str(&more),
+            Content::Thinking { text: more, signature } => {
+                if signature.is_some_and(|signature| !signature.is_empty()) {
+                    losses.add(SIGNATURE);
+                }
+                thought.get_or_insert_default().push_str(&more);
+            }
+            Content::Encrypted(_) => losses.add(ENCRYPTED),
             Content::Call(call) => {
                 let function =
                     Json::object([("name", call.name.into()), ("arguments", call.input.write().into())]);

@@ -1,11 +1,53 @@
 //! A request as it comes in.
 
-use super::{data_url, object};
+use super::{data_url_at, object};
 use crate::form::{
     Call, Content, Format, Input, Part, Request, Role, Source, System, Tool, ToolChoice, Turn,
 };
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Fate, Own, Table, own};
+use crate::place::{Name, Place};
+
+/// Every member that the published API has at the top of a request. Whoever asks what a request may hold asks this list.
+pub const MEMBERS: &[&str] = &[
+    "audio",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "metadata",
+    "modalities",
+    "model",
+    "moderation",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "response_format",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
+    "web_search_options",
+];
 
 /// What only this wire has at the top of a request.
 const TOP: Table = &[
@@ -83,8 +125,8 @@ fn off(value: &Json, why: &'static str) -> Fate {
 pub fn read_request(body: Json) -> Result<Request, Broken> {
     let mut body = Members::of(body, "body")?;
     let mut request = Request { model: body.needed("model")?, ..Request::default() };
-    for message in body.list("messages")? {
-        read_message(message, &mut request)?;
+    for (number, message) in body.list("messages")?.into_iter().enumerate() {
+        read_message(message, Place::of(Name::Messages, number), &mut request)?;
     }
     request.tools = body.list("tools")?.into_iter().map(read_tool).collect::<Result<_, _>>()?;
     request.tool_choice =
@@ -123,70 +165,77 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
     Ok(request)
 }
 
-fn read_message(message: Json, request: &mut Request) -> Result<(), Broken> {
+fn read_message(message: Json, at: Place, request: &mut Request) -> Result<(), Broken> {
     let mut message = object(message, "messages")?;
     let role = message.needed("role")?;
     let content = message.take("content");
     match role.as_str() {
         "system" | "developer" => {
             let developer = role == "developer";
-            let parts = read_content(content)?;
+            let parts = read_content(content, at)?;
             let own = own(message.rest(), MESSAGE);
             let only_text = parts.iter().all(|part| matches!(part.content, Content::Text(_)));
             if !request.turns.is_empty() || !only_text {
                 let role = if developer { Role::Developer } else { Role::System };
-                request.turns.push(Turn { role, parts, own });
+                request.turns.push(Turn { role, parts, at, own });
                 return Ok(());
             }
-            let mut rest = Some(own);
+            // What the message has besides is judged at the message, with a text that says nothing.
+            if !own.is_empty() {
+                request.system.push(System { text: String::new(), developer, cache: None, at, own });
+            }
             for part in parts {
                 if let Content::Text(text) = part.content {
-                    let mut own = part.own;
-                    own.extend(rest.take().unwrap_or_default());
-                    request.system.push(System { text, developer, cache: part.cache, own });
+                    let Part { cache, at, own, .. } = part;
+                    request.system.push(System { text, developer, cache, at, own });
                 }
             }
         }
         "tool" => {
             let id = message.needed("tool_call_id")?;
-            let parts = read_content(content)?;
-            let result = Part::new(Content::Result { id, parts, failed: None });
-            let own = own(message.rest(), MESSAGE);
+            let content = Content::Result { id, parts: read_content(content, at)?, failed: None };
+            // The part is the message.
+            let result = Part { content, cache: None, at, own: own(message.rest(), MESSAGE) };
             // Answers of tools that were called together are one turn.
             match request.turns.last_mut().filter(|turn| is_results(turn)) {
-                Some(turn) => {
-                    turn.parts.push(result);
-                    turn.own.extend(own);
+                Some(turn) => turn.parts.push(result),
+                None => {
+                    let turn = Turn { role: Role::User, parts: vec![result], at, own: Vec::new() };
+                    request.turns.push(turn);
                 }
-                None => request.turns.push(Turn { role: Role::User, parts: vec![result], own }),
             }
         }
         "user" => {
-            let parts = read_content(content)?;
+            let parts = read_content(content, at)?;
             let own = own(message.rest(), MESSAGE);
-            // What a person says after tools have answered belongs to the same turn.
+            // What a person says after tools have answered belongs to the same turn; what the message has besides is judged at
+            // the message, with a text that says nothing.
             match request.turns.last_mut().filter(|turn| is_results(turn)) {
                 Some(turn) => {
+                    if !own.is_empty() {
+                        let content = Content::Text(String::new());
+                        turn.parts.push(Part { content, cache: None, at, own });
+                    }
                     turn.parts.extend(parts);
-                    turn.own.extend(own);
                 }
-                None => request.turns.push(Turn { role: Role::User, parts, own }),
+                None => request.turns.push(Turn { role: Role::User, parts, at, own }),
             }
         }
         "assistant" => {
             let mut parts = Vec::new();
             if let Some(text) = message.text("reasoning_content")? {
-                parts.push(Part::new(Content::Thinking { text, signature: None }));
+                let at = at.member(Name::ReasoningContent);
+                parts.push(Part::at(Content::Thinking { text, signature: None }, at));
             }
-            parts.extend(read_content(content)?);
+            parts.extend(read_content(content, at)?);
             if let Some(refusal) = message.text("refusal")? {
-                parts.push(Part::new(Content::Refusal(refusal)));
+                parts.push(Part::at(Content::Refusal(refusal), at));
             }
-            for call in message.list("tool_calls")? {
-                parts.push(read_call(call)?);
+            for (number, call) in message.list("tool_calls")?.into_iter().enumerate() {
+                parts.push(read_call(call, at.then(Name::ToolCalls, number))?);
             }
             let own = own(message.rest(), MESSAGE);
-            request.turns.push(Turn { role: Role::Assistant, parts, own });
+            request.turns.push(Turn { role: Role::Assistant, parts, at, own });
         }
         _ => return Err(Broken::Content("a role that is not known")),
     }
@@ -198,26 +247,42 @@ fn is_results(turn: &Turn) -> bool {
         && turn.parts.last().is_some_and(|part| matches!(part.content, Content::Result { .. }))
 }
 
-fn read_content(content: Option<Json>) -> Result<Vec<Part>, Broken> {
+fn read_content(content: Option<Json>, at: Place) -> Result<Vec<Part>, Broken> {
     match content {
         None => Ok(Vec::new()),
-        Some(Json::Text(text)) => Ok(vec![Part::new(Content::Text(text))]),
-        Some(Json::Array(parts)) => parts.into_iter().map(read_part).collect(),
+        Some(Json::Text(text)) => Ok(vec![Part::at(Content::Text(text), at)]),
+        Some(Json::Array(parts)) => {
+            let parts = parts.into_iter().enumerate();
+            parts.map(|(number, part)| read_part(part, at.then(Name::Content, number))).collect()
+        }
         Some(_) => Err(Broken::Shape("content")),
     }
 }
 
-fn read_part(part: Json) -> Result<Part, Broken> {
+/// Whether an object has no members but these.
+fn has_only(object: Option<&Json>, names: &[&str]) -> bool {
+    let known = |(name, value): &(String, Json)| *value == Json::Null || names.contains(&name.as_str());
+    matches!(object, Some(Json::Object(members)) if members.iter().all(known))
+}
+
+fn read_part(part: Json, at: Place) -> Result<Part, Broken> {
     let kind = part.get("type").and_then(Json::text).unwrap_or_default();
-    let known: Option<&'static str> = match kind {
-        "text" | "refusal" | "image_url" | "file" => None,
-        "input_audio" => Some("input_audio"),
-        _ => return Ok(Part::new(Content::Other { known: None, value: part })),
+    let has_only = |name: &str, members: &[&str]| has_only(part.get(name), members);
+    // What is media may be large, so whether it can be carried is looked at before it is taken apart.
+    let file = || part.get("file").and_then(|file| file.get("file_data")).and_then(Json::text);
+    let other = match kind {
+        "text" | "refusal" => None,
+        "image_url" if has_only("image_url", &["url", "detail"]) => None,
+        "image_url" => Some(Some("image_url")),
+        // A file that was uploaded is at the provider that it was uploaded to.
+        "file" if has_only("file", &["file_data", "filename"]) && file().is_some_and(is_data) => None,
+        "file" => Some(Some("file")),
+        "input_audio" => Some(Some("input_audio")),
+        _ => Some(None),
     };
-    if known.is_some() {
-        return Ok(Part::new(Content::Other { known, value: part }));
+    if let Some(known) = other {
+        return Ok(Part::at(Content::Other { known, value: part }, at));
     }
-    let whole = part.clone();
     let mut part = object(part, "content")?;
     let kind = part.needed("type")?;
     let cache = part.take("cache_control");
@@ -227,37 +292,32 @@ fn read_part(part: Json) -> Result<Part, Broken> {
         "image_url" => {
             let mut image = part.members("image_url")?.ok_or(Broken::Shape("image_url"))?;
             let (url, detail) = (image.needed("url")?, image.text("detail")?);
-            if !image.is_spent() {
-                return Ok(Part::new(Content::Other { known: Some("image_url"), value: whole }));
-            }
-            let source = match data_url(&url) {
-                Some((media_type, data)) => {
-                    Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() }
-                }
-                None => Source::Url(url),
-            };
-            Content::Image { source, detail }
+            Content::Image { source: read_source(url), detail }
         }
         _ => {
             let mut file = part.members("file")?.ok_or(Broken::Shape("file"))?;
-            let (data, title) = (file.text("file_data")?, file.text("filename")?);
-            // A file that was uploaded is at the provider that it was uploaded to.
-            let source = data.as_deref().and_then(data_url).filter(|_| file.is_spent());
-            match source {
-                Some((media_type, data)) => Content::Document {
-                    source: Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
-                    title,
-                },
-                None => return Ok(Part::new(Content::Other { known: Some("file"), value: whole })),
-            }
+            let (data, title) = (file.needed("file_data")?, file.text("filename")?);
+            Content::Document { source: read_source(data), title }
         }
     };
-    Ok(Part { content, cache, own: own(part.rest(), PART) })
+    Ok(Part { content, cache, at, own: own(part.rest(), PART) })
 }
 
-fn read_call(call: Json) -> Result<Part, Broken> {
+fn is_data(url: &str) -> bool {
+    data_url_at(url).is_some()
+}
+
+/// What an address leads to. Bytes in it are not copied.
+fn read_source(mut url: String) -> Source {
+    let Some((media_type, begins)) = data_url_at(&url) else { return Source::Url(url) };
+    let media_type = media_type.to_owned();
+    url.drain(..begins);
+    Source::Base64 { media_type, data: url }
+}
+
+fn read_call(call: Json, at: Place) -> Result<Part, Broken> {
     if call.get("type").and_then(Json::text).is_some_and(|kind| kind != "function") {
-        return Ok(Part::new(Content::Other { known: Some("tool_calls"), value: call }));
+        return Ok(Part::at(Content::Other { known: Some("tool_calls"), value: call }, at));
     }
     let mut call = object(call, "tool_calls")?;
     call.take("type");
@@ -268,7 +328,7 @@ fn read_call(call: Json) -> Result<Part, Broken> {
     let mut own_of_call = own(call.rest(), &[]);
     own_of_call.extend(own(function.rest(), &[]));
     let content = Content::Call(Call { id, name, input: Input::of(arguments) });
-    Ok(Part { content, cache: None, own: own_of_call })
+    Ok(Part { content, cache: None, at, own: own_of_call })
 }
 
 fn read_tool(tool: Json) -> Result<Tool, Broken> {
@@ -361,4 +421,15 @@ fn read_format(mut format: Members, own_of_request: &mut Vec<Own>) -> Result<Opt
     };
     own_of_request.extend(own(format.rest(), &[]));
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_this_wire_has_is_in_the_list_of_members() {
+        assert!(TOP.iter().all(|(name, _)| MEMBERS.contains(name)));
+        assert!(MEMBERS.is_sorted());
+    }
 }

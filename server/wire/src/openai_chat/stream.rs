@@ -1,12 +1,13 @@
 //! An answer in chunks.
 //!
-//! Window: one chunk. A reader keeps how many calls have begun and which one is open; a writer the answer's id and model.
+//! Window: one chunk. A reader keeps how many calls have begun and the id and name of the one that is open; a writer the
+//! answer's id and model.
 
-use super::answer::thought;
+use super::answer::{CALL, CHOICE, MESSAGE, TOP, thought};
 use super::{object, read_stop, read_usage, write_stop, write_usage};
 use crate::form::{Piece, Stop, Usage};
 use crate::json::{Json, Members};
-use crate::loss::Broken;
+use crate::loss::{Broken, Own, Table, own_of_answer};
 
 /// Calls of one answer.
 const MOST_CALLS: u64 = 1_024;
@@ -17,10 +18,18 @@ pub struct Reader {
     begun: bool,
     /// Calls that have begun.
     calls: u64,
-    /// The index that the open call has in the chunks.
-    open: Option<u64>,
+    open: Option<Open>,
     stopped: bool,
     over: bool,
+}
+
+/// The call that is open.
+#[derive(Debug)]
+struct Open {
+    /// The index that it has in the chunks.
+    index: u64,
+    id: String,
+    name: String,
 }
 
 impl Reader {
@@ -35,6 +44,9 @@ impl Reader {
         if data.trim_ascii() == b"[DONE]" {
             if !self.begun {
                 return Err(Broken::Order("the end before the beginning"));
+            }
+            if !self.stopped {
+                return Err(Broken::Order("the end without a reason for it"));
             }
             self.over = true;
             out.push(Piece::End);
@@ -58,7 +70,12 @@ impl Reader {
                 return Err(Broken::Content("a second choice"));
             }
             if let Some(delta) = choice.members("delta")? {
+                let said = out.len();
                 self.delta(delta, out)?;
+                let more = out.iter().skip(said).any(|piece| !matches!(piece, Piece::Own(_)));
+                if self.stopped && more {
+                    return Err(Broken::Order("more of an answer after the reason for its end"));
+                }
             }
             if let Some(reason) = choice.text("finish_reason")?.filter(|reason| !reason.is_empty())
                 && !self.stopped
@@ -66,11 +83,12 @@ impl Reader {
                 self.stopped = true;
                 out.push(Piece::Stop(read_stop(&reason, self.calls > 0)));
             }
+            left(choice.rest(), CHOICE, out)?;
         }
         if let Some(usage) = chunk.take("usage").and_then(read_usage) {
             out.push(Piece::Usage(usage));
         }
-        Ok(())
+        left(chunk.rest(), TOP, out)
     }
 
     fn delta(&mut self, mut delta: Members, out: &mut Vec<Piece>) -> Result<(), Broken> {
@@ -104,7 +122,7 @@ impl Reader {
         for (ordinal, call) in delta.list("tool_calls")?.into_iter().enumerate() {
             self.call(call, ordinal, out)?;
         }
-        Ok(())
+        left(delta.rest(), MESSAGE, out)
     }
 
     fn call(&mut self, call: Json, ordinal: usize, out: &mut Vec<Piece>) -> Result<(), Broken> {
@@ -112,23 +130,28 @@ impl Reader {
         let index = call.whole("index")?.unwrap_or(u64::try_from(ordinal).unwrap_or(u64::MAX));
         let mut function = call.members("function")?.unwrap_or_default();
         let (id, name) = (call.text("id")?, function.text("name")?);
-        // Some services say the id again with every piece; a name is said once.
-        let begins = self.open != Some(index) || name.as_deref().is_some_and(|name| !name.is_empty());
-        if begins {
-            let (Some(id), Some(name)) = (id, name) else {
+        // Some services say the id again with every piece, or another one, and some the name; some number every call alike.
+        let named = name.as_deref().filter(|name| !name.is_empty());
+        let goes_on = self.open.as_ref().is_some_and(|open| {
+            let same = || id.as_deref().is_none_or(|id| id == open.id) && named == Some(open.name.as_str());
+            open.index == index && (named.is_none() || same())
+        });
+        if !goes_on {
+            let (Some(id), Some(name)) = (id, name.filter(|name| !name.is_empty())) else {
                 return Err(Broken::Order("a piece of a call that has not begun or has ended"));
             };
             if self.calls >= MOST_CALLS {
                 return Err(Broken::TooMuch("calls"));
             }
-            out.push(Piece::Call { number: self.calls, id, name });
+            out.push(Piece::Call { number: self.calls, id: id.clone(), name: name.clone() });
             self.calls += 1;
-            self.open = Some(index);
+            self.open = Some(Open { index, id, name });
         }
         if let Some(text) = function.text("arguments")?.filter(|text| !text.is_empty()) {
             out.push(Piece::Input { number: self.calls.saturating_sub(1), text });
         }
-        Ok(())
+        left(call.rest(), CALL, out)?;
+        left(function.rest(), CALL, out)
     }
 
     /// Whether the end mark has come.
@@ -136,6 +159,14 @@ impl Reader {
     pub const fn is_over(&self) -> bool {
         self.over
     }
+}
+
+/// What a chunk has besides.
+fn left(rest: Vec<(String, Json)>, table: Table, out: &mut Vec<Piece>) -> Result<(), Broken> {
+    let mut own: Vec<Own> = Vec::new();
+    own_of_answer(rest, table, &mut own)?;
+    out.extend(own.into_iter().map(Piece::Own));
+    Ok(())
 }
 
 /// Writes chunks.
@@ -167,7 +198,7 @@ impl Writer {
     /// Writes the chunks that a piece becomes.
     ///
     /// # Errors
-    /// None on this wire; the signature is that of every writer.
+    /// [`Broken::Order`] where a piece belongs to a call that is not the last one: clients put pieces together as they come.
     pub fn piece(&mut self, piece: Piece, out: &mut Vec<String>) -> Result<(), Broken> {
         match piece {
             Piece::Start { id, model } => {
@@ -187,8 +218,8 @@ impl Writer {
                 self.end_call(out);
                 out.push(self.chunk(Json::object([("reasoning_content", text.into())]), None));
             }
-            // This wire has no place for either; the coverage table says so.
-            Piece::Signature(_) | Piece::Encrypted(_) => {}
+            // This wire has no place for these; whoever holds the stream says so.
+            Piece::Signature(_) | Piece::Encrypted(_) | Piece::Own(_) => {}
             Piece::Call { number, id, name } => {
                 self.end_call(out);
                 self.call = Some((number, false));
@@ -202,6 +233,9 @@ impl Writer {
                 out.push(self.chunk(Json::object([("tool_calls", vec![call].into())]), None));
             }
             Piece::Input { number, text } => {
+                if self.call.is_none_or(|(open, _)| open != number) {
+                    return Err(Broken::Order("pieces of two calls alternate"));
+                }
                 self.call = Some((number, true));
                 out.push(self.input(number, text));
             }

@@ -1,5 +1,7 @@
 //! A request as it goes out.
 
+use std::fmt::Display;
+
 use crate::form::{Content, Format, Part, Request, Role, Source, System, Tool, ToolChoice, Turn};
 use crate::json::Json;
 use crate::loss::{Losses, Refused};
@@ -13,20 +15,16 @@ const SCHEMA: &str = "output";
 /// [`Refused`].
 pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refused> {
     losses.judge("", &request.own)?;
-    if request.prefilled {
-        let last = request.turns.len().saturating_sub(1);
-        return Err(Refused::new(
-            format!("messages.{last}"),
-            "the other API does not go on with the last turn",
-        ));
+    if let Some(last) = request.turns.last().filter(|_| request.prefilled) {
+        return Err(Refused::new(last.at, "the other API does not go on with the last turn"));
     }
     let mut out = Json::object([("model", request.model.into())]);
     let mut messages = Vec::with_capacity(request.turns.len() + request.system.len());
-    for (at, system) in request.system.into_iter().enumerate() {
-        messages.push(write_system(system, at, losses)?);
+    for system in request.system {
+        messages.push(write_system(system, losses)?);
     }
-    for (at, turn) in request.turns.into_iter().enumerate() {
-        write_turn(turn, &format!("messages.{at}"), losses, &mut messages)?;
+    for turn in request.turns {
+        write_turn(turn, losses, &mut messages)?;
     }
     out.set("messages", messages);
     if !request.tools.is_empty() {
@@ -79,9 +77,8 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
     Ok(out)
 }
 
-fn write_system(system: System, at: usize, losses: &mut Losses) -> Result<Json, Refused> {
-    let place = format!("system.{at}");
-    losses.judge(&place, &system.own)?;
+fn write_system(system: System, losses: &mut Losses) -> Result<Json, Refused> {
+    losses.judge(system.at, &system.own)?;
     if system.cache.is_some() {
         losses.add("cache_control");
     }
@@ -89,16 +86,16 @@ fn write_system(system: System, at: usize, losses: &mut Losses) -> Result<Json, 
     Ok(Json::object([("role", role.into()), ("content", system.text.into())]))
 }
 
-fn write_turn(turn: Turn, place: &str, losses: &mut Losses, out: &mut Vec<Json>) -> Result<(), Refused> {
-    losses.judge(place, &turn.own)?;
+fn write_turn(turn: Turn, losses: &mut Losses, out: &mut Vec<Json>) -> Result<(), Refused> {
+    losses.judge(turn.at, &turn.own)?;
     match turn.role {
         Role::Assistant => {
-            out.push(write_assistant(turn.parts, place, losses)?);
+            out.push(write_assistant(turn.parts, losses)?);
             return Ok(());
         }
         Role::System | Role::Developer => {
             let role = if turn.role == Role::System { "system" } else { "developer" };
-            let content = write_content(turn.parts, place, losses)?;
+            let content = write_content(turn.parts, losses)?;
             out.push(Json::object([("role", role.into()), ("content", content)]));
             return Ok(());
         }
@@ -106,14 +103,14 @@ fn write_turn(turn: Turn, place: &str, losses: &mut Losses, out: &mut Vec<Json>)
     }
     let mut said = Vec::new();
     let begins = out.len();
-    for (at, part) in turn.parts.into_iter().enumerate() {
-        let place = format!("{place}.content.{at}");
+    for part in turn.parts {
+        let place = part.at;
         match part.content {
             Content::Result { id, parts, failed } => {
                 if !said.is_empty() {
                     return Err(Refused::new(place, "what tools answer comes first in a turn"));
                 }
-                note(&part.cache, &part.own, &place, losses)?;
+                note(&part.cache, &part.own, place, losses)?;
                 if failed == Some(true) {
                     losses.add(format!("{place}.is_error"));
                 }
@@ -121,7 +118,7 @@ fn write_turn(turn: Turn, place: &str, losses: &mut Losses, out: &mut Vec<Json>)
                 if !only_text {
                     return Err(Refused::new(place, "the other API takes only text as the answer of a tool"));
                 }
-                let content = write_content(parts, &place, losses)?;
+                let content = write_content(parts, losses)?;
                 out.push(Json::object([
                     ("role", "tool".into()),
                     ("tool_call_id", id.into()),
@@ -132,18 +129,17 @@ fn write_turn(turn: Turn, place: &str, losses: &mut Losses, out: &mut Vec<Json>)
         }
     }
     if !said.is_empty() || out.len() == begins {
-        let content = write_content(said, place, losses)?;
+        let content = write_content(said, losses)?;
         out.push(Json::object([("role", "user".into()), ("content", content)]));
     }
     Ok(())
 }
 
 /// A single text as a string, which every service takes; else parts.
-fn write_content(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result<Json, Refused> {
+fn write_content(parts: Vec<Part>, losses: &mut Losses) -> Result<Json, Refused> {
     let mut written = Vec::with_capacity(parts.len());
-    for (at, part) in parts.into_iter().enumerate() {
-        let place = format!("{place}.content.{at}");
-        written.push(write_part(part, &place, losses)?);
+    for part in parts {
+        written.push(write_part(part, losses)?);
     }
     let single = match written.as_slice() {
         [] => Some(Json::from("")),
@@ -153,14 +149,20 @@ fn write_content(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result<J
     Ok(single.unwrap_or(Json::Array(written)))
 }
 
-fn note(cache: &Option<Json>, own: &[crate::Own], place: &str, losses: &mut Losses) -> Result<(), Refused> {
+fn note(
+    cache: &Option<Json>,
+    own: &[crate::Own],
+    place: impl Display,
+    losses: &mut Losses,
+) -> Result<(), Refused> {
     if cache.is_some() {
         losses.add("cache_control");
     }
     losses.judge(place, own)
 }
 
-fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Json, Refused> {
+fn write_part(part: Part, losses: &mut Losses) -> Result<Json, Refused> {
+    let place = part.at;
     note(&part.cache, &part.own, place, losses)?;
     Ok(match part.content {
         Content::Text(text) => Json::object([("type", "text".into()), ("text", text.into())]),
@@ -174,6 +176,11 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Json, Refu
             let mut image = Json::object([("url", url.into())]);
             image.set_some("detail", detail);
             Json::object([("type", "image_url".into()), ("image_url", image)])
+        }
+        Content::Document { source: Source::Base64 { media_type, .. }, .. }
+            if media_type != "application/pdf" =>
+        {
+            return Err(Refused::new(place, "the other API takes documents as PDF"));
         }
         Content::Document { source: Source::Base64 { media_type, data }, title } => {
             let mut file = Json::Object(Vec::new());
@@ -197,18 +204,18 @@ fn write_part(part: Part, place: &str, losses: &mut Losses) -> Result<Json, Refu
 
 const OTHER: &str = "the other API has no such content";
 
-fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result<Json, Refused> {
+fn write_assistant(parts: Vec<Part>, losses: &mut Losses) -> Result<Json, Refused> {
     let (mut said, mut calls, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, part) in parts.into_iter().enumerate() {
-        let place = format!("{place}.content.{at}");
+    for part in parts {
+        let place = part.at;
         match part.content {
             // Thoughts of earlier turns are for the model that had them, which alone can check their signature.
             Content::Thinking { .. } | Content::Encrypted(_) => {
-                note(&part.cache, &part.own, &place, losses)?;
-                losses.add(place);
+                note(&part.cache, &part.own, place, losses)?;
+                losses.add(place.to_string());
             }
             Content::Call(call) => {
-                note(&part.cache, &part.own, &place, losses)?;
+                note(&part.cache, &part.own, place, losses)?;
                 let function =
                     Json::object([("name", call.name.into()), ("arguments", call.input.write().into())]);
                 calls.push(Json::object([
@@ -218,7 +225,7 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
                 ]));
             }
             Content::Refusal(text) => {
-                note(&part.cache, &part.own, &place, losses)?;
+                note(&part.cache, &part.own, place, losses)?;
                 refused.push(text);
             }
             content @ Content::Text(_) if calls.is_empty() => {
@@ -228,7 +235,7 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
                 return Err(Refused::new(place, "the other API has no text after the calls of a turn"));
             }
             content => {
-                return write_part(Part { content, ..part }, &place, losses).and(Err(Refused::new(
+                return write_part(Part { content, ..part }, losses).and(Err(Refused::new(
                     place,
                     "the other API has only text and calls in the model's turn",
                 )));
@@ -239,7 +246,7 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
     let content = if said.is_empty() && (!calls.is_empty() || !refused.is_empty()) {
         Json::Null
     } else {
-        write_content(said, place, losses)?
+        write_content(said, losses)?
     };
     out.set("content", content);
     if !refused.is_empty() {
@@ -252,7 +259,7 @@ fn write_assistant(parts: Vec<Part>, place: &str, losses: &mut Losses) -> Result
 }
 
 fn write_tool(tool: Tool, at: usize, losses: &mut Losses) -> Result<Json, Refused> {
-    note(&tool.cache, &tool.own, &format!("tools.{at}"), losses)?;
+    note(&tool.cache, &tool.own, format_args!("tools.{at}"), losses)?;
     let mut function = Json::object([("name", tool.name.into())]);
     function.set_some("description", tool.description);
     function.set_some("parameters", tool.schema);

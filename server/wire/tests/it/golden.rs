@@ -49,7 +49,7 @@ pub(crate) fn is_written(path: &Path, found: &str) -> bool {
 }
 
 /// For a person to read: one member a line, in the order of the wire.
-fn pretty(json: &str) -> String {
+pub(crate) fn pretty(json: &str) -> String {
     let mut out = String::new();
     let (mut depth, mut quoted, mut escaped) = (0, false, false);
     for character in json.chars() {
@@ -70,18 +70,18 @@ fn pretty(json: &str) -> String {
     out
 }
 
+/// What was left out, on a line of its own.
+fn left_out(losses: &Losses) -> String {
+    let places: Vec<&str> = losses.places().collect();
+    if places.is_empty() { String::new() } else { format!("left out: {}\n", places.join(", ")) }
+}
+
 /// What a request becomes, as text.
-fn told(result: Result<(String, Losses), Untranslated>) -> String {
+pub(crate) fn told(result: Result<(String, Losses), Untranslated>) -> String {
     match result {
         Ok((body, losses)) => {
-            let left_out: Vec<&str> = losses.places().collect();
-            let left_out = if left_out.is_empty() {
-                String::new()
-            } else {
-                format!("left out: {}\n", left_out.join(", "))
-            };
             serde_json::from_str::<Value>(&body).unwrap();
-            left_out + &pretty(&body)
+            left_out(&losses) + &pretty(&body)
         }
         Err(Untranslated::Refused(refused)) => format!("refused: {refused}\n"),
         Err(Untranslated::Broken(broken)) => panic!("{broken}"),
@@ -113,7 +113,7 @@ fn requests() {
 fn answers() {
     check("answers", "txt", |from, to, text| {
         match bailiwick_wire::answer(from, to, text.as_bytes(), 1_767_225_600) {
-            Ok(body) => pretty(&body),
+            Ok((body, losses)) => left_out(&losses) + &pretty(&body),
             Err(broken) => format!("broken: {broken}\n"),
         }
     });
@@ -136,6 +136,7 @@ fn streams() {
         if !stream.is_over() {
             out.push_str("cut off\n");
         }
+        out.push_str(&left_out(stream.losses()));
         out
     });
 }

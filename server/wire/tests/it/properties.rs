@@ -4,7 +4,7 @@ use bailiwick_wire::form::{
     Answer, Call, Content, Format, Input, Part, Piece, Request, Role, Source, Stop, System, Thinking, Tool,
     ToolChoice, Turn, Usage,
 };
-use bailiwick_wire::{Json, Losses, Wire, anthropic, openai_chat};
+use bailiwick_wire::{Json, Losses, Place, Wire, anthropic, openai_chat};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -55,7 +55,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
         for (round, (said, (answer, calls), result)) in rounds.into_iter().enumerate() {
             let mut parts = std::mem::take(&mut results);
             parts.extend(said);
-            turns.push(Turn { role: Role::User, parts, own: Vec::new() });
+            turns.push(Turn { role: Role::User, parts, at: Place::REQUEST, own: Vec::new() });
             let mut parts: Vec<Part> =
                 answer.map(|text| Part::new(Content::Text(text))).into_iter().collect();
             for (at, (name, input)) in calls.into_iter().enumerate() {
@@ -68,10 +68,10 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
             if parts.is_empty() {
                 parts.push(Part::new(Content::Text(String::from("…"))));
             }
-            turns.push(Turn { role: Role::Assistant, parts, own: Vec::new() });
+            turns.push(Turn { role: Role::Assistant, parts, at: Place::REQUEST, own: Vec::new() });
         }
         results.push(Part::new(Content::Text(String::from("And now?"))));
-        turns.push(Turn { role: Role::User, parts: results, own: Vec::new() });
+        turns.push(Turn { role: Role::User, parts: results, at: Place::REQUEST, own: Vec::new() });
         turns
     })
 }
@@ -117,7 +117,7 @@ prop_compose! {
             model,
             system: system
                 .into_iter()
-                .map(|text| System { text, developer: false, cache: None, own: Vec::new() })
+                .map(|text| System { text, developer: false, cache: None, at: Place::REQUEST, own: Vec::new() })
                 .collect(),
             turns,
             tools,
@@ -201,7 +201,8 @@ fn answered() -> impl Strategy<Value = Answer> {
             let calls = parts.iter().any(|part| matches!(part.content, Content::Call(_)));
             let stop = if calls && stop == Stop::End { Stop::Tools } else { stop };
             let usage = Usage { input: plain + cached + written, cached, written, output, reasoning: 0 };
-            Answer { id: "a".into(), model: "m".into(), parts, stop: Some(stop), usage: Some(usage) }
+            let (id, model) = ("a".into(), "m".into());
+            Answer { id, model, parts, stop: Some(stop), usage: Some(usage), own: Vec::new() }
         })
 }
 
@@ -258,10 +259,10 @@ proptest! {
 
     #[test]
     fn an_answer_survives_both_wires(answer in answered()) {
-        let chat = openai_chat::write_answer(answer.clone(), 0).write();
+        let chat = openai_chat::write_answer(answer.clone(), 0, &mut Losses::default()).write();
         let read = openai_chat::read_answer(Json::parse(chat.as_bytes()).unwrap()).unwrap();
         prop_assert_eq!(&read, &answer);
-        let messages = anthropic::write_answer(answer.clone()).write();
+        let messages = anthropic::write_answer(answer.clone(), &mut Losses::default()).write();
         prop_assert_eq!(anthropic::read_answer(Json::parse(messages.as_bytes()).unwrap()).unwrap(), answer);
     }
 

@@ -6,14 +6,19 @@
     reason = "example data, shared by the preview and the tests, neither of which needs all of it"
 )]
 
+pub(crate) mod api;
+mod endpoints;
 mod ledger;
 mod views;
 
 use async_trait::async_trait;
+use bailiwick_ui::api::{Call, Caller, Problem};
 use bailiwick_ui::console::{Console, ConsoleError};
 use bailiwick_ui::view::{
-    ActivityBucket, Count, DecisionFilter, DecisionPage, DecisionRow, DecisionView, Outcome, Overview, Viewer,
+    ActivityBucket, Count, DecisionFilter, DecisionPage, DecisionRow, DecisionView, Outcome, Overview, Right,
+    Viewer,
 };
+use serde_json::Value;
 
 use ledger::Log;
 
@@ -26,8 +31,31 @@ pub(crate) fn viewer() -> Viewer {
         name: "Ada Example".to_owned(),
         roles: vec!["auditor".to_owned()],
         scope: "/acme".to_owned(),
+        rights: rights(),
+        csrf: "c5rf".to_owned(),
         ..Viewer::default()
     }
+}
+
+/// Every right that pages ask about, at `/acme`.
+fn rights() -> Vec<Right> {
+    [
+        ("decisions", &["read"][..]),
+        ("keys", &["read", "create", "rotate", "revoke"]),
+        ("budgets", &["read", "top_up"]),
+        ("requests", &["read", "ask", "approve"]),
+        ("endpoints", &["read"]),
+        ("kill-switches", &["read", "throw", "lift"]),
+    ]
+    .into_iter()
+    .flat_map(|(object, actions)| {
+        actions.iter().map(move |action| Right {
+            object: format!("console:{object}"),
+            action: (*action).to_owned(),
+            scopes: vec!["/acme".to_owned()],
+        })
+    })
+    .collect()
 }
 
 /// The console's data, in memory.
@@ -47,6 +75,7 @@ impl Sample {
             bundle_digest: DIGEST.to_owned(),
             simulated: true,
             base_url: base_url.to_owned(),
+            now_ms: NOW,
             example_model: Some("gpt-4o-mini".to_owned()),
         };
         Self { overview, rows, log }
@@ -113,6 +142,14 @@ impl Console for Sample {
         }
         let row = self.rows.iter().find(|row| row.id == id);
         Ok(row.map(|row| views::view(row.clone(), &self.log)))
+    }
+
+    async fn scopes(&self, _: &Viewer, _: &str, _: &str) -> Result<Vec<String>, ConsoleError> {
+        Ok(api::SCOPES.map(str::to_owned).to_vec())
+    }
+
+    async fn call(&self, _: &Caller, call: Call) -> Result<Value, Problem> {
+        api::answer(&call, self.rows.is_empty())
     }
 }
 

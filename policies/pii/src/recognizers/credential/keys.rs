@@ -20,6 +20,9 @@ pub(crate) enum Alphabet {
 }
 
 impl Alphabet {
+    /// How many there are.
+    const COUNT: usize = Self::Hex as usize + 1;
+
     const fn has(self, byte: u8) -> bool {
         match self {
             Self::Alphanumeric => byte.is_ascii_alphanumeric(),
@@ -141,15 +144,35 @@ pub(crate) const KEYS: &[Key] = &[
     key("bwt_", Alphabet::Word, 24, 255, Check::Mixed),
 ];
 
+/// How far the characters of each alphabet go on, from where they were last looked at to where they end: a text that is nothing
+/// but prefixes of keys is looked at once all the same.
+#[derive(Debug, Default)]
+pub(crate) struct Runs([(usize, usize); Alphabet::COUNT]);
+
+impl Runs {
+    /// How many bytes from `at` on the alphabet has.
+    fn len(&mut self, input: &Input<'_>, alphabet: Alphabet, at: usize) -> usize {
+        let Some((from, end)) = self.0.get_mut(alphabet as usize) else { return 0 };
+        if !(*from..*end).contains(&at) {
+            (*from, *end) = (at, at + input.run(at, usize::MAX, |b| alphabet.has(b)));
+        }
+        *end - at
+    }
+}
+
 /// Where the key that begins at `at` ends, if it is one.
-pub(super) fn end(input: &Input<'_>, key: &Key, at: usize) -> Option<usize> {
+pub(super) fn end(input: &Input<'_>, key: &Key, at: usize, runs: &mut Runs) -> Option<usize> {
     if !input.begins(at) {
         return None;
     }
     let start = at + key.prefix.len();
-    let mut len = input.run(start, key.len.1 + 1, |b| key.alphabet.has(b));
+    let mut len = runs.len(input, key.alphabet, start).min(key.len.1 + 1);
     // Full stops and dashes at the end belong to the sentence.
     len -= input.run_back(start + len, len, |b| matches!(b, b'.' | b'-'));
+    let end = start + len;
+    if !(key.len.0..=key.len.1).contains(&len) || !input.ends(end) {
+        return None;
+    }
     let body = input.span(start, start + len);
     let digits = body.iter().any(u8::is_ascii_digit);
     let letters = body.iter().any(u8::is_ascii_alphabetic);
@@ -158,8 +181,7 @@ pub(super) fn end(input: &Input<'_>, key: &Key, at: usize) -> Option<usize> {
         Check::Mixed => digits && letters,
         Check::Crc32 => crc(body) || (digits && letters),
     };
-    let end = start + len;
-    (holds && (key.len.0..=key.len.1).contains(&len) && input.ends(end)).then_some(end)
+    holds.then_some(end)
 }
 
 /// Whether the last six characters are the CRC-32 of the others in base 62.

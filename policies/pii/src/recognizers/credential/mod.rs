@@ -14,7 +14,7 @@ use super::{Candidates, Input};
 use crate::EntityType;
 
 pub(crate) use assignment::WORDS;
-pub(crate) use keys::KEYS;
+pub(crate) use keys::{KEYS, Runs};
 pub(crate) use more_keys::KEYS as MORE_KEYS;
 
 /// What a PEM private key begins with.
@@ -25,7 +25,7 @@ pub(crate) const PEM_MAX: usize = 16 * 1024;
 
 /// Looks at the `n`th of [`KEYS`] at `at`; where to go on.
 pub(crate) fn key(input: &Input<'_>, n: usize, at: usize, found: &mut Candidates) -> usize {
-    match KEYS.get(n).and_then(|key| keys::end(input, key, at).map(|end| (key, end))) {
+    match KEYS.get(n).and_then(|key| keys::end(input, key, at, &mut found.runs).map(|end| (key, end))) {
         Some((key, end)) => {
             found.add(EntityType::Credential, at, end, key.confidence);
             end
@@ -44,10 +44,13 @@ pub(crate) fn by_digit(input: &Input<'_>, at: usize, found: &mut Candidates) {
     if start == at || input.span(start, at).iter().any(u8::is_ascii_digit) {
         return;
     }
+    if !input.byte(start).is_some_and(more_keys::begins) {
+        return;
+    }
     let head = input.span(start, start + 2);
     for key in MORE_KEYS.iter().filter(|key| key.prefix.as_bytes().get(..2) == Some(head)) {
         let prefixed = input.span(start, start + key.prefix.len()) == key.prefix.as_bytes();
-        if let Some(end) = prefixed.then(|| keys::end(input, key, start)).flatten() {
+        if let Some(end) = prefixed.then(|| keys::end(input, key, start, &mut found.runs)).flatten() {
             found.add(EntityType::Credential, start, end, key.confidence);
         }
     }

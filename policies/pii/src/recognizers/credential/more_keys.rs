@@ -121,6 +121,23 @@ pub(crate) const KEYS: &[Key] = &[
     key("tfp_", Alphabet::Dotted, 40, 80, Check::Mixed),
 ];
 
+/// The bytes that a prefix of these begins with, as bits.
+const FIRSTS: u128 = {
+    let (mut firsts, mut rest) = (0, KEYS);
+    while let [key, others @ ..] = rest {
+        if let [first, ..] = key.prefix.as_bytes() {
+            firsts |= 1 << *first;
+        }
+        rest = others;
+    }
+    firsts
+};
+
+/// Whether a prefix of these begins with the byte.
+pub(super) const fn begins(byte: u8) -> bool {
+    byte.is_ascii() && FIRSTS >> byte & 1 == 1
+}
+
 /// The token of a Telegram bot: its number, a colon, 35 characters that begin with `AA`
 /// (<https://core.telegram.org/bots/api#authorizing-your-bot>).
 pub(super) fn telegram(input: &Input<'_>, at: usize, found: &mut Candidates) {

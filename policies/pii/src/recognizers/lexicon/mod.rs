@@ -11,6 +11,7 @@ mod categories;
 mod health;
 mod names;
 mod person;
+mod words;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -20,6 +21,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::{Candidates, Input};
 use crate::{EntitySet, EntityType as E};
+use words::{Word, Words, hash_folded, next_word, word_at};
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ const FILTER_BITS: u64 = 1 << 17;
 #[derive(Debug)]
 pub(crate) struct Lexicon {
     filter: Vec<u64>,
+    /// The same without the words of names.
+    filter_without_names: Vec<u64>,
     /// Terms by the hash of their first word; longer ones first.
     terms: HashMap<u64, Vec<Term>, BuildHasherDefault<Hashed>>,
 }
@@ -102,17 +106,10 @@ pub(crate) fn vocabularies() -> impl std::fmt::Debug {
     )
 }
 
-/// A word of the text.
-#[derive(Clone, Copy, Debug)]
-struct Word {
-    start: usize,
-    end: usize,
-    hash: u64,
-}
-
 impl Lexicon {
     pub(crate) fn new() -> Self {
-        let mut lexicon = Self { filter: vec![0; (FILTER_BITS / 64) as usize], terms: HashMap::default() };
+        let filter = vec![0; (FILTER_BITS / 64) as usize];
+        let mut lexicon = Self { filter_without_names: filter.clone(), filter, terms: HashMap::default() };
         lexicon.add_all(health::EVERYWHERE, None, Meaning::Term(E::HealthTerm));
         for (lang, words) in health::WORDS {
             lexicon.add_all(words, Some(*lang), Meaning::Term(E::HealthTerm));
@@ -169,22 +166,23 @@ impl Lexicon {
             return;
         }
         terms.push(Term { rest: rest.to_vec(), first: first.clone(), meaning });
-        if let Some(bits) = self.filter.get_mut((hash % FILTER_BITS / 64) as usize) {
-            *bits |= 1 << (hash % 64);
+        let of_names = !matches!(meaning, Meaning::Term(_) | Meaning::Somebody);
+        let filters = [Some(&mut self.filter), (!of_names).then_some(&mut self.filter_without_names)];
+        for filter in filters.into_iter().flatten() {
+            if let Some(bits) = filter.get_mut((hash % FILTER_BITS / 64) as usize) {
+                *bits |= 1 << (hash % 64);
+            }
         }
-    }
-
-    fn may_hold(&self, hash: u64) -> bool {
-        self.filter.get((hash % FILTER_BITS / 64) as usize).is_some_and(|bits| bits >> (hash % 64) & 1 == 1)
     }
 
     /// Looks at every word, for the kinds asked for.
     pub(crate) fn scan(&self, input: &Input<'_>, kinds: EntitySet, found: &mut Candidates) {
         // Where the last word for a person ends.
-        let (mut at, mut person) = (0, None);
-        while let Some(word) = next_word(input.bytes, at) {
-            at = word.end;
-            if !self.may_hold(word.hash) {
+        let (mut words, mut person) = (Words::new(input.bytes), None);
+        let named = kinds.intersects(person::KINDS);
+        let filter = if named { &self.filter } else { &self.filter_without_names };
+        while let Some(word) = words.next() {
+            if !may_hold(filter, word.hash) {
                 continue;
             }
             let Some(terms) = self.terms.get(&word.hash) else { continue };
@@ -201,14 +199,14 @@ impl Lexicon {
                 match term.meaning {
                     Meaning::Term(entity) if kinds.contains(entity) || entity == E::HealthTerm => {
                         Self::said(input, word.start, end, entity, person, found);
-                        at = at.max(end);
+                        words.skip_to(end);
                     }
                     Meaning::Term(_) => continue,
                     Meaning::Somebody => {
                         person = Some(end);
                         continue;
                     }
-                    meaning if kinds.intersects(person::KINDS) => {
+                    meaning if named => {
                         person::at(self, input, word.start, end, meaning, found);
                         continue;
                     }
@@ -221,7 +219,7 @@ impl Lexicon {
 
     /// What the word from `start` to `end` means, if it is a single one.
     fn meaning(&self, input: &Input<'_>, word: &Word, is: Meaning) -> bool {
-        self.may_hold(word.hash)
+        may_hold(&self.filter, word.hash)
             && self.terms.get(&word.hash).is_some_and(|terms| {
                 terms.iter().any(|term| {
                     term.meaning == is
@@ -271,6 +269,11 @@ impl Lexicon {
     }
 }
 
+/// Whether a word with this hash may be in a filter's tables.
+fn may_hold(filter: &[u64], hash: u64) -> bool {
+    filter.get((hash % FILTER_BITS / 64) as usize).is_some_and(|bits| bits >> (hash % 64) & 1 == 1)
+}
+
 /// Whether the word for a person that ended at `person` stands before `start` in the same sentence.
 fn is_said_of(input: &Input<'_>, person: Option<usize>, start: usize) -> bool {
     let Some(person) = person.filter(|person| person + PERSON_REACH > start && *person <= start) else {
@@ -296,105 +299,6 @@ fn same(word: &str, lower: &str) -> bool {
     word.eq_ignore_ascii_case(lower) || (!word.is_ascii() && word.to_lowercase() == *lower)
 }
 
-/// The next word from `at` on. A word is letters (ASCII, and those of Latin, Greek and Cyrillic script) and the digits after
-/// them.
-fn next_word(bytes: &[u8], at: usize) -> Option<Word> {
-    let rest = bytes.get(at..)?;
-    word_at(bytes, at + rest.iter().position(|byte| is(*byte, STARTS))?)
-}
-
-/// The word of letters and digits that begins at `start`. `None` if there is none.
-fn word_at(bytes: &[u8], start: usize) -> Option<Word> {
-    let rest = bytes.get(start..)?;
-    let (mut length, mut all) = (0, 0);
-    for byte in rest {
-        if !is(*byte, CONTINUES) {
-            break;
-        }
-        all |= byte;
-        length += 1;
-    }
-    let word = rest.get(..length).filter(|word| !word.is_empty())?;
-    let hash = if all.is_ascii() { hash_ascii(word, rest) } else { hash_folded(word) };
-    Some(Word { start, end: start + length, hash })
-}
-
-const STARTS: u8 = 1;
-const CONTINUES: u8 = 2;
-
-/// What each byte may do in a word.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        let starts = byte.is_ascii_alphabetic() || (byte >= 0xc3 && byte <= 0xd3);
-        let continues = starts || byte.is_ascii_digit() || (byte >= 0x80 && byte <= 0xbf);
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; a byte is below 256")]
-        {
-            classes[byte as usize] = if starts { STARTS } else { 0 } | if continues { CONTINUES } else { 0 };
-        }
-        if byte == u8::MAX {
-            break classes;
-        }
-        byte += 1;
-    }
-};
-
-fn is(byte: u8, class: u8) -> bool {
-    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
-}
-
-/// Eight bytes more of a word, the first one lowest, zeros after its end.
-fn mix(hash: u64, eight: u64) -> u64 {
-    let product = (hash ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    // The high bits are mixed best.
-    product ^ (product >> 32)
-}
-
-/// The hash of a word of ASCII letters and digits in lower case. `rest` begins with the word and may go on after it, so that
-/// eight bytes can be read at once.
-fn hash_ascii(word: &[u8], rest: &[u8]) -> u64 {
-    // Sets the bit that makes a letter small, which digits have too.
-    const SMALL: u64 = 0x2020_2020_2020_2020;
-    let (mut hash, mut at) = (0, 0);
-    while at < word.len() {
-        let left = word.len() - at;
-        let mask = if left < 8 { (1_u64 << (8 * left)) - 1 } else { u64::MAX };
-        let eight = match rest.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            Some(eight) => u64::from_le_bytes(*eight),
-            None => word.iter().skip(at).rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte)),
-        };
-        hash = mix(hash, (eight | SMALL) & mask);
-        at += 8;
-    }
-    hash
-}
-
-/// The same of any word: of Latin-1 the capitals too are folded, and equal words of ASCII have equal hashes.
-fn hash_folded(word: &[u8]) -> u64 {
-    let mut last = 0;
-    let folded = word.iter().map(|byte| {
-        let folded = match *byte {
-            b @ b'A'..=b'Z' => b | 0x20,
-            // The capitals of Latin-1, as their second byte.
-            b @ 0x80..=0x9e if last == 0xc3 && b != 0x97 => b | 0x20,
-            b => b,
-        };
-        last = *byte;
-        folded
-    });
-    let (mut hash, mut eight, mut bits) = (0, 0, 0);
-    for byte in folded {
-        eight |= u64::from(byte) << bits;
-        bits += 8;
-        if bits == 64 {
-            hash = mix(hash, eight);
-            (eight, bits) = (0, 0);
-        }
-    }
-    if bits > 0 { mix(hash, eight) } else { hash }
-}
-
 /// Takes the hash of a word, which needs no other: only its halves are laid over each other for the table.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hashed(u64);
@@ -416,32 +320,8 @@ impl std::hash::Hasher for Hashed {
 
 #[cfg(test)]
 mod tests {
-    use super::{hash_folded, next_word};
     use crate::EntityType as E;
     use crate::recognizers::table::{marked, spans};
-
-    #[test]
-    fn a_word_has_one_hash_whatever_its_case_and_whatever_follows() {
-        let letters = "Abcdefgh1JKLMNopqrstuvwxyz9";
-        let mut seen = std::collections::HashSet::new();
-        for length in 1..=letters.len() {
-            let word = letters.get(..length).unwrap();
-            let expected = hash_folded(word.to_lowercase().as_bytes());
-            assert!(seen.insert(expected), "{word} has the hash of a shorter one");
-            for text in [
-                word.to_owned(),
-                format!("{word} and more words"),
-                format!("{word}. Or"),
-                word.to_uppercase(),
-            ] {
-                let found = next_word(text.as_bytes(), 0).unwrap();
-                assert_eq!((found.start, found.end, found.hash), (0, length, expected), "{text:?}");
-            }
-        }
-        let hash = |text: &str| next_word(text.as_bytes(), 0).unwrap().hash;
-        assert_eq!(hash("ÜBERMÜDUNG"), hash("übermüdung"));
-        assert_ne!(hash("übermüdung"), hash("ubermudung"));
-    }
 
     #[test]
     fn words_of_six_languages() {

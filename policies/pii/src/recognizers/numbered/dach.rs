@@ -37,7 +37,11 @@ pub(crate) const ROWS: &[Row] = &[
         worded: 92,
         words: &["personalausweis", "ausweis", "identity card", "id card", "ausweisnummer"],
         source: "https://www.personalausweisportal.de/Webs/PA/DE/buergerinnen-und-buerger/der-personalausweis/der-personalausweis-node.html",
-        examples: &["Personalausweis Nr. [L01X00T471]", "ausweisnummer: [LZ6311T475]"],
+        examples: &[
+            "Personalausweis Nr. [L01X00T471]",
+            "ausweisnummer: [LZ6311T475]",
+            "Ausweis [T220001293]",
+        ],
         others: &["Personalausweis L01X00T472", "L01X00T471"],
     },
     Row {

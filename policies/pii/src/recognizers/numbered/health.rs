@@ -23,14 +23,16 @@ pub(crate) const ROWS: &[Row] = &[
             Check::Own(Own("dea", |of| {
                 let once = sum(of, &[0, 0, 1, 0, 1, 0, 1]);
                 let twice = sum(of, &[0, 0, 0, 2, 0, 2, 0, 2]);
-                of.get(8).is_some_and(|check| value(*check) == (once + twice) % 10)
+                // `KB3086255` is an update of Windows: https://support.microsoft.com/help/3086255
+                let is_update = of.starts_with(b"KB");
+                !is_update && of.get(8).is_some_and(|check| value(*check) == (once + twice) % 10)
             })),
         ]),
         worded: 95,
         words: &["dea", "prescriber", "controlled substance"],
         source: "https://www.deadiversion.usdoj.gov/drugreg/faq.html",
         examples: &["DEA [BJ1234563]", "prescriber [AB4455665]"],
-        others: &["DEA BJ1234564", "BJ123456", "IJ1234563"],
+        others: &["DEA BJ1234564", "BJ123456", "IJ1234563", "Package_for_KB3086255~31bf"],
     },
     Row {
         entity: E::UsMbi,

@@ -20,11 +20,13 @@ mod things;
 mod vat;
 mod west;
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::numbers::Numbers;
 use super::{Candidates, FLOOR, Input, UNSPOKEN};
-use crate::EntityType;
+use crate::{EntitySet, EntityType};
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
 
@@ -120,10 +122,69 @@ const LEN_MAX: usize = 24;
 /// The letters and digits of a number.
 type Compact = SmallVec<[u8; LEN_MAX]>;
 
+/// A way to write a number, as it is looked for.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    row: &'static Row,
+    written: &'static str,
+    /// The confidence where no word speaks for it.
+    alone: u8,
+}
+
+impl Form {
+    /// How certain it is at most where no word speaks for it.
+    fn silent(self) -> i32 {
+        if self.alone == 0 { UNSPOKEN } else { i32::from(self.alone) }
+    }
+}
+
+/// Forms that begin alike.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    /// In an order in which those that are written alike follow one another.
+    forms: Vec<Form>,
+    kinds: EntitySet,
+    /// The most certain of them where no word speaks for it.
+    silent: i32,
+}
+
+impl Alike {
+    fn add(&mut self, form: Form) {
+        self.kinds.insert(form.row.entity);
+        self.silent = self.silent.max(form.silent());
+        self.forms.push(form);
+        self.forms.sort_by_key(|form| form.written);
+    }
+}
+
+/// Forms that begin alike, by what follows their first run of digits.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    nothing: Alike,
+    letter: Alike,
+    /// A sign, and then a digit.
+    digit: Alike,
+    /// A sign, and then a letter.
+    other: Alike,
+}
+
+impl Bucket {
+    /// Adds a form whose first run ends at `end`.
+    fn add(&mut self, form: Form, end: usize) {
+        let mut rest = form.written.bytes().skip(end);
+        match rest.next() {
+            None => self.nothing.add(form),
+            Some(b'@' | b'*' | b'a'..=b'z' | b'A'..=b'Z') => self.letter.add(form),
+            Some(_) if matches!(rest.next(), Some(b'#' | b'0'..=b'9')) => self.digit.add(form),
+            Some(_) => self.other.add(form),
+        }
+    }
+}
+
 /// The forms by the letters before their first digit, whether something stands between, and the length of the first
 /// run of digits.
 #[derive(Debug)]
-pub(crate) struct Forms(Vec<Vec<(&'static Row, &'static str, u8)>>);
+pub(crate) struct Forms(Vec<Bucket>);
 
 fn bucket(letters: usize, apart: bool, run: usize) -> Option<usize> {
     (letters <= LETTERS_MAX && run <= RUN_MAX)
@@ -132,21 +193,17 @@ fn bucket(letters: usize, apart: bool, run: usize) -> Option<usize> {
 
 impl Forms {
     pub(crate) fn new() -> Self {
-        let mut forms = vec![Vec::new(); (LETTERS_MAX + 1) * 2 * (RUN_MAX + 1)];
+        let mut buckets = vec![Bucket::default(); (LETTERS_MAX + 1) * 2 * (RUN_MAX + 1)];
         for row in rows() {
-            for (form, alone) in row.forms {
-                for place in places(form) {
-                    if let Some(forms) = forms.get_mut(place) {
-                        forms.push((row, *form, *alone));
+            for (written, alone) in row.forms {
+                for (place, end) in places(written) {
+                    if let Some(bucket) = buckets.get_mut(place) {
+                        bucket.add(Form { row, written, alone: *alone }, end);
                     }
                 }
             }
         }
-        Self(forms)
-    }
-
-    fn of(&self, letters: usize, apart: bool, run: usize) -> &[(&'static Row, &'static str, u8)] {
-        bucket(letters, apart, run).and_then(|at| self.0.get(at)).map_or(&[], Vec::as_slice)
+        Self(buckets)
     }
 
     /// Looks at the run of `len` digits at `at`.
@@ -156,12 +213,12 @@ impl Forms {
         }
         let letter = |b: u8| b.is_ascii_alphabetic();
         if input.begins(at) {
-            self.try_each(input, self.of(0, false, len), at, found);
+            self.try_all(input, (0, false), at..at + len, at, found);
             if matches!(input.before(at), Some(b' ' | b'-' | b'.')) {
                 let letters = input.run_back(at - 1, LETTERS_MAX + 1, letter);
                 let start = input.skip_escape(at - 1 - letters).min(at - 1);
                 if (1..=LETTERS_MAX).contains(&letters) && input.begins(start) {
-                    self.try_each(input, self.of(at - 1 - start, true, len), start, found);
+                    self.try_all(input, (at - 1 - start, true), at..at + len, start, found);
                 }
             }
             return;
@@ -169,48 +226,80 @@ impl Forms {
         let start = input.skip_escape(at - input.run_back(at, LETTERS_MAX + 2, letter)).min(at);
         let letters = at - start;
         if letters <= LETTERS_MAX && input.begins(start) {
-            self.try_each(input, self.of(letters, false, len), start, found);
+            self.try_all(input, (letters, false), at..at + len, start, found);
         }
         // Glued to the word for it: `IdNr86095742719`.
         if letters > 1 && len > 5 {
-            self.try_each(input, self.of(0, false, len), at, found);
+            self.try_all(input, (0, false), at..at + len, at, found);
         }
     }
 
-    fn try_each(
+    /// Tries every form with so many letters, something behind them or not, before a run of digits.
+    fn try_all(
         &self,
         input: &Input<'_>,
-        forms: &[(&'static Row, &'static str, u8)],
+        (letters, apart): (usize, bool),
+        run: Range<usize>,
         start: usize,
         found: &mut Candidates,
     ) {
-        for (row, form, alone) in forms {
-            let Some(reading) = read(input, form, start) else { continue };
-            if !row.check.holds(&reading.compact) {
-                continue;
-            }
-            let glued = !input.begins(start);
-            let heard = input.hear(start);
-            let says = heard.says(row.entity);
-            let bordered = is_bordered(input, start, reading.end, form, says.yes);
-            if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
-                continue;
-            }
-            let unspoken = match *alone {
-                // A word speaks for another kind.
-                0 if !heard.yes.is_empty() => UNSPOKEN - 10,
-                0 => UNSPOKEN,
-                alone => i32::from(alone),
-            };
-            let confidence = match (says.yes, says.no) {
-                (true, _) => i32::from(row.worded),
-                // Lower case is what hashes and names in code are written in.
-                _ if reading.lower => 0,
-                (_, true) => unspoken - 25,
-                _ => unspoken,
-            };
-            found.add(row.entity, start, reading.end, confidence);
+        let Some(bucket) = bucket(letters, apart, run.len()).and_then(|at| self.0.get(at)) else { return };
+        let next = input.byte(run.end);
+        if next.is_some_and(|b| b.is_ascii_alphanumeric()) {
+            try_each(input, &bucket.letter, start, found);
+            return;
         }
+        try_each(input, &bucket.nothing, start, found);
+        match next.and_then(|_| input.byte(run.end + 1)) {
+            Some(b'0'..=b'9') => try_each(input, &bucket.digit, start, found),
+            Some(b'a'..=b'z' | b'A'..=b'Z') => try_each(input, &bucket.other, start, found),
+            _ => {}
+        }
+    }
+}
+
+fn try_each(input: &Input<'_>, alike: &Alike, start: usize, found: &mut Candidates) {
+    let floor = i32::from(found.floor);
+    // What only a word can make certain enough is not looked at without one.
+    let unheard = |silent: i32, kinds: EntitySet| silent < floor && !input.hear(start).yes.intersects(kinds);
+    if !found.kinds.intersects(alike.kinds) || unheard(alike.silent, alike.kinds) {
+        return;
+    }
+    // What the form before read, if it is written like this one.
+    let mut last: Option<(&str, Option<Reading>)> = None;
+    for form @ Form { row, written, alone } in &alike.forms {
+        if !found.kinds.contains(row.entity) || unheard(form.silent(), EntitySet::EMPTY.with(row.entity)) {
+            continue;
+        }
+        let (_, reading) = match &mut last {
+            Some(last) if last.0 == *written => last,
+            last => last.insert((written, read(input, written, start))),
+        };
+        let Some(reading) = reading else { continue };
+        if !row.check.holds(&reading.compact) {
+            continue;
+        }
+        let glued = !input.begins(start);
+        let heard = input.hear(start);
+        let says = heard.says(row.entity);
+        let bordered = is_bordered(input, start, reading.end, written, says.yes);
+        if !bordered || (glued && !(says.yes && Numbers::is_in_a_word(input, start, reading.end))) {
+            continue;
+        }
+        let unspoken = match *alone {
+            // A word speaks for another kind.
+            0 if !heard.yes.is_empty() => UNSPOKEN - 10,
+            0 => UNSPOKEN,
+            alone => i32::from(alone),
+        };
+        let confidence = match (says.yes, says.no) {
+            (true, _) => i32::from(row.worded),
+            // Lower case is what hashes and names in code are written in.
+            _ if reading.lower => 0,
+            (_, true) => unspoken - 25,
+            _ => unspoken,
+        };
+        found.add(row.entity, start, reading.end, confidence);
     }
 }
 
@@ -271,15 +360,18 @@ fn is_bordered(input: &Input<'_>, start: usize, end: usize, form: &str, worded: 
     begins && ends && !row
 }
 
-/// The buckets of a form.
-fn places(form: &str) -> impl Iterator<Item = usize> {
+/// The buckets of a form, and where its first run of digits ends in each.
+fn places(form: &str) -> impl Iterator<Item = (usize, usize)> {
     let first = form.find(|c: char| c == '#' || c.is_ascii_digit()).unwrap_or(0);
     let (head, rest) = form.split_at(first);
     let apart = head.ends_with([' ', '-', '.']);
-    let letters = head.len() - usize::from(apart);
+    let (head, letters) = (head.len(), head.len() - usize::from(apart));
     let run = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'#').count();
+    // As many of the letters or digits behind it as are digits, and if all are, the digits behind them.
     let more = rest.bytes().skip(run).take_while(|b| *b == b'*').count();
-    (run..=run + more).filter_map(move |run| bucket(letters, apart, run))
+    let behind = rest.bytes().skip(run + more).take_while(|b| *b == b'#').count();
+    let runs = (run..=run + more).map(move |to| if to == run + more { to + behind } else { to });
+    runs.filter_map(move |run| Some((bucket(letters, apart, run)?, head + run)))
 }
 
 #[cfg(test)]

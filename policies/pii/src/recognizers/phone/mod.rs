@@ -9,144 +9,18 @@
 //! other than [`NATIONAL`] and the declared ones without `+` or `00`, local numbers without an area code and without a word
 //! for a phone before them, national numbers right after another number with only a space between, letters for digits.
 
-use std::sync::OnceLock;
-
-use phonenumber::Metadata;
-use phonenumber::metadata::DATABASE;
-use regex::{Regex, RegexBuilder};
+mod pattern;
+mod plans;
 
 use super::context::Says;
 use super::numbers::{Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
-use crate::phone_regions::{self, PhoneRegions};
+use crate::phone_regions::PhoneRegions;
+pub(crate) use plans::Plans;
 
 /// Calling codes whose national numbers, with their trunk prefix 0, are recognised.
 pub(crate) const NATIONAL: [u16; 6] = [49, 43, 41, 44, 33, 31];
-
-/// The patterns of the numbering plans, compiled when a calling code first occurs.
-#[derive(Debug)]
-pub(crate) struct Plans {
-    codes: Vec<OnceLock<Option<Regex>>>,
-    /// By the number of a region.
-    regions: Vec<OnceLock<Option<Region>>>,
-}
-
-/// The national numbers of one region.
-#[derive(Debug)]
-struct Region {
-    plan: Regex,
-    /// What is dialled before a national number.
-    prefix: String,
-    /// How numbers are written: those that begin so, of this form, with that prefix or without.
-    formats: Vec<(Option<Regex>, Regex, bool)>,
-}
-
-impl Region {
-    fn new(region: &str) -> Option<Self> {
-        let metadata = DATABASE.by_id(region)?;
-        let prefix = metadata.national_prefix().unwrap_or_default().to_owned();
-        // `$1` stands for the first group of the number.
-        let written = |rule: &str| rule.replace("$1", "").contains(&prefix) || rule.contains("$NP");
-        let formats = metadata.formats().iter().filter_map(|format| {
-            let with = !prefix.is_empty() && !format.is_national_prefix_optional();
-            let leading =
-                format.leading_digits().last().and_then(|of| regex(&format!("^(?:{})", of.as_str())));
-            let whole = regex(&format!("^(?:{})$", format.pattern().as_str()))?;
-            Some((leading, whole, with && format.national_prefix().is_some_and(written)))
-        });
-        let formats = formats.collect();
-        Some(Self { plan: pattern_of(&[metadata])?, prefix, formats })
-    }
-
-    /// Whether these digits are a national number as it is written in the region.
-    fn knows(&self, digits: &str) -> bool {
-        let without = digits.strip_prefix(&self.prefix).filter(|_| !self.prefix.is_empty());
-        without.is_some_and(|national| self.plan.is_match(national))
-            || self.plan.is_match(digits) && !self.needs_prefix(digits)
-    }
-
-    /// Whether this number is written with the prefix within the region.
-    fn needs_prefix(&self, digits: &str) -> bool {
-        let of = |(leading, whole, _): &&(Option<Regex>, Regex, bool)| {
-            leading.as_ref().is_none_or(|leading| leading.is_match(digits)) && whole.is_match(digits)
-        };
-        self.formats.iter().find(of).is_some_and(|(_, _, with)| *with)
-    }
-}
-
-impl Plans {
-    pub(crate) fn new() -> Self {
-        let plans = Self {
-            codes: (0..1000).map(|_| OnceLock::new()).collect(),
-            regions: (0..PhoneRegions::count()).map(|_| OnceLock::new()).collect(),
-        };
-        plans.get(1);
-        for code in NATIONAL {
-            plans.get(code);
-        }
-        plans
-    }
-
-    fn get(&self, code: u16) -> Option<&Regex> {
-        self.codes.get(usize::from(code))?.get_or_init(|| compile(code)).as_ref()
-    }
-
-    /// Compiles the plan of a region, so that no scan has to.
-    pub(crate) fn prepare(&self, region: usize) {
-        self.region(region);
-    }
-
-    fn region(&self, region: usize) -> Option<&Region> {
-        self.regions.get(region)?.get_or_init(|| Region::new(&phone_regions::code(region))).as_ref()
-    }
-
-    /// Whether the plan of a calling code knows a national number (without trunk prefix).
-    fn knows(&self, code: u16, national: &str) -> bool {
-        self.get(code).is_some_and(|plan| plan.is_match(national))
-    }
-
-    /// Splits digits that begin with a calling code.
-    fn split<'d>(&self, digits: &'d str) -> Option<(u16, &'d str)> {
-        (1..=3).find_map(|len| {
-            let (code, national) = digits.split_at_checked(len)?;
-            let code: u16 = code.parse().ok()?;
-            self.get(code).map(|_| (code, national))
-        })
-    }
-}
-
-/// One pattern for all kinds of numbers in all regions of a calling code.
-fn compile(code: u16) -> Option<Regex> {
-    pattern_of(&DATABASE.by_code(&code)?)
-}
-
-/// One pattern for all kinds of numbers of these plans.
-fn pattern_of(plans: &[&Metadata]) -> Option<Regex> {
-    let mut patterns = Vec::new();
-    for metadata in plans {
-        let kinds = metadata.descriptors();
-        let kinds = [
-            kinds.fixed_line(),
-            kinds.mobile(),
-            kinds.toll_free(),
-            kinds.premium_rate(),
-            kinds.shared_cost(),
-            kinds.personal_number(),
-            kinds.voip(),
-            kinds.uan(),
-            kinds.pager(),
-        ];
-        patterns.extend(kinds.into_iter().flatten().map(|kind| kind.national_number().as_str().to_owned()));
-    }
-    patterns.sort_unstable();
-    patterns.dedup();
-    regex(&format!("^(?:{})$", patterns.join("|")))
-}
-
-fn regex(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).ignore_whitespace(true).unicode(false).build().ok()
-}
 
 /// Looks for a phone number at the first group of `numbers`.
 pub(crate) fn at(
@@ -318,7 +192,7 @@ fn usual(
     }
     // North America: NPA-NXX-XXXX, perhaps after a 1.
     for (shape, first) in [(&[3, 3, 4][..], 0), (&[1, 3, 3, 4], 1), (&[10], 0)] {
-        if numbers.shape(shape.len()).as_slice() != shape {
+        if !numbers.has_shape(shape) {
             continue;
         }
         let Some(end) = end_of(input, numbers, shape.len()) else { continue };
@@ -341,7 +215,7 @@ fn usual(
         return;
     }
     // A local number, only right after a word for a phone.
-    let local = matches!(numbers.shape(2).as_slice(), [3, 4]) && numbers.uniform(2) == Some(Separator::Dash);
+    let local = numbers.has_shape(&[3, 4]) && numbers.uniform(2) == Some(Separator::Dash);
     if let (true, true, Some(end)) = (local, says.yes, numbers.end_of(input, 2)) {
         found.add(EntityType::Phone, start, end, 60);
     }

@@ -1,0 +1,344 @@
+//! Every administrative act has its record, with what was before it and what is after it, and without any secret.
+
+use std::collections::BTreeSet;
+
+use bailiwick::identity::{ROUTES, create_token};
+use bailiwick::store;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+/// Routes that take no `GET` and change nothing, or nothing that is anybody else's.
+const NO_ACT: [(&str, &str); 15] = [
+    ("POST /api/v1/policy:notify", "the policy is looked at as it is in any case"),
+    ("POST /api/v1/policy:plan", "decides once more what was decided, and keeps nothing"),
+    ("POST /api/v1/audit/pseudonym", "tells a pseudonym"),
+    ("POST /api/v1/credentials/{name}/test", "asks a provider; recorded, and nothing is changed"),
+    ("POST /scim/v2/Users/.search", "a list"),
+    ("POST /scim/v2/Groups/.search", "a list"),
+    ("POST /scim/v2/.search", "a list"),
+    ("POST /preferences", "a cookie of the browser"),
+    ("HEAD /auth/setup", "a look"),
+    ("POST /auth/break-glass", "begins the caller's own session"),
+    ("POST /auth/sign-out", "ends the caller's own session"),
+    ("POST /auth/back-channel-logout/{provider}", "the provider ends its sessions"),
+    ("POST /auth/token", "a workload gets a key of its own"),
+    // Needs a server that has died with a spool: `tests/replicas/spool.rs` looks at its record.
+    ("POST /api/v1/replicas/{number}/lost", "elsewhere"),
+    // What is pushed in one is recorded as what is pushed alone.
+    ("POST /scim/v2/Bulk", "each of its operations is an act"),
+];
+
+struct Walk {
+    app: TestApp,
+    walked: BTreeSet<String>,
+    wrong: Vec<String>,
+    secrets: Vec<String>,
+}
+
+impl Walk {
+    /// Does it as the owner, and looks at the record of it.
+    async fn does(&mut self, method: Method, route: &str, at: &str, body: Option<Value>, act: &str) -> Value {
+        let token = self.app.token().to_owned();
+        self.does_as(&token, method, route, at, body, act).await
+    }
+
+    async fn does_as(
+        &mut self,
+        token: &str,
+        method: Method,
+        route: &str,
+        at: &str,
+        body: Option<Value>,
+        act: &str,
+    ) -> Value {
+        let known = self.acts(act).await.len();
+        let mut request = self.app.client.request(method.clone(), format!("{}{at}", self.app.url()));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = &body {
+            let kind = if at.starts_with("/scim/") { "application/scim+json" } else { "application/json" };
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{method} {at}: {status} {text}");
+        let acts = self.acts(act).await;
+        let route = format!("{method} {route}");
+        match acts.get(known) {
+            None => self.wrong.push(format!("{route}: no `{act}` was recorded")),
+            Some((what, made)) => {
+                for phase in ["before", "after"] {
+                    let of_each = what["keys"].as_array().is_some_and(|keys| {
+                        !keys.is_empty() && keys.iter().all(|key| key.get(phase).is_some())
+                    });
+                    // Before and after by field, as a dry run tells them.
+                    let of_changes = what["changes"].as_array().is_some_and(|changes| {
+                        let both = |it: &Value| it.as_array().is_some_and(|both| both.len() == 2);
+                        !changes.is_empty()
+                            && changes
+                                .iter()
+                                .all(|it| it["fields"].as_object().is_some_and(|of| of.values().all(both)))
+                    });
+                    if what.get(phase).is_none() && made.get(phase).is_none() && !of_each && !of_changes {
+                        self.wrong.push(format!("{route}: `{act}` does not tell what was {phase}: {what}"));
+                    }
+                }
+                let same = what.get("before") == what.get("after") && what.get("before").is_some();
+                if same {
+                    self.wrong.push(format!("{route}: `{act}` tells no difference: {what}"));
+                }
+            }
+        }
+        self.walked.insert(route);
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        for secret in ["/key", "/token", "/keys/0/key", "/keys/1/key"] {
+            let secret = answer.pointer(secret).and_then(Value::as_str).filter(|text| text.starts_with("bw"));
+            self.secrets.extend(secret.map(str::to_owned));
+        }
+        answer
+    }
+
+    /// What acts of this name say that they change, and what came of them, oldest first.
+    async fn acts(&self, name: &str) -> Vec<(Value, Value)> {
+        let records = self.app.records().await;
+        let begun =
+            records.iter().filter(|record| record.sections.get("act").is_some_and(|it| it["act"] == name));
+        begun
+            .map(|record| {
+                let ended = records
+                    .iter()
+                    .find(|other| other.id("act") == record.id("act") && other.id("phase") == Some("ended"));
+                let made = ended.map(|ended| ended.sections["result"]["made"].clone()).unwrap_or_default();
+                (record.sections["act"]["what"].clone(), made)
+            })
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_act_tells_what_was_before_and_what_is_after() {
+    let app = TestApp::with(|config| {
+        let provider = "[[provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}";
+        config.identity = toml::from_str(provider).unwrap();
+    })
+    .await;
+    let mut walk = Walk { app, walked: BTreeSet::new(), wrong: Vec::new(), secrets: Vec::new() };
+    let (post, put, patch, delete) = (Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
+    let id_of = |answer: &Value| answer["id"].as_str().unwrap().to_owned();
+
+    // Keys.
+    let new =
+        json!({ "scope": "/acme/research", "name": "one", "owner": "ada@example.org", "budget_usd": "3" });
+    let one = walk.does(post.clone(), "/api/v1/keys", "/api/v1/keys", Some(new), "key_created").await;
+    let many =
+        json!([{ "scope": "/acme/research", "name": "two" }, { "scope": "/acme/research", "name": "three" }]);
+    let many =
+        walk.does(post.clone(), "/api/v1/keys:bulk", "/api/v1/keys:bulk", Some(many), "keys_created").await;
+    let at = |id: &str, what: &str| format!("/api/v1/keys/{id}/{what}");
+    let one = id_of(&one);
+    let why = || Some(json!({ "reason": "because" }));
+    walk.does(post.clone(), "/api/v1/keys/{id}/disable", &at(&one, "disable"), why(), "key_disabled").await;
+    walk.does(post.clone(), "/api/v1/keys/{id}/enable", &at(&one, "enable"), None, "key_enabled").await;
+    let next =
+        walk.does(post.clone(), "/api/v1/keys/{id}/rotate", &at(&one, "rotate"), None, "key_rotated").await;
+    let path = at(&id_of(&next), "revoke");
+    walk.does(post.clone(), "/api/v1/keys/{id}/revoke", &path, why(), "key_revoked").await;
+    let found = json!({ "key": many["keys"][0]["key"] });
+    let path = "/api/v1/keys:revoke-presented";
+    walk.does_as("", post.clone(), path, path, Some(found), "key_revoked").await;
+
+    // Kill switches.
+    let expires = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let switch = json!({
+        "kind": "transfer_mechanism", "target": "bcr", "scope": "/acme/clinic", "reason": "x", "expires": expires,
+    });
+    let path = "/api/v1/kill-switches";
+    let switch = walk.does(post.clone(), path, path, Some(switch), "kill_switch_thrown").await;
+    let path = format!("/api/v1/kill-switches/{}", id_of(&switch));
+    walk.does(delete.clone(), "/api/v1/kill-switches/{id}", &path, why(), "kill_switch_lifted").await;
+
+    // Declarations: something new, something else, something less.
+    let mut whole = walk.app.admin(Method::GET, "/api/v1/organisation", None).await.is(200).json();
+    whole["scopes"].as_array_mut().unwrap().push(json!({ "path": "/acme/new", "controller": "DE" }));
+    let user = json!({ "user": "grace@example.org", "window": "month", "limit_usd": "5" });
+    whole["budgets"].as_array_mut().unwrap().push(user);
+    let gone = whole["endpoints"].as_array_mut().unwrap().pop().unwrap();
+    whole["endpoints"][0]["first_byte_timeout_s"] = json!(7);
+    walk.does(post.clone(), "/api/v1/apply", "/api/v1/apply?prune=true", Some(whole.clone()), "applied")
+        .await;
+    let applied = walk.acts("applied").await;
+    let changes = applied[0].0["changes"].as_array().unwrap().clone();
+    let of = |change: &str, kind: &str, name: &str| {
+        let found =
+            changes.iter().find(|it| it["change"] == change && it["kind"] == kind && it["name"] == name);
+        found.unwrap_or_else(|| panic!("{change} {kind} {name}: {changes:?}"))["fields"].clone()
+    };
+    assert_eq!(of("create", "scope", "/acme/new")["controller"], json!([null, "DE"]));
+    let first = whole["endpoints"][0]["name"].as_str().unwrap();
+    assert_eq!(of("change", "endpoint", first)["first_byte_timeout_s"][1], 7);
+    let deleted = of("delete", "endpoint", gone["name"].as_str().unwrap());
+    assert_eq!(deleted["base_url"], json!([gone["base_url"], null]), "what it was can be read");
+    let budget = changes.iter().find(|it| it["kind"] == "budget").unwrap();
+    assert!(budget["name"].as_str().unwrap().starts_with("user usr_"), "{budget}");
+
+    // One thing at a time.
+    let path = "/api/v1/scopes/%2Facme%2Flater";
+    let scope = json!({ "path": "/acme/later", "controller": "FR" });
+    walk.does(put.clone(), "/api/v1/scopes/{path}", path, Some(scope), "applied").await;
+    walk.does(delete.clone(), "/api/v1/scopes/{path}", path, None, "applied").await;
+    let path = format!("/api/v1/endpoints/{}", gone["name"].as_str().unwrap());
+    walk.does(put.clone(), "/api/v1/endpoints/{name}", &path, Some(gone.clone()), "applied").await;
+    walk.does(delete.clone(), "/api/v1/endpoints/{name}", &path, None, "applied").await;
+    let workload = json!({
+        "name": "ci", "scope": "/acme", "issuer": "https://id.example", "audience": "b", "claims": { "sub": "x" },
+    });
+    let path = "/api/v1/workloads/ci";
+    walk.does(put.clone(), "/api/v1/workloads/{name}", path, Some(workload), "applied").await;
+    walk.does(delete.clone(), "/api/v1/workloads/{name}", path, None, "applied").await;
+
+    // Credentials.
+    let path = "/api/v1/credentials";
+    let secret = json!({ "name": "own", "scope": "/acme", "value": "sk-canary-one" });
+    walk.does(post.clone(), path, path, Some(secret), "credential_created").await;
+    let (path, secret) = ("/api/v1/credentials/own/rotate", json!({ "value": "sk-canary-two" }));
+    walk.does(post.clone(), "/api/v1/credentials/{name}/rotate", path, Some(secret), "credential_rotated")
+        .await;
+    let path = "/api/v1/credentials:reseal";
+    walk.does(post.clone(), path, path, None, "credentials_resealed").await;
+    walk.does(
+        delete.clone(),
+        "/api/v1/credentials/{name}",
+        "/api/v1/credentials/own",
+        None,
+        "credential_deleted",
+    )
+    .await;
+    walk.secrets.extend(["sk-canary-one", "sk-canary-two"].map(str::to_owned));
+
+    // Budgets.
+    let budgets = walk.app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
+    let path = format!("/api/v1/budgets/{}/top-ups", budgets["budgets"][0]["id"]);
+    let more = Some(json!({ "amount_usd": "1", "reason": "more" }));
+    walk.does(post.clone(), "/api/v1/budgets/{id}/top-ups", &path, more, "budget_topped_up").await;
+
+    // People, sessions, tokens.
+    let person = store::people::Person {
+        id: String::from("p1"),
+        subject: None,
+        email: None,
+        display_name: None,
+        roles: json!([]),
+        created_ms: 1,
+        joined_into: None,
+        disabled_ms: None,
+        erased_ms: None,
+        deprovisioned_ms: None,
+    };
+    store::people::create(&walk.app.app().store, person).await.unwrap();
+    walk.does(
+        post.clone(),
+        "/api/v1/people/{id}/disable",
+        "/api/v1/people/p1/disable",
+        why(),
+        "person_disabled",
+    )
+    .await;
+    walk.does(post.clone(), "/api/v1/people/{id}/enable", "/api/v1/people/p1/enable", None, "person_enabled")
+        .await;
+    let now_ms = walk.app.app().gateway.clock.now_ms();
+    let link = bailiwick::identity::new_setup_link(&walk.app.app().store, now_ms).await.unwrap();
+    let entered = walk.app.client.get(format!("{}{link}", walk.app.url())).send().await.unwrap();
+    assert_eq!(entered.status(), 303);
+    let sessions = walk.app.admin(Method::GET, "/api/v1/sessions", None).await.is(200).json();
+    let path = format!("/api/v1/sessions/{}", id_of(&sessions["sessions"][0]));
+    walk.does(delete.clone(), "/api/v1/sessions/{id}", &path, None, "session_ended").await;
+    let (path, new) =
+        ("/api/v1/service-tokens", json!({ "name": "ci", "scope": "/acme", "roles": ["viewer"] }));
+    let token = walk.does(post.clone(), path, path, Some(new), "service_token_created").await;
+    let at = |id: &str, what: &str| format!("/api/v1/service-tokens/{id}/{what}");
+    let path = at(&id_of(&token), "rotate");
+    let token = walk
+        .does(post.clone(), "/api/v1/service-tokens/{id}/rotate", &path, None, "service_token_rotated")
+        .await;
+    let path = at(&id_of(&token), "revoke");
+    walk.does(post.clone(), "/api/v1/service-tokens/{id}/revoke", &path, None, "service_token_revoked").await;
+
+    // Requests: somebody else decides.
+    let asker =
+        create_token(&walk.app.app().store, "asker", "/", &["developer"], now_ms).await.unwrap().reveal();
+    let approver =
+        create_token(&walk.app.app().store, "approver", "/", &["approver"], now_ms).await.unwrap().reveal();
+    let path = "/api/v1/requests";
+    for (name, end, act, by) in [
+        ("a", "approve", "request_approved", &approver),
+        ("b", "refuse", "request_refused", &approver),
+        ("c", "withdraw", "request_withdrawn", &asker),
+    ] {
+        let expires = chrono::Utc::now() + chrono::TimeDelta::days(3);
+        let wanted =
+            json!({ "scope": "/acme/research", "name": format!("asked-{name}"), "expires": expires });
+        let ask = json!({ "kind": "key", "reason": "x", "wanted": wanted });
+        let asked = walk.does_as(&asker, post.clone(), path, path, Some(ask), "request_asked").await;
+        let body = (end != "withdraw").then(|| json!({ "reason": "x" }));
+        let (route, at) = (format!("{path}/{{id}}/{end}"), format!("{path}/{}/{end}", id_of(&asked)));
+        walk.does_as(by, post.clone(), &route, &at, body, act).await;
+    }
+    let approved = walk.acts("request_approved").await;
+    assert_eq!(
+        approved[0].0["after"]["granted"]["name"], "asked-a",
+        "what was granted can be read: {approved:?}"
+    );
+
+    // The directory.
+    let path = "/scim/v2/Users";
+    let user =
+        walk.does(post.clone(), path, path, Some(json!({ "userName": "ada" })), "scim_user_created").await;
+    let at = format!("{path}/{}", id_of(&user));
+    let route = "/scim/v2/Users/{id}";
+    let off = json!({ "userName": "ada", "active": false });
+    walk.does(put.clone(), route, &at, Some(off), "scim_user_changed").await;
+    let on = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "active", "value": true }],
+    });
+    walk.does(patch.clone(), route, &at, Some(on), "scim_user_changed").await;
+    let path = "/scim/v2/Groups";
+    let group = json!({ "displayName": "g", "members": [{ "value": id_of(&user) }] });
+    let group = walk.does(post.clone(), path, path, Some(group), "scim_group_created").await;
+    let of_group = format!("{path}/{}", id_of(&group));
+    let route_of_group = "/scim/v2/Groups/{id}";
+    let other = json!({ "displayName": "h", "members": [{ "value": id_of(&user) }] });
+    walk.does(put.clone(), route_of_group, &of_group, Some(other), "scim_group_changed").await;
+    let gone = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "remove", "path": "members" }],
+    });
+    walk.does(patch.clone(), route_of_group, &of_group, Some(gone), "scim_group_changed").await;
+    walk.does(delete.clone(), route_of_group, &of_group, None, "scim_group_deleted").await;
+    walk.does(delete.clone(), route, &at, None, "scim_user_deleted").await;
+
+    assert!(walk.wrong.is_empty(), "{} are wrong:\n{}", walk.wrong.len(), walk.wrong.join("\n"));
+    let uncovered: Vec<String> = ROUTES
+        .iter()
+        .filter(|route| route.method != "GET")
+        .map(|route| format!("{} {}", route.method, route.path))
+        .filter(|route| !walk.walked.contains(route) && !NO_ACT.iter().any(|(other, _)| other == route))
+        .collect();
+    assert!(uncovered.is_empty(), "nobody has looked at the records of {uncovered:?}");
+    let acts: String = walk
+        .app
+        .records()
+        .await
+        .iter()
+        .flat_map(|record| record.sections.values().map(Value::to_string).collect::<Vec<_>>())
+        .collect();
+    assert!(walk.secrets.len() > 8, "{} secrets", walk.secrets.len());
+    for secret in walk.secrets.iter().map(String::as_str).chain(["ada@example.org", "grace@example.org"]) {
+        assert!(!acts.contains(secret), "a record holds {secret}");
+    }
+    walk.app.finish().await;
+}

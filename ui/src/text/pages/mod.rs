@@ -1,0 +1,29 @@
+//! The strings of pages that the browser bundle has no part in, both languages of a page side by side.
+
+mod budgets;
+mod endpoints;
+mod forms;
+mod keys;
+mod requests;
+
+pub use budgets::BudgetPages;
+pub use endpoints::{EndpointPages, SwitchPages};
+pub use forms::Forms;
+pub use keys::KeyPages;
+pub use requests::RequestPages;
+
+pub(super) mod en {
+    pub(crate) use super::budgets::EN as BUDGETS;
+    pub(crate) use super::endpoints::{EN as ENDPOINTS, SWITCH_EN as SWITCHES};
+    pub(crate) use super::forms::EN as FORMS;
+    pub(crate) use super::keys::EN as KEYS;
+    pub(crate) use super::requests::EN as REQUESTS;
+}
+
+pub(super) mod de {
+    pub(crate) use super::budgets::DE as BUDGETS;
+    pub(crate) use super::endpoints::{DE as ENDPOINTS, SWITCH_DE as SWITCHES};
+    pub(crate) use super::forms::DE as FORMS;
+    pub(crate) use super::keys::DE as KEYS;
+    pub(crate) use super::requests::DE as REQUESTS;
+}
