@@ -2,7 +2,7 @@
 
 use crate::{
     AttestationKind, Database, Evidence, EvidenceKind, Fact, FactScope, FactValue, ModelInfo, Pattern,
-    Problem, Subprocessor, ValueKind, files::Names,
+    Problem, Subprocessor, ValueKind, files::Names, own::lines_of,
 };
 
 /// The file of facts about the makers of models, whoever serves them.
@@ -143,8 +143,9 @@ pub(crate) fn names(path: &str, names: &Names, problems: &mut Vec<Problem>) {
 /// What facts say of each other.
 pub(crate) fn references(database: &Database, problems: &mut Vec<Problem>) {
     for fact in database.facts() {
+        let (file, line) = database.own_place(&fact.id).unwrap_or(("facts", None));
         let mut wrong = |what: String| {
-            problems.push(Problem { file: "facts".into(), line: None, what: format!("{}: {what}", fact.id) });
+            problems.push(Problem { file: file.into(), line, what: format!("{}: {what}", fact.id) });
         };
         for region in &fact.scope.source_region {
             let known = |operator: &Pattern| database.has_region(operator, region);
@@ -179,10 +180,11 @@ fn has_counterpart(database: &Database, fact: &Fact, kind: AttestationKind) -> b
 }
 
 /// The models: evidence, and no two entries for one name.
-pub(crate) fn models(path: &str, models: &[ModelInfo], problems: &mut Vec<Problem>) {
+pub(crate) fn models(path: &str, text: &str, models: &[ModelInfo], problems: &mut Vec<Problem>) {
     let mut seen = std::collections::BTreeSet::new();
     for model in models {
         let of = format!("{} {}", model.service, model.model.as_str());
+        let before = problems.len();
         evidence(path, &of, &model.evidence, problems);
         for name in std::iter::once(model.model.as_str()).chain(model.also.iter().map(String::as_str)) {
             if !seen.insert((model.service.as_str(), name)) {
@@ -205,6 +207,12 @@ pub(crate) fn models(path: &str, models: &[ModelInfo], problems: &mut Vec<Proble
             {
                 wrong("a variant whose `until` is not after its `from`: it never holds");
             }
+        }
+        if problems.len() > before {
+            // Two services may have models of one name; then no line is said rather than a wrong one.
+            let mut lines = lines_of(text, "model", model.model.as_str());
+            let line = lines.next().filter(|_| lines.next().is_none());
+            problems.iter_mut().skip(before).for_each(|problem| problem.line = line);
         }
     }
 }

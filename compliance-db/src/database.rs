@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,10 @@ pub struct Database {
     pub(crate) models: Vec<ModelInfo>,
     subprocessors: BTreeMap<String, Vec<Subprocessor>>,
     pub(crate) replaced: BTreeMap<FactId, Fact>,
+    /// The file and line of each of the organisation's own facts.
+    pub(crate) own_places: BTreeMap<FactId, (String, Option<usize>)>,
+    /// Evidence of the organisation's own that was seen by this day counts at any time.
+    pub(crate) known_by: Option<NaiveDate>,
 }
 
 /// Something wrong with one file.
@@ -87,6 +92,8 @@ impl Database {
             models: Vec::new(),
             subprocessors: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            own_places: BTreeMap::new(),
+            known_by: None,
         };
         for (path, text) in files.iter().filter(|(path, _)| !path.starts_with(Self::OWN)) {
             match path.as_str() {
@@ -102,7 +109,7 @@ impl Database {
                 }
                 "models.yaml" => {
                     if let Some(file) = read::<ModelFile>(path, text, &mut problems) {
-                        check::models(path, &file.models, &mut problems);
+                        check::models(path, text, &file.models, &mut problems);
                         database.models = file.models;
                     }
                 }
@@ -125,6 +132,13 @@ impl Database {
         }
         check::references(&database, &mut problems);
         if problems.is_empty() { Ok(database) } else { Err(LoadError(problems)) }
+    }
+
+    /// The same facts to ask of the past with: what the organisation's own evidence says that was seen by `day` counts then,
+    /// too, though it was not seen yet.
+    #[must_use]
+    pub fn known_by(self, day: NaiveDate) -> Self {
+        Self { known_by: Some(day), ..self }
     }
 
     /// The release of the data, such as `2026.11.22`.
@@ -214,6 +228,12 @@ impl Database {
     #[must_use]
     pub fn replaced(&self, id: &FactId) -> Option<&Fact> {
         self.replaced.get(id)
+    }
+
+    /// The file of an organisation's own fact, and the line in it where it is known.
+    #[must_use]
+    pub fn own_place(&self, id: &FactId) -> Option<(&str, Option<usize>)> {
+        self.own_places.get(id).map(|(file, line)| (file.as_str(), *line))
     }
 
     /// The JSON Schema (draft 2020-12) of a file of an organisation's own facts.

@@ -292,7 +292,12 @@ struct Places {
 
 impl<'de> Deserialize<'de> for FactValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(deserializer).map_err(|_| {
+        let any = serde_norway::Value::deserialize(deserializer)?;
+        let written = Written::deserialize(&any).map_err(|_| {
+            // A map can only be meant as places: what is wrong with it can be told.
+            if let (true, Err(error)) = (any.is_mapping(), Places::deserialize(&any)) {
+                return serde::de::Error::custom(error);
+            }
             serde::de::Error::custom(
                 "expected a value: {countries: [..], may_grow, source_region}, true or false, a number of days, \
                  on_premises, dedicated or shared, a list of transfer mechanisms, nowhere, worldwide, forever or \

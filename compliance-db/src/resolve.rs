@@ -10,7 +10,7 @@
 //! an answer better. (One exception is checked when files are loaded: a default that an agreement lifts comes back
 //! when the agreement excludes a feature, so the fact that holds under the agreement must stand beside it.)
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::{
     Attestation, AttestationKind, AttestationKindSet, Attribute, Confidence, CountrySet, Database,
@@ -192,16 +192,19 @@ impl Database {
         // What only may apply, or what nobody read or looked at lately, counts against the endpoint and covers nothing.
         let covered = contributing
             .iter()
-            .filter(|other| other.is_certain_and_fresh(ctx))
+            .filter(|other| other.is_certain_and_fresh(self, ctx))
             .fold(FeatureSet::EMPTY, |covered, other| covered.union(other.fact.when.with_features));
         let uncovered = fact.when.without_features.intersection(ctx.features).difference(covered);
         if !uncovered.is_empty() {
             answer.spoil(Missing::Feature { fact: fact.id.clone(), features: uncovered });
         }
 
-        let age = Age::of(fact, ctx);
+        let age = self.age(fact, ctx);
         if let Age::Fresh { until: Some(until) } = age {
             answer.until(until);
+        }
+        if let Some(known) = own_days(fact).filter_map(day_begins).filter(|begins| *begins > ctx.now).min() {
+            answer.until(known);
         }
         // A certain and fresh fact about the same thing stands in for one whose page is no longer looked at, but
         // cannot say what a set that may grow has grown to.
@@ -209,7 +212,7 @@ impl Database {
             let replaced = !fact.value.may_grow()
                 && contributing
                     .iter()
-                    .any(|other| contradict(fact, other.fact) && other.is_certain_and_fresh(ctx));
+                    .any(|other| contradict(fact, other.fact) && other.is_certain_and_fresh(self, ctx));
             if !replaced {
                 answer.spoil(Missing::Evidence {
                     fact: fact.id.clone(),
@@ -225,7 +228,7 @@ impl Database {
             });
         }
 
-        if candidate.is_certain_and_fresh(ctx) && fact.when.with_features.is_empty() {
+        if candidate.is_certain_and_fresh(self, ctx) && fact.when.with_features.is_empty() {
             answer.has_basis = true;
         }
     }
@@ -269,8 +272,8 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// Whether it can count for the endpoint, and not only against it.
-    fn is_certain_and_fresh(&self, ctx: &Context<'_>) -> bool {
-        self.certain && matches!(Age::of(self.fact, ctx), Age::Fresh { .. })
+    fn is_certain_and_fresh(&self, database: &Database, ctx: &Context<'_>) -> bool {
+        self.certain && matches!(database.age(self.fact, ctx), Age::Fresh { .. })
     }
 }
 
@@ -282,25 +285,49 @@ enum Age {
         until: Option<DateTime<Utc>>,
     },
     Stale,
+    /// Nobody has read it, or it is said to have been read on a day that is yet to come.
     Unverified,
 }
 
-impl Age {
-    fn of(fact: &Fact, ctx: &Context<'_>) -> Self {
-        if fact
-            .evidence
-            .iter()
-            .any(|evidence| !evidence.kind.ages() && evidence.confidence == Confidence::Sourced)
-        {
-            return Self::Fresh { until: None };
+/// How far ahead of UTC a day begins first (UTC+14, Kiribati: <https://www.iana.org/time-zones>, Pacific/Kiritimati).
+const FIRST_TO_BEGIN: TimeDelta = TimeDelta::hours(14);
+
+/// When a day begins where it begins first.
+fn day_begins(day: NaiveDate) -> Option<DateTime<Utc>> {
+    first_instant(day).checked_sub_signed(FIRST_TO_BEGIN)
+}
+
+/// The days on which an organisation's own evidence is said to have been seen. What ships is dated by who signs it, and
+/// nobody signs evidence from the future.
+fn own_days(fact: &Fact) -> impl Iterator<Item = NaiveDate> {
+    let own = fact.is_own();
+    let seen = fact.evidence.iter().filter(move |_| own);
+    seen.flat_map(|evidence| [evidence.observed_from, evidence.observed_to])
+}
+
+impl Database {
+    fn age(&self, fact: &Fact, ctx: &Context<'_>) -> Age {
+        // The day that it is somewhere; what is only now asked of the past may have been learnt since.
+        let today = ctx.now.checked_add_signed(FIRST_TO_BEGIN).unwrap_or(ctx.now).date_naive();
+        let today = self.known_by.map_or(today, |day| day.max(today));
+        let own = fact.is_own();
+        let read = fact.evidence.iter().filter(|evidence| {
+            evidence.confidence == Confidence::Sourced && !(own && evidence.observed_from > today)
+        });
+        if read.clone().any(|evidence| !evidence.kind.ages()) {
+            return Age::Fresh { until: None };
         }
-        let Some(seen) = fact.observed_to() else { return Self::Unverified };
+        // Who claims to have seen it on a day to come has seen it on the first one.
+        let last = read.map(|evidence| {
+            if own && evidence.observed_to > today { evidence.observed_from } else { evidence.observed_to }
+        });
+        let Some(seen) = last.max() else { return Age::Unverified };
         let last_good_day = seen.checked_add_days(chrono::Days::new(ctx.max_evidence_age_days.into()));
         match last_good_day {
-            None => Self::Fresh { until: None },
+            None => Age::Fresh { until: None },
             Some(day) => {
                 let until = first_instant(day) + TimeDelta::days(1);
-                if ctx.now < until { Self::Fresh { until: Some(until) } } else { Self::Stale }
+                if ctx.now < until { Age::Fresh { until: Some(until) } } else { Age::Stale }
             }
         }
     }

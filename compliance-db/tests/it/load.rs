@@ -47,7 +47,11 @@ fn a_file_that_is_right_loads() {
 
 #[test]
 fn impossible_countries_and_values() {
-    assert!(problems("[DE]", "[UK]").contains("countries: [..]"));
+    assert!(problems("[DE]", "[UK]").contains("`UK` is neither a region"));
+    assert!(problems("countries: [DE]", "country: [DE]").contains("unknown field `country`"));
+    let twice = problems("{ countries: [DE] }", "{ countries: [DE], countries: [US] }");
+    assert!(twice.contains("duplicate"), "{twice}");
+    assert!(problems("{ countries: [DE] }", "Germany").contains("countries: [..]"));
     assert!(problems("{ countries: [DE] }", "{ countries: [] }").contains("nowhere"));
     assert!(problems("{ countries: [DE] }", "true").contains("not one of processing_countries"));
     assert!(problems("processing_countries", "trains_on_inputs").contains("not one of trains_on_inputs"));

@@ -2,10 +2,10 @@
 
 use bailiwick_compliance_db::{
     Attribute::{PciDss, ProcessingCountries, RetentionDays},
-    Database, Doubt, EndpointProfile, FactId, FactValue, LoadError, Regulation, Resolved, Value,
+    Context, Database, Doubt, EndpointProfile, FactId, FactValue, LoadError, Regulation, Resolved, Value,
 };
 
-use crate::support::{azure, bedrock, context, mystery};
+use crate::support::{at, azure, bedrock, context, mystery};
 
 const OWN: &str = "
 about: What our own people have read.
@@ -191,4 +191,58 @@ fn own_regions_and_prices() {
     let moved =
         load(&[("regions.yaml", &REGIONS.replace("moon-north", "swedencentral"))]).unwrap_err().to_string();
     assert!(moved.contains("known already: it stands in SE"), "{moved}");
+}
+
+/// What is known at an instant of where `mystery` processes, where the only evidence has these days.
+fn seen(from: &str, to: &str, kind: &str, at_instant: &str, known_by: Option<&str>) -> Resolved {
+    let own = OWN.replace(
+        "observed_from: 2026-10-01, observed_to: 2026-10-01, kind: vendor_contract",
+        &format!("observed_from: {from}, observed_to: {to}, kind: {kind}"),
+    );
+    assert!(own.contains(kind));
+    let mut database = load(&[("read.yaml", &own)]).unwrap();
+    if let Some(day) = known_by {
+        database = database.known_by(day.parse().unwrap());
+    }
+    let context = Context { now: at(at_instant), ..context(&[]) };
+    database.resolve(&mystery(), ProcessingCountries, &context)
+}
+
+#[test]
+fn evidence_from_the_future_is_none_until_its_day_begins_somewhere() {
+    for kind in ["vendor_contract", "operator_declaration"] {
+        let before = seen("2026-12-02", "2026-12-02", kind, "2026-12-01T09:59:59Z", None);
+        assert_eq!(before.value, None, "{kind}: {before:?}");
+        assert!(
+            before.missing.iter().any(|missing| missing.to_string().contains("own/nimbus/processing")),
+            "{before:?}"
+        );
+        assert_eq!(before.valid_until, Some(at("2026-12-01T10:00:00Z")), "{kind}: it is asked again then");
+        let after = seen("2026-12-02", "2026-12-02", kind, "2026-12-01T10:00:00Z", None);
+        assert!(after.value.is_some(), "{kind}: {after:?}");
+    }
+}
+
+#[test]
+fn a_day_to_come_makes_evidence_no_younger() {
+    let claimed = |now: &str| seen("2026-10-01", "2030-01-01", "vendor_contract", now, None);
+    let now = claimed("2026-11-22T12:00:00Z");
+    assert_eq!((now.value.is_some(), now.valid_until), (true, Some(at("2027-10-02T00:00:00Z"))), "{now:?}");
+    let over = claimed("2027-10-02T00:00:00Z");
+    assert_eq!(over.value, None, "a year after the first day: {over:?}");
+    assert_eq!(over.valid_until, Some(at("2029-12-31T10:00:00Z")), "when the last day begins");
+    assert!(claimed("2029-12-31T10:00:00Z").value.is_some());
+}
+
+#[test]
+fn what_is_asked_of_the_past_may_have_been_learnt_since() {
+    let of_the_past =
+        |known_by| seen("2026-11-20", "2026-11-20", "vendor_contract", "2026-11-01T00:00:00Z", known_by);
+    assert_eq!(of_the_past(None).value, None);
+    assert!(of_the_past(Some("2026-11-22")).value.is_some());
+    assert_eq!(
+        of_the_past(Some("2026-11-19")).value,
+        None,
+        "what is yet to come on the day of asking stays so"
+    );
 }

@@ -1,6 +1,6 @@
 //! A bundle: the versioned set of rules with everything that they need, read from its files in one go.
 
-use crate::documents::read;
+use crate::documents::{line_with, read, shortened};
 use crate::endpoint::Endpoint;
 use crate::exception::Exception;
 use crate::limits;
@@ -105,6 +105,8 @@ pub struct Bundle {
     pub rbac: Rbac,
     /// Limits.
     pub settings: Settings,
+    /// The line of `bundle.yaml` that says for how long evidence counts; 0 where none does.
+    pub(crate) evidence_age_line: usize,
     /// The packs that it includes, in the order of `bundle.yaml`.
     pub packs: Vec<IncludedPack>,
     /// Packs that lie in its folder and that it does not include.
@@ -184,6 +186,11 @@ impl Bundle {
             test_endpoints: tests.endpoints,
             rbac,
             settings: manifest.settings,
+            evidence_age_line: source
+                .files
+                .get(MANIFEST)
+                .and_then(|text| line_with(text, "max_evidence_age_days"))
+                .unwrap_or_default(),
             packs,
             idle_packs: pack::idle(source, &manifest.include),
         })
@@ -206,7 +213,7 @@ impl Bundle {
         Database::load(self.catalog(shipped)).map_err(|LoadError(problems)| {
             let problem = |one: bailiwick_compliance_db::Problem| {
                 let fix = "docs/reference/compliance-db.md tells what a file of facts holds";
-                let problem = Problem::error(one.file, one.what, fix);
+                let problem = Problem::error(one.file, shortened(&one.what), fix);
                 one.line.map_or(problem.clone(), |line| problem.at(line, None))
             };
             problems.into_iter().map(problem).collect()
@@ -250,6 +257,7 @@ fn manifest(source: &BundleSource, problems: &mut Vec<Problem>) -> Manifest {
             if manifest.name.trim().is_empty() || manifest.version.trim().is_empty() {
                 problems.push(Problem::error(MANIFEST, "`name` or `version` is empty", "give both").on(line));
             }
+            validate::settings(&manifest.settings, text, problems);
             manifest
         }
         _ => {

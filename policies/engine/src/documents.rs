@@ -84,13 +84,45 @@ pub(crate) fn before_comment(line: &str) -> &str {
 
 fn problem(file: &str, error: &serde_norway::Error) -> Problem {
     let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    let fix = fix(&what);
-    let problem = Problem::error(file, what, fix);
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    let problem = Problem::error(file, shortened(what), fix(what));
     match error.location() {
         Some(at) => problem.at(at.line(), Some(at.column())),
         None => problem,
     }
+}
+
+/// How much of a value a message quotes: what stands in the wrong place may be meant for nobody's log.
+const MOST_QUOTED: usize = 40;
+
+/// A message in which nothing between quotation marks or backticks is longer than that.
+pub(crate) fn shortened(what: &str) -> String {
+    let mut out = String::with_capacity(what.len());
+    let mut open: Option<(char, usize)> = None;
+    let mut escaped = false;
+    for c in what.chars() {
+        match &mut open {
+            Some((mark, _)) if c == *mark && !escaped => {
+                open = None;
+                out.push(c);
+            }
+            Some((mark, many)) => {
+                escaped = *mark == '"' && c == '\\' && !escaped;
+                *many += 1;
+                match *many {
+                    many if many <= MOST_QUOTED => out.push(c),
+                    many if many == MOST_QUOTED + 1 => out.push('…'),
+                    _ => {}
+                }
+            }
+            None => {
+                open = matches!(c, '"' | '`').then_some((c, 0));
+                escaped = false;
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 fn fix(what: &str) -> String {
@@ -128,6 +160,20 @@ mod tests {
         assert_eq!(p.line, Some(4));
         let p = one("id: a\ntitle: A\nbecause: [x]\nwhen: { data: [persnal] }\n");
         assert_eq!(p.fix, "did you mean `personal`?");
+    }
+
+    #[test]
+    fn a_message_quotes_little_of_what_stands_in_the_wrong_place() {
+        let p = one("the-first-line-of-a-private-key-is-told-to-nobody-at-all-who-reads-a-log\n");
+        assert!(p.what.contains("\"the-first-line-of-a-private-key-is-told-…\""), "{p}");
+        let p = one(
+            "id: a\ntitle: A\nbecause: [x]\ndeny: \"a \\\" and more that is quoted, and more and more of it\"\n",
+        );
+        assert!(p.what.contains("…\", expected a boolean"), "{p}");
+        let p = one(
+            "id: a\ntitle: A\nbecause: [x]\nthis_is_a_name_that_nobody_would_give_to_a_field_of_a_rule: 1\n",
+        );
+        assert!(p.what.contains("`this_is_a_name_that_nobody_would_give_to…`, expected"), "{p}");
     }
 
     #[test]

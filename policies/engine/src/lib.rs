@@ -35,8 +35,8 @@ mod validate;
 
 pub use bundle::{Bundle, Manifest, Settings};
 pub use compiled::{
-    Compiled, Digests, EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation,
-    catalog_digest,
+    Compiled, Digests, EndpointExplanation, Explanation, FactReference, PageReference, Reason,
+    RuleExplanation, catalog_digest,
 };
 pub use condition::{AtLeast, SensitivityCondition, When};
 pub use decision::{Decision, DenyCode, Handled, Obligations, Outcome, RuleIndex, Shadow, Waiver};
@@ -46,7 +46,7 @@ pub use exception::Exception;
 pub use facts::{ClassKnowledge, Operation, PrincipalFacts, RequestFacts};
 pub use kill_switch::{KillSwitch, KillTarget, kill_switches_digest};
 pub use limits::{MAX_FILE_BYTES, MAX_FILES, MAX_OTHERS, MAX_RULES, MAX_TOTAL_BYTES, cost as yaml_cost};
-pub use lint::{lint, unknown_scopes};
+pub use lint::{lint, unknown_names, unknown_scopes};
 pub use pack::{
     Include, IncludedPack, PackCopy, PackManifest, Parameter, ParameterKind, shipped_pack, shipped_packs,
 };

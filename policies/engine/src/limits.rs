@@ -3,6 +3,7 @@
 //!
 //! Blind spot: nesting is counted over bytes, so a text of very many opening brackets that nothing closes counts as deep.
 
+use crate::documents::before_comment;
 use crate::problem::Problem;
 use crate::source::BundleSource;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
@@ -91,10 +92,28 @@ pub fn cost(file: &str, text: &str) -> Option<Problem> {
         );
         return Some(match error.location() {
             Some(at) => problem.at(at.line(), Some(at.column())),
-            None => problem,
+            None => problem.on(first_alias(text).unwrap_or_default()),
         });
     }
     None
+}
+
+/// The first line, from 1, on which a node seems to be an alias: `*name` where a value may begin.
+fn first_alias(text: &str) -> Option<usize> {
+    let begins = |line: &str| {
+        let mut before = ' ';
+        let mut characters = line.chars().peekable();
+        while let Some(c) = characters.next() {
+            let named =
+                characters.peek().is_some_and(|next| next.is_alphanumeric() || matches!(next, '_' | '-'));
+            if c == '*' && named && (before.is_whitespace() || matches!(before, '[' | '{' | ',')) {
+                return true;
+            }
+            before = c;
+        }
+        false
+    };
+    (1..).zip(text.lines()).find(|(_, line)| begins(before_comment(line))).map(|(number, _)| number)
 }
 
 /// The line at which a text nests too deep. libyaml takes quadratic time over such texts.

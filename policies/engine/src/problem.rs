@@ -109,21 +109,29 @@ pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a 
         .map(|(_, c)| c)
 }
 
-/// Edit distance (Levenshtein 1965), by characters.
+/// Edit distance by characters in which two neighbours that changed places are one slip (optimal string alignment: Damerau
+/// 1964, Levenshtein 1965).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut last: Option<char> = None;
     for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = i;
         let mut left = i + 1;
         let mut next = Vec::with_capacity(row.len());
         next.push(left);
-        for (above, cb) in row.iter().skip(1).zip(&b) {
+        let mut last_b: Option<char> = None;
+        for (j, (cb, (diagonal, above))) in b.iter().zip(row.iter().zip(row.iter().skip(1))).enumerate() {
             left = (diagonal + usize::from(ca != *cb)).min(above + 1).min(left + 1);
-            diagonal = *above;
+            if last == Some(*cb) && last_b == Some(ca) {
+                let two_back = j.checked_sub(1).and_then(|j| before.get(j));
+                left = two_back.map_or(left, |cost| left.min(cost + 1));
+            }
+            last_b = Some(*cb);
             next.push(left);
         }
-        row = next;
+        last = Some(ca);
+        before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }
@@ -141,6 +149,12 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", ""), 3);
+        // Neighbours that changed places are one slip, also in a name too short for two.
+        for (a, b, slips) in [("EMIAL", "EMAIL", 1), ("ab", "ba", 1), ("ca", "abc", 3), ("abab", "baba", 2)] {
+            assert_eq!(distance(a, b), slips, "{a} {b}");
+            assert_eq!(distance(b, a), slips, "{b} {a}");
+        }
+        assert_eq!(did_you_mean("EMIAL", ["EMAIL", "IBAN"]), Some("EMAIL"));
     }
 
     #[test]

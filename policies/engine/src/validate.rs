@@ -14,6 +14,23 @@ use std::collections::{HashMap, HashSet};
 
 const PLACEHOLDERS: [&str; 2] = ["{model}", "{scope}"];
 
+/// Longer than this no page is believed to say what it said: ten years.
+const MAX_EVIDENCE_AGE_DAYS: u32 = 3_650;
+
+pub(crate) fn settings(settings: &Settings, text: &str, problems: &mut Vec<Problem>) {
+    let days = settings.max_evidence_age_days;
+    if days > MAX_EVIDENCE_AGE_DAYS {
+        problems.push(
+            Problem::error(
+                crate::bundle::MANIFEST,
+                format!("`max_evidence_age_days` is {days}: evidence would never grow old"),
+                format!("write 365, or at most {MAX_EVIDENCE_AGE_DAYS}"),
+            )
+            .on(line_with(text, "max_evidence_age_days").unwrap_or_default()),
+        );
+    }
+}
+
 pub(crate) fn rules(rules: &[Rule], problems: &mut Vec<Problem>) {
     let mut taken: HashMap<&str, &Rule> = HashMap::with_capacity(rules.len());
     for rule in rules {

@@ -1,6 +1,7 @@
 //! What is read once, at the start: the policy bundle and the compliance database.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,16 +49,17 @@ pub fn sources(
 /// # Errors
 /// [`StartError::System`].
 pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
-    let failed = |path: &Path, error: &std::io::Error| StartError::System {
+    let refused = |path: &Path, why: String| StartError::System {
         what: format!("the policy bundle cannot be read: {}", path.display()),
-        why: error.to_string(),
+        why,
     };
+    let failed = |path: &Path, error: &std::io::Error| refused(path, error.to_string());
     let too_large = |path: &Path, why: String| StartError::System {
         what: format!("the policy bundle is too large: {}", path.display()),
         why,
     };
     let mut source = BundleSource::default();
-    let mut bytes = 0_u64;
+    let mut bytes = 0_usize;
     let mut open = vec![folder.to_path_buf()];
     while let Some(path) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(|error| failed(&path, &error))? {
@@ -67,26 +69,111 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
             if hidden {
                 continue;
             }
-            if path.is_dir() {
+            let found = std::fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
+            if found.is_dir() {
                 open.push(path);
                 continue;
             }
-            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
-            bytes = bytes.saturating_add(size);
-            // Before it is read: what is too large may be larger than the memory.
-            if size > MAX_FILE_BYTES as u64 {
-                let why = format!("the file has {size} bytes; a bundle's file has at most {MAX_FILE_BYTES}");
+            // What a link leads to is nobody's policy, and may be a secret that a message would quote.
+            if !found.is_file() {
+                let is = if found.is_symlink() { "a symbolic link" } else { "no regular file" };
+                return Err(refused(
+                    &path,
+                    format!("it is {is}, and a bundle holds none: write the file itself"),
+                ));
+            }
+            let text = read_text(&path).map_err(|error| failed(&path, &error))?;
+            if text.len() > MAX_FILE_BYTES {
+                let why = format!(
+                    "the file has {} bytes; a bundle's file has at most {MAX_FILE_BYTES}",
+                    found.len().max(text.len() as u64)
+                );
                 return Err(too_large(&path, why));
             }
-            if bytes > MAX_TOTAL_BYTES as u64 || source.files.len() >= MAX_FILES {
+            bytes = bytes.saturating_add(text.len());
+            let text = String::from_utf8(text).map_err(|_| {
+                let why = "it is not UTF-8 text: keep what is no text outside the bundle's folder, or hidden";
+                refused(&path, String::from(why))
+            })?;
+            if bytes > MAX_TOTAL_BYTES || source.files.len() >= MAX_FILES {
                 let why = format!("a bundle has at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes");
                 return Err(too_large(folder, why));
             }
-            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
             let name = path.strip_prefix(folder).unwrap_or(&path);
             let name = name.iter().filter_map(|part| part.to_str()).collect::<Vec<_>>().join("/");
             source.files.insert(name, text);
         }
     }
     Ok(source)
+}
+
+/// No more of a file than tells that it is too large: it may be larger than the memory, whatever its size is said to be.
+fn read_text(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("rules")).unwrap();
+        std::fs::write(folder.path().join("rules/a.yaml"), "id: a\n").unwrap();
+        folder
+    }
+
+    fn refused(folder: &Path) -> String {
+        read_bundle(folder).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_folder_is_read_without_what_is_hidden_in_it() {
+        let folder = folder();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(".zero")).unwrap();
+        let read = read_bundle(folder.path()).unwrap();
+        assert_eq!(read.files.into_keys().collect::<Vec<_>>(), ["rules/a.yaml"]);
+        // The folder itself may be reached by a link: whoever names it means it.
+        let link = folder.path().with_extension("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert_eq!(read_bundle(&link).unwrap().files.len(), 1);
+        std::fs::remove_file(link).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_refused_whatever_it_leads_to() {
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "a secret line").unwrap();
+        for to in [secret.path(), Path::new("/dev/zero"), Path::new("."), Path::new("nowhere")] {
+            let folder = folder();
+            std::os::unix::fs::symlink(to, folder.path().join("rules/p.yaml")).unwrap();
+            let told = refused(folder.path());
+            assert!(told.contains("rules/p.yaml") && told.contains("it is a symbolic link"), "{told}");
+            assert!(!told.contains("secret line"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let folder = folder();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("rules/s.yaml")).unwrap();
+        let told = refused(folder.path());
+        assert!(told.contains("rules/s.yaml") && told.contains("it is no regular file"), "{told}");
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_large_is_told_with_a_way_out() {
+        let folder = folder();
+        let image = folder.path().join("README.png");
+        std::fs::write(&image, [0x89, b'P', b'N', b'G', 0xff]).unwrap();
+        let told = refused(folder.path());
+        assert!(
+            told.contains("README.png") && told.contains("outside the bundle's folder, or hidden"),
+            "{told}"
+        );
+        std::fs::write(&image, "é".repeat(MAX_FILE_BYTES / 2 + 1)).unwrap();
+        assert!(refused(folder.path()).contains("a bundle's file has at most"));
+    }
 }

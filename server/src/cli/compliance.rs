@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bailiwick_compliance_db::{
-    AnswerChange, Attribute, Changes, Context, Coverage, Database, Doubtful, EndpointProfile, FeatureSet,
-    Known,
+    AnswerChange, Attribute, Changes, Context, Coverage, Database, Doubt, Doubtful, EndpointProfile,
+    FeatureSet, Known,
 };
 use bailiwick_ledger::{LogId, Signer};
 use bailiwick_policy::Bundle;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
+use super::facts::FactsArgs;
 use super::output::table;
 use super::{Failed, Output};
 use crate::app::read_bundle;
@@ -45,13 +46,15 @@ pub(super) enum ComplianceCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Verify a release, and tell what it changes against the database in the binary
+    /// Verify a release, and tell what it changes against the database in the binary, or against the release in force
     Verify {
         /// The release
         file: PathBuf,
         /// A file with the public key that has to have signed it
         #[arg(long, value_name = "FILE")]
         public_key: PathBuf,
+        #[command(flatten)]
+        in_force: FactsArgs,
         /// A policy bundle: tell which answers change for the endpoints of its tests
         #[arg(long, value_name = "DIR")]
         bundle: Option<PathBuf>,
@@ -117,8 +120,8 @@ pub(super) fn run(command: &ComplianceCommand, output: Output) -> Result<(), Fai
         ComplianceCommand::Release { data, key, name, output: file } => {
             release(data.as_deref(), key, name, file, output)
         }
-        ComplianceCommand::Verify { file, public_key, bundle } => {
-            verify(file, public_key, bundle.as_deref(), output)
+        ComplianceCommand::Verify { file, public_key, in_force, bundle } => {
+            verify(file, public_key, in_force.files()?, bundle.as_deref(), output)
         }
     }
 }
@@ -129,8 +132,20 @@ fn said(error: impl std::fmt::Display) -> Failed {
 
 fn release(data: Option<&Path>, key: &Path, name: &str, file: &Path, output: Output) -> Result<(), Failed> {
     let name = LogId::new(name).map_err(said)?;
+    let files = files(data)?;
+    let today =
+        chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default().date_naive();
+    let doubts = Database::load(files.clone()).map_err(said)?.lint(today, 365);
+    let of_the_future: Vec<String> =
+        doubts.iter().filter(|doubt| doubt.doubt == Doubt::FromTheFuture).map(ToString::to_string).collect();
+    if !of_the_future.is_empty() {
+        return Err(said(format!(
+            "evidence from a day that is yet to come is not signed:\n{}",
+            of_the_future.join("\n")
+        )));
+    }
     let signer = Signer::new(name, crate::audit::load_or_create_key(key).map_err(said)?);
-    let text = Release::sign(&files(data)?, &signer).map_err(said)?;
+    let text = Release::sign(&files, &signer).map_err(said)?;
     std::fs::write(file, text).map_err(Failed::file(file))?;
     let key = signer.public().to_string();
     output.result(&serde_json::json!({ "release": file, "public_key": key }), || {
@@ -146,16 +161,22 @@ struct Verified<'a> {
     answers: &'a [AnswerChange],
 }
 
-fn verify(file: &Path, key: &Path, bundle: Option<&Path>, output: Output) -> Result<(), Failed> {
+fn verify(
+    file: &Path,
+    key: &Path,
+    in_force: BTreeMap<String, String>,
+    bundle: Option<&Path>,
+    output: Output,
+) -> Result<(), Failed> {
     let key = public_key(key).map_err(said)?;
     let release = Release::open(file, &key).map_err(said)?;
-    let before = Database::embedded().map_err(said)?;
+    let before = Database::load(in_force.clone()).map_err(said)?;
     let changes = before.changes(&release.database);
     let answers = match bundle {
         Some(folder) => {
             let bundle = Bundle::load(&read_bundle(folder)?).map_err(|problems| told(&problems))?;
             let with = |files| bundle.database(files).map_err(|problems| told(&problems));
-            let (before, after) = (with(Database::embedded_files().collect())?, with(release.files.clone())?);
+            let (before, after) = (with(in_force)?, with(release.files.clone())?);
             let profiles: Vec<EndpointProfile> =
                 bundle.test_endpoints.iter().map(|endpoint| endpoint.profile.clone()).collect();
             let context = Context {

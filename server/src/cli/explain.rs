@@ -6,6 +6,7 @@ use bailiwick_policy::{Explanation, explain_tests};
 use clap::Args;
 use reqwest::Method;
 
+use super::facts::FactsArgs;
 use super::policy::{load, report};
 use super::remote::Api;
 use super::{Failed, Output, Remote, Server};
@@ -16,6 +17,8 @@ pub(super) struct ExplainArgs {
     /// A bundle's folder, or the id of a recorded decision
     #[arg(value_name = "DIR|ID")]
     what: String,
+    #[command(flatten)]
+    facts: FactsArgs,
     /// Of a bundle: only the tests whose names hold this
     #[arg(long, value_name = "TEXT")]
     test: Option<String>,
@@ -30,7 +33,11 @@ pub(super) struct ExplainArgs {
 pub(super) async fn run(args: ExplainArgs, output: Output) -> Result<(), Failed> {
     let is_decision = args.what.starts_with("dec_") && !Path::new(&args.what).exists();
     if !is_decision {
-        return tests(Path::new(&args.what), args.test.as_deref(), output);
+        return tests(Path::new(&args.what), &args.facts, args.test.as_deref(), output);
+    }
+    if args.facts.is_release() {
+        let why = "a server explains a decision with the facts that it was made with: --release is for a bundle's tests";
+        return Err(Failed::Said(String::from(why)));
     }
     let (Some(server), Some(token)) = (args.server, args.token) else {
         let why = "a recorded decision is asked of a server: give --server and --token";
@@ -42,8 +49,8 @@ pub(super) async fn run(args: ExplainArgs, output: Output) -> Result<(), Failed>
 }
 
 /// The tests of a bundle.
-fn tests(dir: &Path, named: Option<&str>, output: Output) -> Result<(), Failed> {
-    let (bundle, database) = load(dir, output)?;
+fn tests(dir: &Path, facts: &FactsArgs, named: Option<&str>, output: Output) -> Result<(), Failed> {
+    let (bundle, database) = load(dir, facts, output)?;
     let mut explained = match explain_tests(&bundle, &database) {
         Ok(explained) => explained,
         Err(problems) => return report(&problems, output, String::new),
@@ -105,10 +112,10 @@ fn reasons(out: &mut String, explanation: &Explanation) {
         out.push_str(&format!("\nendpoint {}: {state}\n", endpoint.name));
         for reason in &endpoint.reasons {
             out.push_str(&format!("    {}: {}\n", reason.rule, reason.text));
-            for fact in &reason.facts {
+            for page in reason.facts.iter().flat_map(|fact| &fact.evidence) {
                 out.push_str(&format!(
                     "        {}, seen {}\n        {}\n",
-                    fact.url, fact.observed_to, fact.says
+                    page.url, page.observed_to, page.says
                 ));
             }
         }

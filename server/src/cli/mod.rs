@@ -12,6 +12,7 @@ mod demo;
 mod endpoints;
 mod explain;
 mod export;
+mod facts;
 mod identity;
 mod kept;
 mod keys;

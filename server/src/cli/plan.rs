@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::facts::FactsArgs;
 use super::kept::KeptElsewhere;
 use super::plan_text::told;
 use super::remote::Api;
@@ -38,6 +39,8 @@ pub(super) struct PlanArgs {
     /// The public key that has to have signed the export
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    #[command(flatten)]
+    facts: FactsArgs,
     /// A folder for what the records of an export name by digest: looked for there first, and put there once a server told it
     #[arg(long, value_name = "DIR")]
     kept: Option<PathBuf>,
@@ -58,6 +61,11 @@ pub(super) async fn run(args: PlanArgs, output: Output) -> Result<(), Failed> {
         _ => None,
     };
     let report = match (since(&args.against, now), remote) {
+        (Some(_), Some(_)) if args.facts.is_release() => {
+            return Err(Failed::Said(String::from(
+                "a server plans with its own compliance database: --release is for plans against an export",
+            )));
+        }
         (Some(from), Some(remote)) => ask(&args, from, &remote).await?,
         (Some(_), None) => {
             return Err(Failed::Said(String::from(
@@ -112,18 +120,20 @@ async fn here(args: &PlanArgs, today: NaiveDate, remote: Option<&Remote>) -> Res
     let exported = Exported::open(path, key.as_ref())
         .map_err(|error| Failed::Said(format!("{}: {error}", path.display())))?;
     let mut kept = KeptElsewhere::new(args.kept.clone(), remote.map(Api::new));
-    let shipped = Database::embedded_files;
-    let embedded: BTreeMap<String, String> = shipped().collect();
+    let embedded: BTreeMap<String, String> = Database::embedded_files().collect();
     kept.at_hand("catalog", &Database::digest_of(&embedded), json!(embedded));
+    let shipped = args.facts.files()?;
+    kept.at_hand("catalog", &Database::digest_of(&shipped), json!(shipped));
     let (bundle, files) = match &args.dir {
-        None => (None, embedded),
+        None => (None, shipped),
         Some(dir) => {
             let source = read_bundle(dir)?;
-            let loaded = Bundle::load(&source).and_then(|bundle| Ok((bundle.database(shipped())?, bundle)));
+            let loaded =
+                Bundle::load(&source).and_then(|bundle| Ok((bundle.database(shipped.clone())?, bundle)));
             let (database, bundle) = loaded.map_err(|problems| {
                 Failed::Said(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
             })?;
-            let files = bundle.catalog(shipped());
+            let files = bundle.catalog(shipped);
             kept.at_hand("bundle", &bundle.digest, json!(source.files));
             kept.at_hand("catalog", database.digest(), json!(files));
             (Some(Arc::new(bundle)), files)

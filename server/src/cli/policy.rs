@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
-use bailiwick_policy::{Bundle, Problem, Severity, lint, scope, unknown_scopes};
+use bailiwick_policy::{Bundle, Endpoint, Problem, Severity, lint, scope, unknown_names, unknown_scopes};
 use clap::Subcommand;
 
+use super::facts::FactsArgs;
 use super::pack::PackCommand;
 use super::{Failed, Output, Remote};
 use crate::app::read_bundle;
@@ -20,9 +21,11 @@ pub(super) enum PolicyCommand {
     Check {
         /// The bundle's folder
         dir: PathBuf,
-        /// An organisation file: name what the bundle says about scopes that it does not have
+        /// An organisation file: name what the bundle says about scopes, services and models that it does not have
         #[arg(long, value_name = "FILE")]
         organisation: Option<PathBuf>,
+        #[command(flatten)]
+        facts: FactsArgs,
         /// End with 1 for warnings, too
         #[arg(long)]
         strict: bool,
@@ -52,13 +55,17 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
     match command {
         PolicyCommand::Plan(args) => super::plan::run(args, output).await,
         PolicyCommand::Status { remote } => super::policy_status::run(&remote, output).await,
-        PolicyCommand::Check { dir, organisation, strict } => {
-            let (bundle, database) = load(&dir, output)?;
+        PolicyCommand::Check { dir, organisation, facts, strict } => {
+            let (bundle, database) = load(&dir, &facts, output)?;
             let now = chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default();
             let mut problems = lint(&bundle, &database, now);
-            if let Some(file) = organisation {
-                problems.extend(unknown_scopes(&bundle, &scopes(&file)?));
+            let organisation = organisation.map(|file| read(&file)).transpose()?;
+            if let Some(organisation) = &organisation {
+                problems.extend(unknown_scopes(&bundle, &scopes(organisation)));
             }
+            let declared: Option<Vec<Endpoint>> = organisation
+                .map(|it| it.endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect());
+            problems.extend(unknown_names(&bundle, &database, declared.as_deref()));
             report(&problems, output, || {
                 format!(
                     "{} {}: {} rules, {} attestations, {} exceptions, {} tests. {}",
@@ -93,25 +100,32 @@ pub(super) async fn run(command: PolicyCommand, output: Output) -> Result<(), Fa
     }
 }
 
-/// The scopes of an organisation file, and all above them.
-fn scopes(file: &Path) -> Result<BTreeSet<String>, Failed> {
+fn read(file: &Path) -> Result<Organisation, Failed> {
     let text = std::fs::read_to_string(file).map_err(Failed::file(file))?;
-    let organisation: Organisation = serde_norway::from_str(&text)
-        .map_err(|error| Failed::Said(format!("{}: {error}", file.display())))?;
+    serde_norway::from_str(&text).map_err(|error| Failed::Said(format!("{}: {error}", file.display())))
+}
+
+/// The scopes of an organisation file, and all above them.
+fn scopes(organisation: &Organisation) -> BTreeSet<String> {
     let named = organisation
         .scopes
         .iter()
         .map(|scope| scope.path.as_str())
         .chain(organisation.endpoints.iter().map(|endpoint| endpoint.scope.as_str()))
         .chain(organisation.keys.iter().map(|key| key.scope.as_str()));
-    Ok(named.flat_map(scope::ancestors).map(str::to_owned).collect())
+    named.flat_map(scope::ancestors).map(str::to_owned).collect()
 }
 
 /// Loads a bundle, or prints what is wrong with it.
-pub(super) fn load(dir: &Path, output: Output) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
+pub(super) fn load(
+    dir: &Path,
+    facts: &FactsArgs,
+    output: Output,
+) -> Result<(Arc<Bundle>, Arc<Database>), Failed> {
     let source = read_bundle(dir)?;
+    let shipped = facts.files()?;
     let loaded = Bundle::load(&source).and_then(|bundle| {
-        let database = bundle.database(Database::embedded_files())?;
+        let database = bundle.database(shipped)?;
         Ok((Arc::new(bundle), Arc::new(database)))
     });
     loaded.or_else(|problems| {

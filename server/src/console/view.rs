@@ -360,10 +360,11 @@ fn exclusion(reason: &bailiwick_policy::Reason) -> ui::Exclusion {
         evidence: reason
             .facts
             .iter()
-            .map(|fact| ui::EvidenceView {
-                url: fact.url.clone(),
-                says: fact.says.clone(),
-                observed: fact.observed_to.clone(),
+            .flat_map(|fact| &fact.evidence)
+            .map(|page| ui::EvidenceView {
+                url: page.url.clone(),
+                says: page.says.clone(),
+                observed: page.observed_to.clone(),
             })
             .collect(),
         fix: reason.missing.clone(),

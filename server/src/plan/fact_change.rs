@@ -24,6 +24,8 @@ pub struct FactChanges {
     pub(super) files: Vec<(String, String)>,
     /// Each changed fact in words.
     pub(super) told: Vec<String>,
+    /// The day on which they were read.
+    pub(super) today: NaiveDate,
 }
 
 /// What is wrong with a change: its name, and why.
@@ -43,7 +45,7 @@ impl FactChanges {
         today: NaiveDate,
     ) -> Result<Self, Wrong> {
         if changes.is_empty() {
-            return Ok(Self::default());
+            return Ok(Self { today, ..Self::default() });
         }
         let database = Database::load(files.clone()).map_err(|error| Wrong(error.to_string()))?;
         let mut named = Vec::new();
@@ -78,6 +80,7 @@ impl FactChanges {
         Ok(Self {
             told: told.map(|fact| in_words(fact, &after)).collect(),
             files: named.into_iter().map(|(_, file)| file).collect(),
+            today,
         })
     }
 

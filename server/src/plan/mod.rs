@@ -74,7 +74,7 @@ pub async fn plan<K: Kept<Error: std::error::Error>>(
 ) -> Result<PlanReport, PlanError<K::Error>> {
     let mut planner = Planner {
         report: PlanReport::new(&plan, &traffic),
-        policies: Policies::new(plan.bundle.clone(), plan.facts.files.clone()),
+        policies: Policies::new(plan.bundle.clone(), plan.facts.files.clone(), plan.facts.today),
         prices,
         scope: plan.scope,
     };

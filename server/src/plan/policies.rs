@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bailiwick_pii::{Detector, EntitySet};
 use bailiwick_policy::{Bundle, Change, Compiled, Decision, RequestFacts};
+use chrono::NaiveDate;
 
 use crate::snapshot::{Archive, Kept, MadeFrom, NotKept};
 
@@ -16,14 +17,23 @@ pub(super) struct Policies {
     /// Each decision's own where absent.
     bundle: Option<Arc<Bundle>>,
     facts: Vec<(String, String)>,
+    /// The day on which the plan is made.
+    today: NaiveDate,
     made_from: HashMap<Digests, Result<MadeFrom, NotKept>>,
     pairs: HashMap<Digests, Pair>,
     detector: Detector,
 }
 
 impl Policies {
-    pub(super) fn new(bundle: Option<Arc<Bundle>>, facts: Vec<(String, String)>) -> Self {
-        Self { bundle, facts, made_from: HashMap::new(), pairs: HashMap::new(), detector: Detector::new() }
+    pub(super) fn new(bundle: Option<Arc<Bundle>>, facts: Vec<(String, String)>, today: NaiveDate) -> Self {
+        Self {
+            bundle,
+            facts,
+            today,
+            made_from: HashMap::new(),
+            pairs: HashMap::new(),
+            detector: Detector::new(),
+        }
     }
 
     /// Looks for what records with these digests were decided with, once.
@@ -47,11 +57,12 @@ impl Policies {
                 .as_ref()
                 .map_err(|missing| format!("{} that it was decided with: not kept", missing.what()))?;
             let bundle = self.bundle.as_ref().unwrap_or(&made_from.bundle);
-            let mut pair = Pair::new(made_from, bundle, &self.facts, time_ms).ok_or_else(|| {
-                String::from(
-                    "what is planned does not go with the facts and endpoints that it was decided with",
-                )
-            })?;
+            let mut pair =
+                Pair::new(made_from, bundle, &self.facts, self.today, time_ms).ok_or_else(|| {
+                    String::from(
+                        "what is planned does not go with the facts and endpoints that it was decided with",
+                    )
+                })?;
             pair.looked_for = looked_for(&self.detector, &pair.old, digests.get("detectors"));
             self.pairs.insert(digests.clone(), pair);
         }
@@ -84,10 +95,12 @@ impl Pair {
         made_from: &MadeFrom,
         bundle: &Arc<Bundle>,
         facts: &[(String, String)],
+        today: NaiveDate,
         time_ms: i64,
     ) -> Option<Self> {
-        let old = made_from.compile(&made_from.bundle, &[], time_ms)?;
-        let new = made_from.compile(bundle, facts, time_ms)?;
+        let old = made_from.compile(&made_from.bundle, &[], None, time_ms)?;
+        // What is learnt today says what would have been decided then.
+        let new = made_from.compile(bundle, facts, Some(today), time_ms)?;
         let until_ms = [&old, &new].into_iter().filter_map(|policy| policy.valid_until_ms()).min();
         Some(Self {
             old,

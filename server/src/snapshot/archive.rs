@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bailiwick_compliance_db::Database;
 use bailiwick_policy::{Bundle, BundleSource, Compiled, Endpoint, KillSwitch};
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -131,19 +132,30 @@ impl MadeFrom {
     /// # Errors
     /// [`StoreError::Unavailable`] where the server stops.
     pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
-        let compiling = crate::background::run(move || self.compile(&self.bundle, &[], at_ms));
+        let compiling = crate::background::run(move || self.compile(&self.bundle, &[], None, at_ms));
         compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
     /// Compiles it for `at_ms` with `bundle`, its own or another, and with these files of facts beside the bundle's. `None`
-    /// where they do not go together.
+    /// where they do not go together. Other facts than its own count with the evidence that was seen by `known_by`, though that
+    /// is after `at_ms`.
     #[must_use]
-    pub fn compile(&self, bundle: &Arc<Bundle>, facts: &[(String, String)], at_ms: i64) -> Option<Compiled> {
+    pub fn compile(
+        &self,
+        bundle: &Arc<Bundle>,
+        facts: &[(String, String)],
+        known_by: Option<NaiveDate>,
+        at_ms: i64,
+    ) -> Option<Compiled> {
         let database = if facts.is_empty() && bundle.compliance == self.bundle.compliance {
             Arc::clone(&self.database)
         } else {
             let files = bundle.catalog(self.shipped.clone()).into_iter().chain(facts.iter().cloned());
-            Arc::new(Database::load(files).ok()?)
+            let database = Database::load(files).ok()?;
+            Arc::new(match known_by {
+                Some(day) => database.known_by(day),
+                None => database,
+            })
         };
         let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
@@ -256,5 +268,35 @@ mod tests {
         let mut unknown = named;
         unknown.insert("bundle".to_owned(), "sha256:0".to_owned());
         assert!(Archive::recall(&store, &unknown, at_ms).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_learnt_later_counts_for_the_past_where_that_is_asked() {
+        let source = BundleSource::starter();
+        let bundle = Arc::new(Bundle::load(&source).unwrap());
+        let made_from = MadeFrom {
+            database: Arc::new(Database::embedded().unwrap()),
+            shipped: Database::embedded_files().collect(),
+            endpoints: bundle.test_endpoints.clone(),
+            bundle,
+            kill_switches: Vec::new(),
+        };
+        let own = "about: learnt later\nfacts:\n  - id: own/nimbus/hosting\n    scope: { operator: [nimbus-ai], service: [nimbus-api] }\n    attribute: hosting\n    value: dedicated\n    evidence: [{ url: https://example.org, says: so, observed_from: 2026-12-01, observed_to: 2026-12-01, kind: vendor_doc, confidence: sourced }]\n";
+        let more = [(format!("{}nimbus.yaml", Database::OWN), own.to_owned())];
+        let at_ms = crate::demo::DECIDE_AT_MS;
+        let facts: RequestFacts = serde_json::from_value(serde_json::json!({
+            "time_ms": at_ms, "scope": "/acme", "operation": Operation::ChatCompletions, "model": "nimbus-1",
+        }))
+        .unwrap();
+        let known = |known_by: Option<&str>| {
+            let known_by = known_by.map(|day| day.parse().unwrap());
+            let policy = made_from.compile(&made_from.bundle, &more, known_by, at_ms).unwrap();
+            let mystery = made_from.endpoints.iter().position(|endpoint| endpoint.name == "mystery").unwrap();
+            let resolved = policy.resolve(mystery, &facts, bailiwick_compliance_db::Attribute::Hosting);
+            resolved.unwrap().value.is_some()
+        };
+        assert!(!known(None), "the day has not come");
+        assert!(known(Some("2026-12-01")));
+        assert!(!known(Some("2026-11-29")));
     }
 }

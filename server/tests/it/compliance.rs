@@ -219,6 +219,55 @@ fn files(version: &str, subprocessor: Option<&str>) -> BTreeMap<String, String> 
     files
 }
 
+#[test]
+fn a_bundle_is_judged_by_the_release_that_will_decide_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (old, new, key, other) = (path("old"), path("new"), path("key"), path("other"));
+    std::fs::write(&old, Release::sign(&files("2098.1.1", None), &signer(1)).unwrap()).unwrap();
+    // The machine's own service is said to process anywhere.
+    let mut worse = files("2098.2.1", None);
+    let vllm = worse.get_mut("vllm.yaml").unwrap();
+    let declared = "attribute: processing_countries\n    value: declared";
+    assert!(vllm.contains(declared));
+    *vllm = vllm.replace(declared, "attribute: processing_countries\n    value: worldwide");
+    std::fs::write(&new, Release::sign(&worse, &signer(1)).unwrap()).unwrap();
+    std::fs::write(&key, signer(1).public().to_string()).unwrap();
+    std::fs::write(&other, signer(2).public().to_string()).unwrap();
+    let with = |words: &[&str], release: &str, key: &str| {
+        let all: Vec<&str> =
+            words.iter().copied().chain(["--release", release, "--release-key", key]).collect();
+        run(&all, None, "")
+    };
+
+    with(&["policy", "test", STARTER], &old, &key).is(0);
+    let failed = with(&["policy", "test", STARTER], &new, &key).is(1);
+    assert!(failed.out.contains("vllm-germany") && failed.out.contains("worldwide"), "{failed:?}");
+    let explained = with(&["policy", "explain", STARTER], &new, &key).is(0);
+    assert!(explained.out.contains("vllm-germany: processing_countries is worldwide"), "{explained:?}");
+    assert!(with(&["policy", "check", STARTER], &new, &other).is(1).err.contains("not signed by the key"));
+    run(&["policy", "check", STARTER, "--release", &new], None, "").is(2);
+
+    // A fact that the release does not have cannot be replaced in it.
+    let mut fewer = files("2098.3.1", None);
+    let vllm = fewer.get_mut("vllm.yaml").unwrap();
+    *vllm = vllm.replace("id: vllm/hosting\n", "id: vllm/hosted\n");
+    std::fs::write(&old, Release::sign(&fewer, &signer(1)).unwrap()).unwrap();
+    let bundle = folder.path().join("bundle");
+    bundle_with(&bundle, "compliance/nimbus.yaml", OWN);
+    let dir = bundle.to_str().unwrap();
+    run(&["policy", "check", dir], None, "").is(0);
+    let refused = with(&["policy", "check", dir], &old, &key).is(1);
+    assert!(refused.out.contains("vllm/hosting, which does not exist"), "{refused:?}");
+
+    let verify = ["compliance", "verify", "--public-key", &key, &new, "--json"];
+    let binary = run(&verify, None, "").is(0).json();
+    assert_eq!(binary["changes"]["from"], Database::embedded().unwrap().version());
+    let in_force = with(&verify, &old, &key).is(0).json();
+    assert_eq!(in_force["changes"]["from"], "2098.3.1");
+    assert_ne!(in_force["changes"]["added"], binary["changes"]["added"]);
+}
+
 /// A release in a folder, and the configuration that takes it.
 fn release(folder: &Path, text: &str) -> ComplianceConfig {
     let (release, public_key) = (folder.join("db.release"), folder.join("db.pub"));

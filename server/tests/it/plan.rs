@@ -124,9 +124,10 @@ async fn every_decision_is_explained_and_becomes_a_test_that_its_bundle_passes()
             for reason in
                 endpoint["reasons"].as_array().unwrap().iter().filter(|one| !one["attribute"].is_null())
             {
-                let page = reason["facts"].as_array().unwrap().iter().any(|fact| {
-                    fact["url"].as_str().unwrap().starts_with("https://")
-                        && !fact["says"].as_str().unwrap().is_empty()
+                let facts = reason["facts"].as_array().unwrap().iter();
+                let page = facts.flat_map(|fact| fact["evidence"].as_array().unwrap()).any(|page| {
+                    page["url"].as_str().unwrap().starts_with("https://")
+                        && !page["says"].as_str().unwrap().is_empty()
                 });
                 assert!(page || reason["missing"].is_string(), "{reason}");
             }

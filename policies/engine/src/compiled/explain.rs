@@ -1,13 +1,15 @@
 //! Why a decision is what it is, for people and for the error that a client gets.
 
 use super::Compiled;
-use super::explanation::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
+use super::explanation::{
+    EndpointExplanation, Explanation, FactReference, PageReference, Reason, RuleExplanation,
+};
 use crate::decision::{Decision, DenyCode, Outcome, RuleIndex};
 use crate::facts::RequestFacts;
 use crate::require::Requirement;
 use crate::rule::{Mode, Rule};
 use crate::scope;
-use bailiwick_compliance_db::{Attribute, FactId, Resolved};
+use bailiwick_compliance_db::{Attribute, Confidence, Evidence, EvidenceKind, FactId, Resolved};
 
 impl Compiled {
     /// Explains a decision on these facts.
@@ -107,7 +109,8 @@ impl Compiled {
         let mut text = format!("{name}: {attribute} is {actual}; required {required}");
         match (references.first(), &missing) {
             (Some(fact), _) if actual != "unknown" => {
-                text.push_str(&format!(" (fact {}, {})", fact.id, fact.url));
+                let page = fact.evidence.first().map_or("no page", |page| page.url.as_str());
+                text.push_str(&format!(" (fact {}, {page})", fact.id));
             }
             (_, Some(missing)) => text.push_str(&format!(" (missing: {missing})")),
             _ => {}
@@ -124,14 +127,14 @@ impl Compiled {
     }
 
     fn reference(&self, id: &FactId) -> Option<FactReference> {
-        // Of several that were seen last on the same day, the first: that is the page that says it.
-        let evidence = self.database.fact(id)?.evidence.iter().rev().max_by_key(|e| e.observed_to)?;
-        Some(FactReference {
-            id: id.to_string(),
+        let mut evidence: Vec<&Evidence> = self.database.fact(id)?.evidence.iter().collect();
+        evidence.sort_by_key(|evidence| weight(evidence));
+        let page = |evidence: &Evidence| PageReference {
             url: evidence.url.clone(),
             says: evidence.says.clone(),
             observed_to: evidence.observed_to.to_string(),
-        })
+        };
+        Some(FactReference { id: id.to_string(), evidence: evidence.into_iter().map(page).collect() })
     }
 
     fn rule_explanations(&self, facts: &RequestFacts, decision: &Decision) -> Vec<RuleExplanation> {
@@ -224,6 +227,16 @@ impl Compiled {
                 }
             }
         }
+    }
+}
+
+/// The less, the nearer to who has to keep what is said.
+fn weight(evidence: &Evidence) -> u8 {
+    match (evidence.confidence, evidence.kind) {
+        (Confidence::Unverified, _) => 3,
+        (Confidence::Sourced, EvidenceKind::VendorDoc | EvidenceKind::VendorContract) => 0,
+        (Confidence::Sourced, EvidenceKind::OperatorDeclaration) => 1,
+        (Confidence::Sourced, EvidenceKind::ThirdParty) => 2,
     }
 }
 
@@ -327,4 +340,43 @@ fn matched_because(rule: &Rule, facts: &RequestFacts) -> Vec<String> {
         out.push(format!("it holds for everything in {}", rule.scope));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bundle, BundleSource};
+    use bailiwick_compliance_db::Database;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_first_page_of_a_fact_is_the_first_that_its_vendor_says_it_on_and_all_are_there() {
+        let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
+        let database = Arc::new(bundle.database(Database::embedded_files()).unwrap());
+        let policy = Compiled::new(bundle, Arc::clone(&database), Vec::new(), 0).unwrap();
+        let (mut of_vendors, mut moved) = (0, 0);
+        for fact in database.facts() {
+            let reference = policy.reference(&fact.id).unwrap();
+            assert_eq!(reference.evidence.len(), fact.evidence.len(), "{}", fact.id);
+            let vendors = fact.evidence.iter().position(|page| {
+                page.confidence == Confidence::Sourced
+                    && matches!(page.kind, EvidenceKind::VendorDoc | EvidenceKind::VendorContract)
+            });
+            let first = vendors.and_then(|at| fact.evidence.get(at));
+            if let Some(first) = first {
+                assert_eq!(reference.evidence[0].says, first.says, "{}", fact.id);
+                of_vendors += 1;
+            }
+            moved += usize::from(vendors.is_some_and(|at| at > 0));
+            // What nobody read is the last thing to be shown.
+            let read = fact.evidence.iter().find(|page| page.confidence == Confidence::Sourced);
+            if read.is_some() {
+                let shown = &reference.evidence[0].says;
+                let sourced =
+                    |page: &&Evidence| page.confidence == Confidence::Sourced && page.says == *shown;
+                assert!(fact.evidence.iter().any(|page| sourced(&page)), "{}", fact.id);
+            }
+        }
+        assert!(of_vendors > 200 && moved > 0, "{of_vendors} {moved}");
+    }
 }

@@ -77,6 +77,14 @@ pub struct Reason {
 pub struct FactReference {
     /// Its id in the compliance database.
     pub id: String,
+    /// Every page behind it: what the operator itself says and was read comes first, then what the organisation declares, then
+    /// what others say, then what nobody read; among equals in the order of the file.
+    pub evidence: Vec<PageReference>,
+}
+
+/// A page that says what a fact claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageReference {
     /// The page.
     pub url: String,
     /// What the page says, in other words.

@@ -33,7 +33,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use table::ModelTables;
 
-pub use explanation::{EndpointExplanation, Explanation, FactReference, Reason, RuleExplanation};
+pub use explanation::{
+    EndpointExplanation, Explanation, FactReference, PageReference, Reason, RuleExplanation,
+};
 
 /// A set of requirements or rules by index.
 type IndexBits = SmallVec<[u64; 4]>;

@@ -6,6 +6,7 @@
 //! found.
 
 mod ends;
+mod names;
 mod packs;
 mod pairs;
 mod subjects;
@@ -16,9 +17,11 @@ use crate::problem::{Problem, did_you_mean};
 use crate::require::Requirement;
 use crate::rule::{Direction, Mode, Rule};
 use crate::{pattern, scope};
-use bailiwick_compliance_db::{Attribute, Database};
+use bailiwick_compliance_db::{Attribute, Database, FactId};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
+
+pub use names::unknown_names;
 
 /// Looks for what is probably a mistake, at an instant. Nothing here keeps a bundle from being used.
 #[must_use]
@@ -34,8 +37,21 @@ pub fn lint(bundle: &Bundle, database: &Database, now: DateTime<Utc>) -> Vec<Pro
     packs::look(bundle, &mut problems);
     grants(bundle, &mut problems);
     subjects::look(bundle, &mut problems);
+    evidence_age(bundle, &mut problems);
     own_facts(bundle, database, now, &mut problems);
     problems
+}
+
+/// For how many days evidence may count before that is worth a word: three years.
+const LONG_EVIDENCE_DAYS: u32 = 1_095;
+
+fn evidence_age(bundle: &Bundle, problems: &mut Vec<Problem>) {
+    let days = bundle.settings.max_evidence_age_days;
+    if days > LONG_EVIDENCE_DAYS {
+        let what = format!("evidence counts for {days} days: what a provider said {} years ago", days / 365);
+        let fix = "write 365, or have the pages looked at again more often";
+        problems.push(Problem::warning(crate::bundle::MANIFEST, what, fix).on(bundle.evidence_age_line));
+    }
 }
 
 /// What is doubtful about the organisation's own facts.
@@ -44,12 +60,11 @@ fn own_facts(bundle: &Bundle, database: &Database, now: DateTime<Utc>, problems:
         return;
     }
     let doubts = database.lint(now.date_naive(), bundle.settings.max_evidence_age_days);
-    for doubtful in doubts.into_iter().filter(|doubtful| doubtful.of.starts_with("own/")) {
-        problems.push(Problem::warning(
-            Database::OWN,
-            format!("{}: {}", doubtful.of, doubtful.what),
-            "mend the fact, or take it out",
-        ));
+    for doubtful in doubts {
+        let Some((file, line)) = database.own_place(&FactId::from(doubtful.of.as_str())) else { continue };
+        let what = format!("{}: {}", doubtful.of, doubtful.what);
+        problems
+            .push(Problem::warning(file, what, "mend the fact, or take it out").on(line.unwrap_or_default()));
     }
 }
 

@@ -245,6 +245,7 @@ impl Pack {
             rbac: Rbac::deny_all(),
             settings,
             packs: Vec::new(),
+            evidence_age_line: 0,
             idle_packs: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! What people are told.
 
 use crate::starter::{bundle, database};
+use bailiwick_compliance_db::Attribute;
 use bailiwick_policy::{Compiled, Decision, DenyCode, Explanation, Outcome, RequestFacts, TestFacts};
 use chrono::{TimeZone, Utc};
 use std::sync::Arc;
@@ -38,12 +39,27 @@ fn a_refusal_says_which_rule_on_which_fact() {
         "{}",
         reason.text
     );
-    assert!(reason.facts.iter().all(|f| !f.says.is_empty() && f.observed_to.len() == 10));
+    let pages = || reason.facts.iter().flat_map(|fact| &fact.evidence);
+    assert!(pages().count() > 0 && pages().all(|page| !page.says.is_empty() && page.observed_to.len() == 10));
     let rule = explanation.rules.iter().find(|r| r.id == "eu-personal-data-stays-in-the-eu").unwrap();
     assert_eq!(
         rule.matched_because,
         ["it holds phi data", "its subjects are in DE, of which some is in EU, EEA"]
     );
+}
+
+#[test]
+fn a_refusal_leads_to_the_page_that_says_it_and_not_to_the_one_looked_at_last() {
+    let (_, _, explanation) =
+        explained("{ scope: /acme/retail/support, model: gpt-4.1, data: [personal], subject_region: [DE] }");
+    let us = explanation.endpoints.iter().find(|e| e.name == "openai-us").unwrap();
+    for attribute in [Attribute::ProcessingCountries, Attribute::StorageCountries] {
+        let reason = us.reasons.iter().find(|r| r.attribute == Some(attribute)).unwrap();
+        let page = &reason.facts[0].evidence[0];
+        assert!(page.url.ends_with("/guides/your-data") && page.says.contains("offers storage"), "{page:?}");
+        assert!(reason.text.contains("/guides/your-data)"), "{}", reason.text);
+        assert!(reason.facts[0].evidence.len() > 1, "the others are shown beside it");
+    }
 }
 
 #[test]

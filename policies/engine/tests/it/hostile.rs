@@ -29,7 +29,10 @@ fn aliases_that_unfold_to_more_than_is_written() {
         let names = vec![format!("*a{}", i - 1); 9].join(", ");
         laughs.push_str(&format!("a{i}: &a{i} [{names}]\n"));
     }
-    assert!(refused(&laughs).contains("rules/hostile.yaml:"), "{}", refused(&laughs));
+    assert!(refused(&laughs).contains("rules/hostile.yaml:2: its aliases"), "{}", refused(&laughs));
+    // A name with a star is no alias, and neither is what a comment says.
+    let late = format!("# [*a0]\nmodels: [gpt*, '*'] # *a0\n{laughs}");
+    assert!(refused(&late).contains("rules/hostile.yaml:4: its aliases"), "{}", refused(&late));
     assert!(refused(&laughs).contains("unfold to far more than is written"));
     // One long text, named again and again: few aliases, much text.
     let long = format!("title: &t {}\nbecause: [{}]\n", "x".repeat(500_000), vec!["*t"; 1000].join(", "));

@@ -57,7 +57,12 @@ fn every_test_of_its_own_can_be_explained() {
             for reason in asked {
                 let known = reason.actual != "unknown";
                 assert!(
-                    !known || reason.facts.iter().all(|fact| fact.url.starts_with("https://")),
+                    !known
+                        || reason
+                            .facts
+                            .iter()
+                            .flat_map(|fact| &fact.evidence)
+                            .all(|page| page.url.starts_with("https://")),
                     "{reason:?}"
                 );
             }
