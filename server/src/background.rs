@@ -121,7 +121,7 @@ fn give_way(priority: Priority) {
 }
 
 fn low() -> Result<(), String> {
-    let value = ThreadPriorityValue::try_from(LOW).map_err(|error| error.to_string())?;
+    let value = ThreadPriorityValue::try_from(LOW)?;
     set_current_thread_priority(ThreadPriority::Crossplatform(value)).map_err(|error| error.to_string())
 }
 

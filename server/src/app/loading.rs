@@ -69,7 +69,10 @@ pub fn read_bundle(folder: &Path) -> Result<BundleSource, StartError> {
             if hidden {
                 continue;
             }
-            let found = std::fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
+            let mut found = std::fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
+            if found.is_symlink() && leads_to_hidden(folder, &path) {
+                found = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?;
+            }
             if found.is_dir() {
                 open.push(path);
                 continue;
@@ -114,6 +117,16 @@ fn read_text(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// Whether a link at the top of the folder leads to something hidden in the same folder: so Kubernetes mounts a ConfigMap
+/// (`rules -> ..data/rules`). Nothing is read twice then, and nothing from elsewhere.
+fn leads_to_hidden(folder: &Path, link: &Path) -> bool {
+    let (Ok(folder_is), Ok(leads_to)) = (folder.canonicalize(), link.canonicalize()) else { return false };
+    let inside = leads_to.strip_prefix(&folder_is).ok();
+    let first = inside.and_then(|inside| inside.components().next());
+    link.parent() == Some(folder)
+        && first.is_some_and(|first| first.as_os_str().as_encoded_bytes().starts_with(b"."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +166,25 @@ mod tests {
             assert!(told.contains("rules/p.yaml") && told.contains("it is a symbolic link"), "{told}");
             assert!(!told.contains("secret line"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_mounted_config_map_is_read() {
+        let folder = folder();
+        let at = |path: &str| folder.path().join(path);
+        let link = |to: &str, path: &str| std::os::unix::fs::symlink(to, at(path)).unwrap();
+        std::fs::create_dir_all(at("..2026_11_22/rules")).unwrap();
+        std::fs::rename(at("rules/a.yaml"), at("..2026_11_22/rules/a.yaml")).unwrap();
+        std::fs::write(at("..2026_11_22/bundle.yaml"), "b").unwrap();
+        std::fs::remove_dir(at("rules")).unwrap();
+        link("..2026_11_22", "..data");
+        link("..data/rules", "rules");
+        link("..data/bundle.yaml", "bundle.yaml");
+        let read = read_bundle(folder.path()).unwrap();
+        assert_eq!(read.files.into_keys().collect::<Vec<_>>(), ["bundle.yaml", "rules/a.yaml"]);
+        // A circle is none of it.
+        link("../rules", "..2026_11_22/rules/again");
+        assert!(refused(folder.path()).contains("it is a symbolic link"));
     }
 
     #[test]

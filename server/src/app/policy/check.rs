@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bailiwick_policy::{
     Bundle, BundleSource, Compiled, Mode, Operation, Problem, Severity, did_you_mean, lint, run_tests, scope,
-    unknown_scopes,
+    unknown_names, unknown_scopes,
 };
 use chrono::DateTime;
 use tokio::sync::Semaphore;
@@ -142,7 +142,10 @@ fn bundle(
     let digest = bundle.digest.clone();
     let mut doubts = lint(&bundle, &database, now);
     doubts.extend(unknown);
-    let endpoints = endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect();
+    let endpoints: Vec<_> = endpoints.iter().map(|endpoint| endpoint.for_policy(&database)).collect();
+    if let Known::Organisation { .. } = known {
+        doubts.extend(unknown_names(&bundle, &database, Some(&endpoints)));
+    }
     Compiled::new(bundle, database, endpoints, now_ms).map(|_| (digest, doubts)).map_err(|problems| {
         refused(Stage::Endpoints, "it cannot decide over the endpoints that are declared:", &problems)
     })
