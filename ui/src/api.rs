@@ -62,7 +62,7 @@ pub struct Problem {
     /// What to change.
     pub fix: Option<String>,
     /// The fields that are wrong.
-    pub errors: Vec<WrongField>,
+    pub errors: Box<[WrongField]>,
 }
 
 /// A field of a request that is wrong.

@@ -294,12 +294,13 @@ pub(super) async fn top_up(
     let known = (row.clone(), top_ups_of(&app, id, now_ms).await?);
     let seen = expected.seen_as(&known, &etag::tag(&(&known.0, &known.1)))?;
     let change = async {
-        Ok::<_, Problem>(match seen {
+        match seen {
             None => store::budgets::top_up(&app.store, stored).await?,
             Some((row, top_ups)) => {
                 store::budgets::top_up_as_seen(&app.store, stored, row, top_ups, now_ms).await?;
             }
-        })
+        }
+        Ok::<_, Problem>(())
     };
     app.act(act, |()| serde_json::Value::Null, change).await?;
     Ok((StatusCode::CREATED, Json(top_up.into())))

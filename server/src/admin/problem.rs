@@ -23,14 +23,22 @@ pub struct Problem {
     title: String,
     detail: Option<String>,
     fix: Option<String>,
+    /// Apart, because most have none of it and every answer is as large as this.
+    extra: Box<Extra>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Extra {
+    /// What is wrong where.
     errors: Vec<Value>,
+    /// A member of its own.
     more: Option<(&'static str, Value)>,
 }
 
 impl Problem {
     /// A problem with its stable code and a title for people.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into(), detail: None, fix: None, errors: Vec::new(), more: None }
+        Self { status, code, title: title.into(), detail: None, fix: None, extra: Box::default() }
     }
 
     /// What is wrong here.
@@ -51,7 +59,7 @@ impl Problem {
     #[must_use]
     pub fn field(mut self, pointer: &str) -> Self {
         let detail = self.detail.clone().unwrap_or_else(|| self.title.clone());
-        self.errors.push(json!({ "pointer": pointer, "detail": detail }));
+        self.extra.errors.push(json!({ "pointer": pointer, "detail": detail }));
         self
     }
 
@@ -66,7 +74,7 @@ impl Problem {
     /// Says that the fields are those of a part of the body.
     #[must_use]
     pub fn within(mut self, prefix: &str) -> Self {
-        for error in &mut self.errors {
+        for error in &mut self.extra.errors {
             if let Some(Value::String(pointer)) = error.get_mut("pointer") {
                 pointer.insert_str(0, prefix);
             }
@@ -77,14 +85,14 @@ impl Problem {
     /// With a member of its own (RFC 9457, 3.2): what was made all the same, and is told nowhere else.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: Value) -> Self {
-        self.more = Some((member, value));
+        self.extra.more = Some((member, value));
         self
     }
 
     /// Says of the fields of a part of what was read that they are those of the body.
     #[must_use]
     pub fn without(mut self, prefix: &str) -> Self {
-        for error in &mut self.errors {
+        for error in &mut self.extra.errors {
             if let Some(Value::String(pointer)) = error.get_mut("pointer")
                 && let Some(rest) = pointer.strip_prefix(prefix)
             {
@@ -116,10 +124,10 @@ impl Problem {
             "detail": self.detail,
             "fix": self.fix,
         });
-        if let (false, Some(body)) = (self.errors.is_empty(), body.as_object_mut()) {
-            body.insert(String::from("errors"), json!(self.errors));
+        if let (false, Some(body)) = (self.extra.errors.is_empty(), body.as_object_mut()) {
+            body.insert(String::from("errors"), json!(self.extra.errors));
         }
-        if let (Some((member, value)), Some(body)) = (&self.more, body.as_object_mut()) {
+        if let (Some((member, value)), Some(body)) = (&self.extra.more, body.as_object_mut()) {
             body.insert((*member).to_owned(), value.clone());
         }
         body
@@ -132,7 +140,7 @@ impl Problem {
         if !which.is_empty() {
             problem = problem.of(which);
         }
-        problem.errors =
+        problem.extra.errors =
             faults.iter().map(|it| json!({ "pointer": it.pointer, "detail": it.told })).collect();
         problem
     }
@@ -141,14 +149,14 @@ impl Problem {
     pub fn wrong_field(pointer: &str, told: &str) -> Self {
         let detail = if pointer.is_empty() { told.to_owned() } else { format!("`{pointer}`: {told}") };
         let mut problem = Self::invalid(detail);
-        problem.errors.push(json!({ "pointer": pointer, "detail": told }));
+        problem.extra.errors.push(json!({ "pointer": pointer, "detail": told }));
         problem
     }
 
     /// A parameter of the query, or a header, that is wrong, and how.
     pub fn wrong_parameter(name: &str, told: &str) -> Self {
         let mut problem = Self::invalid(format!("`{name}`: {told}"));
-        problem.errors.push(json!({ "parameter": name, "detail": told }));
+        problem.extra.errors.push(json!({ "parameter": name, "detail": told }));
         problem
     }
 

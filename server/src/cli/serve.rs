@@ -59,7 +59,7 @@ async fn serve(config: Config, output: Output) -> Result<(), Failed> {
     let metrics = metrics_recorder();
     let mut end = std::pin::pin!(end);
     let mut app = App::open(config.clone(), None).await?;
-    first_run(&app, &url, output).await?;
+    Box::pin(first_run(&app, &url, output)).await?;
     loop {
         let socket = socket.try_clone().map_err(Failed::io("the socket cannot be served"))?;
         let listening = serve_on(socket, tls.as_ref(), router(&app, &url, metrics.clone()))?;
@@ -118,7 +118,7 @@ async fn first_run(app: &App, url: &str, output: Output) -> Result<(), Failed> {
         let roles = serde_json::json!({ "name": "first run", "scope": "/", "roles": ["owner"] });
         let what = serde_json::json!({ "before": null, "after": roles });
         let act = Act { what, ..by_itself("first_token_created") };
-        let token = app.act(act, |_| serde_json::Value::Null, first_token(app, now_ms));
+        let token = Box::pin(app.act(act, |_| serde_json::Value::Null, first_token(app, now_ms)));
         let token = token.await.map_err(|error| said(&error))?;
         let path = app.config.data_dir.join("admin.token");
         write_private(&path, &token.reveal()).map_err(Failed::file(&path))?;

@@ -107,8 +107,7 @@ impl Demo {
             serde_json::json!({ "changes": what, "ends": "the keys, tokens and links of runs before" });
         let act = Act { kind: Kind::Admin, principal: "system", scope: Some("/"), name: "demo_seeded", what };
         let made = |made: &Seeded| crate::admin::created(&made.applied);
-        let Seeded { applied, token, link } = app
-            .act(act, made, seeded(&app, &seed))
+        let Seeded { applied, token, link } = Box::pin(app.act(act, made, seeded(&app, &seed)))
             .await
             .map_err(|error| failed("the sample organisation", &error))?;
         let socket = std::net::TcpListener::bind(address)

@@ -355,15 +355,16 @@ pub(super) async fn attempts(
     }
 }
 
-fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -> Rewriter {
-    Rewriter::new(
+fn rewriter(decided: &Decided, candidate: &Candidate<'_>, redacted: &Redacted) -> Box<Rewriter> {
+    let rewriter = Rewriter::new(
         Arc::clone(&decided.classified.read.auth.snapshot.detector),
         decided.decision.response_redactions,
         redacted.key.clone(),
         Arc::clone(&redacted.vault),
         candidate.route.target.credential().cloned(),
-    )
-    .in_order()
+    );
+    // In a box: the task that it would be a part of is large as it is.
+    Box::new(rewriter.in_order())
 }
 
 /// One attempt that is being answered.

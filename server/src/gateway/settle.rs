@@ -91,7 +91,6 @@ pub struct UsageSection {
     pub web_searches: Option<u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn none_or_zero(count: &Option<u64>) -> bool {
     count.is_none_or(|count| count == 0)
 }

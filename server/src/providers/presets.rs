@@ -105,7 +105,6 @@ const GROQ: Known = Known {
     one_answer: true,
     no_names: true,
     source: "https://console.groq.com/docs/openai",
-    ..PLAIN
 };
 
 const NEBIUS: Known = Known {

@@ -100,6 +100,7 @@ impl Visit {
     }
 
     /// What a form carried, or the page that says that it can't be read.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
     pub(super) fn typed(&self, sent: Sent) -> Result<Typed, Response> {
         match sent {
             Ok(Form(pairs)) => Ok(Typed::new(pairs)),

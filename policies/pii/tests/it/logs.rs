@@ -38,7 +38,7 @@ impl Numbers {
     }
 
     fn digits(&mut self, of: u64, count: usize, alphabet: &[u8; 16]) -> String {
-        (0..count).map(|_| char::from(alphabet[usize::try_from(self.next(of)).unwrap()])).collect()
+        (0..count).map(|_| char::from(alphabet[self.next(of) as usize])).collect()
     }
 
     fn line(&mut self, template: &str) -> String {
@@ -55,12 +55,12 @@ impl Numbers {
                 rest = after;
                 continue;
             };
-            let count: usize = field[1..].parse().unwrap();
+            let count: usize = field[1..].parse().unwrap_or_default();
             let number = match &field[..1] {
                 "x" => self.digits(16, count, b"0123456789abcdef"),
                 "d" => self.digits(10, count, b"0123456789abcdef"),
                 _ => {
-                    let count = 1 + usize::try_from(self.next(u64::try_from(count).unwrap())).unwrap();
+                    let count = 1 + self.next(count as u64) as usize;
                     let number = self.digits(10, count, b"0123456789abcdef");
                     number.trim_start_matches('0').to_owned()
                 }

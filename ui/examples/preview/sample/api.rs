@@ -84,7 +84,7 @@ fn of_key(call: &Call, mut all: Vec<Value>) -> Vec<Value> {
     all
 }
 
-fn key(id: &str, scope: &str, name: &str, state: &str, used: Option<i64>, settings: Value) -> Value {
+fn key(id: &str, scope: &str, name: &str, state: &str, used: Option<i64>, settings: &Value) -> Value {
     json!({
         "id": id, "scope": scope, "name": name, "state": state, "created_ms": NOW - 90 * DAY,
         "expires_ms": null, "last_used_ms": used, "disabled_ms": null, "disabled_because": null,
@@ -101,21 +101,21 @@ fn keys() -> Vec<Value> {
             "support",
             "valid",
             Some(NOW - 42_000),
-            json!({
+            &json!({
                 "models": ["gpt-4o", "mistral-large"], "endpoints": ["azure-*", "mistral-eu"], "environment": "production",
                 "requests_per_minute": 600, "tags": ["chat"], "allowed_networks": ["10.20.0.0/16"],
                 "max_sensitivity": "confidential", "max_data_classes": ["personal", "pci"],
                 "subject_regions": ["DE", "AT"], "data_classes": ["personal"],
             }),
         ),
-        key("h2b6n8s4", "/acme/retail/support", "support", "valid", Some(NOW - 20 * HOUR), json!({})),
+        key("h2b6n8s4", "/acme/retail/support", "support", "valid", Some(NOW - 20 * HOUR), &json!({})),
         key(
             "c9w5r1j3",
             "/acme/clinic",
             "clinic",
             "valid",
             Some(NOW - 3 * HOUR),
-            json!({ "environment": "production" }),
+            &json!({ "environment": "production" }),
         ),
         key(
             "p6t4y2m8",
@@ -123,11 +123,11 @@ fn keys() -> Vec<Value> {
             HOSTILE,
             "disabled",
             Some(NOW - 9 * DAY),
-            json!({ "tags": [HOSTILE] }),
+            &json!({ "tags": [HOSTILE] }),
         ),
-        key("x8q1l7f5", "/acme/research", "notebooks", "valid", None, json!({ "models": ["gpt-4o-mini"] })),
-        key("d5z3k9v2", "/acme/research", "thesis", "expired", Some(NOW - 80 * DAY), json!({})),
-        key("b7j2g6h1", "/acme/research", "crawler", "revoked", Some(NOW - 30 * DAY), json!({})),
+        key("x8q1l7f5", "/acme/research", "notebooks", "valid", None, &json!({ "models": ["gpt-4o-mini"] })),
+        key("d5z3k9v2", "/acme/research", "thesis", "expired", Some(NOW - 80 * DAY), &json!({})),
+        key("b7j2g6h1", "/acme/research", "crawler", "revoked", Some(NOW - 30 * DAY), &json!({})),
     ];
     keys[1]["rotated_to"] = json!("k3v9d1x7");
     keys[1]["overlap_until_ms"] = json!(NOW + 4 * HOUR);
