@@ -85,11 +85,11 @@ fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Op
     if !is_usual(&numbers.shape(groups)) {
         return None;
     }
+    let start = numbers.start();
+    let is_named = input.run_back(start, 1, |b| matches!(b, b'_' | b'-')) < start;
     let grouped = match (numbers.uniform(groups), numbers.digits_of(groups).len()) {
         // `blk_8291449241650212794`: names of things with a number of 64 bits.
-        (Some(Single), 17..) if !worded && matches!(numbers.before, Before::Sign(b'_' | b'-')) => {
-            return Some(45);
-        }
+        (Some(Single), 17..) if !worded && is_named => return None,
         (Some(Single), 14..) => return Some(75),
         (Some(Single | Space | Dash | Dot), ..14) => return Some(45),
         (Some(Space | Dash | Dot), _) => return Some(85),
@@ -98,7 +98,6 @@ fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Op
     // Four cells of a table are no number.
     let apart = numbers.separators(groups).all(|s| matches!(s, Wide | Break));
     let blank = |b: u8| b.is_ascii_whitespace();
-    let start = numbers.start();
     let gap = start - input.run_back(start, 8, blank);
     let cell = gap < start && input.run_back(gap, 5, |b| b.is_ascii_digit()) == 4;
     let goes_on = cell || numbers.groups.get(groups).is_some_and(|next| next.len == 4);
