@@ -46,7 +46,7 @@ pub(super) enum ComplianceCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Verify a release, and tell what it changes against the database in the binary, or against the release in force
+    /// Verify a release, and tell what it changes against what is in force
     Verify {
         /// The release
         file: PathBuf,

@@ -277,7 +277,7 @@ async fn what_cannot_be_paid_for_is_shown_to_no_detector() {
     // The same of money: what has none left is read by nobody.
     app.apply(json!({ "limits": [{ "scope": scope, "requests": 1000, "per": "day" }] })).await;
     app.apply(json!({ "budgets": [{ "scope": scope, "limit_usd": "0.000001", "window": "day" }] })).await;
-    app.ask("support", "assistant", NAME).await.refused(429, "budget_exceeded");
+    app.ask("support", "anthropic.claude-haiku-4-5", NAME).await.refused(429, "budget_exceeded");
     assert_eq!(detector.seen().len(), 3);
     app.finish().await;
 }

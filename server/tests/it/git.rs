@@ -327,7 +327,7 @@ async fn a_scope_that_there_is_not_is_named_or_refused() {
     let head = repository.commit("ada", "The same twice");
     follows(&app, &head).await;
     let doubts = status(&app).await["doubts"].to_string();
-    assert!(doubts.contains("rules/again.yaml") && doubts.contains("stop-other"), "{doubts}");
+    assert!(doubts.contains("rules/stop.yaml:1: warning") && doubts.contains("stop-again"), "{doubts}");
     assert!(!doubts.contains("reserch"), "{doubts}");
     app.finish().await;
 }

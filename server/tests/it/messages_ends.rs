@@ -126,7 +126,7 @@ async fn what_an_api_has_no_place_for_in_an_answer_is_named() {
     let reply = messages(&app, "research", &asked(MODEL, "x")).await.is(200);
     assert_eq!(
         reply.header("x-bailiwick-left-out"),
-        Some("answer.annotations, a member of the answer, answer.citations")
+        Some("a member of the answer, answer.annotations, answer.citations")
     );
     // Where the client speaks the provider's API nothing is left out.
     simulator.push_behaviour(Behaviour::Answer(vec![body]));

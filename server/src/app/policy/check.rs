@@ -64,7 +64,8 @@ pub(super) async fn check(
 /// The scopes of the organisation, and all above them; none before the first is declared.
 pub(super) async fn scopes(store: &Store) -> Result<BTreeSet<String>, StoreError> {
     let rows = store::scopes::list(store).await?;
-    Ok(rows.iter().flat_map(|row| scope::ancestors(&row.path)).map(str::to_owned).collect())
+    let declared = rows.iter().filter(|row| row.path != "/");
+    Ok(declared.flat_map(|row| scope::ancestors(&row.path)).map(str::to_owned).collect())
 }
 
 /// The longest that a candidate is looked at. What takes longer is refused and recorded, instead of keeping the policy from
