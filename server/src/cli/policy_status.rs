@@ -38,6 +38,9 @@ fn describe(status: &Value) -> String {
             }
         }
     }
+    let doubts = status.pointer("/doubts").and_then(Value::as_array);
+    let doubts = doubts.into_iter().flatten().filter_map(Value::as_str);
+    lines.extend(doubts.map(|doubt| format!("doubtful   {doubt}")));
     if status.get("refused").is_some_and(|refused| !refused.is_null()) {
         lines.push(format!("REFUSED    since {}, at {}", time("/refused/since_ms"), text("/refused/stage")));
         let commit = text("/refused/commit");
@@ -48,8 +51,5 @@ fn describe(status: &Value) -> String {
             problems.into_iter().flatten().filter_map(Value::as_str).map(|one| format!("           {one}")),
         );
     }
-    let doubts = status.pointer("/doubts").and_then(Value::as_array);
-    let doubts = doubts.into_iter().flatten().filter_map(Value::as_str);
-    lines.extend(doubts.map(|doubt| format!("doubtful   {doubt}")));
     lines.join("\n")
 }

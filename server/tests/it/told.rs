@@ -268,7 +268,17 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
         .does(post.clone(), "/api/v1/service-tokens/{id}/rotate", &path, None, "service_token_rotated")
         .await;
     let path = at(&id_of(&token), "claim");
-    walk.does(post.clone(), "/api/v1/service-tokens/{id}/claim", &path, None, "service_token_claimed").await;
+    let claims =
+        create_token(&walk.app.app().store, "claims", "/", &["owner"], now_ms).await.unwrap().reveal();
+    walk.does_as(
+        &claims,
+        post.clone(),
+        "/api/v1/service-tokens/{id}/claim",
+        &path,
+        None,
+        "service_token_claimed",
+    )
+    .await;
     let path = at(&id_of(&token), "revoke");
     walk.does(post.clone(), "/api/v1/service-tokens/{id}/revoke", &path, None, "service_token_revoked").await;
 
