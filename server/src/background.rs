@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 /// On Linux a niceness of 4: about 40 % of what a thread that serves gets.
 const LOW: u8 = 36;
 /// How long work may go on as idle before it is looked at, and how often then.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 /// What it has to have had of that time, in hundredths.
 const ENOUGH: u128 = 30;
 

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::budgets::{self, Chains};
 use super::kill_switches;
 use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
+use crate::background;
 use crate::budgets::Budgets;
 use crate::credentials::{Keyring, Values};
 use crate::organisation::{self, Declarations, EndpointDefinition, KeySettings};
@@ -121,11 +122,35 @@ async fn build(
         keys: store::keys::list(store).await?,
     };
     let (sources, previous) = (sources.clone(), previous.cloned());
-    // Thousands of rules or keys take longer than a request may wait for a thread.
-    let made = crate::background::soon(move || read.snapshot(&sources, previous.as_deref(), now_ms));
-    let snapshot = made.await.map_err(|error| BuildError::Row(error.to_string()))??;
+    let ended = |error: background::Ended| BuildError::Row(error.to_string());
+    // Thousands of rules or keys take longer than a request may wait for a thread. What reads files of credentials is done
+    // once, and not by a thread that may get nothing.
+    let (of, before) = (sources.clone(), previous.clone());
+    let read = Arc::new(read);
+    let placed = {
+        let read = Arc::clone(&read);
+        background::run(move || read.places(&of, before.as_deref(), now_ms)).await.map_err(ended)??
+    };
+    let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
+    let (loaded, endpoints) = (Arc::clone(&read.loaded), placed.endpoints.clone());
+    let compile = move || {
+        let (bundle, database) = (Arc::clone(&loaded.bundle), Arc::clone(&loaded.database));
+        Compiled::new(bundle, database, endpoints.clone(), decide_at_ms)
+    };
+    let policy = background::soon(compile).await.map_err(ended)?.map_err(BuildError::Policy)?;
+    let made = background::run(move || read.snapshot(&sources, previous.as_deref(), placed, policy));
+    let snapshot = made.await.map_err(ended)??;
     snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
     Ok(snapshot)
+}
+
+/// The endpoints that can be used, and why others cannot.
+#[derive(Default)]
+struct Placed {
+    places: Vec<Place>,
+    /// The same, as rules see them.
+    endpoints: Vec<bailiwick_policy::Endpoint>,
+    unusable: Vec<String>,
 }
 
 /// One state of the configuration, as it was read.
@@ -142,33 +167,39 @@ struct Read {
 }
 
 impl Read {
-    fn snapshot(
+    fn places(
         &self,
         sources: &Sources,
         previous: Option<&Snapshot>,
         now_ms: i64,
-    ) -> Result<Snapshot, BuildError> {
+    ) -> Result<Placed, BuildError> {
         let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
-        let loaded = Arc::clone(&self.loaded);
-        let mut unusable = Vec::new();
-        let mut places = Vec::new();
-        let mut endpoints = Vec::new();
         let values = sources.keyring.values(&self.credentials);
+        let mut placed = Placed::default();
         for row in &self.endpoints {
             let definition: EndpointDefinition = serde::Deserialize::deserialize(&row.definition)
                 .map_err(|error| BuildError::Row(format!("endpoint `{}`: {error}", row.name)))?;
-            match place(&definition, &values, sources, &loaded, previous, decide_at_ms) {
+            match place(&definition, &values, sources, &self.loaded, previous, decide_at_ms) {
                 Ok(place) => {
-                    endpoints.push(definition.for_policy(&loaded.database));
-                    places.push(place);
+                    placed.endpoints.push(definition.for_policy(&self.loaded.database));
+                    placed.places.push(place);
                 }
-                Err(problem) => unusable.push(problem),
+                Err(problem) => placed.unusable.push(problem),
             }
         }
-        let (bundle, database) = (Arc::clone(&loaded.bundle), Arc::clone(&loaded.database));
-        let policy = Compiled::new(bundle, database, endpoints, decide_at_ms)
-            .map_err(BuildError::Policy)?
-            .with_kill_switches(self.kill_switches.clone());
+        Ok(placed)
+    }
+
+    fn snapshot(
+        &self,
+        sources: &Sources,
+        previous: Option<&Snapshot>,
+        placed: Placed,
+        policy: Compiled,
+    ) -> Result<Snapshot, BuildError> {
+        let loaded = Arc::clone(&self.loaded);
+        let Placed { places, unusable, .. } = placed;
+        let policy = policy.with_kill_switches(self.kill_switches.clone());
         let mut usable = Usable::default();
         let mut keys = HashMap::with_capacity(self.keys.len());
         for row in &self.keys {
