@@ -9,7 +9,7 @@
 //! what was signed, so such a thought goes back to its provider without any of it.
 //!
 //! Remembered for [`KEPT_DAYS`], by all servers of one database. *Blind spots:* a thought of an answer that could not be
-//! remembered within [`PATIENCE`] counts as not known; what is asked about is the classes of a request, not what its
+//! remembered within `PATIENCE` counts as not known; what is asked about is the classes of a request, not what its
 //! client declared of its sensitivity and of where the people are whom it is about.
 
 use std::collections::{BTreeMap, BTreeSet};
