@@ -2,9 +2,9 @@
 //! that are freed. Each has a thread of its own, and requests come first where all processors are busy.
 //!
 //! A lower priority alone does not do that: a thread that has begun its slice of time keeps it for milliseconds while one that
-//! serves waits ([`run`]). On Linux what is [`idle`] gives way at once (`SCHED_IDLE`, sched(7)), but on a machine that is never
-//! idle it never ends. What has to be in force [`soon`] therefore begins as idle, and where that gives it too little, it is done
-//! once more beside on a thread like any other: the first to end counts.
+//! serves waits ([`run`]). On Linux an idle thread gives way at once (`SCHED_IDLE`, sched(7)), but on a machine that is never
+//! idle it never ends. What has to be in force [`soon`] therefore begins as idle there, and where that gives it too little, it is
+//! done once more beside on a thread like any other: the first to end counts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,20 +41,15 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     begin(Priority::Low, |_| work())?.await.map_err(|_| Ended)
 }
 
-/// As [`run`], with no more than what nothing else wants of the processors: it may take for ever.
-///
-/// # Errors
-/// [`Ended`].
-pub async fn idle<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
-    begin(Priority::Idle, |_| work())?.await.map_err(|_| Ended)
-}
-
 /// Does `work` without holding up what serves, as long as the processors have time for it, and else as fast as anything. It
 /// may be done twice, so it has to say the same each time.
 ///
 /// # Errors
 /// [`Ended`].
 pub async fn soon<T: Send + 'static>(work: impl Fn() -> T + Send + Sync + 'static) -> Result<T, Ended> {
+    if !cfg!(target_os = "linux") {
+        return run(work).await;
+    }
     let work = Arc::new(work);
     let (name, named) = oneshot::channel();
     let first = Arc::clone(&work);
@@ -135,6 +130,7 @@ fn give_way_at_once() -> Result<(), String> {
 
 #[cfg(not(target_os = "linux"))]
 fn give_way_at_once() -> Result<(), String> {
+    // Nothing is idle there.
     low()
 }
 
@@ -165,14 +161,13 @@ mod tests {
         let here = std::thread::current().id();
         let there = || std::thread::current().id();
         assert_ne!(run(there).await.unwrap(), here);
-        assert_ne!(idle(there).await.unwrap(), here);
         assert_ne!(soon(there).await.unwrap(), here);
         assert_eq!(run(|| -> u8 { panic!("on purpose") }).await, Err(Ended));
-        assert_eq!(idle(|| -> u8 { panic!("on purpose") }).await, Err(Ended));
         assert_eq!(soon(|| -> u8 { panic!("on purpose") }).await, Err(Ended));
     }
 
     /// What a thread that is given too little looks like: one that sleeps has had no processor either.
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn what_gets_nothing_as_idle_is_done_beside() {
         let begun = Arc::new(AtomicU32::new(0));
@@ -201,7 +196,6 @@ mod tests {
             }
         };
         assert!(run(field(19)).await.unwrap() > field(19)());
-        assert_eq!(idle(field(41)).await, Ok(5));
         assert_eq!(soon(field(41)).await, Ok(5));
         assert_eq!(field(41)(), 0);
     }

@@ -129,7 +129,7 @@ async fn let_go(replaced: Arc<Snapshot>) {
         tokio::time::sleep(HELD_LOOK).await;
         waits -= 1;
     }
-    let _ = crate::background::idle(|| drop(replaced)).await;
+    let _ = crate::background::run(|| drop(replaced)).await;
 }
 
 /// A running server without its sockets.

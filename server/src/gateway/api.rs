@@ -201,8 +201,8 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     };
     let mut read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
     read.api_headers = api_headers;
-    gateway.recall(&mut read).await;
     super::fund::ticket(&read.auth, &read.model, &gateway.budgets).await?;
+    gateway.recall(&mut read).await;
     let classified = on_body(size, || super::classify::classify(read, hints))?;
     let decided = super::decide::decide(classified, String::from("explained"));
     let redacted = on_body(size, || super::redaction::redact_body(&decided, &gateway.token_key));

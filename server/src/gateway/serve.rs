@@ -78,11 +78,11 @@ where
     let read = on_body(size, || read::read(auth, incoming.operation, bytes, gateway.limits));
     let mut read = read.inspect_err(unread)?;
     read.api_headers = passed;
-    gateway.recall(&mut read).await;
     if hints.dry_run {
         // Nothing comes of it, but it costs as much to decide.
         fund::ticket(&read.auth, &read.model, &gateway.budgets).await.inspect_err(unread)?;
     }
+    gateway.recall(&mut read).await;
     timeline.end(Stage::Read);
     let classified = on_body(size, || classify(read, hints)).inspect_err(unread)?;
     timeline.end(Stage::Classify);

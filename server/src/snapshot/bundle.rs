@@ -37,6 +37,12 @@ impl LoadedBundle {
         Ok(Self { bundle: Arc::new(bundle), database: Arc::new(database), archive, doubts: OnceLock::new() })
     }
 
+    /// What [`doubts`](Self::doubts) said when it was asked first.
+    #[must_use]
+    pub fn known_doubts(&self) -> Option<&[Problem]> {
+        self.doubts.get().map(Vec::as_slice)
+    }
+
     /// What the lint says of the bundle, as of the instant at which it was asked first. It may take a while.
     pub fn doubts(&self, now_ms: i64) -> &[Problem] {
         self.doubts.get_or_init(|| {

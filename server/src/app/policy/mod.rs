@@ -264,11 +264,15 @@ impl App {
         let git = self.config.policy.git.as_ref();
         let scopes = check::scopes(&self.store).await?;
         let unknown = if scopes.is_empty() { Vec::new() } else { unknown_scopes(bundle, &scopes) };
-        let loaded = Arc::clone(&snapshot.loaded);
-        let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| self.gateway.clock.now_ms());
-        // With thousands of rules it takes longer than a request may wait for a thread.
-        let linted =
-            crate::background::soon(move || loaded.doubts(now_ms).to_vec()).await.unwrap_or_default();
+        let linted = match snapshot.loaded.known_doubts() {
+            Some(known) => known.to_vec(),
+            // With thousands of rules it takes longer than a request may wait for a thread.
+            None => {
+                let loaded = Arc::clone(&snapshot.loaded);
+                let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| self.gateway.clock.now_ms());
+                crate::background::soon(move || loaded.doubts(now_ms).to_vec()).await.unwrap_or_default()
+            }
+        };
         let (refused, history) = match git {
             Some(_) => (self.last_refused().await?, store::policy_versions::last(&self.store, 10).await?),
             None => (None, Vec::new()),
