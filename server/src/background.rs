@@ -41,6 +41,29 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     begin(Priority::Low, |_| work())?.await.map_err(|_| Ended)
 }
 
+/// As [`run`], for work that waits in between: what is made of a database's answers may be most of it. It ends at its next wait
+/// where nobody waits for it any more.
+///
+/// # Errors
+/// [`Ended`].
+pub async fn run_waiting<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, Ended>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let (mut tell, told) = oneshot::channel();
+    let all = move |_| {
+        Handle::current().block_on(async move {
+            tokio::select! {
+                done = work() => drop(tell.send(done)),
+                () = tell.closed() => {}
+            }
+        });
+    };
+    begin(Priority::Low, all)?;
+    told.await.map_err(|_| Ended)
+}
+
 /// Does `work` without holding up what serves, as long as the processors have time for it, and else as fast as anything. It
 /// may be done twice, so it has to say the same each time.
 ///
@@ -161,9 +184,22 @@ mod tests {
         let here = std::thread::current().id();
         let there = || std::thread::current().id();
         assert_ne!(run(there).await.unwrap(), here);
+        assert_ne!(run_waiting(async move || there()).await.unwrap(), here);
         assert_ne!(soon(there).await.unwrap(), here);
         assert_eq!(run(|| -> u8 { panic!("on purpose") }).await, Err(Ended));
+        assert_eq!(run_waiting(async || -> u8 { panic!("on purpose") }).await, Err(Ended));
         assert_eq!(soon(|| -> u8 { panic!("on purpose") }).await, Err(Ended));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_ends_at_its_next_wait() {
+        let (tell, told) = oneshot::channel::<()>();
+        let endless = run_waiting(async move || {
+            let _held = tell;
+            std::future::pending::<()>().await;
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(50), endless).await.is_err());
+        assert!(told.await.is_err());
     }
 
     /// What a thread that is given too little looks like: one that sleeps has had no processor either.

@@ -76,7 +76,7 @@ impl Compiled {
         if !scope::covers(&switch.scope, &facts.scope) {
             return false;
         }
-        let Some(endpoint) = self.endpoints.get(index) else { return true };
+        let Some(endpoint) = self.endpoints().get(index) else { return true };
         match &switch.target {
             KillTarget::Endpoint(name) => pattern::matches(name, &endpoint.name),
             KillTarget::Model(name) => {
@@ -101,7 +101,7 @@ impl Compiled {
     /// Takes away what a switch stops.
     pub(crate) fn stop(&self, facts: &RequestFacts, decision: &mut Decision) {
         for (at, switch) in (0_u32..).zip(&self.kill_switches) {
-            let mut stopped = EndpointSet::empty(self.endpoints.len());
+            let mut stopped = EndpointSet::empty(self.endpoints().len());
             decision
                 .candidates
                 .iter()
@@ -121,7 +121,7 @@ impl Compiled {
         facts: &RequestFacts,
         decision: &Decision,
     ) -> Vec<Reason> {
-        let name = self.endpoints.get(index).map_or("", |endpoint| endpoint.name.as_str());
+        let name = self.endpoints().get(index).map_or("", |endpoint| endpoint.name.as_str());
         self.stopping(decision)
             .filter(|switch| self.stops(switch, index, facts))
             .map(|switch| Reason {

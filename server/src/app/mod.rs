@@ -52,6 +52,7 @@ pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_
 pub use thresholds::ThresholdReached;
 
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
+use crate::background;
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
 use crate::clock::Clock;
 use crate::gateway::{Freshness, Gateway, RefusedAuthentication, SealedThoughts, Unread};
@@ -129,7 +130,7 @@ async fn let_go(replaced: Arc<Snapshot>) {
         tokio::time::sleep(HELD_LOOK).await;
         waits -= 1;
     }
-    let _ = crate::background::run(|| drop(replaced)).await;
+    let _ = background::run(|| drop(replaced)).await;
 }
 
 /// A running server without its sockets.
@@ -338,10 +339,15 @@ impl App {
         self.stale.store(true, Ordering::Relaxed);
         let previous = self.gateway.snapshot.load_full();
         let now_ms = self.gateway.clock.now_ms();
-        let budgets = &self.gateway.budgets;
-        let built = snapshot::build_whole(&self.store, &self.sources, budgets, Some(&previous), now_ms);
-        let silent = |_| StoreError::Unavailable("the database is silent".into());
-        let (revision, snapshot) = tokio::time::timeout(BUILD, built).await.map_err(silent)??;
+        let (store, sources) = (self.store.clone(), self.sources.clone());
+        let (budgets, before) = (self.gateway.budgets.clone(), Arc::clone(&previous));
+        let building = background::run_waiting(async move || {
+            snapshot::build_whole(&store, &sources, &budgets, Some(&before), now_ms).await
+        });
+        let unavailable = |why: String| StoreError::Unavailable(why);
+        let built = tokio::time::timeout(BUILD, building).await;
+        let built = built.map_err(|_| unavailable(String::from("the database is silent")))?;
+        let (revision, snapshot) = built.map_err(|error| unavailable(error.to_string()))??;
         report_unusable(&snapshot);
         let replaced = self.gateway.snapshot.swap(Arc::new(snapshot));
         drop(previous);

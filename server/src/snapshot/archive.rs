@@ -224,7 +224,7 @@ async fn keep(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let name = name(kind, digest);
-    if store::settings::get(store, &name).await?.is_some() {
+    if store::settings::has(store, &name).await? {
         return Ok(());
     }
     let value = serde_json::to_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;

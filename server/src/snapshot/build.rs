@@ -63,7 +63,8 @@ pub enum BuildError {
 /// How often a snapshot is read again that the configuration changed under.
 const AGAIN: usize = 10;
 
-/// Builds a snapshot of one state of the configuration, with its revision. A snapshot is read by several statements: a key
+/// Builds a snapshot of one state of the configuration, with its revision. With thousands of rules, endpoints or keys each of its
+/// steps takes longer than a request may wait for a thread: where requests are served it has one of its own. A snapshot is read by several statements: a key
 /// that came between two of them could stand in it without its budget, so one that the configuration changed under is
 /// read again. Where it changes on and on, the old one stays in force.
 ///
@@ -121,25 +122,23 @@ async fn build(
         credentials: store::credentials::list(store).await?,
         keys: store::keys::list(store).await?,
     };
-    let (sources, previous) = (sources.clone(), previous.cloned());
-    let ended = |error: background::Ended| BuildError::Row(error.to_string());
-    // Thousands of rules or keys take longer than a request may wait for a thread. What reads files of credentials is done
-    // once, and not by a thread that may get nothing.
-    let (of, before) = (sources.clone(), previous.clone());
-    let read = Arc::new(read);
-    let placed = {
-        let read = Arc::clone(&read);
-        background::run(move || read.places(&of, before.as_deref(), now_ms)).await.map_err(ended)??
-    };
+    let placed = read.places(sources, previous.map(Arc::as_ref), now_ms)?;
     let decide_at_ms = sources.decide_at_ms.unwrap_or(now_ms);
-    let (loaded, endpoints) = (Arc::clone(&read.loaded), placed.endpoints.clone());
-    let compile = move || {
-        let (bundle, database) = (Arc::clone(&loaded.bundle), Arc::clone(&loaded.database));
-        Compiled::new(bundle, database, endpoints.clone(), decide_at_ms)
+    let (bundle, database) = (Arc::clone(&read.loaded.bundle), Arc::clone(&read.loaded.database));
+    let same = previous.map(|previous| &previous.policy);
+    let policy = match same.filter(|it| it.still_holds(&bundle, &database, &placed.endpoints, decide_at_ms)) {
+        Some(same) => same.clone(),
+        // This is most of it.
+        None => {
+            let endpoints = placed.endpoints.clone();
+            let compile = move || {
+                Compiled::new(Arc::clone(&bundle), Arc::clone(&database), endpoints.clone(), decide_at_ms)
+            };
+            let compiled = background::soon(compile).await;
+            compiled.map_err(|error| BuildError::Row(error.to_string()))?.map_err(BuildError::Policy)?
+        }
     };
-    let policy = background::soon(compile).await.map_err(ended)?.map_err(BuildError::Policy)?;
-    let made = background::run(move || read.snapshot(&sources, previous.as_deref(), placed, policy));
-    let snapshot = made.await.map_err(ended)??;
+    let snapshot = read.snapshot(sources, previous.map(Arc::as_ref), placed, policy)?;
     snapshot.loaded.archive.keep(store, &snapshot.policy, now_ms).await?;
     Ok(snapshot)
 }

@@ -1,6 +1,6 @@
 //! Settings of the control plane: small JSON values by key.
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QuerySelect, sea_query::OnConflict};
 use serde_json::Value;
 
 use super::entities::settings::{ActiveModel, Column, Entity};
@@ -12,6 +12,15 @@ use super::{Store, StoreError};
 /// [`StoreError::Unavailable`].
 pub async fn get(store: &Store, key: &str) -> Result<Option<Value>, StoreError> {
     get_in(&store.read, key).await
+}
+
+/// Whether `key` has a value.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn has(store: &Store, key: &str) -> Result<bool, StoreError> {
+    let found = Entity::find_by_id(key.to_owned()).select_only().column(Column::Key);
+    Ok(found.into_tuple::<String>().one(&store.read).await?.is_some())
 }
 
 pub(super) async fn get_in(db: &impl ConnectionTrait, key: &str) -> Result<Option<Value>, StoreError> {

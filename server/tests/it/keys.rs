@@ -72,6 +72,26 @@ async fn a_request_above_the_ceiling_of_its_key_goes_nowhere_and_is_recorded() {
     app.finish().await;
 }
 
+/// Compiling thousands of rules is most of what a change costs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_or_a_kill_switch_leaves_the_policy_as_it_was_compiled() {
+    let app = TestApp::start().await;
+    let in_force = || app.app().gateway.snapshot.load_full();
+    let before = in_force();
+    app.create_key(json!({ "scope": "/acme/research", "name": "another" })).await;
+    let with_key = in_force();
+    assert_eq!(with_key.policy.endpoints().as_ptr(), before.policy.endpoints().as_ptr());
+    let in_an_hour = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let order = json!({ "kind": "endpoint", "target": "*", "reason": "incident 7", "expires": in_an_hour.to_rfc3339() });
+    post(&app, "/api/v1/kill-switches", order).await.is(201);
+    let stopped = in_force();
+    assert_eq!(stopped.policy.endpoints().as_ptr(), before.policy.endpoints().as_ptr());
+    assert!(before.policy.kill_switches().is_empty() && stopped.policy.kill_switches().len() == 1);
+    assert_ne!(before.policy.digests(), stopped.policy.digests());
+    app.ask("research", "assistant", "x").await.refused(403, "no_eligible_endpoint");
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_reaches_only_its_endpoints() {
     let app = TestApp::start().await;

@@ -17,13 +17,19 @@ impl Compiled {
         decision: &Decision,
         endpoints: &EndpointSet,
     ) -> Vec<RuleIndex> {
-        let table = self.node(&facts.scope).zip(self.models.get(&facts.model)).map(|(node, model)| {
-            model.table(node.attestations, facts.features, facts.time_ms, self.compiled_at_ms, &self.inputs())
+        let table = self.node(&facts.scope).zip(self.shared.models.get(&facts.model)).map(|(node, model)| {
+            model.table(
+                node.attestations,
+                facts.features,
+                facts.time_ms,
+                self.shared.compiled_at_ms,
+                &self.inputs(),
+            )
         });
         let mut blamed = Vec::new();
         for index in &decision.rules {
-            let Ok(at) = self.rules.binary_search_by_key(index, |rule| rule.index) else { continue };
-            let Some(rule) = self.rules.get(at) else { continue };
+            let Ok(at) = self.shared.rules.binary_search_by_key(index, |rule| rule.index) else { continue };
+            let Some(rule) = self.shared.rules.get(at) else { continue };
             let excludes = |requirements: &IndexBits| {
                 let mut left = endpoints.clone();
                 narrow(&mut left, requirements, table.as_deref());

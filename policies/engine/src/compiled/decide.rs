@@ -19,7 +19,7 @@ impl Compiled {
     pub fn decide(&self, facts: &RequestFacts) -> Decision {
         let mut decision = Decision {
             outcome: Outcome::Deny { code: DenyCode::NoEligibleEndpoint },
-            candidates: EndpointSet::empty(self.endpoints.len()),
+            candidates: EndpointSet::empty(self.shared.endpoints.len()),
             eligible: EndpointSet::default(),
             rules: SmallVec::new(),
             denied_by: SmallVec::new(),
@@ -35,7 +35,7 @@ impl Compiled {
             decision.eligible = decision.candidates.clone();
             return decision;
         };
-        let model = self.models.get(&facts.model);
+        let model = self.shared.models.get(&facts.model);
         if let Some(model) = model {
             if let Some(serving) = model.candidates.get(facts.operation as usize) {
                 decision.candidates.union(serving);
@@ -46,12 +46,12 @@ impl Compiled {
             }
         }
 
-        let subject = Subject::new(facts, &self.names);
+        let subject = Subject::new(facts, &self.shared.names);
         let mut asked = Asked::default();
         let mut shadows: SmallVec<[&CompiledRule; 4]> = SmallVec::new();
         for position in &node.rules {
             let Ok(position) = usize::try_from(*position) else { continue };
-            let Some(rule) = self.rules.get(position) else { continue };
+            let Some(rule) = self.shared.rules.get(position) else { continue };
             let about_model = match model {
                 Some(model) => has_bit(&model.rules, position),
                 None => rule.condition.model_holds(&facts.model),
@@ -69,7 +69,13 @@ impl Compiled {
         }
 
         let table = model.map(|model| {
-            model.table(node.attestations, facts.features, facts.time_ms, self.compiled_at_ms, &self.inputs())
+            model.table(
+                node.attestations,
+                facts.features,
+                facts.time_ms,
+                self.shared.compiled_at_ms,
+                &self.inputs(),
+            )
         });
         decision.eligible = decision.candidates.clone();
         narrow(&mut decision.eligible, &asked.requirements, table.as_deref());
@@ -77,7 +83,9 @@ impl Compiled {
             (&asked.request_plans, &mut decision.request_redactions),
             (&asked.response_plans, &mut decision.response_redactions),
         ] {
-            indexes(plans).filter_map(|at| self.plans.get(at)).for_each(|of_rules| plan.merge(of_rules));
+            indexes(plans)
+                .filter_map(|at| self.shared.plans.get(at))
+                .for_each(|of_rules| plan.merge(of_rules));
         }
         for rule in shadows {
             let mut left = decision.eligible.clone();
@@ -108,7 +116,7 @@ impl Compiled {
     ) -> SmallVec<[Handled; 1]> {
         let redacts = |plans: &IndexBits, already: &RedactionPlan, kinds: EntitySet| {
             let mut with = *already;
-            indexes(plans).filter_map(|at| self.plans.get(at)).for_each(|of_rule| with.merge(of_rule));
+            indexes(plans).filter_map(|at| self.shared.plans.get(at)).for_each(|of_rule| with.merge(of_rule));
             kinds.iter().any(|kind| with.get(kind) != already.get(kind))
         };
         let mut with = decision.obligations;
@@ -132,8 +140,8 @@ impl Compiled {
     }
 
     fn named(&self, names: &[String]) -> EndpointSet {
-        let mut set = EndpointSet::empty(self.endpoints.len());
-        for index in names.iter().filter_map(|name| self.by_name.get(name)) {
+        let mut set = EndpointSet::empty(self.shared.endpoints.len());
+        for index in names.iter().filter_map(|name| self.shared.by_name.get(name)) {
             set.insert(*index);
         }
         set
@@ -144,7 +152,7 @@ impl Compiled {
         rule.exceptions.iter().copied().find(|index| {
             usize::try_from(*index)
                 .ok()
-                .and_then(|i| self.bundle.exceptions.get(i))
+                .and_then(|i| self.shared.bundle.exceptions.get(i))
                 .is_some_and(|e| e.holds_at(facts.time_ms) && scope::covers(&e.scope, &facts.scope))
         })
     }

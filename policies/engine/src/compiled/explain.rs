@@ -19,7 +19,7 @@ impl Compiled {
             .candidates
             .iter()
             .filter_map(|index| {
-                let endpoint = self.endpoints.get(index)?;
+                let endpoint = self.shared.endpoints.get(index)?;
                 let mut reasons = self.reasons(index, facts, decision);
                 let eligible = decision.eligible.contains(index);
                 if eligible {
@@ -49,7 +49,7 @@ impl Compiled {
                 && rule.origin.as_ref().is_some_and(|origin| origin.switched_from.is_some())
                 && scope::covers(&rule.scope, &facts.scope)
         };
-        self.bundle.rules.iter().filter(switched).map(|rule| rule.id.clone()).collect()
+        self.shared.bundle.rules.iter().filter(switched).map(|rule| rule.id.clone()).collect()
     }
 
     fn reasons(&self, index: usize, facts: &RequestFacts, decision: &Decision) -> Vec<Reason> {
@@ -82,7 +82,7 @@ impl Compiled {
     #[must_use]
     pub fn resolve(&self, endpoint: usize, facts: &RequestFacts, attribute: Attribute) -> Option<Resolved> {
         let node = self.node(&facts.scope)?;
-        let profile = self.models.get(&facts.model)?.profile(endpoint)?;
+        let profile = self.shared.models.get(&facts.model)?.profile(endpoint)?;
         self.inputs().resolve(profile, attribute, node.attestations, facts.features, facts.time_ms)
     }
 
@@ -93,7 +93,7 @@ impl Compiled {
         requirement: &Requirement,
         resolved: Option<&Resolved>,
     ) -> Reason {
-        let name = self.endpoints.get(index).map_or("", |e| e.name.as_str());
+        let name = self.shared.endpoints.get(index).map_or("", |e| e.name.as_str());
         let attribute = requirement.attribute;
         let actual = match resolved.and_then(|r| r.value.as_ref()) {
             Some(value) => value.to_string(),
@@ -127,7 +127,7 @@ impl Compiled {
     }
 
     fn reference(&self, id: &FactId) -> Option<FactReference> {
-        let mut evidence: Vec<&Evidence> = self.database.fact(id)?.evidence.iter().collect();
+        let mut evidence: Vec<&Evidence> = self.shared.database.fact(id)?.evidence.iter().collect();
         evidence.sort_by_key(|evidence| weight(evidence));
         let page = |evidence: &Evidence| PageReference {
             url: evidence.url.clone(),
@@ -208,7 +208,7 @@ impl Compiled {
                         switch.reason
                     );
                 }
-                let rule = most.and_then(|id| self.bundle.rule(id));
+                let rule = most.and_then(|id| self.shared.bundle.rule(id));
                 match rule.and_then(|r| r.message.as_ref()) {
                     Some(message) => fill(message, facts),
                     None => match rule {

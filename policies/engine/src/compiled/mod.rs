@@ -97,15 +97,21 @@ pub struct Digests {
     pub kill_switches: Option<String>,
 }
 
-/// A policy ready to decide. Built whole, shared, and replaced whole.
-#[derive(Debug)]
+/// A policy ready to decide. Built whole, shared, and replaced whole; a clone with other kill switches costs next to nothing.
+#[derive(Debug, Clone)]
 pub struct Compiled {
+    shared: Arc<Shared>,
+    pub(crate) kill_switches: Vec<KillSwitch>,
+    pub(crate) digests: Digests,
+}
+
+/// What takes long to make.
+#[derive(Debug)]
+struct Shared {
     bundle: Arc<Bundle>,
     database: Arc<Database>,
-    pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) kill_switches: Vec<KillSwitch>,
+    endpoints: Vec<Endpoint>,
     by_name: HashMap<String, usize>,
-    pub(crate) digests: Digests,
     compiled_at_ms: i64,
     requirements: Vec<Requirement>,
     /// The distinct redactions of all rules.
@@ -208,11 +214,11 @@ impl Compiled {
             kill_switches: None,
         };
         let by_name = endpoints.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
-        Ok(Self {
+        let shared = Shared {
             bundle,
             database,
+            endpoints,
             by_name,
-            digests,
             compiled_at_ms: now_ms,
             requirements,
             plans,
@@ -222,9 +228,25 @@ impl Compiled {
             visible,
             operations,
             models,
-            endpoints,
-            kill_switches: Vec::new(),
-        })
+        };
+        Ok(Self { shared: Arc::new(shared), kill_switches: Vec::new(), digests })
+    }
+
+    /// Whether compiling these at an instant, in Unix milliseconds, would make the same: whoever has changed something else
+    /// does not have to.
+    #[must_use]
+    pub fn still_holds(
+        &self,
+        bundle: &Arc<Bundle>,
+        database: &Arc<Database>,
+        endpoints: &[Endpoint],
+        now_ms: i64,
+    ) -> bool {
+        Arc::ptr_eq(&self.shared.bundle, bundle)
+            && Arc::ptr_eq(&self.shared.database, database)
+            && self.shared.compiled_at_ms <= now_ms
+            && self.valid_until_ms().is_none_or(|until_ms| now_ms < until_ms)
+            && self.shared.endpoints == endpoints
     }
 
     /// The first instant, in Unix milliseconds, at which an attestation begins or ends or a piece of evidence grows
@@ -232,7 +254,7 @@ impl Compiled {
     /// (Exceptions are looked at on every decision and do not count.)
     #[must_use]
     pub fn valid_until_ms(&self) -> Option<i64> {
-        self.models.values().filter_map(ModelTables::valid_until_ms).min()
+        self.shared.models.values().filter_map(ModelTables::valid_until_ms).min()
     }
 
     /// What decisions are made with, by digest.
@@ -244,36 +266,36 @@ impl Compiled {
     /// The bundle.
     #[must_use]
     pub fn bundle(&self) -> &Arc<Bundle> {
-        &self.bundle
+        &self.shared.bundle
     }
 
     /// The compliance database.
     #[must_use]
     pub fn database(&self) -> &Arc<Database> {
-        &self.database
+        &self.shared.database
     }
 
     /// The endpoints; a bit of an [`EndpointSet`] is an index into them.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints
+        &self.shared.endpoints
     }
 
     /// The index of the endpoint called `name`.
     #[must_use]
     pub fn index_of(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        self.shared.by_name.get(name).copied()
     }
 
     /// The names of the endpoints in a set, in the catalog's order.
     pub fn names<'a>(&'a self, set: &'a EndpointSet) -> impl Iterator<Item = &'a str> {
-        set.iter().filter_map(|i| self.endpoints.get(i)).map(|e| e.name.as_str())
+        set.iter().filter_map(|i| self.shared.endpoints.get(i)).map(|e| e.name.as_str())
     }
 
     /// The kinds of findings that some rule in force asks about or redacts.
     #[must_use]
     pub fn entities(&self) -> EntitySet {
-        self.bundle.entities(Mode::Enforce)
+        self.shared.bundle.entities(Mode::Enforce)
     }
 
     /// The kinds of findings that only rules in shadow mode ask about or redact. Looking for them must change nothing
@@ -281,7 +303,7 @@ impl Compiled {
     #[must_use]
     pub fn shadow_entities(&self) -> EntitySet {
         let in_force = self.entities();
-        self.bundle.entities(Mode::Shadow).iter().filter(|kind| !in_force.contains(*kind)).collect()
+        self.shared.bundle.entities(Mode::Shadow).iter().filter(|kind| !in_force.contains(*kind)).collect()
     }
 
     /// The names of the detectors that the rules of a decision ask for, each once.
@@ -294,13 +316,13 @@ impl Compiled {
     /// The rule at an index.
     #[must_use]
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
-        self.bundle.rules.get(usize::try_from(index.0).ok()?)
+        self.shared.bundle.rules.get(usize::try_from(index.0).ok()?)
     }
 
     /// The exception that a waiver is by.
     #[must_use]
     pub fn exception(&self, waiver: &Waiver) -> Option<&Exception> {
-        self.bundle.exceptions.get(usize::try_from(waiver.exception).ok()?)
+        self.shared.bundle.exceptions.get(usize::try_from(waiver.exception).ok()?)
     }
 
     /// The endpoints that serve a scope, and that do an operation if one is given, whatever the rules say.
@@ -308,24 +330,24 @@ impl Compiled {
     pub fn visible_endpoints(&self, scope: &str, operation: Option<Operation>) -> EndpointSet {
         let mut set = self
             .node(scope)
-            .map_or_else(|| EndpointSet::empty(self.endpoints.len()), |n| n.endpoints.clone());
-        if let Some(of) = operation.and_then(|o| self.operations.get(o as usize)) {
+            .map_or_else(|| EndpointSet::empty(self.shared.endpoints.len()), |n| n.endpoints.clone());
+        if let Some(of) = operation.and_then(|o| self.shared.operations.get(o as usize)) {
             set.intersect(of);
         }
         set
     }
 
     fn node(&self, scope: &str) -> Option<&Node> {
-        scope::ancestors(scope).find_map(|s| self.nodes.get(s))
+        scope::ancestors(scope).find_map(|s| self.shared.nodes.get(s))
     }
 
     fn inputs(&self) -> table::Inputs<'_> {
         table::Inputs {
-            database: &self.database,
-            endpoints: &self.endpoints,
-            requirements: &self.requirements,
-            visible: &self.visible,
-            max_evidence_age_days: self.bundle.settings.max_evidence_age_days,
+            database: &self.shared.database,
+            endpoints: &self.shared.endpoints,
+            requirements: &self.shared.requirements,
+            visible: &self.shared.visible,
+            max_evidence_age_days: self.shared.bundle.settings.max_evidence_age_days,
         }
     }
 }

@@ -27,7 +27,7 @@ impl Compiled {
             let visible = self.visible_endpoints(&facts.scope, Some(facts.operation));
             let served: Vec<&str> = visible
                 .iter()
-                .filter_map(|i| self.endpoints.get(i))
+                .filter_map(|i| self.shared.endpoints.get(i))
                 .flat_map(|e| e.models.iter().filter(|m| e.does(m, facts.operation)))
                 .map(|m| m.alias.as_str())
                 .collect();
@@ -82,7 +82,7 @@ impl Compiled {
     /// A model under which the same request would be allowed, if there is one.
     fn other_model(&self, facts: &RequestFacts) -> Option<&str> {
         let mut others: Vec<&str> =
-            self.models.keys().map(String::as_str).filter(|m| *m != facts.model).collect();
+            self.shared.models.keys().map(String::as_str).filter(|m| *m != facts.model).collect();
         others.sort_unstable();
         let mut tried = facts.clone();
         others.into_iter().take(MAX_OTHER_MODELS).find(|model| {

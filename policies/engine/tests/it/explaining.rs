@@ -2,7 +2,10 @@
 
 use crate::starter::{bundle, database};
 use bailiwick_compliance_db::Attribute;
-use bailiwick_policy::{Compiled, Decision, DenyCode, Explanation, Outcome, RequestFacts, TestFacts};
+use bailiwick_policy::{
+    Bundle, BundleSource, Compiled, Decision, DenyCode, Endpoint, Explanation, Outcome, RequestFacts,
+    TestFacts,
+};
 use chrono::{TimeZone, Utc};
 use std::sync::Arc;
 
@@ -148,4 +151,22 @@ fn a_baa_ends_with_its_last_millisecond_without_compiling_again() {
     assert!(!compiled.decide(&facts).is_allowed(), "before the first agreement began");
     facts.time_ms = i64::MAX;
     assert!(!compiled.decide(&facts).is_allowed(), "an instant beyond the calendar knows nothing");
+}
+
+#[test]
+fn what_was_compiled_holds_for_the_same_until_something_of_it_changes() {
+    let compiled = compiled();
+    let now_ms = at().timestamp_millis();
+    let (bundle, database) = (compiled.bundle(), compiled.database());
+    let holds = |endpoints: &[Endpoint], at_ms: i64| compiled.still_holds(bundle, database, endpoints, at_ms);
+    let until_ms = compiled.valid_until_ms().unwrap();
+    assert!(holds(compiled.endpoints(), now_ms) && holds(compiled.endpoints(), until_ms - 1));
+    assert!(!holds(compiled.endpoints(), until_ms), "evidence is too old, or an agreement is over");
+    assert!(!holds(compiled.endpoints(), now_ms - 1), "it was not known yet");
+    let mut endpoints = compiled.endpoints().to_vec();
+    endpoints.last_mut().unwrap().scope = String::from("/elsewhere");
+    assert!(!holds(&endpoints, now_ms));
+    assert!(!holds(&endpoints[1..], now_ms));
+    let another = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
+    assert!(!compiled.still_holds(&another, database, compiled.endpoints(), now_ms));
 }

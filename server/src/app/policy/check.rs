@@ -43,10 +43,11 @@ pub(super) async fn check(
     now_ms: i64,
 ) -> Result<Result<String, Refused>, StoreError> {
     let scopes = scopes(store).await?;
-    let mut definitions = Vec::new();
-    for row in store::endpoints::list(store).await? {
-        definitions.extend(serde_json::from_value::<EndpointDefinition>(row.definition));
-    }
+    let reading = {
+        let store = store.clone();
+        crate::background::run_waiting(async move || definitions(&store).await)
+    };
+    let definitions = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
     let source = BundleSource { files: candidate.files.clone() };
     let shipped = Arc::clone(&sources.shipped);
     let now_ms = sources.decide_at_ms.unwrap_or(now_ms);
@@ -59,6 +60,12 @@ pub(super) async fn check(
         Ok(digest)
     };
     within(LONGEST, look).await
+}
+
+/// The endpoints as they are declared, but for what cannot be read.
+async fn definitions(store: &Store) -> Result<Vec<EndpointDefinition>, StoreError> {
+    let rows = store::endpoints::list(store).await?;
+    Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row.definition).ok()).collect())
 }
 
 /// The scopes of the organisation, and all above them; none before the first is declared.

@@ -359,8 +359,13 @@ impl App {
             name: FOLLOWED,
             what: told(&version),
         };
+        let (store, digest, files) = (self.store.clone(), version.digest.clone(), candidate.files);
         let change = async {
-            keep_bundle(&self.store, &version.digest, &candidate.files, now_ms).await?;
+            // A large one takes longer to write out than a request may wait for a thread.
+            let keeping = crate::background::run_waiting(async move || {
+                keep_bundle(&store, &digest, &files, now_ms).await
+            });
+            keeping.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
             let first = store::policy_versions::publish(&self.store, version.clone()).await?;
             if first {
                 let digest = version.digest.as_str().into();
