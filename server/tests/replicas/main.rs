@@ -15,11 +15,15 @@
 
 #[path = "../it/books.rs"]
 mod books;
+mod alerts;
 mod changes;
 mod credentials;
 mod cut_off;
 mod deaths;
 mod fleet;
+#[allow(dead_code, reason = "the other tests' receiver can do more")]
+#[path = "../it/hook.rs"]
+mod hook;
 #[allow(dead_code, reason = "the other tests' provider can do more")]
 #[path = "../it/idp.rs"]
 mod idp;
