@@ -18,7 +18,8 @@ use crate::alerts::{self, Kind, Severity, TestError, Told};
 use crate::app::{Act, App};
 use crate::identity::Permit;
 use crate::store;
-use crate::store::alerts::{Alert, AlertMessage, Filter};
+use crate::store::alert_messages::AlertMessage;
+use crate::store::alerts::{Alert, Filter};
 
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 500;
@@ -89,7 +90,7 @@ struct MessageView {
 impl From<AlertMessage> for MessageView {
     fn from(row: AlertMessage) -> Self {
         Self {
-            next_ms: (row.state == store::alerts::WAITING).then_some(row.next_ms),
+            next_ms: (row.state == store::alert_messages::WAITING).then_some(row.next_ms),
             id: row.id,
             channel: row.channel,
             state: row.state,
@@ -149,10 +150,12 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let row = store::alerts::get(&app.store, &id).await?;
     permit.at(&row.scope, "alert")?;
-    let messages: Vec<MessageView> =
-        store::alerts::messages_of(&app.store, &id).await?.into_iter().map(MessageView::from).collect();
-    let mut answer =
-        serde_json::to_value(view(&row)).map_err(|error| Problem::invalid(error.to_string()))?;
+    let messages: Vec<MessageView> = store::alert_messages::messages_of(&app.store, &id)
+        .await?
+        .into_iter()
+        .map(MessageView::from)
+        .collect();
+    let mut answer = serde_json::to_value(view(&row)).map_err(|error| Problem::invalid(error.to_string()))?;
     if let Some(answer) = answer.as_object_mut() {
         answer.insert(String::from("messages"), json!(messages));
     }
@@ -235,7 +238,8 @@ pub(super) async fn test(
     };
     let tried = async {
         let failed = |error: TestError| {
-            Problem::new(StatusCode::BAD_GATEWAY, "not_sent", "The channel does not work").detail(error.to_string())
+            Problem::new(StatusCode::BAD_GATEWAY, "not_sent", "The channel does not work")
+                .detail(error.to_string())
         };
         Box::pin(alerts::test(&app, &body.channel)).await.map_err(failed)
     };

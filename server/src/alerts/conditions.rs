@@ -51,25 +51,29 @@ pub(super) async fn look(app: &App, before: &Before, now_ms: i64) -> Result<Stan
 /// made for so short a time anyway.
 fn due(created_ms: i64, expires_ms: i64, now_ms: i64) -> Option<i64> {
     let (left, life) = (expires_ms.saturating_sub(now_ms), expires_ms.saturating_sub(created_ms));
-    DAYS.into_iter().find(|days| left <= days.saturating_mul(DAY_MS)).filter(|days| life > days.saturating_mul(DAY_MS))
+    DAYS.into_iter()
+        .find(|days| left <= days.saturating_mul(DAY_MS))
+        .filter(|days| life > days.saturating_mul(DAY_MS))
 }
 
 async fn expiring(app: &App, now_ms: i64) -> Result<Vec<Event>, StoreError> {
     let until_ms = now_ms.saturating_add(DAYS.into_iter().max().unwrap_or(0).saturating_mul(DAY_MS));
     let mut events = Vec::new();
-    let mut told = |kind: Kind, id: &str, name: &str, scope: &str, created_ms: i64, expires_ms: Option<i64>| {
-        let Some((expires_ms, days)) = expires_ms.and_then(|ms| Some((ms, due(created_ms, ms, now_ms)?))) else {
-            return;
+    let mut told =
+        |kind: Kind, id: &str, name: &str, scope: &str, created_ms: i64, expires_ms: Option<i64>| {
+            let Some((expires_ms, days)) = expires_ms.and_then(|ms| Some((ms, due(created_ms, ms, now_ms)?)))
+            else {
+                return;
+            };
+            events.push(Event {
+                kind,
+                severity: if days > 7 { Severity::Info } else { Severity::Warning },
+                scope: scope.to_owned(),
+                subject: format!("{kind}/{id}/{expires_ms}/{days}"),
+                facts: json!({ "name": name, "id": id, "expires": instant(expires_ms) }),
+                often: Often::Once,
+            });
         };
-        events.push(Event {
-            kind,
-            severity: if days > 7 { Severity::Info } else { Severity::Warning },
-            scope: scope.to_owned(),
-            subject: format!("{kind}/{id}/{expires_ms}/{days}"),
-            facts: json!({ "name": name, "id": id, "expires": instant(expires_ms) }),
-            often: Often::Once,
-        });
-    };
     for key in store::keys::expiring(&app.store, now_ms, until_ms).await? {
         told(Kind::KeyExpires, &key.id, &key.name, &key.scope, key.created_ms, key.expires_ms);
     }
@@ -105,9 +109,8 @@ fn failing(app: &App, before: &Before, now_ms: i64) -> Vec<(String, i64)> {
     let snapshot = app.gateway.snapshot.load_full();
     let mut known = before.failing.lock().unwrap_or_else(PoisonError::into_inner);
     let fail = snapshot.places.iter().filter(|place| place.health.is_failing());
-    *known = fail
-        .map(|place| (place.name.clone(), known.get(&place.name).copied().unwrap_or(now_ms)))
-        .collect();
+    *known =
+        fail.map(|place| (place.name.clone(), known.get(&place.name).copied().unwrap_or(now_ms))).collect();
     known
         .iter()
         .filter(|(_, since_ms)| now_ms.saturating_sub(**since_ms) >= FAILS_MS)

@@ -259,7 +259,9 @@ impl AlertsConfig {
             if let Some(unknown) = route.channels.iter().find(|name| !seen.contains(name.as_str())) {
                 let near = bailiwick_policy::did_you_mean(unknown, seen.iter().copied());
                 let near = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-                return Err(format!("`alerts.route.channels` names `{unknown}`, and there is no such channel{near}"));
+                return Err(format!(
+                    "`alerts.route.channels` names `{unknown}`, and there is no such channel{near}"
+                ));
             }
             if route.quiet.as_ref().is_some_and(|quiet| quiet.from == quiet.to) {
                 return Err(String::from("`alerts.route.quiet` ends when it begins: leave it out"));
@@ -284,7 +286,9 @@ impl MailConfig {
         let name = &self.name;
         let address = |field: &str, text: &str| {
             let read = text.parse::<lettre::message::Mailbox>();
-            read.map(drop).map_err(|_| format!("`alerts.mail.{field}` of `{name}` has `{text}`, which is no address of mail"))
+            read.map(drop).map_err(|_| {
+                format!("`alerts.mail.{field}` of `{name}` has `{text}`, which is no address of mail")
+            })
         };
         address("from", &self.from)?;
         self.to.iter().try_for_each(|to| address("to", to))?;
@@ -369,9 +373,18 @@ mod tests {
             (format!("{MAIL}tls = 'none'"), "another machine"),
             (format!("{MAIL}user = 'x'"), "password_file"),
             (format!("{MAIL}password = 'x'"), "password"),
-            (String::from("[[webhook]]\nname = 'w'\nurl = 'http://x.example/'\nsecret_file = 's'"), "without TLS"),
-            (String::from("[[webhook]]\nname = 'w'\nurl = 'https://u:p@x.example/'\nsecret_file = 's'"), "password"),
-            (String::from("[[webhook]]\nname = 'w'\nurl = 'file:///etc/passwd'\nsecret_file = 's'"), "https://"),
+            (
+                String::from("[[webhook]]\nname = 'w'\nurl = 'http://x.example/'\nsecret_file = 's'"),
+                "without TLS",
+            ),
+            (
+                String::from("[[webhook]]\nname = 'w'\nurl = 'https://u:p@x.example/'\nsecret_file = 's'"),
+                "password",
+            ),
+            (
+                String::from("[[webhook]]\nname = 'w'\nurl = 'file:///etc/passwd'\nsecret_file = 's'"),
+                "https://",
+            ),
             (String::from("[[slack]]\nname = 'a b'\nurl_file = 's'"), "a name is"),
         ] {
             let why = checked(&text).unwrap_err();

@@ -173,7 +173,9 @@ impl Kind {
             Self::SubprocessorsChanged => format!("{} has changed its subprocessors", of("service")),
             Self::ComplianceChanged => format!("The compliance database {} is in force", of("version")),
             Self::KillSwitchThrown => format!("A kill switch stops {} {}", of("stops"), of("target")),
-            Self::KillSwitchLifted => format!("The kill switch for {} {} is lifted", of("stops"), of("target")),
+            Self::KillSwitchLifted => {
+                format!("The kill switch for {} {} is lifted", of("stops"), of("target"))
+            }
             Self::KillSwitchExpired => {
                 format!("The kill switch for {} {} has expired", of("stops"), of("target"))
             }
@@ -191,36 +193,52 @@ impl Kind {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::BudgetThreshold => {
-                "Nothing is refused yet. Top the budget up, or tell whoever spends it."
-            }
+            Self::BudgetThreshold => "Nothing is refused yet. Top the budget up, or tell whoever spends it.",
             Self::BudgetExhausted => {
                 "A hard budget refuses requests until its window ends; a soft one only counts. Top it up if the work has to go on."
             }
             Self::UnusualSpend => {
                 "Nothing is refused for it. Look at which keys and models it went to: a loop, a leak, or a launch."
             }
-            Self::KeyExpires => "Requests with it are refused from then on. Rotate it, and give the application the new one.",
-            Self::TokenExpires => "Whatever uses it is refused from then on. Rotate it, and put the new one in its place.",
+            Self::KeyExpires => {
+                "Requests with it are refused from then on. Rotate it, and give the application the new one."
+            }
+            Self::TokenExpires => {
+                "Whatever uses it is refused from then on. Rotate it, and put the new one in its place."
+            }
             Self::AttestationEndsSoon => {
                 "At that second, endpoints lose whatever rests on it. Renew the document, and write its new dates into the bundle."
             }
             Self::AttestationEnded => {
                 "Endpoints have lost whatever rested on it, and requests that need it are refused. Renew the document, and write its new dates into the bundle."
             }
-            Self::PolicyRefused => "The policy in force stays. Mend what is named in the repository; it is looked at again by itself.",
+            Self::PolicyRefused => {
+                "The policy in force stays. Mend what is named in the repository; it is looked at again by itself."
+            }
             Self::PolicyFollowed => "Requests are decided by it from now on.",
             Self::SubprocessorsChanged => {
                 "Customers may object within the time that their contract gives (GDPR Art. 28(2)). Look at whether your records of processing have to change."
             }
-            Self::ComplianceChanged => "What is known of providers may be other than it was. Look at the changes.",
+            Self::ComplianceChanged => {
+                "What is known of providers may be other than it was. Look at the changes."
+            }
             Self::KillSwitchThrown => "Requests do not go there any more. Lift it when the danger is over.",
             Self::KillSwitchLifted => "Requests go there again, where the policy lets them.",
-            Self::KillSwitchExpired => "It stops nothing any more. Lift it if the danger is over, or throw it again.",
-            Self::BreakGlass => "It is for when no identity provider can be reached. If nobody was meant to, end the session and change the password.",
-            Self::RefusedFlood => "Somebody tries keys, or an application has a wrong one. The log tells how many a minute.",
-            Self::EndpointDown => "Requests go to the others that are eligible, or are refused where there is none. Look at its provider's status and at its credential.",
-            Self::LogBehind => "Requests are recorded, but not yet under a signed checkpoint. Look at the server's log and the database.",
+            Self::KillSwitchExpired => {
+                "It stops nothing any more. Lift it if the danger is over, or throw it again."
+            }
+            Self::BreakGlass => {
+                "It is for when no identity provider can be reached. If nobody was meant to, end the session and change the password."
+            }
+            Self::RefusedFlood => {
+                "Somebody tries keys, or an application has a wrong one. The log tells how many a minute."
+            }
+            Self::EndpointDown => {
+                "Requests go to the others that are eligible, or are refused where there is none. Look at its provider's status and at its credential."
+            }
+            Self::LogBehind => {
+                "Requests are recorded, but not yet under a signed checkpoint. Look at the server's log and the database."
+            }
             Self::ReplicaLost => "What its spool held is not in the log. Its budgets are free again.",
             Self::Test => "This is a test. Nothing happened.",
         }

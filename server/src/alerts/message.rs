@@ -115,11 +115,18 @@ impl Outgoing {
             }
             let _ = writeln!(text, "  scope: {scope}\n  raised: {}", instant(alert.raised_ms));
             if alert.repeats > 0 {
-                let _ = writeln!(text, "  happened again: {} times, last {}", alert.repeats, instant(alert.last_ms));
+                let _ = writeln!(
+                    text,
+                    "  happened again: {} times, last {}",
+                    alert.repeats,
+                    instant(alert.last_ms)
+                );
             }
             let _ = writeln!(text, "  alert: {id}\n");
         }
-        for line in self.left_out(MOST).into_iter().chain([self.how_to_acknowledge()]).chain(self.public_url.clone()) {
+        for line in
+            self.left_out(MOST).into_iter().chain([self.how_to_acknowledge()]).chain(self.public_url.clone())
+        {
             let _ = writeln!(text, "{line}");
         }
         text

@@ -1,11 +1,11 @@
 //! Alerts: people are told of what they have to know.
 //!
-//! What happens becomes an [`Event`](event): from the audit log, which is read leaf by leaf ([`recorded`]), or from how things
-//! stand ([`conditions`]). An event becomes a row of `alerts`, and by the routes of the configuration ([`route`]) rows of
-//! `alert_messages`, in one transaction with how far the log was read: nothing is lost in a crash and nothing raised twice.
-//! A message is taken by compare-and-set, sent once at a time ([`send`]), tried again with growing pauses, and given up
-//! visibly ([`outbox`]). Its id stays the same, so that whoever gets it twice, after a crash between the sending and its note,
-//! knows it. All of it is done by the server on duty; two that believe it for a moment do no harm.
+//! What happens becomes an event: from the audit log, which is read leaf by leaf (`recorded.rs`), or from how things stand
+//! (`conditions.rs`, `spend.rs`). An event becomes a row of `alerts`, and by the routes of the configuration (`route.rs`) rows
+//! of `alert_messages`, in one transaction with how far the log was read: nothing is lost in a crash and nothing raised twice.
+//! A message is taken by compare-and-set, sent by one at a time (`send/`), tried again with growing pauses, and given up
+//! visibly (`outbox.rs`). Its id stays the same, so that whoever gets it twice, after a crash between the sending and its
+//! note, knows it. All of it is done by the server on duty; two that believe it for a moment do no harm.
 //!
 //! What cannot be told while it lasts is that the database is away: there is nowhere to write it down. The metrics and
 //! `/readyz` tell that.
@@ -50,8 +50,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LOOK_MS: i64 = 30_000;
 /// How long alerts and messages are kept: four hundred days.
 const KEPT_MS: i64 = 400 * 86_400_000;
-/// How long messages that are being sent may take when the server ends.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long messages that are being sent may still take when the server ends.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The server's alerts.
 #[derive(Debug)]
@@ -90,9 +90,7 @@ impl Alerts {
     /// Waits for messages that are being sent, for a moment: one that is not noted as sent is sent again.
     pub(crate) async fn end(&self) {
         self.sending.close();
-        if tokio::time::timeout(GRACE, self.sending.wait()).await.is_err() {
-            tracing::warn!(messages = self.sending.len(), "stopping while messages about alerts are being sent");
-        }
+        self.sending.wait().await;
     }
 
     fn raise(&self, event: Event, now_ms: i64) -> Raise {
@@ -203,7 +201,13 @@ async fn raise(app: &App, step: Option<&Step>, events: Vec<Event>, now_ms: i64) 
     for alert in raised.into_iter().flatten() {
         metrics::alert(&alert.kind, &alert.severity);
         let told = Told::from(&alert);
-        tracing::info!(alert = told.id, severity = told.severity, scope = told.scope, "alert: {}", told.title);
+        tracing::info!(
+            alert = told.id,
+            severity = told.severity,
+            scope = told.scope,
+            "alert: {}",
+            told.title
+        );
     }
     Ok(())
 }

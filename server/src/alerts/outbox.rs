@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bailiwick_ledger::Kind as Record;
 use serde_json::{Value, json};
 
-use super::AlertError;
 use super::message::{Outgoing, Told};
 use super::send::{Failure, LONGEST};
+use super::{AlertError, GRACE};
 use crate::app::{Act, App};
 use crate::gateway::metrics;
-use crate::store::alerts::{self, AlertMessage};
+use crate::store::alert_messages::{self, AlertMessage};
+use crate::store::alerts;
 
 /// Messages that are sent at once: one mail server that is slow does not hold up the others.
 const AT_ONCE: usize = 8;
@@ -25,18 +26,27 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// Begins to send what is due, as far as there is room.
 pub(super) async fn send_due(app: &Arc<App>) -> Result<(), AlertError> {
-    metrics::alert_messages_waiting(alerts::waiting(&app.store).await?);
+    metrics::alert_messages_waiting(alert_messages::waiting(&app.store).await?);
     let room = AT_ONCE.saturating_sub(app.alerts.sending.len());
     let now_ms = app.gateway.clock.now_ms();
     let lease_ms = i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX).saturating_mul(2);
-    for message in alerts::due(&app.store, now_ms, room as u64).await? {
+    for message in alert_messages::due(&app.store, now_ms, room as u64).await? {
         let until_ms = now_ms.saturating_add(lease_ms);
-        let Some(taken) = alerts::take(&app.store, &message, until_ms).await? else { continue };
-        let deliver = deliver(Arc::clone(app), taken);
-        app.alerts.sending.spawn(async move {
-            if let Err(error) = Box::pin(deliver).await {
-                // It stays taken until its time is over.
-                tracing::warn!(%error, "what came of a message about alerts could not be noted");
+        let Some(taken) = alert_messages::take(&app.store, &message, until_ms).await? else { continue };
+        let (app, stopping) = (Arc::clone(app), app.gateway.stopping.clone());
+        let tracker = app.alerts.sending.clone();
+        let deliver = Box::pin(deliver(app, taken));
+        tracker.spawn(async move {
+            let over = async {
+                stopping.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            };
+            tokio::select! {
+                done = deliver => if let Err(error) = done {
+                    // It stays taken until its time is over.
+                    tracing::warn!(%error, "what came of a message about alerts could not be noted");
+                },
+                () = over => tracing::warn!("a message about alerts was being sent when the server ended"),
             }
         });
     }
@@ -61,7 +71,7 @@ async fn deliver(app: Arc<App>, message: AlertMessage) -> Result<(), AlertError>
     let now_ms = app.gateway.clock.now_ms();
     let Err(failure) = sent else {
         metrics::alert_message(&message.channel, "sent");
-        alerts::end(&app.store, &message, alerts::SENT, None, now_ms).await?;
+        alert_messages::end(&app.store, &message, alert_messages::SENT, None, now_ms).await?;
         return Ok(());
     };
     let hours = app.alerts.channels.config().give_up_hours;
@@ -75,7 +85,7 @@ async fn deliver(app: Arc<App>, message: AlertMessage) -> Result<(), AlertError>
                 error = failure.why,
                 "a message about alerts could not be sent; it is tried again"
             );
-            alerts::put_off(&app.store, &message, next_ms, &failure.why).await?;
+            alert_messages::put_off(&app.store, &message, next_ms, &failure.why).await?;
             Ok(())
         }
         None => give_up(&app, &message, &failure, now_ms).await,
@@ -118,12 +128,13 @@ async fn give_up(
         name: "alert_message_given_up",
         what: json!({
             "message": message.id, "channel": message.channel, "alerts": message.alerts, "attempts": message.attempts,
-            "error": failure.why, "before": { "state": alerts::WAITING }, "after": { "state": alerts::GIVEN_UP },
+            "error": failure.why, "before": { "state": alert_messages::WAITING }, "after": { "state": alert_messages::GIVEN_UP },
         }),
     };
     let change = async {
         Ok::<_, AlertError>(
-            alerts::end(&app.store, message, alerts::GIVEN_UP, Some(&failure.why), now_ms).await?,
+            alert_messages::end(&app.store, message, alert_messages::GIVEN_UP, Some(&failure.why), now_ms)
+                .await?,
         )
     };
     app.act_aside(act, |ended| if *ended { Value::Null } else { json!({ "ended": false }) }, change).await?;
@@ -140,7 +151,7 @@ mod tests {
             channel: String::from("ops"),
             target: String::new(),
             alerts: json!([]),
-            state: alerts::WAITING.to_owned(),
+            state: alert_messages::WAITING.to_owned(),
             attempts,
             next_ms: 0,
             collects_until_ms: None,
@@ -153,7 +164,9 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_bound_and_end_with_the_time() {
         let for_now = Failure { why: String::new(), for_good: false };
-        for (attempts, least) in [(1, 5_000), (2, 10_000), (4, 40_000), (10, LONGEST_PAUSE_MS), (90, LONGEST_PAUSE_MS)] {
+        for (attempts, least) in
+            [(1, 5_000), (2, 10_000), (4, 40_000), (10, LONGEST_PAUSE_MS), (90, LONGEST_PAUSE_MS)]
+        {
             let pause = next(&message(attempts), &for_now, 24, 1_000).unwrap() - 1_000;
             assert!((least..=least + least / 5).contains(&pause), "{attempts}: {pause}");
         }

@@ -81,14 +81,18 @@ pub(super) async fn look(
                 }
                 match here.remove(id) {
                     Some(beginning) => events.extend(of_act(beginning)?),
-                    None => events.extend(of_leaf(store, leaf).await?.map(|of| of_act(&of)).transpose()?.flatten()),
+                    None => events
+                        .extend(of_leaf(store, leaf).await?.map(|of| of_act(&of)).transpose()?.flatten()),
                 }
             }
             _ => events.extend(of_record(record, refused_a_minute)),
         }
     }
-    let earlier: Vec<(String, u64)> =
-        begun.iter().filter(|(id, _)| !here.contains_key(*id)).map(|(id, leaf)| (id.clone(), *leaf)).collect();
+    let earlier: Vec<(String, u64)> = begun
+        .iter()
+        .filter(|(id, _)| !here.contains_key(*id))
+        .map(|(id, leaf)| (id.clone(), *leaf))
+        .collect();
     for (id, leaf) in earlier {
         let beginning = of_leaf(store, leaf).await?;
         if beginning.as_ref().is_none_or(|of| now_ms.saturating_sub(of.time_ms) > LONGEST_ACT_MS) {
@@ -186,7 +190,12 @@ fn event(act: &str, what: &Value, by: &str, scope: &str, id: &str) -> Option<Eve
                 "commit": of("commit"), "source": of("source"), "author": of("author"), "approver": of("approver"),
                 "digest": of("digest"),
             });
-            once(Kind::PolicyFollowed, Severity::Info, format!("policy/{}/{}", of("id"), text("commit")), facts)
+            once(
+                Kind::PolicyFollowed,
+                Severity::Info,
+                format!("policy/{}/{}", of("id"), text("commit")),
+                facts,
+            )
         }
         "subprocessors_changed" => {
             let subject = format!("subprocessors/{}/{}", text("service"), text("database"));

@@ -19,7 +19,7 @@ pub(super) fn messages(config: &AlertsConfig, event: &Event, now_ms: i64) -> Vec
         let time = time(route, event.severity, now_ms);
         for channel in &route.channels {
             for target in targets(config, channel) {
-                let known = times.entry((channel, target)).or_insert(time);
+                let known = times.entry((channel.as_str(), target)).or_insert(time);
                 *known = (*known).min(time);
             }
         }
@@ -112,7 +112,12 @@ mod tests {
         config
     }
 
-    fn told(config: &AlertsConfig, severity: Severity, scope: &str, now: &str) -> Vec<(String, String, bool)> {
+    fn told(
+        config: &AlertsConfig,
+        severity: Severity,
+        scope: &str,
+        now: &str,
+    ) -> Vec<(String, String, bool)> {
         let event = Event {
             kind: Kind::BudgetThreshold,
             severity,

@@ -119,6 +119,8 @@ fn median(mut values: Vec<i64>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::decisions::DecisionRow;
+    use crate::store::replicas::ReplicaNumber;
 
     fn dollars(whole: i64) -> i64 {
         whole * 1_000_000_000
@@ -172,20 +174,30 @@ mod tests {
         for week in 0..=WEEKS {
             let at = first - week * WEEK_MS;
             let usd = if week == 0 { 50 } else { 3 };
-            for (place, (scope, minute)) in [("/acme/a", 5), ("/acme/b", 59), ("/acme/a", 61)].into_iter().enumerate() {
+            for (place, (scope, minute)) in
+                [("/acme/a", 5), ("/acme/b", 59), ("/acme/a", 61)].into_iter().enumerate()
+            {
                 let time_ms = at + minute * 60_000;
                 let cost = if scope == "/acme/a" { usd } else { 3 };
-                rows.push((format!("dec_{time_ms:012x}7000800000000000000{place}"), time_ms, scope, dollars(cost)));
+                rows.push(DecisionRow {
+                    id: format!("dec_{time_ms:012x}7000800000000000000{place}"),
+                    time_ms,
+                    scope: scope.to_owned(),
+                    key_id: None,
+                    model: None,
+                    outcome: String::from("allowed"),
+                    endpoint: None,
+                    redactions: None,
+                    classes: None,
+                    cost_nano: Some(dollars(cost)),
+                    overhead_us: None,
+                    status: None,
+                    code: None,
+                });
             }
         }
-        for (id, time_ms, scope, cost) in rows {
-            store
-                .sql(&format!(
-                    "INSERT INTO decisions (id, record, time_ms, scope, outcome, cost_nano) VALUES \
-                     ('{id}', 1, {time_ms}, '{scope}', 'allowed', {cost})"
-                ))
-                .await;
-        }
+        let rows = (0..).zip(rows).collect();
+        store::decisions::adopt(&store, ReplicaNumber::new(1), rows).await.unwrap();
         assert_eq!(spent(&store, first).await.unwrap()["/acme"], dollars(53));
         let told = look(&store, first).await.unwrap();
         assert_eq!(told.iter().map(|event| event.scope.as_str()).collect::<Vec<_>>(), ["/acme/a"]);

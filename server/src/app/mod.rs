@@ -233,7 +233,7 @@ impl App {
         let audit = Audit::open(store.clone(), audit, clock.clone()).await?;
         store::alerts::begin(&store, &log_name).await?;
         if !shared {
-            store::alerts::release(&store, clock.now_ms()).await?;
+            store::alert_messages::release(&store, clock.now_ms()).await?;
         }
         if shared {
             place.write(audit.replica().number)?;

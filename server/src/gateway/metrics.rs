@@ -121,12 +121,14 @@ pub fn sign_in(way: &str, result: &'static str) {
 
 /// An alert was raised.
 pub fn alert(kind: &str, severity: &str) {
-    counter!("bailiwick_alerts_total", "kind" => kind.to_owned(), "severity" => severity.to_owned()).increment(1);
+    counter!("bailiwick_alerts_total", "kind" => kind.to_owned(), "severity" => severity.to_owned())
+        .increment(1);
 }
 
 /// It was tried to send a message about alerts.
 pub fn alert_message(channel: &str, result: &'static str) {
-    counter!("bailiwick_alert_messages_total", "channel" => channel.to_owned(), "result" => result).increment(1);
+    counter!("bailiwick_alert_messages_total", "channel" => channel.to_owned(), "result" => result)
+        .increment(1);
 }
 
 /// So many messages about alerts are not sent yet.

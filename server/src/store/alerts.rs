@@ -1,34 +1,26 @@
 //! Alerts, the messages that tell of them, and how far the log was read for them.
 //!
 //! Whoever raises holds the one row of how far the log was read. So two servers that both believe it is their duty raise
-//! one after the other, and what is told of once is raised once. A message is taken by compare-and-set on how often it was
-//! tried: of two senders one gets it.
+//! one after the other, and what is told of once is raised once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde_json::{Value, json};
 
+use super::alert_messages::{AlertMessage, WAITING};
 use super::entities::{alert_messages, alerts, alerts_read, records, tree_head};
 use super::within::within;
 use super::{Store, StoreError, replicas, runs, seen::unchanged};
 
-pub use super::entities::alert_messages::Model as AlertMessage;
 pub use super::entities::alerts::Model as Alert;
 
 use alert_messages::Column as Message;
 use alerts::Column;
-
-/// A message that waits to be sent.
-pub const WAITING: &str = "waiting";
-/// A message that arrived where it was sent to.
-pub const SENT: &str = "sent";
-/// A message that nobody tries to send any more.
-pub const GIVEN_UP: &str = "given_up";
 
 /// How far the log was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -349,10 +341,7 @@ pub async fn acknowledge(
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
 pub async fn get(store: &Store, id: &str) -> Result<Alert, StoreError> {
-    alerts::Entity::find_by_id(id.to_owned())
-        .one(&store.read)
-        .await?
-        .ok_or(StoreError::NotFound("alert"))
+    alerts::Entity::find_by_id(id.to_owned()).one(&store.read).await?.ok_or(StoreError::NotFound("alert"))
 }
 
 /// Those with these ids that are still kept, in the order in which they were raised.
@@ -383,9 +372,7 @@ pub async fn page(
     }
     query = match filter.state {
         None => query,
-        Some("open") => {
-            query.filter(Column::ClosedMs.is_null()).filter(Column::AcknowledgedMs.is_null())
-        }
+        Some("open") => query.filter(Column::ClosedMs.is_null()).filter(Column::AcknowledgedMs.is_null()),
         Some("acknowledged") => query.filter(Column::AcknowledgedMs.is_not_null()),
         Some(_) => query.filter(Column::ClosedMs.is_not_null()).filter(Column::AcknowledgedMs.is_null()),
     };
@@ -398,133 +385,12 @@ pub async fn page(
     Ok(query.all(&store.read).await?)
 }
 
-/// The messages that tell of an alert, oldest first.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn messages_of(store: &Store, alert: &str) -> Result<Vec<AlertMessage>, StoreError> {
-    let told = Expr::col(Message::Alerts).cast_as("text").like(format!("%\"{alert}\"%"));
-    let found = alert_messages::Entity::find().filter(told).order_by_asc(Message::Id);
-    Ok(found.all(&store.read).await?)
-}
-
-/// Up to `limit` messages that are to be sent by `now_ms`.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn due(store: &Store, now_ms: i64, limit: u64) -> Result<Vec<AlertMessage>, StoreError> {
-    let due = alert_messages::Entity::find()
-        .filter(Message::State.eq(WAITING))
-        .filter(Message::NextMs.lte(now_ms))
-        .order_by_asc(Message::NextMs)
-        .order_by_asc(Message::Id)
-        .limit(limit);
-    Ok(due.all(&store.read).await?)
-}
-
-/// How many messages wait.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn waiting(store: &Store) -> Result<u64, StoreError> {
-    Ok(alert_messages::Entity::find().filter(Message::State.eq(WAITING)).count(&store.read).await?)
-}
-
-/// Takes a message to send it, for this caller alone until `until_ms`: what it holds from now on. `None` where another one
-/// was faster.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn take(
-    store: &Store,
-    message: &AlertMessage,
-    until_ms: i64,
-) -> Result<Option<AlertMessage>, StoreError> {
-    store
-        .transaction(|transaction| {
-            let (id, attempts) = (message.id.clone(), message.attempts);
-            Box::pin(async move {
-                let taken = alert_messages::Entity::update_many()
-                    .col_expr(Message::Attempts, Expr::value(attempts.saturating_add(1)))
-                    .col_expr(Message::NextMs, Expr::value(until_ms))
-                    .filter(Message::Id.eq(id.as_str()))
-                    .filter(Message::Attempts.eq(attempts))
-                    .filter(Message::State.eq(WAITING))
-                    .exec(transaction)
-                    .await?;
-                if taken.rows_affected == 0 {
-                    return Ok(None);
-                }
-                // Whatever was added until now goes with it, and nothing later.
-                Ok(alert_messages::Entity::find_by_id(id).one(transaction).await?)
-            })
-        })
-        .await
-}
-
-/// Has messages that a server had taken when it ended tried at once. Only for the one server of a database.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn release(store: &Store, now_ms: i64) -> Result<(), StoreError> {
-    alert_messages::Entity::update_many()
-        .col_expr(Message::NextMs, Expr::value(now_ms))
-        .filter(Message::State.eq(WAITING))
-        .filter(Message::Attempts.gt(0))
-        .exec(&store.write)
-        .await?;
-    Ok(())
-}
-
-/// Has a message that was [taken](take) tried again at `next_ms`. `false` where it is somebody else's by now.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn put_off(
-    store: &Store,
-    message: &AlertMessage,
-    next_ms: i64,
-    error: &str,
-) -> Result<bool, StoreError> {
-    let update = alert_messages::Entity::update_many()
-        .col_expr(Message::NextMs, Expr::value(next_ms))
-        .col_expr(Message::Error, Expr::value(error))
-        .filter(Message::Id.eq(message.id.as_str()))
-        .filter(Message::Attempts.eq(message.attempts))
-        .filter(Message::State.eq(WAITING));
-    Ok(update.exec(&store.write).await?.rows_affected == 1)
-}
-
-/// Ends a message that was [taken](take), [`SENT`] or [`GIVEN_UP`]. `false` where it is somebody else's by now.
-///
-/// # Errors
-/// [`StoreError::Unavailable`].
-pub async fn end(
-    store: &Store,
-    message: &AlertMessage,
-    state: &str,
-    error: Option<&str>,
-    now_ms: i64,
-) -> Result<bool, StoreError> {
-    let update = alert_messages::Entity::update_many()
-        .col_expr(Message::State, Expr::value(state))
-        .col_expr(Message::EndedMs, Expr::value(now_ms))
-        .col_expr(Message::Error, Expr::value(error.map(str::to_owned)))
-        .filter(Message::Id.eq(message.id.as_str()))
-        .filter(Message::Attempts.eq(message.attempts))
-        .filter(Message::State.eq(WAITING));
-    Ok(update.exec(&store.write).await?.rows_affected == 1)
-}
-
 /// Deletes messages that ended before an instant, and alerts that happened last before it.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn sweep(store: &Store, before_ms: i64) -> Result<(), StoreError> {
-    alert_messages::Entity::delete_many()
-        .filter(Message::EndedMs.lt(before_ms))
-        .exec(&store.write)
-        .await?;
+    alert_messages::Entity::delete_many().filter(Message::EndedMs.lt(before_ms)).exec(&store.write).await?;
     alerts::Entity::delete_many().filter(Column::LastMs.lt(before_ms)).exec(&store.write).await?;
     Ok(())
 }
@@ -546,7 +412,7 @@ pub(crate) async fn oldest_unsequenced(store: &Store) -> Result<Option<i64>, Sto
             .into_tuple()
             .one(&store.read)
             .await?;
-        oldest = time_ms.map(|time_ms| oldest.map_or(time_ms, |known| known.min(time_ms))).or(oldest);
+        oldest = oldest.into_iter().chain(time_ms).reduce(Ord::min);
     }
     Ok(oldest)
 }

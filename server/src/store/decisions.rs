@@ -128,7 +128,7 @@ const ID_SLACK_MS: i64 = 600_000;
 /// [`StoreError::Unavailable`].
 pub(crate) async fn spent(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec<(String, i64)>, StoreError> {
     // Ids begin with their time, and the rows are in their order.
-    let id = |ms: i64| format!("dec_{:012x}", ms.max(0));
+    let id = |ms: i64| format!("dec_{:012x}", Ord::max(ms, 0));
     let cost = Expr::col(Column::CostNano).sum().cast_as("bigint");
     let summed = Entity::find()
         .select_only()

@@ -29,7 +29,8 @@ fn hooked(hook: &Hook, folder: &std::path::Path, route: &str) -> AlertsConfig {
 }
 
 async fn throw(app: &TestApp, target: &str, scope: &str) -> String {
-    let expires = chrono::DateTime::from_timestamp_millis(app.app().gateway.clock.now_ms() + 3_600_000).unwrap();
+    let expires =
+        chrono::DateTime::from_timestamp_millis(app.app().gateway.clock.now_ms() + 3_600_000).unwrap();
     let switch = json!({
         "kind": "transfer_mechanism", "target": target, "scope": scope, "reason": "Incident 7 <b>seen</b>",
         "expires": expires.to_rfc3339(),
@@ -81,7 +82,8 @@ async fn what_is_recorded_is_told_once_and_signed() {
     let alerts = hooked(&hook, folder.path(), "severity = 'info'");
     let app = TestApp::with(|config| config.alerts = alerts).await;
     let switch = throw(&app, "bcr", "/acme/clinic").await;
-    hook.until("the switch", |heard| heard.iter().any(|one| one.kinds().contains(&"kill_switch_thrown"))).await;
+    hook.until("the switch", |heard| heard.iter().any(|one| one.kinds().contains(&"kill_switch_thrown")))
+        .await;
     let lift = json!({ "reason": "mended" });
     app.admin(Method::DELETE, &format!("/api/v1/kill-switches/{switch}"), Some(&lift)).await.is(200);
     hook.until("its end", |heard| heard.iter().any(|one| one.kinds().contains(&"kill_switch_lifted"))).await;
@@ -158,7 +160,8 @@ async fn a_webhook_that_fails_is_called_again_under_the_same_id_and_led_nowhere(
     hook.answer([Answer::Status(500), Answer::To(inside.url())]);
     throw(&app, "bcr", "/").await;
     let alert = until_listed(&app, "", 1).await.remove(0);
-    let refused = |messages: &[Value]| messages[0]["error"].as_str().is_some_and(|why| why.contains("redirect"));
+    let refused =
+        |messages: &[Value]| messages[0]["error"].as_str().is_some_and(|why| why.contains("redirect"));
     let messages = until_told(&app, &id(&alert), refused).await;
     assert_eq!((&messages[0]["state"], &messages[0]["attempts"]), (&json!("waiting"), &json!(2)));
     hook.until("the third try", |heard| heard.len() == 3).await;
@@ -236,7 +239,8 @@ async fn whoever_knows_of_an_alert_says_so_once() {
     // Page by page, nothing twice.
     let first = app.admin(Method::GET, "/api/v1/alerts?limit=1", None).await.is(200).json();
     let next = first["next"].as_str().unwrap();
-    let second = app.admin(Method::GET, &format!("/api/v1/alerts?limit=1&cursor={next}"), None).await.is(200).json();
+    let second =
+        app.admin(Method::GET, &format!("/api/v1/alerts?limit=1&cursor={next}"), None).await.is(200).json();
     assert_ne!(first["alerts"][0]["id"], second["alerts"][0]["id"]);
     app.finish().await;
 }
@@ -357,7 +361,10 @@ async fn mail_arrives_encrypted_and_signed_in_with_text_and_html() {
         assert_eq!(headers["auto-submitted"], "auto-generated");
         assert!(headers["from"].as_str().unwrap().contains("bailiwick@example.com"));
         let id = headers["message-id"].as_str().unwrap();
-        assert!(id.starts_with("<msg_") && id.ends_with("@example.com>") && ids.insert(id.to_owned()), "{id}");
+        assert!(
+            id.starts_with("<msg_") && id.ends_with("@example.com>") && ids.insert(id.to_owned()),
+            "{id}"
+        );
         let (text, html) = (one["text"].as_str().unwrap(), one["html"].as_str().unwrap());
         assert!(text.contains("reason: Incident 7 <b>seen</b>") && text.contains("bailiwick alerts ack al_"));
         assert!(html.contains("Incident 7 &lt;b&gt;seen&lt;/b&gt;") && !html.contains("<b>seen"));
@@ -374,8 +381,7 @@ async fn mail_arrives_encrypted_and_signed_in_with_text_and_html() {
 async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody_waits_for_the_slow() {
     let Some(server) = MailServer::start() else { return };
     let to = "'slow@example.com', 'greylisted@example.com', 'gone@example.com', 'fine@example.com'";
-    let channels =
-        [mail_to(&server, "ops", "starttls", to), String::from("[[route]]\nchannels = ['ops']\n")];
+    let channels = [mail_to(&server, "ops", "starttls", to), String::from("[[route]]\nchannels = ['ops']\n")];
     let app = with_mail(&server, &channels.concat()).await;
     throw(&app, "bcr", "/").await;
     let alert = until_listed(&app, "", 1).await.remove(0);

@@ -112,7 +112,9 @@ impl Hook {
 async fn hear(State(state): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let of = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let of = |name: &str| {
+        head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
     let (id, timestamp) = (of("webhook-id"), of("webhook-timestamp"));
     let mut mac = Hmac::<Sha256>::new_from_slice(&KEY).unwrap();
     mac.update(format!("{id}.{timestamp}.").as_bytes());

@@ -206,8 +206,7 @@ pub(crate) async fn things(app: &TestApp) -> Things {
         note: None,
         closed_ms: None,
     };
-    let raise =
-        store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
+    let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
     store::alerts::raise(&app.app().store, None, &[raise], 1).await.unwrap();
     Things {
         key,

@@ -13,9 +13,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod alerts;
 #[path = "../it/books.rs"]
 mod books;
-mod alerts;
 mod changes;
 mod credentials;
 mod cut_off;

@@ -45,7 +45,7 @@ class Handler:
             "text": parts["plain"].get_content() if parts["plain"] else None,
             "html": parts["html"].get_content() if parts["html"] else None,
             "encrypted": session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None,
-            "user": session.login_data.login.decode() if session.login_data else None,
+            "user": session.auth_data.login.decode() if session.auth_data else None,
         }
         path = self.folder / f"{self.count:03}.json"
         self.count += 1

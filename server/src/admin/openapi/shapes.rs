@@ -404,10 +404,12 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             let note = json!({ "type": ["string", "null"], "maxLength": 500 });
             Shape::ok(alert()).may_take(object(&[], &[("note", note)], true))
         }
-        ("POST", "/api/v1/alerts:test") => {
-            Shape::ok(object(&[("channel", text()), ("sent", int())], &[], false))
-                .takes(object(&[("channel", text())], &[], true))
-        }
+        ("POST", "/api/v1/alerts:test") => Shape::ok(object(
+            &[("channel", text()), ("sent", int())],
+            &[],
+            false,
+        ))
+        .takes(object(&[("channel", text())], &[], true)),
         ("GET", "/api/v1/replicas") => Shape::list("replicas", &any()),
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {

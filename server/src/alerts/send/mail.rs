@@ -29,7 +29,8 @@ pub(super) struct Roots {
 
 impl Roots {
     pub(super) fn of(trust: &Trust) -> Self {
-        let der = |all: &[rustls_pki_types::CertificateDer<'static>]| all.iter().map(|one| one.to_vec()).collect();
+        let der =
+            |all: &[rustls_pki_types::CertificateDer<'static>]| all.iter().map(|one| one.to_vec()).collect();
         match trust {
             Trust::PublicRoots => Self { public: true, own: Vec::new() },
             Trust::PublicRootsAnd(own) => Self { public: true, own: der(own) },
