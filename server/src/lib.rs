@@ -4,6 +4,7 @@
 //! map and the invariants.
 
 pub mod admin;
+pub mod alerts;
 pub mod app;
 pub mod audit;
 pub mod background;

@@ -20,6 +20,9 @@ const NODE_SDKS: &str = r#"{ "private": true, "dependencies": { "@anthropic-ai/s
 const SCIM_TESTER: [&str; 4] =
     ["scim2-tester==0.2.8", "scim2-client[httpx]==0.7.4", "scim2-models==0.6.7", "httpx==0.28.1"];
 
+/// The mail server that alerts are sent to.
+const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+
 /// The other detector that the tests ask, pinned for the same reason.
 const PRESIDIO: &str = "presidio-analyzer==2.2.363";
 /// What texts are made with that the two are compared on.
@@ -45,11 +48,12 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 7] = [
+pub(crate) const TOOLS: [Tool; 8] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI, Anthropic and AWS SDKs for Python", provide: python },
     Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
     Tool { name: "scim2-tester", provide: scim_tester },
+    Tool { name: "mail server (aiosmtpd)", provide: mail_server },
     Tool { name: "presidio-analyzer", provide: presidio },
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
@@ -108,6 +112,16 @@ fn scim_tester(context: &Context) -> std::result::Result<Variables, Missing> {
         return Ok(vec![(PYTHON, path)]);
     }
     let python = environment(context, "scim", &SCIM_TESTER)?;
+    Ok(vec![(PYTHON, python)])
+}
+
+/// In an environment of its own, as well.
+fn mail_server(context: &Context) -> std::result::Result<Variables, Missing> {
+    const PYTHON: &str = "BAILIWICK_TEST_SMTP_PYTHON";
+    let python = match preset(PYTHON) {
+        Some(path) => path,
+        None => environment(context, "smtp", &[MAIL_SERVER])?,
+    };
     Ok(vec![(PYTHON, python)])
 }
 

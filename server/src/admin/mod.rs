@@ -1,6 +1,7 @@
 //! The control plane's REST API under `/api/v1`: thin handlers that read, ask whether the actor may, act, record, answer.
 //! Errors are RFC 9457 problem details. What changes something is recorded in the audit log before it happens.
 
+mod alerts;
 mod audit;
 mod budgets;
 mod credentials;
@@ -69,6 +70,10 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys/{id}/revoke", post(keys::revoke))
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", get(kill_switches::get).delete(kill_switches::lift))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/alerts:test", post(alerts::test))
+        .route("/api/v1/alerts/{id}", get(alerts::get))
+        .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
         .route("/api/v1/policy", get(policy::status))
         .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/requests", get(requests::list).post(requests::ask))

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Config, StartError, UpstreamConfig};
+use crate::alerts::Alerts;
 use crate::identity;
 use crate::outbound::{Guard, Http, Way};
 use crate::providers::client::ClientError;
@@ -36,6 +37,11 @@ fn impossible(what: &str) -> impl Fn(ClientError) -> StartError {
 /// The client for small things.
 pub(super) fn http(config: &UpstreamConfig) -> Result<Http, StartError> {
     Http::new(trust(config)?, &way(config)?).map_err(impossible("no client can be set up"))
+}
+
+/// The channels of alerts; nothing is sent yet.
+pub(super) fn alerts(config: &Config, http: &Http) -> Result<Alerts, StartError> {
+    Ok(Alerts::new(config.alerts.clone(), http.clone(), &trust(&config.upstream)?))
 }
 
 /// The identity providers of the configuration; none is asked yet.

@@ -10,6 +10,7 @@ use bailiwick_ledger::SignedCheckpoint;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::CredentialsConfig;
+use crate::alerts::AlertsConfig;
 use crate::gateway::BodyLimits;
 use crate::gateway::document::Limits;
 use crate::git::GitConfig;
@@ -82,6 +83,9 @@ pub struct Config {
     /// How people sign in.
     #[serde(default, skip_serializing_if = "IdentityConfig::is_default")]
     pub identity: IdentityConfig,
+    /// Who is told of what happens.
+    #[serde(default, skip_serializing_if = "AlertsConfig::is_default")]
+    pub alerts: AlertsConfig,
     /// Checkpoints that somebody holds, with words for each: what is served has all that they sign. Given with the
     /// start.
     #[serde(skip)]
@@ -315,6 +319,7 @@ impl Config {
         }
         files.extend(self.policy.git.iter_mut().flat_map(GitConfig::files));
         files.extend(self.identity.files());
+        files.extend(self.alerts.files());
         files
     }
 
@@ -354,6 +359,7 @@ impl Config {
             }
         }
         self.identity.check().map_err(ConfigError::Value)?;
+        self.alerts.check().map_err(ConfigError::Value)?;
         within("credentials.keep_seconds", u64::from(self.credentials.keep_seconds), 0, MOST_SECONDS)?;
         if let Some(allowed) = &self.credentials.references {
             crate::credentials::check_references(allowed).map_err(ConfigError::Value)?;
@@ -406,6 +412,7 @@ impl Config {
             upstream: UpstreamConfig::default(),
             credentials: CredentialsConfig::default(),
             identity: IdentityConfig::default(),
+            alerts: AlertsConfig::default(),
             checkpoints: Vec::new(),
             file: None,
         }
@@ -477,6 +484,8 @@ mod tests {
                 "[credentials.vault]\naddress = 'http://v.example'\nauth = { token_file = 't' }",
                 "credentials.vault",
             ),
+            ("[alerts]\ngive_up_hours = 0", "alerts.give_up_hours"),
+            ("[[alerts.route]]\nchannels = ['ops']", "no such channel"),
             ("replica = ''", "replica"),
             ("replica = \"a\\u0000\"", "replica"),
             ("public_url = 'javascript:alert(1)'", "public_url"),

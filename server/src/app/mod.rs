@@ -51,6 +51,7 @@ use secrets::Secrets;
 pub(crate) use secrets::{SECRETS, create_data_dir, lock as lock_data_dir, write_private};
 pub use thresholds::ThresholdReached;
 
+use crate::alerts::{self, Alerts};
 use crate::audit::{Audit, AuditConfig, AuditError, AuditOpenError, SpoolConfig};
 use crate::background;
 use crate::budgets::{Budgets, Bus, NoBus, Patience};
@@ -152,6 +153,8 @@ pub struct App {
     pub providers: identity::Providers,
     /// The issuers of workloads' tokens, as far as they are known.
     pub issuers: identity::Issuers,
+    /// What people are told of, and through what.
+    pub alerts: Alerts,
     /// Budgets that reach a share of their limit, as it is noticed.
     pub thresholds: tokio::sync::broadcast::Sender<ThresholdReached>,
     /// Cancelled where another replica stopped this one, which was silent for too long: it can record nothing more, so
@@ -200,12 +203,14 @@ impl App {
         };
         let shared = store.is_shared();
         let clock = Clock::new();
+        let alerts = clients::alerts(&config, &http)?;
         let (duty, on_duty) = watch::channel(false);
         let secrets = Secrets::load(&config.data_dir)?;
         if shared {
             secrets.agree(&store, &config.data_dir, clock.now_ms()).await?;
         }
         let log = log_id(&store, &clock).await?;
+        let log_name = log.to_string();
         // After its first rows: a database in which these stand already is not filled any more.
         store::standing::check(&store).await?;
         compliance::refuse_older(&store, config.compliance.as_ref(), &sources.shipped).await?;
@@ -227,6 +232,10 @@ impl App {
         };
         let before = if shared { place.take_over(&store, &audit, &config.data_dir).await? } else { None };
         let audit = Audit::open(store.clone(), audit, clock.clone()).await?;
+        store::alerts::begin(&store, &log_name).await?;
+        if !shared {
+            store::alert_messages::release(&store, clock.now_ms()).await?;
+        }
         if shared {
             place.write(audit.replica().number)?;
             if !audit.begin_spool().await? {
@@ -297,6 +306,7 @@ impl App {
             http,
             providers,
             issuers: identity::Issuers::default(),
+            alerts,
             thresholds: tokio::sync::broadcast::Sender::new(64),
             fenced,
             duty: shared.then_some(on_duty),
@@ -320,6 +330,7 @@ impl App {
         policy::start(&app);
         credentials::start(&app);
         housekeeping::start(&app);
+        alerts::start(&app);
         if shared {
             membership::start(&app, duty);
             bus::listen(&app);
@@ -358,7 +369,7 @@ impl App {
     }
 
     /// Whether what one of several replicas has to do for all is for this one to do.
-    fn is_on_duty(&self) -> bool {
+    pub(crate) fn is_on_duty(&self) -> bool {
         self.duty.as_ref().is_none_or(|duty| *duty.borrow())
     }
 
@@ -397,6 +408,7 @@ impl App {
             tracing::warn!(open = gateway.attempts.len(), "stopping before every attempt is settled");
         }
         gateway.stopping.cancel();
+        self.alerts.end().await;
         self.end_acts().await;
         if let Err(error) = gateway.flush_refused().await {
             tracing::warn!(%error, "what was refused could not be recorded");

@@ -2,6 +2,7 @@
 //!
 //! Exit 0: done. 1: refused or failed, with the reason on standard error. 2: bad usage.
 
+mod alerts;
 mod audit;
 mod backup;
 mod budgets;
@@ -83,6 +84,9 @@ enum Command {
     /// Budgets: where they stand, and topping them up
     #[command(subcommand)]
     Budgets(budgets::BudgetsCommand),
+    /// What people are told of
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// Limits of requests, tokens, spend and concurrency
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
@@ -216,6 +220,7 @@ fn run(command: Command, output: Output) -> Result<(), Failed> {
         Command::Keys(command) => asynchronous(keys::run(command, output)),
         Command::KillSwitch(command) => asynchronous(kill_switch::run(command, output)),
         Command::Budgets(command) => asynchronous(budgets::run(command, output)),
+        Command::Alerts(command) => asynchronous(alerts::run(command, output)),
         Command::Limits(command) => asynchronous(limits::run(command, output)),
         Command::Requests(command) => asynchronous(requests::run(command, output)),
         Command::Replicas(command) => asynchronous(replicas::run(command, output)),

@@ -17,6 +17,6 @@ pub use keyring::{Keyring, Values};
 pub use master::{MasterKeySource, MasterKeys};
 pub use references::References;
 pub(crate) use references::check as check_references;
-pub(crate) use source::usable;
 pub use source::{CredentialDefinition, CredentialSource, VaultSecret};
+pub(crate) use source::{read_file, usable};
 pub use vault::{Vault, VaultAuth, VaultConfig};

@@ -42,6 +42,15 @@ pub fn describe() {
     describe_counter!("bailiwick_refusals_total", "Refusals by code");
     describe_counter!("bailiwick_sign_ins_total", "Sign-ins of people, by way in and result");
     describe_counter!("bailiwick_break_glass_total", "Tries at the break-glass account, by result");
+    describe_counter!("bailiwick_alerts_total", "Alerts that this server raised, by kind and severity");
+    describe_counter!(
+        "bailiwick_alert_messages_total",
+        "Tries of this server to send a message about alerts, by channel and result: sent, failed, given_up"
+    );
+    describe_gauge!(
+        "bailiwick_alert_messages_waiting",
+        "Messages about alerts that are not sent yet, as the server on duty sees them"
+    );
     describe_counter!(
         "bailiwick_shadow_total",
         "Requests that a rule in shadow mode would have changed, by rule and effect"
@@ -108,6 +117,23 @@ fn seconds(us: u64) -> f64 {
 /// Somebody tried to sign in.
 pub fn sign_in(way: &str, result: &'static str) {
     counter!("bailiwick_sign_ins_total", "way" => way.to_owned(), "result" => result).increment(1);
+}
+
+/// An alert was raised.
+pub fn alert(kind: &str, severity: &str) {
+    counter!("bailiwick_alerts_total", "kind" => kind.to_owned(), "severity" => severity.to_owned())
+        .increment(1);
+}
+
+/// It was tried to send a message about alerts.
+pub fn alert_message(channel: &str, result: &'static str) {
+    counter!("bailiwick_alert_messages_total", "channel" => channel.to_owned(), "result" => result)
+        .increment(1);
+}
+
+/// So many messages about alerts are not sent yet.
+pub fn alert_messages_waiting(count: u64) {
+    gauge!("bailiwick_alert_messages_waiting").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
 }
 
 /// Somebody tried the break-glass account.

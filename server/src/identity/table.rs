@@ -67,6 +67,7 @@ const fn fresh(method: &'static str, path: &'static str, needs: Needs, summary: 
     Route { fresh: true, ..at(method, path, needs, summary) }
 }
 
+const ALERTS: &str = "console:alerts";
 const AUDIT: &str = "console:audit";
 const BUDGETS: &str = "console:budgets";
 const CREDENTIALS: &str = "console:credentials";
@@ -119,6 +120,10 @@ pub const ROUTES: &[Route] = &[
     at("GET", "/api/v1/kill-switches/{id}", Scoped(KILL_SWITCHES, "read"), "A kill switch"),
     at("POST", "/api/v1/kill-switches", Scoped(KILL_SWITCHES, "throw"), "Throw a kill switch; in force when this answers"),
     fresh("DELETE", "/api/v1/kill-switches/{id}", Scoped(KILL_SWITCHES, "lift"), "Lift a kill switch, with a reason"),
+    at("GET", "/api/v1/alerts", Scoped(ALERTS, "read"), "Alerts, newest first"),
+    at("POST", "/api/v1/alerts:test", Root(ALERTS, "test"), "Send a test through a channel of the configuration"),
+    at("GET", "/api/v1/alerts/{id}", Scoped(ALERTS, "read"), "An alert, with the messages that tell of it"),
+    at("POST", "/api/v1/alerts/{id}/acknowledge", Scoped(ALERTS, "acknowledge"), "Say that one knows of an alert; it is not told again"),
     at("GET", "/api/v1/policy", Scoped(POLICY, "read"), "The policy in force, its commit, and what stands in the way of another one"),
     at("POST", "/api/v1/policy:notify", Nothing, "Have the policy's repository looked at now; a webhook with its secret"),
     at("POST", "/api/v1/policy:plan", Scoped(POLICY, "read"), "What another bundle or other facts would have decided on recorded requests"),

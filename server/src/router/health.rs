@@ -34,6 +34,12 @@ impl Health {
         self.resting_until_ms.fetch_max(now_ms.saturating_add(rest), Ordering::Relaxed);
     }
 
+    /// Whether it has failed so often in a row that it rests between tries, and not answered since.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= TOLERATED
+    }
+
     /// Whether others should be tried before it.
     #[must_use]
     pub fn is_resting(&self, now_ms: i64) -> bool {
@@ -53,8 +59,9 @@ mod tests {
         assert!(!health.is_resting(1_000));
         health.failed(1_000, None);
         assert!(health.is_resting(1_000) && !health.is_resting(6_001));
+        assert!(health.is_failing(), "also while it does not rest");
         health.succeeded();
-        assert!(!health.is_resting(1_000));
+        assert!(!health.is_resting(1_000) && !health.is_failing());
         health.failed(1_000, Some(30_000));
         assert!(health.is_resting(30_000));
     }

@@ -119,6 +119,30 @@ pub async fn get(store: &Store, id: &str) -> Result<Option<DecisionRow>, StoreEr
     Ok(Entity::find_by_id(id.to_owned()).one(&store.read).await?.map(DecisionRow::from))
 }
 
+/// How far the time in a decision's id may be from the one that is recorded.
+const ID_SLACK_MS: i64 = 600_000;
+
+/// What was decided in `from_ms..to_ms` and cost something, summed by scope, nano-dollars.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub(crate) async fn spent(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    // Ids begin with their time, and the rows are in their order.
+    let id = |ms: i64| format!("dec_{:012x}", Ord::max(ms, 0));
+    let cost = Expr::col(Column::CostNano).sum().cast_as("bigint");
+    let summed = Entity::find()
+        .select_only()
+        .column(Column::Scope)
+        .column_as(cost, "cost")
+        .filter(Column::Id.gte(id(from_ms.saturating_sub(ID_SLACK_MS))))
+        .filter(Column::Id.lt(id(to_ms.saturating_add(ID_SLACK_MS))))
+        .filter(Column::TimeMs.gte(from_ms))
+        .filter(Column::TimeMs.lt(to_ms))
+        .filter(Column::CostNano.gt(0))
+        .group_by(Column::Scope);
+    Ok(summed.into_tuple().all(&store.read).await?)
+}
+
 /// Writes rows as `replica` left them, which is stopped, each with the sequence of the record that last changed it. A
 /// row that somebody else has changed since is not put back.
 pub(crate) async fn adopt(

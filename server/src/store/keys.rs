@@ -23,6 +23,22 @@ pub async fn list(store: &Store) -> Result<Vec<VirtualKey>, StoreError> {
     Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
 }
 
+/// Keys in use that expire in `from_ms..to_ms`, without those that workloads were given.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn expiring(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec<VirtualKey>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::ExpiresMs.gte(from_ms))
+        .filter(Column::ExpiresMs.lt(to_ms))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::DisabledMs.is_null())
+        .filter(Column::RotatedTo.is_null())
+        .filter(Column::Workload.is_null())
+        .order_by_asc(Column::Id);
+    Ok(found.all(&store.read).await?)
+}
+
 /// Up to `limit` keys of these scopes and those below, by id, with ids above `after`.
 ///
 /// # Errors

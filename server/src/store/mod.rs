@@ -5,6 +5,8 @@
 //! returned yet. On SQLite writes run one after the other, on PostgreSQL beside one another: what reads and then
 //! writes does so in one transaction, with the rows locked that it read.
 
+pub mod alert_messages;
+pub mod alerts;
 pub mod budgets;
 pub(crate) mod commit;
 mod connect;

@@ -84,6 +84,25 @@ pub(crate) async fn range(
     rows.into_iter().map(|(leaf, row)| stored(row, Some(leaf))).collect()
 }
 
+/// The records of these kinds among the leaves `from..to`, in order. The tree must have at least `to` leaves.
+pub(crate) async fn of_kinds(
+    store: &Store,
+    from: u64,
+    to: u64,
+    kinds: &[&str],
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let spans = runs::spans(&store.read, from, to).await?;
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = Entity::find().filter(runs::within(&spans)).filter(Column::Kind.is_in(kinds.iter().copied()));
+    let rows = of.all(&store.read).await?;
+    let mut rows: Vec<(u64, Model)> =
+        rows.into_iter().filter_map(|row| Some((runs::leaf(&spans, row.id)?, row))).collect();
+    rows.sort_unstable_by_key(|(leaf, _)| *leaf);
+    rows.into_iter().map(|(leaf, row)| stored(row, Some(leaf))).collect()
+}
+
 async fn in_range(db: &impl ConnectionTrait, from: u64, to: u64) -> Result<Vec<(u64, Model)>, StoreError> {
     let spans = runs::spans(db, from, to).await?;
     if spans.is_empty() {

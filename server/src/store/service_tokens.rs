@@ -22,6 +22,20 @@ pub async fn list(store: &Store) -> Result<Vec<ServiceToken>, StoreError> {
     Ok(Entity::find().order_by_asc(Column::Id).all(&store.read).await?)
 }
 
+/// Tokens in use that expire in `from_ms..to_ms`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn expiring(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec<ServiceToken>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::ExpiresMs.gte(from_ms))
+        .filter(Column::ExpiresMs.lt(to_ms))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::RotatedTo.is_null())
+        .order_by_asc(Column::Id);
+    Ok(found.all(&store.read).await?)
+}
+
 /// Up to `limit` tokens of these scopes and those below, by id, with ids above `after`.
 ///
 /// # Errors

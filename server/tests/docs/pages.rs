@@ -29,6 +29,7 @@ pages! {
     credentials: "docs/how-to/keep-provider-credentials.md",
     set_budgets: "docs/how-to/set-budgets.md",
     stop_something: "docs/how-to/stop-something-at-once.md",
+    send_alerts: "docs/how-to/send-alerts.md",
     follow_git: "docs/how-to/follow-a-git-repository.md",
     write_a_rule: "docs/how-to/write-and-test-a-rule.md",
     include_a_pack: "docs/how-to/include-a-pack.md",

@@ -13,6 +13,7 @@
 )]
 
 mod acts;
+mod alerts;
 mod api;
 mod app;
 mod audit;
@@ -31,6 +32,7 @@ mod files;
 mod git;
 mod git_remote;
 mod governed;
+mod hook;
 mod hostile;
 mod identity;
 mod idp;
@@ -40,6 +42,7 @@ mod keys;
 mod kill_switch;
 mod leavers;
 mod limits;
+mod mail;
 mod matrix;
 mod messages;
 mod messages_costs;

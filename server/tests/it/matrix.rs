@@ -29,7 +29,10 @@ const ROLES: [&str; 13] = [
 ];
 
 /// Who has which right.
-const RIGHTS: [(&str, &str, &[&str]); 36] = [
+const RIGHTS: [(&str, &str, &[&str]); 39] = [
+    ("console:alerts", "read", &["owner", "admin", "auditor", "finance", "compliance"]),
+    ("console:alerts", "acknowledge", &["owner", "admin", "compliance"]),
+    ("console:alerts", "test", &["owner", "admin", "compliance"]),
     ("console:audit", "read", &["owner", "admin", "auditor", "compliance"]),
     ("console:audit", "export", &["owner", "admin", "auditor", "compliance"]),
     (
@@ -135,6 +138,7 @@ pub(crate) struct Things {
     credential: String,
     person: String,
     request: String,
+    alert: String,
     pushed: String,
     group: String,
     decision: String,
@@ -186,6 +190,24 @@ pub(crate) async fn things(app: &TestApp) -> Things {
     let group = app.admin(Method::POST, "/scim/v2/Groups", Some(&group)).await.is(201).json();
     let decision = app.ask("clinic", "assistant", "A cough").await.is(200).decision();
     app.settled().await;
+    let alert = store::alerts::Alert {
+        id: String::from("al_probed"),
+        kind: String::from("break_glass"),
+        severity: String::from("critical"),
+        scope: String::from("/acme/clinic"),
+        subject: String::from("probed"),
+        facts: json!({}),
+        raised_ms: 1,
+        last_ms: app.app().gateway.clock.now_ms(),
+        repeats: 0,
+        told_ms: 1,
+        acknowledged_ms: None,
+        acknowledged_by: None,
+        note: None,
+        closed_ms: None,
+    };
+    let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
+    store::alerts::raise(&app.app().store, None, &[raise], 1).await.unwrap();
     Things {
         key,
         switch: switch["id"].as_str().unwrap().to_owned(),
@@ -194,6 +216,7 @@ pub(crate) async fn things(app: &TestApp) -> Things {
         credential: String::from("probed"),
         person: String::from("probed"),
         request: request["id"].as_str().unwrap().to_owned(),
+        alert: String::from("al_probed"),
         pushed: user["id"].as_str().unwrap().to_owned(),
         group: group["id"].as_str().unwrap().to_owned(),
         decision,
@@ -217,6 +240,11 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             true,
         ),
         ("GET", "/api/v1/keys/{id}") => (Some(route.path.replace("{id}", &of.key)), None, true),
+        ("GET", "/api/v1/alerts/{id}") => (Some(route.path.replace("{id}", &of.alert)), None, true),
+        ("POST", "/api/v1/alerts/{id}/acknowledge") => {
+            (Some(route.path.replace("{id}", &of.alert)), bad(), true)
+        }
+        ("POST", "/api/v1/alerts:test") => (None, bad(), false),
         ("GET", "/api/v1/kill-switches/{id}") => (Some(route.path.replace("{id}", &of.switch)), None, true),
         ("GET", "/api/v1/service-tokens/{id}") => (Some(route.path.replace("{id}", &of.token)), None, true),
         ("GET", "/api/v1/people/{id}") => (Some(route.path.replace("{id}", &of.person)), None, false),
@@ -348,6 +376,7 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             "GET" | "HEAD",
             "/api/v1/me"
             | "/api/v1/keys"
+            | "/api/v1/alerts"
             | "/api/v1/kill-switches"
             | "/api/v1/policy"
             | "/api/v1/replicas"

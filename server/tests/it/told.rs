@@ -11,7 +11,8 @@ use crate::app::TestApp;
 
 /// Routes that take no `GET` and change nothing, or nothing that is anybody else's.
 const OF_PAGES: [&str; 4] = ["POST /keys/", "POST /budgets/", "POST /requests/", "POST /kill-switches"];
-const NO_ACT: [(&str, &str); 15] = [
+const NO_ACT: [(&str, &str); 16] = [
+    ("POST /api/v1/alerts:test", "sends a test; recorded, and nothing is changed"),
     ("POST /api/v1/policy:notify", "the policy is looked at as it is in any case"),
     ("POST /api/v1/policy:plan", "decides once more what was decided, and keeps nothing"),
     ("POST /api/v1/audit/pseudonym", "tells a pseudonym"),
@@ -161,6 +162,20 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     let switch = walk.does(post.clone(), path, path, Some(switch), "kill_switch_thrown").await;
     let path = format!("/api/v1/kill-switches/{}", id_of(&switch));
     walk.does(delete.clone(), "/api/v1/kill-switches/{id}", &path, why(), "kill_switch_lifted").await;
+
+    // The alert of one of them.
+    let began = std::time::Instant::now();
+    let alert = loop {
+        let alerts = walk.app.admin(Method::GET, "/api/v1/alerts", None).await.is(200).json();
+        if alerts["alerts"][0]["id"].is_string() {
+            break id_of(&alerts["alerts"][0]);
+        }
+        assert!(began.elapsed().as_secs() < 20, "{alerts}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let path = format!("/api/v1/alerts/{alert}/acknowledge");
+    let note = Some(json!({ "note": "on it" }));
+    walk.does(post.clone(), "/api/v1/alerts/{id}/acknowledge", &path, note, "alert_acknowledged").await;
 
     // Declarations: something new, something else, something less.
     let mut whole = walk.app.admin(Method::GET, "/api/v1/organisation", None).await.is(200).json();

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod alerts;
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
@@ -20,6 +21,9 @@ mod credentials;
 mod cut_off;
 mod deaths;
 mod fleet;
+#[allow(dead_code, reason = "the other tests' receiver can do more")]
+#[path = "../it/hook.rs"]
+mod hook;
 #[allow(dead_code, reason = "the other tests' provider can do more")]
 #[path = "../it/idp.rs"]
 mod idp;

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 9] = [
+const TAGGED: [&str; 10] = [
+    "/api/v1/alerts/",
     "/api/v1/scopes/",
     "/api/v1/endpoints/{",
     "/api/v1/workloads/",

@@ -222,6 +222,30 @@ fn switch() -> Value {
     )
 }
 
+fn alert() -> Value {
+    object(
+        &[
+            ("id", text()),
+            ("kind", text()),
+            ("severity", one_of(&["info", "warning", "critical"])),
+            ("scope", text()),
+            ("title", text()),
+            ("meaning", text()),
+            ("facts", any()),
+            ("raised_ms", int()),
+            ("last_ms", int()),
+            ("repeats", int()),
+            ("state", one_of(&["open", "acknowledged", "closed"])),
+            ("acknowledged_ms", maybe("integer")),
+            ("acknowledged_by", maybe("string")),
+            ("note", maybe("string")),
+            ("closed_ms", maybe("integer")),
+        ],
+        &[("messages", json!({ "type": "array", "items": any() }))],
+        false,
+    )
+}
+
 const REQUESTS: [&str; 4] = ["exception", "budget_raise", "content_access", "key"];
 const REQUEST_STANDS: [&str; 5] = ["open", "expired", "approved", "refused", "withdrawn"];
 
@@ -369,6 +393,23 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             true,
         )),
         ("DELETE", "/api/v1/kill-switches/{id}") => Shape::ok(switch()).takes(why(true)),
+        ("GET", "/api/v1/alerts") => Shape::list("alerts", &alert()).asks(&[
+            ("state", one_of(&["open", "acknowledged", "closed"])),
+            ("severity", one_of(&["info", "warning", "critical"])),
+            ("kind", one_of(&crate::alerts::Kind::ALL.map(crate::alerts::Kind::as_str))),
+            scope(),
+        ]),
+        ("GET", "/api/v1/alerts/{id}") => Shape::ok(alert()),
+        ("POST", "/api/v1/alerts/{id}/acknowledge") => {
+            let note = json!({ "type": ["string", "null"], "maxLength": 500 });
+            Shape::ok(alert()).may_take(object(&[], &[("note", note)], true))
+        }
+        ("POST", "/api/v1/alerts:test") => Shape::ok(object(
+            &[("channel", text()), ("sent", int())],
+            &[],
+            false,
+        ))
+        .takes(object(&[("channel", text())], &[], true)),
         ("GET", "/api/v1/replicas") => Shape::list("replicas", &any()),
         ("POST", "/api/v1/replicas/{number}/lost") => Shape::ok(any()).takes(why(true)),
         ("POST", "/api/v1/apply") => {

@@ -7,11 +7,12 @@ use sea_orm::{
 
 use super::row::{self, Row};
 use crate::store::entities::{
-    budget_spend, budget_thresholds, budget_top_ups, budgets, checkpoints, credentials, decisions, done_once,
-    endpoints, identities, key_use, kill_switches, logout_tokens, model_groups, people, person_names,
-    policy_versions, records, replicas, requests, revision, scim_groups, scim_members, scim_users, scopes,
-    sealed_thoughts, service_tokens, sessions, settings, setup_links, sign_ins, subject_tokens, tree_head,
-    tree_runs, tree_tiles, virtual_keys, workloads,
+    alert_messages, alerts, alerts_read, budget_spend, budget_thresholds, budget_top_ups, budgets,
+    checkpoints, credentials, decisions, done_once, endpoints, identities, key_use, kill_switches,
+    logout_tokens, model_groups, people, person_names, policy_versions, records, replicas, requests,
+    revision, scim_groups, scim_members, scim_users, scopes, sealed_thoughts, service_tokens, sessions,
+    settings, setup_links, sign_ins, subject_tokens, tree_head, tree_runs, tree_tiles, virtual_keys,
+    workloads,
 };
 use crate::store::{StoreError, standing};
 
@@ -91,6 +92,9 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(sealed_thoughts::Entity, Other)?,
         of(kill_switches::Entity, Other)?,
         of(policy_versions::Entity, Other)?,
+        of(alerts::Entity, Other)?,
+        of(alert_messages::Entity, Other)?,
+        of(alerts_read::Entity, Other)?,
         of(replicas::Entity, Log)?,
         of(records::Entity, Log)?,
         of(tree_runs::Entity, Log)?,

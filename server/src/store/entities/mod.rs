@@ -1,5 +1,8 @@
 //! The tables as sea-orm entities, a file each.
 
+pub mod alert_messages;
+pub mod alerts;
+pub mod alerts_read;
 pub mod budget_spend;
 pub mod budget_thresholds;
 pub mod budget_top_ups;

@@ -28,7 +28,9 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 29] = [
+const SOURCES: [(&str, &str); 31] = [
+    ("alert_messages", include_str!("../alert_messages.rs")),
+    ("alerts", include_str!("../alerts.rs")),
     ("budgets", include_str!("../budgets.rs")),
     ("credentials", include_str!("../credentials.rs")),
     ("decisions", include_str!("../decisions.rs")),
@@ -455,6 +457,44 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     undone!(kill_switches::throw(switch));
     assert!(undone!(kill_switches::asked("ks_1", 10)));
     undone!(kill_switches::lift("ks_1", "p", "r", 11, None));
+    undone!(alerts::begin("log"));
+    let alert = alerts::Alert {
+        id: "al_1".into(),
+        kind: "break_glass".into(),
+        severity: "critical".into(),
+        scope: "/".into(),
+        subject: "s".into(),
+        facts: json!({}),
+        raised_ms: 1,
+        last_ms: 1,
+        repeats: 0,
+        told_ms: 1,
+        acknowledged_ms: None,
+        acknowledged_by: None,
+        note: None,
+        closed_ms: None,
+    };
+    let told = |id: &str| alerts::NewMessage {
+        id: id.into(),
+        channel: "c".into(),
+        target: String::new(),
+        next_ms: 1,
+        collects_until_ms: None,
+    };
+    let raise =
+        alerts::Raise { alert, again: alerts::Again::Once, messages: vec![told("msg_1"), told("msg_2")] };
+    assert_eq!(undone!(alerts::raise(None, std::slice::from_ref(&raise), 1)).unwrap().len(), 1);
+    assert_eq!(alerts::raise(&store, None, &[raise], 1).await.unwrap().unwrap().len(), 0, "it is told once");
+    undone!(alerts::acknowledge("al_1", "p", None, false, 2, None));
+    undone!(alerts::close("s", 3));
+    let due = alert_messages::due(&store, 1, 9).await.unwrap();
+    let taken = undone!(alert_messages::take(&due[0], 5)).unwrap();
+    assert_eq!(alert_messages::take(&store, &due[0], 5).await.unwrap(), None, "one has it");
+    assert!(undone!(alert_messages::put_off(&taken, 7, "e")));
+    undone!(alert_messages::release(6));
+    assert!(undone!(alert_messages::end(&taken, alert_messages::SENT, None, 8)));
+    undone!(alerts::sweep(9));
+    assert_eq!(alert_messages::waiting(&store).await.unwrap(), 1, "what waits is not swept");
     let version = policy_versions::PolicyVersion {
         id: 1,
         source: "s".into(),
