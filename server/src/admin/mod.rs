@@ -21,6 +21,7 @@ mod page;
 mod plans;
 mod policy;
 mod problem;
+mod reached;
 mod replicas;
 mod requests;
 mod resources;
@@ -70,6 +71,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/kill-switches", get(kill_switches::list).post(kill_switches::throw))
         .route("/api/v1/kill-switches/{id}", get(kill_switches::get).delete(kill_switches::lift))
         .route("/api/v1/policy", get(policy::status))
+        .route("/api/v1/policy/rules", get(policy::rules))
         .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/requests", get(requests::list).post(requests::ask))
         .route("/api/v1/requests/{id}/approve", post(requests::approve))
@@ -116,6 +118,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         )
         .route("/api/v1/policy/kept/{kind}/{digest}", get(plans::kept))
         .route("/api/v1/decisions", get(decisions::list))
+        .route("/api/v1/reached", get(reached::reached))
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/decisions/{id}/explanation", get(explanations::explanation))
         .route("/api/v1/audit/export", get(audit::export))

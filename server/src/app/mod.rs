@@ -23,6 +23,7 @@ pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
+pub mod traffic;
 mod transport;
 
 use std::sync::Arc;
@@ -319,6 +320,7 @@ impl App {
         policy::start(&app);
         credentials::start(&app);
         housekeeping::start(&app);
+        traffic::start(&app);
         if shared {
             membership::start(&app, duty);
             bus::listen(&app);
