@@ -17,9 +17,10 @@ use super::Problem;
 use super::input::Asked;
 use super::page::Page;
 use crate::app::App;
+use crate::audit::AuditError;
 use crate::identity::Permit;
+use crate::store::StoreError;
 use crate::store::replay::{self, DecisionRecord};
-use crate::store::{self, StoreError};
 
 /// Records that tell that something was sent: a decision's with its first attempt, a later attempt's, a detector's.
 const KINDS: [&str; 3] = ["decision", "attempt", "analysis"];
@@ -161,7 +162,7 @@ impl Search {
     }
 
     /// The next that were sent; none is not the end.
-    async fn next(&mut self) -> Result<Vec<Sent>, StoreError> {
+    async fn next(&mut self) -> Result<Vec<Sent>, AuditError> {
         let mut limit = BATCH;
         let page = loop {
             let mut page = replay::page(&self.app.store, &KINDS, &self.after, &self.before, limit).await?;
@@ -237,9 +238,9 @@ impl Search {
     }
 
     /// Adds what the list of decisions tells.
-    async fn tell(&self, sent: &mut [Sent]) -> Result<(), StoreError> {
+    async fn tell(&self, sent: &mut [Sent]) -> Result<(), AuditError> {
         let ids: Vec<String> = sent.iter().map(|one| one.decision.clone()).collect();
-        let rows = store::decisions::several(&self.app.store, &ids).await?;
+        let rows = self.app.gateway.audit.decision_rows(&ids).await?;
         let rows: HashMap<String, _> = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
         let snapshot = self.app.gateway.snapshot.load_full();
         for one in sent {
@@ -320,7 +321,7 @@ fn file(search: Search, csv: bool) -> Response {
             written.lines.extend(sent.iter().map(|one| if csv { row(one) } else { line(one) }));
         }
         if written.lines.is_empty() {
-            return Ok::<_, StoreError>(None);
+            return Ok::<_, AuditError>(None);
         }
         let some: String = written.lines.drain(..).collect();
         Ok(Some((Bytes::from(some), written)))

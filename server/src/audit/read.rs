@@ -57,6 +57,17 @@ impl Audit {
         Ok(decisions::below(&self.inner.store, before, rows).await?)
     }
 
+    /// Those of these decisions that are in the list. Holds what [`Audit::decisions`] does.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn decision_rows(&self, ids: &[String]) -> Result<Vec<DecisionRow>, AuditError> {
+        if let Err(err) = self.ask(Command::Flush).await {
+            tracing::debug!(%err, "the list of decisions is behind");
+        }
+        Ok(decisions::several(&self.inner.store, ids).await?)
+    }
+
     /// The row of one decision in the list.
     ///
     /// # Errors

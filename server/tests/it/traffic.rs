@@ -84,7 +84,7 @@ async fn what_was_sent_to_an_endpoint_is_told_even_where_nothing_came_back() {
     }
     // Nothing before there was a request.
     let before = "from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z";
-    assert_eq!(sent(&ask(format!("endpoint={endpoint}&{before}")).await.is(200).json()), []);
+    assert!(sent(&ask(format!("endpoint={endpoint}&{before}")).await.is(200).json()).is_empty());
     for wrong in [
         format!("endpoint={endpoint}"),
         format!("{around}"),
@@ -103,7 +103,9 @@ async fn decisions_are_counted_by_hour_outcome_and_kind() {
     let app = TestApp::start().await;
     let store = &app.app().store;
     // Ids that begin with their time, as the gateway makes them; two hours of them, long ago.
-    let began: i64 = 1_700_000_400_000 - 1_700_000_400_000 % HOUR_MS;
+    // Older than what the server counts by itself, and not so old that it forgets it.
+    let began = app.app().gateway.clock.now_ms() - 100 * 24 * HOUR_MS;
+    let began = began - began % HOUR_MS;
     let row = |n: i64, at_ms: i64, scope: &str, outcome: &str, redactions: &str| {
         format!(
             "INSERT INTO decisions (id, record, time_ms, scope, outcome, redactions, cost_nano) VALUES \
@@ -170,7 +172,7 @@ async fn decisions_are_counted_by_hour_outcome_and_kind() {
         ]
     );
     assert_eq!(traffic::kept(store, span, HOUR_MS, &[String::from("/")]).await.unwrap().len(), 6);
-    assert_eq!(traffic::kept(store, span, HOUR_MS, &[]).await.unwrap(), []);
+    assert!(traffic::kept(store, span, HOUR_MS, &[]).await.unwrap().is_empty());
     assert_eq!(traffic::first_ms(store).await.unwrap(), Some(began));
     assert_eq!(traffic::sweep(store, began + HOUR_MS).await.unwrap(), 1);
     assert_eq!(traffic::kept(store, span, HOUR_MS, &[String::from("/")]).await.unwrap().len(), 2);
@@ -221,7 +223,7 @@ async fn the_overview_counts_what_its_reader_may_see_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_decisions_is_narrowed_in_its_address() {
     let app = TestApp::start().await;
-    let redacted = app.ask("research", "assistant", "Write to anna@example.de").await.is(200);
+    let redacted = app.ask("clinic", "assistant", "Write to anna@example.de").await.is(200);
     let plain = app.ask("research", "assistant", "Hello").await.is(200);
     let support = app.ask("support", "assistant", "Hello").await.is(200);
     app.settled().await;
@@ -232,7 +234,7 @@ async fn the_list_of_decisions_is_narrowed_in_its_address() {
         (String::from("kind=EMAIL"), vec![0]),
         (String::from("kind=MAIL"), vec![]),
         (String::from("kind=E_AIL"), vec![]),
-        (format!("key={key}"), vec![0, 1]),
+        (format!("key={key}"), vec![1]),
         (
             format!("endpoint={}", support.endpoint()),
             (0..3).filter(|at| all[*at].endpoint() == support.endpoint()).collect(),

@@ -199,14 +199,14 @@ fn card(frame: &Frame, person: &Person, now_ms: i64, refused: Option<&Refused<'_
                 {standing(person, lang)}
             </header>
             <dl class="facts">
-                {person.email.clone().map(|email| super::fact("E-Mail", email.into_any()))}
+                {person.email.clone().map(|email| super::fact(t.email, email.into_any()))}
                 {super::fact(
                     t.roles,
                     if no_roles { t.no_roles.into_any() } else { roles.collect_view().into_any() },
                 )}
                 {(!person.identities.is_empty()).then(|| super::fact(t.known_by, known.collect_view().into_any()))}
                 {super::fact(t.since, moments::ago(person.created_ms, now_ms, lang).into_any())}
-                {super::fact("Id", view! { <code>{person.id.clone()}</code> }.into_any())}
+                {super::fact(t.id, view! { <code>{person.id.clone()}</code> }.into_any())}
                 {person
                     .joined_into
                     .clone()

@@ -15,7 +15,7 @@ async fn unused(path: &str) -> super::Page {
 async fn every_number_of_the_overview_leads_to_its_list() {
     let page = ok("/").await;
     let text = page.text();
-    for words in ["Requests", "$38.21", "5,822", "Needs you now", "e-mail addresses", "Spend against budget"]
+    for words in ["Requests", "$38.21", "5,746", "Needs you now", "e-mail addresses", "Spend against budget"]
     {
         assert!(text.contains(words), "{words}");
     }
@@ -77,13 +77,13 @@ async fn who_may_see_little_sees_an_overview_of_that() {
 async fn filters_stand_in_the_address_and_open_where_they_hold() {
     let page =
         ok("/decisions?kind=EMAIL&endpoint=azure-sweden&from=2026-11-22T00:00&to=2026-11-23T00:00").await;
-    assert!(page.html.contains("<details class=\"more-filters\" open"), "{}", page.html);
+    assert!(page.html.contains("<details open class=\"more-filters\""), "{}", page.html);
     assert!(
         page.html.contains("value=\"2026-11-22T00:00\"")
             && page.html.contains("<option value=\"EMAIL\" selected")
     );
     assert!(page.text().contains("azure-sweden") && !page.text().contains("bedrock-us-east-1"));
-    assert!(!ok("/decisions").await.html.contains("more-filters\" open"));
+    assert!(!ok("/decisions").await.html.contains("<details open class=\"more-filters\""));
     let rare = ok("/decisions?key=rare").await;
     assert!(rare.text().contains("60,000 decisions were looked at so far"));
     assert!(rare.text().contains("Look further back"));

@@ -254,7 +254,7 @@ fn exceptions(exceptions: &[Exception], now_ms: i64, lang: Lang) -> impl IntoVie
         view! {
             <tr>
                 <td>
-                    <a class="rule-link" href=format!("#rule-{}", exception.rule)>
+                    <a class="rule-link" href=format!("/policies#rule-{}", exception.rule)>
                         {exception.rule.clone()}
                     </a>
                     <small class="sub">{exception.id.clone()}</small>

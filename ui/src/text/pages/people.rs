@@ -5,7 +5,7 @@ strings! {
     PeoplePages {
         title, lead, state, everybody, disabled_only, name, known_by, roles, since, none_title, none_lead, older, may_sign_in, disabled,
         deprovisioned, erased, joined, no_roles, disable, disable_now, disable_hint, enable, enable_now, enable_hint, why, you, groups,
-        sessions, sessions_lead, own_sessions, no_sessions, person, way, begun, seen, ends, this_one, end_session, end_hint, set_up, unnamed,
+        sessions, sessions_lead, own_sessions, no_sessions, person, way, begun, seen, ends, this_one, end_session, end_hint, set_up, unnamed, email, id,
     }
     functions {
         /// A heading of what is done to somebody of this name.
@@ -55,6 +55,8 @@ pub(crate) const EN: PeoplePages = PeoplePages {
     end_hint: "Ends this session at once.",
     set_up: "set-up link",
     unnamed: "no name",
+    email: "E-mail",
+    id: "Id",
     disable_who: |name| format!("Disable {name}"),
 };
 
@@ -100,5 +102,7 @@ pub(crate) const DE: PeoplePages = PeoplePages {
     end_hint: "Beendet diese Sitzung sofort.",
     set_up: "Einrichtungslink",
     unnamed: "ohne Namen",
+    email: "E-Mail",
+    id: "Kennung",
     disable_who: |name| format!("{name} sperren"),
 };
