@@ -30,6 +30,7 @@ mod m0013_once;
 mod m0014_leaving;
 mod m0015_sealed_thoughts;
 mod m0016_alerts;
+mod m0018_traffic;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_leaving::Migration),
             Box::new(m0015_sealed_thoughts::Migration),
             Box::new(m0016_alerts::Migration),
+            Box::new(m0018_traffic::Migration),
         ]
     }
 }

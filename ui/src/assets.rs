@@ -1,7 +1,11 @@
 //! Files that the pages load. The server serves them, each under a name that carries the hash of its content.
 
 /// The style sheet's text.
-pub const CSS: &str = concat!(include_str!("../style/console.css"), include_str!("../style/pages.css"));
+pub const CSS: &str = concat!(
+    include_str!("../style/console.css"),
+    include_str!("../style/pages.css"),
+    include_str!("../style/overview.css")
+);
 
 /// The icon's text, an SVG document.
 pub const ICON: &str = include_str!("../style/icon.svg");

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::api::{Call, Caller, Problem};
-use crate::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Viewer};
+use crate::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Range, Traffic, Viewer};
 
 /// The server's side of the console. Every method answers only what the viewer may see; anything else is absent, so that a page
 /// can't tell "not there" from "not yours".
@@ -22,6 +22,17 @@ pub trait Console: Send + Sync + 'static {
     /// [`ConsoleError`] where the list can't be read or the viewer may not.
     async fn decisions(&self, viewer: &Viewer, filter: &DecisionFilter)
     -> Result<DecisionPage, ConsoleError>;
+
+    /// Traffic in numbers, of `scope` and below, or of all that the viewer sees.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] where it can't be read or the viewer may not.
+    async fn traffic(
+        &self,
+        viewer: &Viewer,
+        range: Range,
+        scope: Option<&str>,
+    ) -> Result<Traffic, ConsoleError>;
 
     /// One decision; none where there is no such decision within the viewer's scope.
     ///

@@ -3,9 +3,14 @@
 //! Every page is rendered whole before its first byte leaves, so that its status is true. It carries a content security policy
 //! that allows one nonce's scripts, the console's own style sheet, and nothing from anywhere else.
 
+mod audit;
 mod budgets;
 mod endpoints;
 mod keys;
+mod overview;
+mod people;
+mod policies;
+mod reached;
 mod requests;
 mod visit;
 
@@ -38,6 +43,19 @@ const REFRESH_SECONDS: &str = "2";
 /// Where a person without a session is sent.
 pub const SIGN_IN_PATH: &str = "/auth/sign-in";
 
+/// The way to the sign-in, and from there back to where somebody wanted to go: the path and query of a page. What is no page of this
+/// server is left out.
+#[must_use]
+pub fn sign_in_for(here: &str) -> String {
+    match is_local(here) && here != "/" && here.len() <= LONGEST_BACK {
+        true => format!("{SIGN_IN_PATH}?back={}", crate::api::escaped(here)),
+        false => SIGN_IN_PATH.to_owned(),
+    }
+}
+
+/// Bytes of an address that somebody is led back to.
+const LONGEST_BACK: usize = 2_000;
+
 #[derive(Clone)]
 struct Pages {
     console: Arc<dyn Console>,
@@ -45,14 +63,14 @@ struct Pages {
     ways: Arc<SignInWays>,
 }
 
-/// The console's pages: decisions, keys, budgets, requests, endpoints, kill switches, `/auth/sign-in`, and `/preferences` for theme and language.
+/// The console's pages: overview, decisions, keys, budgets, requests, endpoints, kill switches, `/auth/sign-in`, and `/preferences` for theme and language.
 ///
 /// The server puts the signed-in [`Viewer`] into the request's extensions; without one, pages send the person to
 /// [`SIGN_IN_PATH`]. The server itself serves the assets, `/auth/setup`, `/auth/sign-out`, the receipts and
 /// [`STREAM_PATH`](crate::pages::list::STREAM_PATH).
 pub fn router(console: Arc<dyn Console>, assets: Assets, ways: SignInWays) -> Router {
     Router::new()
-        .route("/", get(decisions))
+        .route("/", get(overview::page))
         .route("/decisions", get(decisions))
         .route("/decisions/{id}", get(one_decision))
         .route("/keys", get(keys::list))
@@ -72,6 +90,16 @@ pub fn router(console: Arc<dyn Console>, assets: Assets, ways: SignInWays) -> Ro
         .route("/requests/{id}/withdraw", post(requests::withdraw))
         .route("/endpoints", get(endpoints::list))
         .route("/endpoints/{name}", get(endpoints::one))
+        .route("/reached", get(reached::page))
+        .route("/people", get(people::list))
+        .route("/people/{id}/disable", post(people::disable))
+        .route("/people/{id}/enable", post(people::enable))
+        .route("/sessions", get(people::sessions))
+        .route("/sessions/{id}/end", post(people::end))
+        .route("/policies", get(policies::page))
+        .route("/audit", get(audit::page))
+        .route("/audit/export", get(audit::export))
+        .route("/audit/verify", get(audit::verify))
         .route("/kill-switches", get(endpoints::stopped).post(endpoints::throw))
         .route("/kill-switches/{id}/lift", post(endpoints::lift))
         .route(SIGN_IN_PATH, get(sign_in))
@@ -87,12 +115,23 @@ pub fn sign_in_page(
     ways: &SignInWays,
     notice: Option<SignInNotice>,
 ) -> Response {
+    sign_in_back(headers, assets, ways, notice, None)
+}
+
+/// The same, with where to go once somebody is signed in.
+fn sign_in_back(
+    headers: &HeaderMap,
+    assets: &Assets,
+    ways: &SignInWays,
+    notice: Option<SignInNotice>,
+    back: Option<&str>,
+) -> Response {
     let frame = Frame {
         preferences: Preferences::of(headers),
         assets: assets.clone(),
         viewer: None,
         overview: None,
-        here: SIGN_IN_PATH.to_owned(),
+        here: back.map_or_else(|| SIGN_IN_PATH.to_owned(), sign_in_for),
     };
     let lang = frame.lang();
     let status = match notice {
@@ -106,7 +145,7 @@ pub fn sign_in_page(
         Some(SignInNotice::ProviderDown) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    respond(status, &frame, lang.text().sign_in.title, || sign_in::page(ways, notice, lang))
+    respond(status, &frame, lang.text().sign_in.title, || sign_in::page(ways, notice, back, lang))
 }
 
 /// An error page, for the server's own handlers and its fallback.
@@ -223,8 +262,8 @@ async fn frame(
     viewer: Option<Extension<Viewer>>,
     uri: &Uri,
 ) -> Result<(Frame, Viewer), Response> {
-    let Some(Extension(viewer)) = viewer else { return Err(redirect(SIGN_IN_PATH)) };
     let here = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let Some(Extension(viewer)) = viewer else { return Err(redirect(&sign_in_for(&here))) };
     let mut frame = Frame {
         preferences: Preferences::of(headers),
         assets: (*pages.assets).clone(),
@@ -246,12 +285,17 @@ struct FilterQuery {
     scope: Option<String>,
     outcome: Option<String>,
     model: Option<String>,
+    key: Option<String>,
+    endpoint: Option<String>,
+    kind: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
     q: Option<String>,
     before: Option<String>,
 }
 
 impl FilterQuery {
-    /// None for an outcome that does not exist: showing everything instead would mislead.
+    /// None for an outcome or a time that does not exist: showing everything instead would mislead.
     fn filter(self) -> Option<DecisionFilter> {
         let given =
             |value: Option<String>| value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -259,10 +303,19 @@ impl FilterQuery {
             Some(name) => Some(Outcome::from_name(&name)?),
             None => None,
         };
+        let time = |value: Option<String>| match given(value) {
+            Some(text) => crate::pages::times::read(&text).map(Some),
+            None => Some(None),
+        };
         Some(DecisionFilter {
             scope: given(self.scope),
             outcome,
             model: given(self.model),
+            key: given(self.key),
+            endpoint: given(self.endpoint),
+            kind: given(self.kind),
+            from_ms: time(self.from)?,
+            to_ms: time(self.to)?,
             q: given(self.q),
             before: given(self.before),
         })
@@ -323,11 +376,19 @@ async fn sign_in(
     State(pages): State<Pages>,
     headers: HeaderMap,
     viewer: Option<Extension<Viewer>>,
+    query: Result<Query<BackQuery>, QueryRejection>,
 ) -> Response {
+    let back = query.ok().and_then(|Query(query)| query.back).filter(|back| is_local(back));
     if viewer.is_some() {
-        return redirect("/");
+        return redirect(back.as_deref().unwrap_or("/"));
     }
-    sign_in_page(&headers, &pages.assets, &pages.ways, None)
+    sign_in_back(&headers, &pages.assets, &pages.ways, None, back.as_deref())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BackQuery {
+    back: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

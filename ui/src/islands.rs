@@ -3,3 +3,4 @@
 pub(crate) mod enhance;
 pub(crate) mod live;
 pub(crate) mod verify;
+pub(crate) mod verify_file;

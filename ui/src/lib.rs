@@ -25,7 +25,7 @@ mod preferences;
 #[cfg(feature = "ssr")]
 pub use assets::{Assets, CSS, ICON, Script};
 #[cfg(feature = "ssr")]
-pub use http::{SIGN_IN_PATH, error_page, is_local, router, sign_in_page};
+pub use http::{SIGN_IN_PATH, error_page, is_local, router, sign_in_for, sign_in_page};
 #[cfg(feature = "ssr")]
 pub use pages::errors::PageError;
 #[cfg(feature = "ssr")]

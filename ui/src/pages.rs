@@ -1,5 +1,6 @@
 //! The pages: functions from data to HTML, whole on the server.
 
+pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod decision;
 pub(crate) mod endpoints;
@@ -9,8 +10,13 @@ pub(crate) mod keys;
 pub(crate) mod kill_switches;
 pub(crate) mod list;
 mod list_parts;
+pub(crate) mod overview;
+pub(crate) mod people;
+pub(crate) mod policies;
+pub(crate) mod reached;
 pub(crate) mod requests;
 pub(crate) mod sign_in;
+pub(crate) mod times;
 
 use leptos::prelude::*;
 
@@ -74,15 +80,27 @@ pub(crate) fn select(
     values: &[String],
     chosen: Option<&str>,
 ) -> impl IntoView + use<> {
+    let named: Vec<(String, String)> = values.iter().map(|value| (value.clone(), value.clone())).collect();
+    select_named(label, name, any, &named, chosen)
+}
+
+/// The same of values that have names: value and name.
+pub(crate) fn select_named(
+    label: &'static str,
+    name: &'static str,
+    any: &'static str,
+    values: &[(String, String)],
+    chosen: Option<&str>,
+) -> impl IntoView + use<> {
     // A value from the address that is no longer offered stays visible, or the form would drop it silently.
-    let missing = chosen.filter(|value| !values.iter().any(|v| v == value)).map(str::to_owned);
+    let missing = chosen.filter(|value| !values.iter().any(|(v, _)| v == value));
+    let missing = missing.map(|value| (value.to_owned(), value.to_owned()));
     let options = values
         .iter()
         .cloned()
         .chain(missing)
-        .map(|value| {
+        .map(|(value, word)| {
             let selected = chosen == Some(value.as_str());
-            let word = value.clone();
             view! {
                 <option value=value selected=selected>
                     {word}

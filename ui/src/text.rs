@@ -13,13 +13,16 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-pub use pages::{BudgetPages, EndpointPages, Forms, KeyPages, RequestPages, SwitchPages};
+pub use pages::{
+    AuditPages, BudgetPages, EndpointPages, Forms, KeyPages, OverviewPages, PeoplePages, PolicyPages,
+    ReachedPages, RequestPages, SwitchPages,
+};
 pub use regions::{Region, regions, with_regions};
 #[cfg(feature = "ssr")]
 pub(crate) use regulations::{answer, attribute, regulation, regulation_hint};
 pub use words::{Word, class, entity, sensitivity, stage};
 #[cfg(feature = "ssr")]
-pub(crate) use words::{rate, window};
+pub(crate) use words::{entities, rate, window};
 
 /// A language of the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +122,8 @@ pub struct Text {
     pub decision: Decision,
     /// Verification in the browser.
     pub verify: Verify,
+    /// Verification of a file in the browser.
+    pub verify_file: VerifyFile,
     /// Sign-in.
     pub sign_in: SignIn,
     /// Error pages.
@@ -128,6 +133,21 @@ pub struct Text {
     /// What every form says.
     #[cfg(feature = "ssr")]
     pub forms: Forms,
+    /// The overview.
+    #[cfg(feature = "ssr")]
+    pub overview_pages: OverviewPages,
+    /// The policy in force.
+    #[cfg(feature = "ssr")]
+    pub policy_pages: PolicyPages,
+    /// The audit log.
+    #[cfg(feature = "ssr")]
+    pub audit_pages: AuditPages,
+    /// What reached an endpoint.
+    #[cfg(feature = "ssr")]
+    pub reached_pages: ReachedPages,
+    /// People, their roles and sessions.
+    #[cfg(feature = "ssr")]
+    pub people_pages: PeoplePages,
     /// Virtual keys.
     #[cfg(feature = "ssr")]
     pub key_pages: KeyPages,
@@ -180,7 +200,7 @@ pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
 strings! {
     /// The frame around every page.
     Shell {
-        product, tagline, skip, navigation, decisions, simulated, simulated_hint, bundle, log_size, keys, budgets, requests, endpoints, theme, theme_system,
+        product, tagline, skip, navigation, overview, decisions, simulated, simulated_hint, bundle, log_size, keys, budgets, requests, endpoints, policies, audit, people, theme, theme_system,
         theme_light, theme_dark, language, apply, account, roles, sign_out, no_script, no_bundle, copy, copied, footer,
     }
     functions {
@@ -195,13 +215,18 @@ strings! {
         title, lead, search, search_hint, scope, model, outcome, all, any_scope, any_model, filter, clear, filtered_live, time,
         request, who, went_to, data, cost, overhead, overhead_hint, key_deleted, not_sent, none, dry_run, older, newest, live,
         live_hint, paused, paused_hint, connecting, lost, show_new, activity, empty_title, empty_lead, empty_step, empty_key_hint,
-        empty_filtered_title, empty_filtered_lead, redacted, simulated, open,
+        empty_filtered_title, empty_filtered_lead, redacted, simulated, open, key, any_key, endpoint, any_endpoint, kind, any_kind, from, to,
+        until_now, more_filters, time_hint, look_further, reached,
     }
     functions {
         /// New rows that wait while the list is paused.
         waiting: fn(usize) -> String,
         /// How many rows are shown.
         shown: fn(usize) -> String,
+        /// How many were looked at in vain.
+        looked: fn(&str) -> String,
+        /// A filter that holds: its name and value.
+        holds: fn(&str, &str) -> String,
     }
 }
 
@@ -263,6 +288,32 @@ strings! {
 }
 
 strings! {
+    /// Verification of a file in the browser.
+    VerifyFile {
+        title, lead, offline, drop, drop_hint, needs_script, command, key_field, key_hint, optional, no_key, unreadable, neither, log, leaves,
+        records, sections, made, selected, checkpoint, key, key_compared, key_own, passed_lead, failed_lead, proves_title, proves, proves_not,
+    }
+    functions {
+        /// So many percent of the file were read.
+        reading: fn(&str) -> String,
+        /// Leaves from one to before another.
+        range: fn(&str, &str) -> String,
+        /// Records in full, and as stubs.
+        in_full: fn(&str, &str) -> String,
+        /// Sections disclosed, and withheld.
+        sections_of: fn(&str, &str) -> String,
+        /// A tree head: leaves and root.
+        head: fn(&str, &str) -> String,
+        /// So many leaves are stubs.
+        stubs: fn(&str) -> String,
+        /// The log went on to so many leaves.
+        went_on: fn(&str) -> String,
+        /// So many more problems.
+        more_problems: fn(&str) -> String,
+    }
+}
+
+strings! {
     /// Sign-in.
     SignIn {
         title, lead, step_one, step_two, token, token_hint, submit, used, expired, signed_out, lost, provider_down, no_role,
@@ -285,7 +336,8 @@ strings! {
 strings! {
     /// Keyboard help.
     Keys {
-        title, open, close, search, next, previous, enter, go_decisions, go_keys, go_budgets, go_endpoints, go_requests, help, escape,
+        title, open, close, search, next, previous, enter, go_overview, go_decisions, go_keys, go_budgets, go_endpoints, go_policies, go_audit,
+        go_people, go_requests, help, escape,
     }
 }
 
@@ -301,12 +353,18 @@ mod tests {
             t.outcome.plain(),
             t.decision.plain(),
             t.verify.plain(),
+            t.verify_file.plain(),
             t.sign_in.plain(),
             t.error.plain(),
             t.keys.plain(),
             #[cfg(feature = "ssr")]
             [
                 t.forms.plain(),
+                t.overview_pages.plain(),
+                t.people_pages.plain(),
+                t.reached_pages.plain(),
+                t.audit_pages.plain(),
+                t.policy_pages.plain(),
                 t.key_pages.plain(),
                 t.budget_pages.plain(),
                 t.request_pages.plain(),

@@ -7,9 +7,11 @@
 
 mod decision;
 mod list;
+mod traffic;
 
 pub use decision::*;
 pub use list::*;
+pub use traffic::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,7 @@
 //! It does not show that the log tells everybody the same story: for that, compare the checkpoint with one
 //! from another source. Which records are stubs is the exporter's choice.
 
+mod pieces;
 mod report;
 
 use std::{
@@ -17,6 +18,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+pub use pieces::Pieces;
 pub use report::{Problem, Report, SequenceCheck};
 
 use crate::{

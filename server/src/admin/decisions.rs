@@ -54,6 +54,7 @@ pub(super) async fn list(
         endpoint: query.endpoint,
         from_ms: query.from.map(|at| at.timestamp_millis()),
         to_ms: query.to.map(|at| at.timestamp_millis()),
+        ..DecisionFilter::default()
     };
     let snapshot = app.gateway.snapshot.load_full();
     // Below a scope that may be seen can be one that may not.

@@ -22,6 +22,7 @@ mod page;
 mod plans;
 mod policy;
 mod problem;
+mod reached;
 mod replicas;
 mod requests;
 mod resources;
@@ -75,6 +76,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/alerts/{id}", get(alerts::get))
         .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
         .route("/api/v1/policy", get(policy::status))
+        .route("/api/v1/policy/rules", get(policy::rules))
         .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/requests", get(requests::list).post(requests::ask))
         .route("/api/v1/requests/{id}/approve", post(requests::approve))
@@ -121,6 +123,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         )
         .route("/api/v1/policy/kept/{kind}/{digest}", get(plans::kept))
         .route("/api/v1/decisions", get(decisions::list))
+        .route("/api/v1/reached", get(reached::reached))
         .route("/api/v1/decisions/stream", get(decisions::stream))
         .route("/api/v1/decisions/{id}/explanation", get(explanations::explanation))
         .route("/api/v1/audit/export", get(audit::export))

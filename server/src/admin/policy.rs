@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use bailiwick_policy::scope;
 use futures::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, StatusCode};
@@ -14,6 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Problem;
 use crate::app::{App, PolicyStatus};
+use crate::identity::Permit;
 
 /// A hook's body, which is hashed and not kept. GitHub sends 25 MB at most:
 /// <https://docs.github.com/en/webhooks/webhook-events-and-payloads>.
@@ -24,6 +26,60 @@ const LEAST_SECRET: usize = 16;
 /// `GET /api/v1/policy`.
 pub(super) async fn status(State(app): State<Arc<App>>) -> Result<Json<PolicyStatus>, Problem> {
     Ok(Json(app.policy_status().await?))
+}
+
+/// `GET /api/v1/policy/rules`: rules, exceptions and attestations of the policy in force that concern the actor's scopes, in the
+/// order of their files.
+pub(super) async fn rules(State(app): State<Arc<App>>, permit: Permit) -> Json<Value> {
+    let snapshot = app.gateway.snapshot.load_full();
+    let bundle = snapshot.policy.bundle();
+    let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
+    let scopes = permit.scopes();
+    let concerns = |of: &str| scopes.iter().any(|scope| scope::overlap(scope, of));
+    let rules: Vec<Value> = bundle
+        .rules
+        .iter()
+        .filter(|rule| concerns(&rule.scope))
+        .map(|rule| {
+            let pack = rule.origin.as_ref().map(|origin| origin.pack.clone());
+            with(json!(rule), json!({ "file": rule.file, "line": rule.line, "pack": pack }))
+        })
+        .collect();
+    let stands = |from: i64, until: Option<i64>| match () {
+        () if now_ms < from => "to_come",
+        () if until.is_some_and(|until| until <= now_ms) => "over",
+        () => "holds",
+    };
+    let exceptions: Vec<Value> = bundle
+        .exceptions
+        .iter()
+        .filter(|exception| concerns(&exception.scope))
+        .map(|exception| {
+            let (from, until) = (exception.from.timestamp_millis(), exception.until.timestamp_millis());
+            let told =
+                json!({ "file": exception.file, "line": exception.line, "state": stands(from, Some(until)) });
+            with(json!(exception), told)
+        })
+        .collect();
+    let attestations: Vec<Value> = bundle
+        .attestations
+        .iter()
+        .filter(|attestation| attestation.scope.as_deref().is_none_or(concerns))
+        .map(|attestation| {
+            let until = attestation.valid_to.map(|until| until.timestamp_millis());
+            let state = stands(attestation.valid_from.timestamp_millis(), until);
+            with(json!(attestation), json!({ "state": state }))
+        })
+        .collect();
+    Json(json!({ "rules": rules, "exceptions": exceptions, "attestations": attestations }))
+}
+
+/// A thing with more about it.
+fn with(mut thing: Value, more: Value) -> Value {
+    if let (Some(thing), Value::Object(more)) = (thing.as_object_mut(), more) {
+        thing.extend(more);
+    }
+    thing
 }
 
 /// `POST /api/v1/policy:notify`: has the repository looked at now. What the hook says is not read: who knows the secret

@@ -23,6 +23,7 @@ pub(crate) mod recover;
 mod router;
 mod secrets;
 mod thresholds;
+pub mod traffic;
 mod transport;
 
 use std::sync::Arc;
@@ -331,6 +332,7 @@ impl App {
         credentials::start(&app);
         housekeeping::start(&app);
         alerts::start(&app);
+        traffic::start(&app);
         if shared {
             membership::start(&app, duty);
             bus::listen(&app);

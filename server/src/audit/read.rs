@@ -12,6 +12,7 @@ use super::{Audit, AuditError, DecisionFilter, recover};
 use crate::store::decisions::{self, DecisionRow};
 use crate::store::records::{self, StoredRecord};
 use crate::store::replicas::Peer;
+use crate::store::traffic::{self, Tally};
 
 impl Audit {
     /// Up to `limit` decisions, newest first, older than the one with the id `before`. Holds everything that
@@ -29,6 +30,42 @@ impl Audit {
             tracing::debug!(%err, "the list of decisions is behind");
         }
         Ok(decisions::list(&self.inner.store, filter, before, limit).await?)
+    }
+
+    /// Decisions in numbers, made at or after one instant and before another, by steps of `step_ms`. Holds what
+    /// [`Audit::decisions`] does.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn traffic(&self, from_ms: i64, to_ms: i64, step_ms: i64) -> Result<Vec<Tally>, AuditError> {
+        if let Err(err) = self.ask(Command::Flush).await {
+            tracing::debug!(%err, "the list of decisions is behind");
+        }
+        Ok(traffic::count(&self.inner.store, from_ms, to_ms, step_ms).await?)
+    }
+
+    /// The id of the decision that stands `rows` places below the one with the id `before`, newest first; none where there are
+    /// fewer. Up to there a question can be bounded.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn decision_below(
+        &self,
+        before: Option<&str>,
+        rows: u64,
+    ) -> Result<Option<String>, AuditError> {
+        Ok(decisions::below(&self.inner.store, before, rows).await?)
+    }
+
+    /// Those of these decisions that are in the list. Holds what [`Audit::decisions`] does.
+    ///
+    /// # Errors
+    /// [`AuditError::Store`].
+    pub async fn decision_rows(&self, ids: &[String]) -> Result<Vec<DecisionRow>, AuditError> {
+        if let Err(err) = self.ask(Command::Flush).await {
+            tracing::debug!(%err, "the list of decisions is behind");
+        }
+        Ok(decisions::several(&self.inner.store, ids).await?)
     }
 
     /// The row of one decision in the list.

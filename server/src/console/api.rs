@@ -94,7 +94,13 @@ fn request(caller: &Caller, call: Call) -> Option<Request> {
 async fn read(response: Response) -> Result<Value, Problem> {
     let (head, body) = response.into_parts();
     let bytes = to_bytes(body, LARGEST).await;
-    let answer: Option<Value> = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let text =
+        head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let answer: Option<Value> = bytes.ok().and_then(|bytes| match text {
+        // A signed note, a key: a text as it is.
+        true => String::from_utf8(bytes.to_vec()).ok().map(Value::from),
+        false => serde_json::from_slice(&bytes).ok(),
+    });
     let status = head.status.as_u16();
     match answer {
         Some(answer) if head.status.is_success() => Ok(answer),

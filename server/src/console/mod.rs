@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 pub mod rows;
+mod traffic;
 mod view;
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use bailiwick_policy::{Held, scope};
 use bailiwick_ui::api::{Call, Caller, Problem};
 use bailiwick_ui::console::{Console, ConsoleError};
-use bailiwick_ui::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Viewer};
+use bailiwick_ui::view::{DecisionFilter, DecisionPage, DecisionView, Overview, Range, Traffic, Viewer};
 
 pub use assets::{assets, router as asset_router};
 
@@ -24,12 +25,20 @@ use crate::store;
 const PAGE: u64 = 50;
 /// Rows looked at for one page of a filter that the database does not know: free text.
 const LOOKED_AT: u64 = 2_000;
+/// Decisions among which the database looks at a time for what no index leads to, and how often for one page.
+const WINDOW: u64 = 20_000;
+const WINDOWS: u64 = 3;
+/// Keys that a filter offers, at most.
+const CHOICES: usize = 500;
+/// What a decision's id may be apart from the server's time.
+const DAY_MS: i64 = 86_400_000;
 
 /// The console's data.
 #[derive(Debug, Clone)]
 pub struct ServerConsole {
     app: Arc<App>,
     api: api::Api,
+    recent: Arc<traffic::Recent>,
     base_url: String,
 }
 
@@ -37,7 +46,7 @@ impl ServerConsole {
     /// The console of a server that people reach at `base_url`.
     #[must_use]
     pub fn new(app: Arc<App>, base_url: String) -> Self {
-        Self { api: api::Api::new(&app), app, base_url }
+        Self { api: api::Api::new(&app), app, recent: Arc::default(), base_url }
     }
 }
 
@@ -71,22 +80,42 @@ impl Console for ServerConsole {
         if !sees(wanted) {
             return Err(ConsoleError::Forbidden);
         }
-        let asked = audit::DecisionFilter {
+        let mut asked = audit::DecisionFilter {
             scope: Some(wanted.to_owned()),
+            key_id: filter.key.clone(),
             model: filter.model.clone(),
             outcome: filter.outcome.map(|outcome| outcome.name().to_owned()),
-            ..audit::DecisionFilter::default()
+            endpoint: filter.endpoint.clone(),
+            from_ms: filter.from_ms,
+            to_ms: filter.to_ms,
+            redacted: filter.kind.clone(),
+            floor: None,
         };
+        // What no index leads to is looked for among so many at a time, so that no page reads the whole list.
+        let unindexed = asked.key_id.is_some()
+            || asked.model.is_some()
+            || asked.outcome.is_some()
+            || asked.endpoint.is_some()
+            || asked.redacted.is_some();
         let words = filter.q.as_deref().map(str::to_lowercase);
+        let audit = &self.app.gateway.audit;
         let mut rows = Vec::new();
-        let mut before = filter.before.clone();
-        let mut looked = 0;
+        let mut before = match (&filter.before, filter.to_ms) {
+            // Where the range ends is where the looking begins.
+            (None, Some(to_ms)) if unindexed => {
+                Some(store::replay::first_decision_of(to_ms.saturating_add(DAY_MS)))
+            }
+            (before, _) => before.clone(),
+        };
+        let (mut looked, mut windows) = (0, 0);
         let mut next = None;
         'pages: loop {
-            let found = self
-                .app
-                .gateway
-                .audit
+            if unindexed {
+                let below = audit.decision_below(before.as_deref(), WINDOW).await;
+                asked.floor = below.map_err(|error| unavailable(&error))?;
+                windows += 1;
+            }
+            let found = audit
                 .decisions(&asked, before.as_deref(), PAGE + 1)
                 .await
                 .map_err(|error| unavailable(&error))?;
@@ -102,15 +131,24 @@ impl Console for ServerConsole {
                 }
             }
             looked += found.len() as u64;
-            before = found.last().map(|row| row.id.clone());
-            if !full {
-                break;
+            if full {
+                before = found.last().map(|row| row.id.clone());
+            } else {
+                // Below the window there may be more, but not before the range begins.
+                let began =
+                    filter.from_ms.map(|from| store::replay::first_decision_of(from.saturating_sub(DAY_MS)));
+                before = asked.floor.take().filter(|floor| began.is_none_or(|began| *floor > began));
+                if before.is_none() {
+                    break;
+                }
             }
-            if looked >= LOOKED_AT {
+            if looked >= LOOKED_AT || windows >= WINDOWS {
                 next.clone_from(&before);
                 break;
             }
         }
+        let given_up = next.is_some() && (rows.len() as u64) < PAGE;
+        let looked = given_up.then_some(if unindexed { windows * WINDOW } else { looked });
         let mut scopes: Vec<String> =
             snapshot.keys().flat_map(|key| scope::ancestors(&key.scope)).map(str::to_owned).collect();
         scopes.sort();
@@ -121,7 +159,37 @@ impl Console for ServerConsole {
         models.sort();
         models.dedup();
         let activity = if filter.before.is_none() { rows::activity(&rows) } else { Vec::new() };
-        Ok(DecisionPage { rows, next, scopes, models, activity })
+        let mut keys: Vec<(String, String)> = snapshot
+            .keys()
+            .filter(|key| sees(&key.scope))
+            .map(|key| (key.id.clone(), key.name.clone()))
+            .take(CHOICES)
+            .collect();
+        keys.sort_by(|(_, a), (_, b)| a.cmp(b));
+        let mut endpoints: Vec<String> = snapshot.places.iter().map(|place| place.name.clone()).collect();
+        endpoints.sort();
+        let kinds = bailiwick_pii::EntityType::ALL.iter().map(ToString::to_string).collect();
+        Ok(DecisionPage { rows, next, scopes, models, keys, endpoints, kinds, looked, activity })
+    }
+
+    async fn traffic(
+        &self,
+        viewer: &Viewer,
+        range: Range,
+        scope: Option<&str>,
+    ) -> Result<Traffic, ConsoleError> {
+        let sees = self.sight(viewer);
+        let rights = viewer.rights.iter();
+        let held = rights.filter(|right| right.object == "console:decisions" && right.action == "read");
+        let scopes: Vec<String> = match scope {
+            Some(scope) if !sees(scope) => return Err(ConsoleError::Forbidden),
+            Some(scope) => vec![scope.to_owned()],
+            None => held.flat_map(|right| right.scopes.iter().cloned()).collect(),
+        };
+        if scopes.is_empty() {
+            return Err(ConsoleError::Forbidden);
+        }
+        traffic::of(&self.app, &self.recent, range, &scopes, &sees).await.map_err(|error| unavailable(&error))
     }
 
     async fn decision(&self, viewer: &Viewer, id: &str) -> Result<Option<DecisionView>, ConsoleError> {

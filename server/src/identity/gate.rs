@@ -11,7 +11,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bailiwick_ui::view::{Right, Viewer};
-use bailiwick_ui::{PageError, SIGN_IN_PATH, error_page};
+use bailiwick_ui::{PageError, SIGN_IN_PATH, error_page, sign_in_for};
 use http::{HeaderMap, Method, StatusCode};
 use subtle::ConstantTimeEq as _;
 
@@ -59,6 +59,11 @@ async fn passes(app: &Arc<App>, route: &Route, request: &mut Request) -> Result<
     let Some(actor) = actor else {
         return match route.needs {
             Needs::Guest | Needs::Or(..) => Ok(()),
+            // A form that was sent without a session is gone; a page is come back to.
+            _ if is_page && request.method() == Method::GET => {
+                let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+                Err(Box::new(redirect(&sign_in_for(here))))
+            }
             _ if is_page => Err(Box::new(redirect(SIGN_IN_PATH))),
             _ => Err(refuse(nobody())),
         };

@@ -107,6 +107,13 @@ impl Auth {
 struct SetupQuery {
     #[serde(default)]
     token: String,
+    #[serde(default)]
+    back: Option<String>,
+}
+
+/// Where to go afterwards: a page of this server, or the first.
+fn back(asked: Option<String>) -> String {
+    asked.filter(|path| bailiwick_ui::is_local(path)).unwrap_or_else(|| String::from("/"))
 }
 
 /// A look at a set-up link, such as scanners and previews take, does not redeem it.
@@ -119,7 +126,7 @@ async fn setup(State(auth): State<Auth>, headers: HeaderMap, Query(query): Query
     match redeem(&auth.app, &headers, &query.token).await {
         Ok(Some(cookie)) => {
             metrics::sign_in("setup_link", "done");
-            auth.enter(&cookie, "/")
+            auth.enter(&cookie, &back(query.back))
         }
         Ok(None) => auth.refuse(&headers, "setup_link", "not_valid", SignInNotice::Used),
         Err(error) => auth.unavailable(&headers, "a set-up link could not be redeemed", &*error),
@@ -174,6 +181,8 @@ fn owner(id: &str, name: &str, now_ms: i64) -> store::people::Person {
 #[derive(Deserialize)]
 struct Password {
     password: String,
+    #[serde(default)]
+    back: Option<String>,
 }
 
 /// The break-glass account. Whatever comes of it is loud.
@@ -187,7 +196,7 @@ async fn break_the_glass(
     if !same_origin(&method, &headers) {
         return auth.forbidden(&headers);
     }
-    let Ok(Form(Password { password })) = form else {
+    let Ok(Form(Password { password, back: asked })) = form else {
         return error_page(&headers, &auth.assets, None, PageError::BadRequest);
     };
     match break_glass::verify(app, acts::client(), password).await {
@@ -214,7 +223,7 @@ async fn break_the_glass(
             );
             metrics::break_glass("used");
             metrics::sign_in(BREAK_GLASS, "done");
-            auth.enter(&cookie, "/")
+            auth.enter(&cookie, &back(asked))
         }
         Err(error) => auth.unavailable(&headers, "the break-glass account could not be used", &*error),
     }

@@ -1,7 +1,7 @@
 //! The list of decisions that the console shows: one row a decision, behind the log by at most the indexer's
 //! lag, and rebuilt from it where it is missing.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr, OnConflict};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, Iterable as _, QueryFilter,
     QueryOrder, QuerySelect,
@@ -9,6 +9,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::entities::decisions::{Column, Entity, Model};
+use super::replay::first_decision_of;
 use super::replicas::ReplicaNumber;
 use super::within::within;
 use super::{Store, StoreError};
@@ -70,7 +71,14 @@ pub struct DecisionFilter {
     pub from_ms: Option<i64>,
     /// Decided before this time, Unix milliseconds.
     pub to_ms: Option<i64>,
+    /// Where something of this kind of entity was redacted.
+    pub redacted: Option<String>,
+    /// Not older than the decision with this id.
+    pub floor: Option<String>,
 }
+
+/// How far a decision's id, which has the system clock's time, may be from the server's own time.
+const APART_MS: i64 = 86_400_000;
 
 /// Up to `limit` decisions, newest first, older than the one with the id `before`.
 ///
@@ -102,13 +110,40 @@ pub async fn list(
             query = query.filter(column.eq(value.as_str()));
         }
     }
+    // Ids sort by time: they lead to the place in the list, and the time itself decides.
     if let Some(from) = filter.from_ms {
-        query = query.filter(Column::TimeMs.gte(from));
+        query = query
+            .filter(Column::TimeMs.gte(from))
+            .filter(Column::Id.gte(first_decision_of(from.saturating_sub(APART_MS))));
     }
     if let Some(to) = filter.to_ms {
-        query = query.filter(Column::TimeMs.lt(to));
+        query = query
+            .filter(Column::TimeMs.lt(to))
+            .filter(Column::Id.lt(first_decision_of(to.saturating_add(APART_MS))));
+    }
+    if let Some(kind) = &filter.redacted {
+        let kind = kind.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%");
+        let begins =
+            |with: &str| Column::Redactions.like(LikeExpr::new(format!("{with}{kind}=%")).escape('\\'));
+        query = query.filter(Condition::any().add(begins("")).add(begins("%,")));
+    }
+    if let Some(floor) = &filter.floor {
+        query = query.filter(Column::Id.gte(floor.as_str()));
     }
     Ok(query.all(&store.read).await?.into_iter().map(DecisionRow::from).collect())
+}
+
+/// The id of the decision that stands `rows` places below the one with the id `before`, newest first.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn below(store: &Store, before: Option<&str>, rows: u64) -> Result<Option<String>, StoreError> {
+    let mut query =
+        Entity::find().select_only().column(Column::Id).order_by_desc(Column::Id).offset(rows).limit(1);
+    if let Some(before) = before {
+        query = query.filter(Column::Id.lt(before));
+    }
+    Ok(query.into_tuple().one(&store.read).await?)
 }
 
 /// The row of one decision.
@@ -141,6 +176,21 @@ pub(crate) async fn spent(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec
         .filter(Column::CostNano.gt(0))
         .group_by(Column::Scope);
     Ok(summed.into_tuple().all(&store.read).await?)
+}
+
+/// Those of these ids that there are.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn several(store: &Store, ids: &[String]) -> Result<Vec<DecisionRow>, StoreError> {
+    /// Ids of one question, below what either database takes.
+    const AT_ONCE: usize = 500;
+    let mut found = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        let some = some.iter().map(String::as_str);
+        found.extend(Entity::find().filter(Column::Id.is_in(some)).all(&store.read).await?);
+    }
+    Ok(found.into_iter().map(DecisionRow::from).collect())
 }
 
 /// Writes rows as `replica` left them, which is stopped, each with the sequence of the record that last changed it. A

@@ -47,6 +47,7 @@ pub mod settings;
 pub mod setup_links;
 pub mod sign_ins;
 pub(crate) mod standing;
+pub mod traffic;
 pub(crate) mod tree;
 mod whole;
 mod within;

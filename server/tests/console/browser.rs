@@ -68,6 +68,13 @@ async fn signs_in(server: &Server, page: &Page) {
 
 /// The list, live: from the first decision on an empty page, without a reload.
 async fn watches(server: &Server, page: &Page) -> String {
+    // The overview of a gateway that nobody has used yet shows the first step too.
+    assert!(
+        page.text("document.querySelector('.empty-within .snippet').innerText")
+            .await
+            .contains("\"assistant\"")
+    );
+    page.go(&server.url("/decisions")).await;
     let snippet = page.text("document.querySelector('.empty .snippet').innerText").await;
     assert!(snippet.contains("\"assistant\""), "the first step works as it is shown: {snippet}");
     page.until("document.querySelector('.live')?.dataset.state === 'open'").await;

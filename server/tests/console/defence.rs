@@ -103,7 +103,10 @@ async fn a_session_is_used_by_our_own_pages_only() {
     assert_eq!((stream.status, stream.header("access-control-allow-origin")), (200, ""));
     assert_eq!(post("/auth/sign-out", &[("sec-fetch-site", "same-origin")]).await.status, 403, "no token");
     assert_eq!(server.sign_out(&cookie).await.status, 303);
-    assert_eq!(server.page("/decisions", COOKIE, &cookie).await.header("location"), SIGN_IN_PATH);
+    assert_eq!(
+        server.page("/decisions", COOKIE, &cookie).await.header("location"),
+        format!("{SIGN_IN_PATH}?back=%2Fdecisions")
+    );
     server.demo.stop().await;
 }
 

@@ -46,8 +46,20 @@ async fn all(server: &Server) -> Vec<String> {
     let key = get("/api/v1/keys").await["keys"][0]["id"].as_str().unwrap().to_owned();
     let budget = get("/api/v1/budgets").await["budgets"][0]["id"].to_string();
     [
+        "/",
+        "/?range=30d&scope=/acme/retail",
         "/decisions",
         "/decisions?q=nowhere",
+        "/decisions?kind=EMAIL&from=2026-01-01T00:00",
+        "/reached?endpoint=azure-sweden&from=2026-01-01T00:00&to=2030-01-01T00:00",
+        "/reached?from=never&to=never",
+        "/policies",
+        "/policies?mode=shadow",
+        "/audit",
+        "/audit/export?from=never",
+        "/audit/verify",
+        "/people",
+        "/sessions",
         "/keys",
         "/keys?state=revoked",
         "/keys/new",
@@ -210,6 +222,70 @@ async fn pages_and_forms_work_without_script() {
     )
     .await;
     assert!(page.text("document.querySelector('.made').innerText").await.contains("bwk_"));
+    assert_eq!(page.problems(), Vec::<String>::new());
+    server.demo.stop().await;
+}
+
+/// An auditor's way: an export by the page, verified by one that needs no account, with the network gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_verified_in_the_browser_without_a_network() {
+    let Some(program) = chromium() else { return };
+    let server = Server::start().await;
+    server.chat("support", "assistant", "Write to anna@example.de", &[]).await;
+    let (cookie, _) = server.sign_in().await;
+    let led = server
+        .page("/audit/export?from=2026-01-01T00%3A00&scope=%2Facme", http::header::COOKIE, &cookie)
+        .await;
+    let target = led.header("location").to_owned();
+    assert!(target.starts_with("/api/v1/audit/export?from=2026-01-01T00%3A00%3A00.000Z"), "{target}");
+    let export = server.page(&target, http::header::COOKIE, &cookie).await;
+    assert_eq!(export.status, 200, "{}", export.body);
+    let key = server.page("/api/v1/audit/public-key", http::header::COOKIE, &cookie).await.body;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, body: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, body).unwrap();
+        path
+    };
+    let changed = export.body.replacen("\"scope\":\"/acme", "\"scope\":\"/acne", 1);
+    assert_ne!(changed, export.body);
+    let files =
+        [file("true.jsonl", &export.body), file("changed.jsonl", &changed), file("other.txt", "hello")];
+
+    let browser = Browser::start(&program).await;
+    let page = browser.page().await;
+    // Nobody is signed in.
+    page.go(&server.url("/audit/verify")).await;
+    page.until("document.querySelector('.drop')?.closest('[data-needs-script]').hidden === false").await;
+    let offline = json!({ "offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0 });
+    page.send("Network.enable", json!({})).await;
+    page.send("Network.emulateNetworkConditions", offline).await;
+    page.send("DOM.enable", json!({})).await;
+    let choose = async |path: &std::path::Path| {
+        let document = page.send("DOM.getDocument", json!({})).await;
+        let asked = json!({ "nodeId": document["root"]["nodeId"], "selector": ".drop input" });
+        let input = page.send("DOM.querySelector", asked).await;
+        page.send("DOM.setFileInputFiles", json!({ "nodeId": input["nodeId"], "files": [path] })).await;
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        page.until(&format!("document.querySelector('.verdict-banner')?.innerText.includes('{name}')")).await;
+        page.text("document.querySelector('.verify-result').innerText").await
+    };
+    let said = choose(&files[0]).await;
+    assert!(said.contains("Verified") && said.contains("The key is the one inside the file"), "{said}");
+    // Against the key that was got another way, which is this one, and then another one.
+    let typed =
+        format!("document.querySelector('.verify-file input[type=text]').value = {}", json!(key.trim()));
+    page.run(&typed).await;
+    assert!(choose(&files[0]).await.contains("Verified"));
+    page.run("document.querySelector('.verify-file input[type=text]').dispatchEvent(new Event('change', { bubbles: true }))").await;
+    page.until(
+        "document.querySelector('.verify-result').innerText.includes('The key is the one that you gave')",
+    )
+    .await;
+    for wrong in files.iter().skip(1) {
+        let said = choose(wrong).await;
+        assert!(said.contains("Not verified"), "{said}");
+    }
     assert_eq!(page.problems(), Vec::<String>::new());
     server.demo.stop().await;
 }

@@ -75,6 +75,7 @@ mod thoughts;
 mod tls;
 mod tokens;
 mod told;
+mod traffic;
 mod transfer;
 mod vault;
 mod workloads;

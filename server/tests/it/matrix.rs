@@ -293,6 +293,10 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("GET", "/api/v1/endpoints/matrix" | "/api/v1/decisions" | "/api/v1/audit/export") => {
             (Some(format!("{}?scope=/acme/clinic", route.path)), None, true)
         }
+        ("GET", "/api/v1/reached") => {
+            let asked = "endpoint=openai-us&from=2026-01-01T00:00:00Z&to=2030-01-01T00:00:00Z";
+            (Some(format!("{}?{asked}&scope=/acme/clinic", route.path)), None, true)
+        }
         ("GET", "/api/v1/budgets/{id}") => {
             (Some(route.path.replace("{id}", &of.budget.to_string())), None, true)
         }
@@ -321,6 +325,12 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
         }
         ("POST", path) if path.starts_with("/requests/") => {
             (Some(path.replace("{id}", &of.request)), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/people/") => {
+            (Some(path.replace("{id}", &of.person)), bad(), false)
+        }
+        ("POST", path) if path.starts_with("/sessions/") => {
+            (Some(path.replace("{id}", "cs_none")), bad(), false)
         }
         ("POST", path) if path.starts_with("/kill-switches/") => {
             (Some(path.replace("{id}", &of.switch)), bad(), false)
@@ -379,6 +389,7 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/alerts"
             | "/api/v1/kill-switches"
             | "/api/v1/policy"
+            | "/api/v1/policy/rules"
             | "/api/v1/replicas"
             | "/api/v1/endpoints"
             | "/api/v1/organisation"
@@ -398,12 +409,19 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/openapi.json"
             | "/"
             | "/decisions"
+            | "/reached"
             | "/keys"
             | "/keys/new"
             | "/budgets"
             | "/requests"
             | "/requests/new"
             | "/kill-switches"
+            | "/policies"
+            | "/people"
+            | "/sessions"
+            | "/audit"
+            | "/audit/export"
+            | "/audit/verify"
             | "/auth/sign-in"
             | "/auth/setup"
             | "/auth/start"

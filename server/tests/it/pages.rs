@@ -86,3 +86,69 @@ async fn pages_of_a_million() {
     }
     app.finish().await;
 }
+
+/// The console's first page, and lists narrowed by what no index leads to, with a million decisions of thirty days.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: `cargo xtask bench --pages`"]
+async fn pages_of_a_million_decisions() {
+    let app = TestApp::start().await;
+    let rows = i64::try_from(rows()).unwrap();
+    let url = app.app().config.database_url.clone();
+    let apart_ms = 30 * 86_400_000 / rows.max(1);
+    let began_ms = app.app().gateway.clock.now_ms() - rows * apart_ms;
+    let (series, hex) = match &url {
+        Some(_) => (
+            format!(
+                "SELECT n, {began_ms} + n * {apart_ms}::bigint AS at FROM generate_series(1, {rows}) AS s(n)"
+            ),
+            "lpad(to_hex(at), 12, '0') || lpad(n::text, 8, '0')",
+        ),
+        None => (
+            format!(
+                "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) \
+                 SELECT n, {began_ms} + n * {apart_ms} AS at FROM s"
+            ),
+            "printf('%012x%08d', at, n)",
+        ),
+    };
+    let statement = format!(
+        "INSERT INTO decisions (id, record, time_ms, scope, model, outcome, redactions, cost_nano) \
+         SELECT 'dec_' || {hex}, n, at, \
+         CASE n % 4 WHEN 0 THEN '/acme/clinic' WHEN 1 THEN '/acme/research' ELSE '/acme/retail/support' END, 'assistant', \
+         CASE n % 50 WHEN 0 THEN 'denied' WHEN 1 THEN 'failed' ELSE 'allowed' END, \
+         CASE n % 3 WHEN 0 THEN 'EMAIL=2,IBAN=1' END, 412000 FROM ({series}) AS t"
+    );
+    match &url {
+        Some(url) => database::run(url.as_str(), &format!("{statement}; ANALYZE")).await,
+        None => database::run_in_file(&app.data().join("bailiwick.db"), &statement).await,
+    }
+    let began = Instant::now();
+    for _ in 0..20 {
+        app.app().count_traffic().await.unwrap();
+    }
+    println!("{rows} decisions counted by the hour in {:?}", began.elapsed());
+    for path in [
+        "/",
+        "/?range=30d",
+        "/?range=30d&scope=/acme/clinic",
+        "/decisions",
+        "/decisions?kind=EMAIL",
+        "/decisions?kind=PHONE",
+        "/decisions?model=nobody",
+    ] {
+        let mut took = Vec::new();
+        for _ in 0..30 {
+            let began = Instant::now();
+            app.admin(reqwest::Method::GET, path, None).await.is(200);
+            took.push(began.elapsed());
+        }
+        let first = took[0];
+        took.sort();
+        println!(
+            "{path}: first {first:?}, p50 {:?}, longest {:?}",
+            took[took.len() / 2],
+            took[took.len() - 1]
+        );
+    }
+    app.finish().await;
+}

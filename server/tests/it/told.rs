@@ -10,7 +10,14 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// Routes that take no `GET` and change nothing, or nothing that is anybody else's.
-const OF_PAGES: [&str; 4] = ["POST /keys/", "POST /budgets/", "POST /requests/", "POST /kill-switches"];
+const OF_PAGES: [&str; 6] = [
+    "POST /keys/",
+    "POST /budgets/",
+    "POST /requests/",
+    "POST /kill-switches",
+    "POST /people/",
+    "POST /sessions/",
+];
 const NO_ACT: [(&str, &str); 16] = [
     ("POST /api/v1/alerts:test", "sends a test; recorded, and nothing is changed"),
     ("POST /api/v1/policy:notify", "the policy is looked at as it is in any case"),

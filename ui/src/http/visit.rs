@@ -67,6 +67,20 @@ impl Visit {
         }
     }
 
+    /// The same for what only those ask for who may read such things somewhere.
+    pub(super) async fn offered<T: DeserializeOwned>(
+        &self,
+        object: &str,
+        target: &str,
+    ) -> Result<Option<T>, Response> {
+        if self.viewer.may(object, "read") { self.perhaps(target).await } else { Ok(None) }
+    }
+
+    /// What the API answers, or why not, for a page that says so beside its fields.
+    pub(super) async fn ask_for<T: DeserializeOwned>(&self, target: &str) -> Result<T, Problem> {
+        self.ask(target).await
+    }
+
     async fn ask<T: DeserializeOwned>(&self, target: &str) -> Result<T, Problem> {
         let answer = self.send(Call::get(target)).await?;
         serde_json::from_value(answer).map_err(|error| Problem::unreadable(&error.to_string()))
@@ -86,7 +100,7 @@ impl Visit {
     /// The page for what could not be read at all.
     pub(super) fn fault(&self, problem: &Problem) -> Response {
         match problem.status {
-            401 => redirect(super::SIGN_IN_PATH),
+            401 => redirect(&super::sign_in_for(&self.frame.here)),
             403 => refuse(&self.frame, PageError::Forbidden),
             404 => refuse(&self.frame, PageError::NotFound),
             400 => refuse(&self.frame, PageError::BadRequest),

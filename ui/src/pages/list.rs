@@ -1,8 +1,9 @@
-//! `/` and `/decisions`: the list, newest first.
+//! `/decisions`: the list, newest first, and everything that narrows it, which stands in the address.
 
 use leptos::prelude::*;
 
 use super::list_parts::{activity, empty};
+use super::times;
 use crate::islands::live::DecisionTable;
 use crate::parts::icons;
 use crate::parts::shell::Frame;
@@ -24,12 +25,15 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
     let never_used = page.rows.is_empty() && !filter.narrows() && filter.before.is_none();
     let model = frame.overview.as_ref().and_then(|o| o.example_model.clone());
     let model = model.unwrap_or_else(|| "MODEL".to_owned());
-    let hint = page.rows.is_empty().then(|| empty(filter, &base_url, &model, lang));
+    let looked = page.looked.filter(|_| older.is_some());
+    let hint = (page.rows.is_empty() && looked.is_none()).then(|| empty(filter, &base_url, &model, lang));
     view! {
         <div class="page-head">
             <div>
                 <h1>{t.title}</h1>
-                <p class="lead">{t.lead}</p>
+                <p class="lead">
+                    {t.lead} " " <a href=super::address("/reached", [("endpoint", filter.endpoint.clone())])>{t.reached}</a>
+                </p>
             </div>
             {activity(&page.activity, filter, lang)}
         </div>
@@ -38,6 +42,12 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
         {(!page.rows.is_empty() || stream.is_some())
             .then(|| view! { <DecisionTable rows=page.rows lang=lang stream=stream /> })}
         {hint}
+        {looked
+            .map(|looked| {
+                view! {
+                    <p class="notice notice-below">{(t.looked)(&crate::format::integer(looked, lang))}</p>
+                }
+            })}
         {(older.is_some() || newest.is_some())
             .then(|| {
                 view! {
@@ -47,7 +57,7 @@ pub(crate) fn page(frame: &Frame, filter: &DecisionFilter, page: DecisionPage) -
                             .map(|href| {
                                 view! {
                                     <a class="button" href=href rel="next">
-                                        {t.older}
+                                        {if looked.is_some() { t.look_further } else { t.older }}
                                         {icons::arrow_right()}
                                     </a>
                                 }
@@ -66,6 +76,11 @@ pub(super) fn with(filter: &DecisionFilter, change: impl FnOnce(&mut DecisionFil
         ("scope", changed.scope),
         ("outcome", changed.outcome.map(|outcome| outcome.name().to_owned())),
         ("model", changed.model),
+        ("key", changed.key),
+        ("endpoint", changed.endpoint),
+        ("kind", changed.kind),
+        ("from", changed.from_ms.map(times::write)),
+        ("to", changed.to_ms.map(times::write)),
         ("q", changed.q),
         ("before", changed.before),
     ];
@@ -83,12 +98,44 @@ fn filters(filter: &DecisionFilter, page: &DecisionPage, lang: Lang) -> impl Int
             {filter
                 .outcome
                 .map(|outcome| view! { <input type="hidden" name="outcome" value=outcome.name() /> })}
+            <details class="more-filters" open=filter.narrows_more()>
+                <summary class="button">{t.more_filters}</summary>
+                <div class="filters">
+                    {super::select_named(t.key, "key", t.any_key, &page.keys, filter.key.as_deref())}
+                    {super::select(t.endpoint, "endpoint", t.any_endpoint, &page.endpoints, filter.endpoint.as_deref())}
+                    {super::select_named(t.kind, "kind", t.any_kind, &kinds(page, lang), filter.kind.as_deref())}
+                    {time(t.from, "from", filter.from_ms, lang)} {time(t.to, "to", filter.to_ms, lang)}
+                </div>
+            </details>
             <button class="button" type="submit">
                 {t.filter}
             </button>
             {(filter.narrows() || filter.before.is_some())
                 .then(|| view! { <a class="button quiet-button" href="/decisions">{t.clear}</a> })}
         </form>
+    }
+}
+
+/// Kinds of entities by their names, in their order.
+fn kinds(page: &DecisionPage, lang: Lang) -> Vec<(String, String)> {
+    let mut kinds: Vec<(String, String)> =
+        page.kinds.iter().map(|kind| (kind.clone(), crate::text::entities(kind, lang))).collect();
+    kinds.sort_by_key(|(_, name)| name.to_lowercase());
+    kinds
+}
+
+/// An instant to narrow by.
+pub(super) fn time(
+    label: &'static str,
+    name: &'static str,
+    unix_ms: Option<i64>,
+    lang: Lang,
+) -> impl IntoView + use<> {
+    view! {
+        <label class="field field-time">
+            <span class="label">{label} " " <small>{lang.text().list.time_hint}</small></span>
+            <input type="datetime-local" step="1" name=name value=unix_ms.map(times::write) />
+        </label>
     }
 }
 

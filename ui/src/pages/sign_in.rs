@@ -41,8 +41,13 @@ pub enum SignInNotice {
     Refused(&'static str),
 }
 
-/// The page's content.
-pub(crate) fn page(ways: &SignInWays, notice: Option<SignInNotice>, lang: Lang) -> impl IntoView + use<> {
+/// The page's content. `back` is where to go once somebody is signed in.
+pub(crate) fn page(
+    ways: &SignInWays,
+    notice: Option<SignInNotice>,
+    back: Option<&str>,
+    lang: Lang,
+) -> impl IntoView + use<> {
     let t = &lang.text().sign_in;
     let refused = notice;
     let notice = notice.map(|notice| match notice {
@@ -64,30 +69,34 @@ pub(crate) fn page(ways: &SignInWays, notice: Option<SignInNotice>, lang: Lang) 
         <section class="gate">
             <h1>{t.title}</h1>
             {notice.map(|text| view! { <p class="notice" role="status">{text} {code.map(|code| view! { " " <code>{code}</code> })}</p> })}
-            {providers(ways, lang)}
+            {providers(ways, back, lang)}
             {if others {
                 view! {
                     <details>
                         <summary>{t.other_ways}</summary>
-                        {setup(lang)}
-                        {ways.break_glass.then(|| break_glass(lang))}
+                        {setup(back, lang)}
+                        {ways.break_glass.then(|| break_glass(back, lang))}
                     </details>
                 }
                     .into_any()
             } else {
-                setup(lang).into_any()
+                setup(back, lang).into_any()
             }}
         </section>
     }
 }
 
 /// A link for each identity provider. Links and no buttons: a form may lead to this server only.
-fn providers(ways: &SignInWays, lang: Lang) -> impl IntoView + use<> {
+fn providers(ways: &SignInWays, back: Option<&str>, lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().sign_in;
     let links = ways.providers.iter().map(|(href, title)| {
+        let href = match back {
+            Some(back) => format!("{href}&back={}", crate::api::escaped(back)),
+            None => href.clone(),
+        };
         view! {
             <p>
-                <a class="button primary" href=href.clone()>
+                <a class="button primary" href=href>
                     {(t.with)(title)}
                 </a>
             </p>
@@ -100,6 +109,7 @@ fn providers(ways: &SignInWays, lang: Lang) -> impl IntoView + use<> {
             .then(|| {
                 view! {
                     <form method="get" action=START_PATH>
+                        {hidden(back)}
                         <label class="stacked">
                             <span>{t.email}</span>
                             <input type="email" name="email" required autocomplete="username" />
@@ -114,7 +124,12 @@ fn providers(ways: &SignInWays, lang: Lang) -> impl IntoView + use<> {
     }
 }
 
-fn setup(lang: Lang) -> impl IntoView + use<> {
+/// Where to go afterwards, as forms carry it.
+fn hidden(back: Option<&str>) -> impl IntoView + use<> {
+    back.map(|back| view! { <input type="hidden" name="back" value=back.to_owned() /> })
+}
+
+fn setup(back: Option<&str>, lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().sign_in;
     view! {
         <p class="lead">{t.lead}</p>
@@ -123,6 +138,7 @@ fn setup(lang: Lang) -> impl IntoView + use<> {
             <li>{t.step_two}</li>
         </ol>
         <form method="get" action="/auth/setup">
+            {hidden(back)}
             <label class="stacked">
                 <span>{t.token}</span>
                 <input type="password" name="token" required autocomplete="one-time-code" spellcheck="false" />
@@ -135,10 +151,11 @@ fn setup(lang: Lang) -> impl IntoView + use<> {
     }
 }
 
-fn break_glass(lang: Lang) -> impl IntoView + use<> {
+fn break_glass(back: Option<&str>, lang: Lang) -> impl IntoView + use<> {
     let t = &lang.text().sign_in;
     view! {
         <form method="post" action=BREAK_GLASS_PATH>
+            {hidden(back)}
             <label class="stacked">
                 <span>{t.break_glass}</span>
                 <input type="password" name="password" required autocomplete="off" />

@@ -127,11 +127,16 @@ type Place = (&'static str, &'static str, &'static str);
 fn places(frame: &Frame) -> Vec<Place> {
     let t = &frame.lang().text().shell;
     let Some(viewer) = &frame.viewer else { return Vec::new() };
-    let all: [(Place, bool); 5] = [
+    let all: [(Place, bool); 9] = [
+        (("/", t.overview, "o"), true),
         (("/decisions", t.decisions, "d"), viewer.may("console:decisions", "read")),
         (("/keys", t.keys, "k"), viewer.may("console:keys", "read")),
         (("/budgets", t.budgets, "b"), viewer.may("console:budgets", "read")),
         (("/endpoints", t.endpoints, "e"), viewer.may("console:endpoints", "read")),
+        (("/policies", t.policies, "p"), viewer.may("console:policy", "read")),
+        (("/audit", t.audit, "a"), viewer.may("console:audit", "read")),
+        // People are of no scope: only who may see all of them has this page.
+        (("/people", t.people, "u"), viewer.may_at("console:people", "read", "/")),
         // Everybody sees what they asked for themselves.
         (("/requests", t.requests, "r"), true),
     ];
@@ -141,8 +146,10 @@ fn places(frame: &Frame) -> Vec<Place> {
 fn place_link(frame: &Frame, (href, word, letter): Place) -> impl IntoView + use<> {
     let path = frame.here.split('?').next().unwrap_or_default();
     let below = path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    // Kill switches are reached from endpoints.
-    let above = (href == "/decisions" && path == "/") || (href == "/endpoints" && path == "/kill-switches");
+    // What these pages lead to.
+    let above = (href == "/endpoints" && path == "/kill-switches")
+        || (href == "/decisions" && path == "/reached")
+        || (href == "/people" && path == "/sessions");
     let current = below || above;
     view! {
         <a href=href aria-current=current.then_some("page") data-go=letter>
@@ -167,6 +174,7 @@ fn menu(frame: &Frame) -> impl IntoView + use<> {
     let label = frame.viewer.as_ref().map_or_else(|| t.theme.to_owned(), |viewer| viewer.name.clone());
     let roles = frame.viewer.as_ref().map(|viewer| viewer.roles.join(", ")).filter(|roles| !roles.is_empty());
     let csrf = frame.viewer.as_ref().map(|viewer| viewer.csrf.clone()).unwrap_or_default();
+    let (signed_in, sessions) = (frame.viewer.is_some(), lang.text().people_pages.own_sessions);
     let themes = Theme::ALL.map(|theme| {
         let word = match theme {
             Theme::System => t.theme_system,
@@ -184,6 +192,7 @@ fn menu(frame: &Frame) -> impl IntoView + use<> {
             </summary>
             <div class="menu-panel">
                 {roles.map(|roles| view! { <p class="menu-roles"><span class="label">{t.roles}</span> {roles}</p> })}
+                {signed_in.then(|| view! { <p><a href="/sessions">{sessions}</a></p> })}
                 <form method="post" action="/preferences">
                     <input type="hidden" name="back" value=frame.here.clone() />
                     {choice(t.theme, "theme", themes)} {choice(t.language, "lang", languages)}

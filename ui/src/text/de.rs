@@ -1,6 +1,6 @@
 //! German.
 
-use super::{Decision, Errors, Keys, List, Outcomes, Shell, SignIn, Text, Verify};
+use super::{Decision, Errors, Keys, List, Outcomes, Shell, SignIn, Text, Verify, VerifyFile};
 
 fn plural(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
@@ -22,6 +22,7 @@ pub(super) const TEXT: Text = Text {
         tagline: "Aufsicht über LLM-Verkehr",
         skip: "Zum Inhalt springen",
         navigation: "Hauptmenü",
+        overview: "Übersicht",
         decisions: "Entscheidungen",
         simulated: "Simuliert",
         simulated_hint: "Die Anbieter sind Simulatoren auf diesem Rechner: nichts verlässt ihn.",
@@ -31,6 +32,9 @@ pub(super) const TEXT: Text = Text {
         budgets: "Budgets",
         requests: "Anträge",
         endpoints: "Endpunkte",
+        policies: "Regelwerk",
+        audit: "Protokoll",
+        people: "Personen",
         theme: "Darstellung",
         theme_system: "System",
         theme_light: "Hell",
@@ -92,8 +96,25 @@ pub(super) const TEXT: Text = Text {
         redacted: "Unkenntlich gemacht",
         simulated: "simuliert",
         open: "Entscheidung öffnen",
+        key: "Schlüssel",
+        any_key: "Jeder Schlüssel",
+        endpoint: "Endpunkt",
+        any_endpoint: "Jeder Endpunkt",
+        kind: "Geschwärzt",
+        any_kind: "Mit und ohne Schwärzung",
+        from: "Von",
+        to: "Bis",
+        until_now: "jetzt",
+        more_filters: "Weitere Filter",
+        time_hint: "UTC",
+        look_further: "Weiter zurück suchen",
+        reached: "Was einen Endpunkt erreicht hat",
         waiting: |count| plural(count, "neue Entscheidung", "neue Entscheidungen"),
         shown: |count| plural(count, "Entscheidung", "Entscheidungen"),
+        looked: |count| {
+            format!("Bisher wurden {count} Entscheidungen angesehen. Weiter zurück kann es mehr geben.")
+        },
+        holds: |name, value| format!("{name}: {value}. Drücken, um diesen Filter aufzuheben."),
     },
     outcome: Outcomes { allowed: "Erlaubt", denied: "Abgelehnt", failed: "Gescheitert", running: "Läuft" },
     decision: Decision {
@@ -297,6 +318,48 @@ pub(super) const TEXT: Text = Text {
         },
         section_counts: |shown, withheld| format!("{shown} gezeigt, {withheld} zurückgehalten"),
     },
+    verify_file: VerifyFile {
+        title: "Einen Export prüfen",
+        lead: "Prüft einen Export des Prüfprotokolls oder eine Quittung mit dem Prüfprogramm des Gateways, übersetzt nach WebAssembly.",
+        offline: "Die Datei bleibt in diesem Browser: nichts davon wird gesendet, und ist diese Seite einmal offen, braucht sie kein Netz.",
+        drop: "Eine Datei hierher ziehen oder auswählen",
+        drop_hint: "Ein Export (.jsonl) oder eine Quittung (.json), beliebig groß",
+        needs_script: "Das Prüfen im Browser braucht JavaScript und ein Browser-Bündel. Die Befehlszeile kann dasselbe:",
+        command: "Auf der Befehlszeile",
+        key_field: "Öffentlicher Schlüssel des Protokolls",
+        key_hint: "Wie Sie ihn auf anderem Weg bekommen haben. Ohne ihn wird die Datei nur an dem Schlüssel in ihr selbst gemessen.",
+        optional: "freiwillig",
+        no_key: "Das ist kein öffentlicher Schlüssel eines Protokolls",
+        unreadable: "Der Browser konnte die Datei nicht lesen.",
+        neither: "Das ist weder ein Export eines Prüfprotokolls noch eine Quittung.",
+        log: "Protokoll",
+        leaves: "Blätter",
+        records: "Einträge",
+        sections: "Abschnitte",
+        made: "Erstellt",
+        selected: "Ausgewählt",
+        checkpoint: "Prüfpunkt",
+        key: "Schlüssel",
+        key_compared: "Der Schlüssel ist der, den Sie angegeben haben.",
+        key_own: "Der Schlüssel ist der in der Datei. Vergleichen Sie ihn mit dem, den der Betreiber des Protokolls veröffentlicht hat.",
+        passed_lead: "Jeder gezeigte Eintrag steht unverändert im signierten Baum.",
+        failed_lead: "Diese Datei beweist nicht, was sie behauptet.",
+        proves_title: "Was das beweist",
+        proves: "Die gezeigten Einträge sind die, auf die das Protokoll sich festgelegt hat; jedes Blatt des Bereichs ist da, der Reihe nach, ganz oder als Hash; der Bereich gehört zu dem Baum, dessen Kopf der Schlüssel des Protokolls signiert hat; und nichts in der Datei wurde seitdem verändert.",
+        proves_not: "Es beweist nicht, dass das Protokoll allen dasselbe erzählt: dafür vergleicht man den Prüfpunkt mit einem aus anderer Quelle. Und wer dem Server misstraut, von dem diese Seite kam, nimmt die Befehlszeile oder das zweite Prüfprogramm aus der Dokumentation.",
+        reading: |percent| format!("Lese, {percent} %"),
+        range: |from, to| format!("{from} bis {to} (ausschließlich)"),
+        in_full: |records, stubs| format!("{records} ganz, {stubs} als Hash"),
+        sections_of: |shown, withheld| format!("{shown} offengelegt, {withheld} zurückgehalten"),
+        head: |size, root| format!("{size} Blätter, Wurzel {root}"),
+        stubs: |count| {
+            format!(
+                "{count} Blätter sind nur Hashes: ob die Zählung eines Servers Lücken hat, ist aus dieser Datei nicht zu erkennen."
+            )
+        },
+        went_on: |size| format!("Das Protokoll ging weiter: sein Prüfpunkt umfasst {size} Blätter."),
+        more_problems: |count| format!("und {count} weitere"),
+    },
     sign_in: SignIn {
         title: "Anmelden",
         lead: "Diese Konsole öffnet sich mit einem Einrichtungslink.",
@@ -341,16 +404,30 @@ pub(super) const TEXT: Text = Text {
         next: "Nächste Zeile",
         previous: "Vorige Zeile",
         enter: "Öffnen",
+        go_overview: "Zur Übersicht",
         go_decisions: "Zu den Entscheidungen",
         go_keys: "Zu den Schlüsseln",
         go_budgets: "Zu den Budgets",
         go_endpoints: "Zu den Endpunkten",
+        go_policies: "Zum Regelwerk",
+        go_audit: "Zum Prüfprotokoll",
+        go_people: "Zu den Personen",
         go_requests: "Zu den Anträgen",
         help: "Diese Hilfe",
         escape: "Schließen",
     },
     #[cfg(feature = "ssr")]
     forms: super::pages::de::FORMS,
+    #[cfg(feature = "ssr")]
+    overview_pages: super::pages::de::OVERVIEW,
+    #[cfg(feature = "ssr")]
+    policy_pages: super::pages::de::POLICIES,
+    #[cfg(feature = "ssr")]
+    audit_pages: super::pages::de::AUDIT,
+    #[cfg(feature = "ssr")]
+    reached_pages: super::pages::de::REACHED,
+    #[cfg(feature = "ssr")]
+    people_pages: super::pages::de::PEOPLE,
     #[cfg(feature = "ssr")]
     key_pages: super::pages::de::KEYS,
     #[cfg(feature = "ssr")]

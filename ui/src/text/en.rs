@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Decision, Errors, Keys, List, Outcomes, Shell, SignIn, Text, Verify};
+use super::{Decision, Errors, Keys, List, Outcomes, Shell, SignIn, Text, Verify, VerifyFile};
 
 fn plural(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
@@ -22,6 +22,7 @@ pub(super) const TEXT: Text = Text {
         tagline: "Governance for LLM traffic",
         skip: "Skip to content",
         navigation: "Main",
+        overview: "Overview",
         decisions: "Decisions",
         simulated: "Simulated",
         simulated_hint: "The providers are simulators on this machine: nothing leaves it.",
@@ -31,6 +32,9 @@ pub(super) const TEXT: Text = Text {
         budgets: "Budgets",
         requests: "Requests",
         endpoints: "Endpoints",
+        policies: "Policies",
+        audit: "Audit",
+        people: "People",
         theme: "Theme",
         theme_system: "System",
         theme_light: "Light",
@@ -92,8 +96,23 @@ pub(super) const TEXT: Text = Text {
         redacted: "Redacted",
         simulated: "simulated",
         open: "Open decision",
+        key: "Key",
+        any_key: "Any key",
+        endpoint: "Endpoint",
+        any_endpoint: "Any endpoint",
+        kind: "Redacted",
+        any_kind: "Anything redacted or not",
+        from: "From",
+        to: "To",
+        until_now: "now",
+        more_filters: "More filters",
+        time_hint: "UTC",
+        look_further: "Look further back",
+        reached: "What reached an endpoint",
         waiting: |count| plural(count, "new decision", "new decisions"),
         shown: |count| plural(count, "decision", "decisions"),
+        looked: |count| format!("{count} decisions were looked at so far. There may be more further back."),
+        holds: |name, value| format!("{name}: {value}. Press to drop this filter."),
     },
     outcome: Outcomes { allowed: "Allowed", denied: "Denied", failed: "Failed", running: "Running" },
     decision: Decision {
@@ -295,6 +314,48 @@ pub(super) const TEXT: Text = Text {
         },
         section_counts: |shown, withheld| format!("{shown} shown, {withheld} withheld"),
     },
+    verify_file: VerifyFile {
+        title: "Verify an export",
+        lead: "Checks an export of the audit log, or a receipt, with the gateway's own verifier compiled to WebAssembly.",
+        offline: "The file stays in this browser: nothing of it is sent anywhere, and once this page is open it needs no network.",
+        drop: "Drop a file here, or choose one",
+        drop_hint: "An export (.jsonl) or a receipt (.json), of any size",
+        needs_script: "Verifying in the browser needs JavaScript and a browser bundle. The command line does the same:",
+        command: "On the command line",
+        key_field: "The log's public key",
+        key_hint: "As you got it from elsewhere. Without it the file is only held against the key inside it.",
+        optional: "optional",
+        no_key: "This is no public key of a log",
+        unreadable: "The browser could not read the file.",
+        neither: "This is neither an export of an audit log nor a receipt.",
+        log: "Log",
+        leaves: "Leaves",
+        records: "Records",
+        sections: "Sections",
+        made: "Made",
+        selected: "Selected",
+        checkpoint: "Checkpoint",
+        key: "Key",
+        key_compared: "The key is the one that you gave.",
+        key_own: "The key is the one inside the file. Compare it with the one that the log's operator published.",
+        passed_lead: "Every record shown is in the signed tree, unchanged.",
+        failed_lead: "This file does not prove what it claims.",
+        proves_title: "What this proves",
+        proves: "The records shown are what the log committed to; every leaf of the range is there, in order, in full or as a hash; the range is part of the tree whose head the log's key signed; and nothing in the file was changed since.",
+        proves_not: "It does not prove that the log tells everybody the same story: for that, compare the checkpoint with one from another source. And who doubts the server that this page came from uses the command line, or the second verifier in the documentation.",
+        reading: |percent| format!("Reading, {percent} %"),
+        range: |from, to| format!("{from} to {to} (exclusive)"),
+        in_full: |records, stubs| format!("{records} in full, {stubs} as stubs"),
+        sections_of: |shown, withheld| format!("{shown} disclosed, {withheld} withheld"),
+        head: |size, root| format!("{size} leaves, root {root}"),
+        stubs: |count| {
+            format!(
+                "{count} leaves are stubs: whether a server's numbering has gaps cannot be known from this file."
+            )
+        },
+        went_on: |size| format!("The log went on: its checkpoint covers {size} leaves."),
+        more_problems: |count| format!("and {count} more"),
+    },
     sign_in: SignIn {
         title: "Sign in",
         lead: "This console opens with a set-up link.",
@@ -339,16 +400,30 @@ pub(super) const TEXT: Text = Text {
         next: "Next row",
         previous: "Previous row",
         enter: "Open it",
+        go_overview: "Go to the overview",
         go_decisions: "Go to decisions",
         go_keys: "Go to keys",
         go_budgets: "Go to budgets",
         go_endpoints: "Go to endpoints",
+        go_policies: "Go to policies",
+        go_audit: "Go to the audit log",
+        go_people: "Go to people",
         go_requests: "Go to requests",
         help: "This help",
         escape: "Close",
     },
     #[cfg(feature = "ssr")]
     forms: super::pages::en::FORMS,
+    #[cfg(feature = "ssr")]
+    overview_pages: super::pages::en::OVERVIEW,
+    #[cfg(feature = "ssr")]
+    policy_pages: super::pages::en::POLICIES,
+    #[cfg(feature = "ssr")]
+    audit_pages: super::pages::en::AUDIT,
+    #[cfg(feature = "ssr")]
+    reached_pages: super::pages::en::REACHED,
+    #[cfg(feature = "ssr")]
+    people_pages: super::pages::en::PEOPLE,
     #[cfg(feature = "ssr")]
     key_pages: super::pages::en::KEYS,
     #[cfg(feature = "ssr")]

@@ -55,6 +55,16 @@ pub fn entity(kind: &str, count: u32, lang: Lang) -> String {
     }
 }
 
+/// An entity kind in words, as a heading of many: `e-mail addresses`.
+#[cfg(feature = "ssr")]
+pub(crate) fn entities(kind: &str, lang: Lang) -> String {
+    let word = ENTITIES.iter().find(|(id, ..)| *id == kind).map(|(_, en, de)| match lang {
+        Lang::En => en.many,
+        Lang::De => de.many,
+    });
+    word.unwrap_or(kind).to_owned()
+}
+
 fn named(table: &[(&str, &'static str, &'static str)], id: &str, lang: Lang) -> String {
     let found = table.iter().find(|(known, ..)| *known == id);
     found

@@ -84,6 +84,16 @@ pub struct DecisionFilter {
     pub outcome: Option<Outcome>,
     /// Only this model, by exact name.
     pub model: Option<String>,
+    /// Only the virtual key with this id.
+    pub key: Option<String>,
+    /// Only what this endpoint answered, or was last tried.
+    pub endpoint: Option<String>,
+    /// Only where something of this kind of entity was redacted.
+    pub kind: Option<String>,
+    /// Only what was decided at or after this time.
+    pub from_ms: Option<i64>,
+    /// Only what was decided before this time.
+    pub to_ms: Option<i64>,
     /// Free text: a decision's id, a key's name, an endpoint, a data class.
     pub q: Option<String>,
     /// The cursor: only decisions older than the one with this id.
@@ -94,7 +104,21 @@ impl DecisionFilter {
     /// True if any field but the cursor narrows the list.
     #[must_use]
     pub const fn narrows(&self) -> bool {
-        self.scope.is_some() || self.outcome.is_some() || self.model.is_some() || self.q.is_some()
+        self.scope.is_some()
+            || self.outcome.is_some()
+            || self.model.is_some()
+            || self.q.is_some()
+            || self.narrows_more()
+    }
+
+    /// True if a field narrows the list that pages show only when asked to.
+    #[must_use]
+    pub const fn narrows_more(&self) -> bool {
+        self.key.is_some()
+            || self.endpoint.is_some()
+            || self.kind.is_some()
+            || self.from_ms.is_some()
+            || self.to_ms.is_some()
     }
 }
 
@@ -109,6 +133,14 @@ pub struct DecisionPage {
     pub scopes: Vec<String>,
     /// Models that the viewer can filter by.
     pub models: Vec<String>,
+    /// Virtual keys that the viewer can filter by: id and name.
+    pub keys: Vec<(String, String)>,
+    /// Endpoints that the viewer can filter by.
+    pub endpoints: Vec<String>,
+    /// Kinds of entities that the viewer can filter by.
+    pub kinds: Vec<String>,
+    /// How many decisions were looked at, where that was given up before the page was full.
+    pub looked: Option<u64>,
     /// Counts by equal steps of time, oldest first, of what the filter (without cursor) selects; empty hides the chart.
     pub activity: Vec<ActivityBucket>,
 }

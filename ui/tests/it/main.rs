@@ -15,6 +15,7 @@ mod sample;
 mod accessible;
 mod contrast;
 mod forms;
+mod overview;
 mod pages;
 mod security;
 
@@ -33,8 +34,12 @@ const RUNNING: &str = "/decisions/dec_01jdb8m4k03x7q2r9v5t0w3yz";
 const FAILED: &str = "/decisions/dec_01jdb8m4k04x7q2r9v5t0w3yz";
 
 /// Every kind of page that there is.
-const PAGES: [&str; 25] = [
+const PAGES: [&str; 41] = [
     "/",
+    "/?range=30d&scope=%2Facme",
+    "/decisions",
+    "/decisions?kind=EMAIL&endpoint=azure-sweden&from=2026-11-22T00:00",
+    "/decisions?key=rare",
     "/decisions?outcome=denied&q=x%22y",
     "/decisions?q=nowhere",
     ALLOWED,
@@ -59,6 +64,18 @@ const PAGES: [&str; 25] = [
     "/endpoints",
     "/endpoints/azure-sweden",
     "/kill-switches",
+    "/reached",
+    "/reached?endpoint=openai-us&from=2026-11-22T00:00&to=2026-11-23T00:00",
+    "/reached?endpoint=quiet&from=2026-11-22T00:00&to=2026-11-23T00:00",
+    "/reached?from=never&to=2026-11-23T00:00",
+    "/policies",
+    "/policies?q=gdpr&mode=enforce",
+    "/audit",
+    "/people",
+    "/people?disabled=true",
+    "/sessions",
+    "/audit/export?from=never",
+    "/audit/verify",
 ];
 
 fn assets(script: bool) -> Assets {

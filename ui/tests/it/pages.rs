@@ -8,7 +8,7 @@ use super::{ALLOWED, DENIED, FAILED, RUNNING, ok, page, page_in, send, send_to};
 
 #[tokio::test]
 async fn the_list_shows_each_row_in_words() {
-    let page = ok("/").await;
+    let page = ok("/decisions").await;
     for word in [
         "Allowed",
         "Denied",
@@ -61,7 +61,7 @@ async fn an_outcome_that_does_not_exist_is_refused_rather_than_ignored() {
 
 #[tokio::test]
 async fn the_empty_list_tells_the_next_step() {
-    let request = Request::get("/").header("accept-language", "en").body(Body::empty()).unwrap();
+    let request = Request::get("/decisions").header("accept-language", "en").body(Body::empty()).unwrap();
     let page = send_to(Sample::unused("http://gateway.example"), request, true).await;
     assert!(page.text().contains("curl http://gateway.example/v1/chat/completions"));
     assert!(!page.html.contains("<form class=\"filters\""), "nothing to filter");
@@ -73,9 +73,13 @@ async fn the_empty_list_tells_the_next_step() {
 
 #[tokio::test]
 async fn only_the_unfiltered_first_page_follows_the_stream() {
-    assert!(ok("/").await.html.contains("/api/v1/decisions/stream"));
-    assert!(!ok("/?outcome=allowed").await.html.contains("/api/v1/decisions/stream"));
-    assert!(!ok("/?before=dec_x").await.html.contains("/api/v1/decisions/stream"));
+    assert!(ok("/decisions").await.html.contains("/api/v1/decisions/stream"));
+    for narrowed in ["outcome=allowed", "before=dec_x", "kind=EMAIL", "from=2026-11-01", "key=k3v9d1x7"] {
+        assert!(
+            !ok(&format!("/decisions?{narrowed}")).await.html.contains("/api/v1/decisions/stream"),
+            "{narrowed}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -138,10 +142,21 @@ async fn errors_have_their_own_status_and_page() {
 
 #[tokio::test]
 async fn a_stranger_is_sent_to_the_sign_in() {
-    for path in ["/?signed-out", "/decisions?signed-out", "/decisions/x?signed-out"] {
+    for (path, back) in [
+        ("/?signed-out", "%2F%3Fsigned-out"),
+        ("/decisions?q=a%26b&signed-out", "%2Fdecisions%3Fq%3Da%2526b%26signed-out"),
+        ("/decisions/x?signed-out", "%2Fdecisions%2Fx%3Fsigned-out"),
+    ] {
         let page = page(path).await;
-        assert_eq!((page.parts.status, page.header("location")), (StatusCode::SEE_OTHER, "/auth/sign-in"));
+        let location = format!("/auth/sign-in?back={back}");
+        assert_eq!((page.parts.status, page.header("location")), (StatusCode::SEE_OTHER, location.as_str()));
     }
+    // Every way in leads back there, and to nowhere else.
+    let ways = ok("/auth/sign-in?back=%2Fdecisions%3Fq%3D1&signed-out").await.html;
+    assert!(ways.contains("/auth/start?provider=corp&amp;back=%2Fdecisions%3Fq%3D1"), "{ways}");
+    assert_eq!(ways.matches("name=\"back\" value=\"/decisions?q=1\"").count(), 3, "{ways}");
+    let elsewhere = ok("/auth/sign-in?back=%2F%2Fevil.example&signed-out").await.html;
+    assert!(!elsewhere.contains("evil"), "{elsewhere}");
     assert!(ok("/auth/sign-in?signed-out").await.text().contains("set-up link"));
 }
 

@@ -365,3 +365,26 @@ proptest! {
         prop_assert_eq!(verify(&changed).verified(), changed == file);
     }
 }
+
+/// However a file is cut, its report is the one of the whole.
+#[test]
+fn an_export_in_pieces_is_verified_as_a_whole_one() {
+    use bailiwick_ledger::verify::Pieces;
+    let log = Log::new(9);
+    let whole = log.export(0, 9, true);
+    let mut broken = whole.clone();
+    broken.truncate(whole.len() - 7);
+    let mut changed = whole.clone();
+    let at = whole.iter().position(|byte| *byte == b'7').unwrap();
+    changed[at] = b'8';
+    for file in [whole, broken, changed, b"\n\n".to_vec(), Vec::new()] {
+        let expected = verify_export(file.as_slice(), Some(log.key())).unwrap();
+        for size in [1, 7, 64, 1_000, file.len().max(1)] {
+            let mut pieces = Pieces::new(Some(log.key().clone()));
+            for piece in file.chunks(size) {
+                pieces.push(piece);
+            }
+            assert_eq!(pieces.finish(), expected, "in pieces of {size}");
+        }
+    }
+}

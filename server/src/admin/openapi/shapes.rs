@@ -461,6 +461,22 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
                 true,
             ))
         }
+        ("GET", "/api/v1/reached") => {
+            Shape::list("reached", &any()).needs("from", instant()).needs("to", instant()).asks(&[
+                ("endpoint", text()),
+                ("provider", text()),
+                scope(),
+                ("format", one_of(&["json", "jsonl", "csv"])),
+            ])
+        }
+        ("GET", "/api/v1/policy/rules") => {
+            let things = || json!({ "type": "array", "items": any() });
+            Shape::ok(object(
+                &[("rules", things()), ("exceptions", things()), ("attestations", things())],
+                &[],
+                false,
+            ))
+        }
         ("GET", "/api/v1/decisions") => Shape::list("decisions", &any()).asks(&[
             scope(),
             ("key", text()),

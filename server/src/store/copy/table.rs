@@ -11,8 +11,8 @@ use crate::store::entities::{
     checkpoints, credentials, decisions, done_once, endpoints, identities, key_use, kill_switches,
     logout_tokens, model_groups, people, person_names, policy_versions, records, replicas, requests,
     revision, scim_groups, scim_members, scim_users, scopes, sealed_thoughts, service_tokens, sessions,
-    settings, setup_links, sign_ins, subject_tokens, tree_head, tree_runs, tree_tiles, virtual_keys,
-    workloads,
+    settings, setup_links, sign_ins, subject_tokens, traffic_counts, traffic_hours, tree_head, tree_runs,
+    tree_tiles, virtual_keys, workloads,
 };
 use crate::store::{StoreError, standing};
 
@@ -102,6 +102,8 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(tree_head::Entity, Log)?,
         of(checkpoints::Entity, Log)?,
         of(decisions::Entity, Log)?,
+        of(traffic_hours::Entity, Log)?,
+        of(traffic_counts::Entity, Log)?,
         Table { seeded: true, ..of(revision::Entity, Other)? },
     ])
 }

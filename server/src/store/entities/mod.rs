@@ -35,6 +35,8 @@ pub mod settings;
 pub mod setup_links;
 pub mod sign_ins;
 pub mod subject_tokens;
+pub mod traffic_counts;
+pub mod traffic_hours;
 pub mod tree_head;
 pub mod tree_runs;
 pub mod tree_tiles;

@@ -28,7 +28,7 @@ const UNDO: &str = "CREATE SEQUENCE undo_transaction MINVALUE 0; CREATE SEQUENCE
         FOR EACH STATEMENT EXECUTE FUNCTION undo()', name); END LOOP; END $$";
 
 /// Files of the store and what in them writes.
-const SOURCES: [(&str, &str); 31] = [
+const SOURCES: [(&str, &str); 32] = [
     ("alert_messages", include_str!("../alert_messages.rs")),
     ("alerts", include_str!("../alerts.rs")),
     ("budgets", include_str!("../budgets.rs")),
@@ -58,6 +58,7 @@ const SOURCES: [(&str, &str); 31] = [
     ("setup_links", include_str!("../setup_links.rs")),
     ("sign_ins", include_str!("../sign_ins.rs")),
     ("standing", include_str!("../standing.rs")),
+    ("traffic", include_str!("../traffic.rs")),
     ("tree", include_str!("../tree.rs")),
     ("workloads", include_str!("../workloads.rs")),
 ];
@@ -402,6 +403,13 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     let asked = ["tht_1".to_owned(), "tht_2".to_owned()];
     assert_eq!(sealed_thoughts::find(&store, &asked).await.unwrap(), [thought]);
     assert_eq!(undone!(sealed_thoughts::sweep(6)), 1);
+    let tally =
+        traffic::Tally { start_ms: 0, scope: "/acme".into(), what: "allowed".into(), count: 2, cost_nano: 3 };
+    undone!(traffic::keep(0, 9, vec![tally.clone()]));
+    let kept =
+        traffic::kept(&store, (0, traffic::HOUR_MS), traffic::HOUR_MS, &["/".to_owned()]).await.unwrap();
+    assert_eq!(kept, [tally]);
+    assert_eq!(undone!(traffic::sweep(1)), 1);
     // These two write through a function that both share.
     for change in ["disable", "erase"] {
         store.sql("SELECT setval('undo_number', 2)").await;

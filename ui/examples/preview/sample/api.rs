@@ -3,7 +3,7 @@
 use bailiwick_ui::api::{Call, Problem};
 use serde_json::{Value, json};
 
-use super::{NOW, endpoints};
+use super::{NOW, endpoints, policy};
 
 pub(crate) const SCOPES: [&str; 5] =
     ["/acme", "/acme/clinic", "/acme/research", "/acme/retail", "/acme/retail/support"];
@@ -13,6 +13,9 @@ pub(super) const DAY: i64 = 24 * HOUR;
 
 /// What would be a secret.
 pub(crate) const SECRET: &str = "bwk_preview_this-is-no-key";
+
+/// A signed tree head, as the API answers it: a text.
+const CHECKPOINT: &str = "gateway.example/log\n48\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— gateway.example/log Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n";
 
 /// Markup, as somebody may try it in a name.
 pub(crate) const HOSTILE: &str = "<script>alert(1)</script>";
@@ -36,6 +39,14 @@ pub(crate) fn answer(call: &Call, unused: bool) -> Result<Value, Problem> {
             "/api/v1/endpoints" => json!({ "endpoints": endpoints::list(), "next": null, "unusable": [] }),
             "/api/v1/endpoints/matrix" => endpoints::matrix(unused),
             "/api/v1/endpoints/explain" => endpoints::explain(),
+            "/api/v1/policy" => policy::status(unused),
+            "/api/v1/people" => people(unused),
+            "/api/v1/sessions" => sessions(unused),
+            "/api/v1/reached" => reached(call, unused),
+            "/api/v1/policy/rules" => policy::rules(unused),
+            "/api/v1/audit/checkpoint" => json!(CHECKPOINT),
+            "/api/v1/audit/public-key" => json!("acme+3f2a91c0+AYHk1w2fQd0sV0m3c9"),
+            "/api/v1/compliance" => policy::compliance(unused),
             "/api/v1/kill-switches" if unused => json!({ "kill_switches": [], "next": null }),
             "/api/v1/kill-switches" => json!({ "kill_switches": endpoints::switches(), "next": null }),
             _ => match path.strip_prefix("/api/v1/keys/") {
@@ -74,6 +85,54 @@ pub(crate) fn answer(call: &Call, unused: bool) -> Result<Value, Problem> {
         })),
         _ => Ok(json!({})),
     }
+}
+
+fn people(unused: bool) -> Value {
+    let person = |id: &str, name: Value, email: Value, roles: Value, disabled: Option<i64>| {
+        json!({
+            "id": id, "name": name, "email": email, "roles": roles, "created_ms": NOW - 90 * DAY, "disabled_ms": disabled,
+            "deprovisioned_ms": null, "erased_ms": null, "joined_into": null,
+            "identities": [{ "provider": "corp", "subject": id, "groups": ["compliance", HOSTILE], "claims": {}, "seen_ms": NOW }],
+        })
+    };
+    let held = |role: &str, scope: &str| json!([{ "role": role, "scope": scope }]);
+    let all = [
+        person("p1", json!("Ada Example"), json!("ada@acme.example"), held("auditor", "/acme"), None),
+        person("p2", json!(HOSTILE), Value::Null, held("developer", "/acme/research"), Some(NOW - DAY)),
+        person("p3", Value::Null, Value::Null, json!([]), None),
+    ];
+    json!({ "people": if unused { &[][..] } else { &all[..] }, "next": null })
+}
+
+fn sessions(unused: bool) -> Value {
+    let session = |id: &str, person: &str, ago: i64, this: bool| {
+        json!({
+            "id": id, "person": person, "method": "oidc", "provider": "corp", "created_ms": NOW - ago,
+            "seen_ms": NOW - 60_000, "expires_ms": NOW + 8 * HOUR, "this": this,
+        })
+    };
+    let all = [session("cs_1", "p1", HOUR, true), session("cs_2", "p2", 3 * HOUR, false)];
+    json!({ "sessions": if unused { &[][..] } else { &all[..] }, "next": null })
+}
+
+/// What reached an endpoint; with a name of its own, nothing.
+fn reached(call: &Call, unused: bool) -> Value {
+    let none = unused || call.target.contains("endpoint=quiet");
+    let sent: Vec<Value> = (0..if none { 0 } else { 6 })
+        .map(|at| {
+            json!({
+                "time_ms": NOW - at * 91_000, "decision": format!("dec_01jdb8m4k{at:02}x7q2r9v5t0w3yz"),
+                "kind": if at == 2 { "detector" } else { "attempt" }, "number": 1 + at % 2, "endpoint": "openai-us",
+                "countries": ["US"], "simulated": true, "model": "gpt-4o-mini", "scope": "/acme/research",
+                "key": "x8q1l7f5", "key_name": if at == 3 { HOSTILE } else { "notebooks" },
+                "data_classes": if at == 0 { vec!["personal"] } else { Vec::new() },
+                "redactions": if at == 0 { json!("EMAIL=2,IBAN=1") } else { Value::Null },
+                "outcome": if at == 4 { "failed" } else { "allowed" },
+            })
+        })
+        .collect();
+    let next = if none { Value::Null } else { json!("bmV4dA") };
+    json!({ "reached": sent, "next": next, "undisclosed": i64::from(!none), "endpoints": ["openai-us"] })
 }
 
 /// Those of the key that is asked for.

@@ -9,14 +9,15 @@
 pub(crate) mod api;
 mod endpoints;
 mod ledger;
+mod policy;
 mod views;
 
 use async_trait::async_trait;
 use bailiwick_ui::api::{Call, Caller, Problem};
 use bailiwick_ui::console::{Console, ConsoleError};
 use bailiwick_ui::view::{
-    ActivityBucket, Count, DecisionFilter, DecisionPage, DecisionRow, DecisionView, Outcome, Overview, Right,
-    Viewer,
+    ActivityBucket, Count, DecisionFilter, DecisionPage, DecisionRow, DecisionView, Outcome, Overview, Range,
+    Right, Traffic, Viewer,
 };
 use serde_json::Value;
 
@@ -46,6 +47,10 @@ fn rights() -> Vec<Right> {
         ("requests", &["read", "ask", "approve"]),
         ("endpoints", &["read"]),
         ("kill-switches", &["read", "throw", "lift"]),
+        ("policy", &["read"]),
+        ("audit", &["read", "export"]),
+        ("people", &["read", "disable", "enable"]),
+        ("sessions", &["read"]),
     ]
     .into_iter()
     .flat_map(|(object, actions)| {
@@ -119,6 +124,13 @@ impl Console for Sample {
             filter.scope.as_ref().is_none_or(|scope| row.scope.starts_with(scope.as_str()))
                 && filter.outcome.is_none_or(|outcome| row.outcome == outcome)
                 && filter.model.as_ref().is_none_or(|model| row.model.as_ref() == Some(model))
+                && filter.endpoint.as_ref().is_none_or(|name| row.endpoint.as_ref() == Some(name))
+                && filter.from_ms.is_none_or(|from| row.time_ms >= from)
+                && filter.to_ms.is_none_or(|to| row.time_ms < to)
+                && filter
+                    .kind
+                    .as_ref()
+                    .is_none_or(|kind| row.redactions.iter().any(|count| count.kind == *kind))
                 && filter.q.as_ref().is_none_or(|q| row.id.contains(q) || row.endpoint.as_ref() == Some(q))
         };
         let rows: Vec<_> = self.rows.iter().filter(matches).cloned().collect();
@@ -132,8 +144,22 @@ impl Console for Sample {
             models: ["claude-sonnet-4-5", "gpt-4o", "gpt-4o-mini", "mistral-large"]
                 .map(str::to_owned)
                 .to_vec(),
+            keys: [("k3v9d1x7", "support"), ("c9w5r1j3", "clinic"), ("p6t4y2m8", api::HOSTILE)]
+                .map(|(id, name)| (id.to_owned(), name.to_owned()))
+                .to_vec(),
+            endpoints: ["azure-sweden", "bedrock-eu", "mistral-eu", "openai-us"].map(str::to_owned).to_vec(),
+            kinds: ["EMAIL", "IBAN", "CARD", "PHONE"].map(str::to_owned).to_vec(),
+            // As of a long list in which something is rare.
+            looked: (filter.key.as_deref() == Some("rare")).then_some(60_000),
             activity: if self.rows.is_empty() { Vec::new() } else { activity() },
         })
+    }
+
+    async fn traffic(&self, _: &Viewer, range: Range, scope: Option<&str>) -> Result<Traffic, ConsoleError> {
+        if scope == Some("/elsewhere") {
+            return Err(ConsoleError::Forbidden);
+        }
+        Ok(if self.rows.is_empty() { Traffic::default() } else { traffic(range) })
     }
 
     async fn decision(&self, _: &Viewer, id: &str) -> Result<Option<DecisionView>, ConsoleError> {
@@ -167,6 +193,37 @@ fn activity() -> Vec<ActivityBucket> {
             }
         })
         .collect()
+}
+
+fn traffic(range: Range) -> Traffic {
+    let (step, steps) = range.steps();
+    let from_ms = range.from_ms(NOW);
+    let waves = [14, 18, 25, 33, 41, 38, 46, 52, 44, 36, 27, 19];
+    let steps: Vec<ActivityBucket> = (0..steps)
+        .zip(waves.into_iter().cycle())
+        .map(|(at, wave): (i64, u32)| ActivityBucket {
+            start_ms: from_ms + at * step,
+            allowed: wave * 7 + u32::try_from(at).unwrap_or(0) % 9,
+            denied: if at % 3 == 0 { 9 + wave / 5 } else { 2 },
+            failed: u32::from(at % 7 == 3),
+        })
+        .collect();
+    let sum = |of: fn(&ActivityBucket) -> u32| steps.iter().map(|step| u64::from(of(step))).sum();
+    Traffic {
+        from_ms,
+        to_ms: from_ms + step * i64::try_from(steps.len()).unwrap_or(0),
+        allowed: sum(|step| step.allowed),
+        denied: sum(|step| step.denied),
+        failed: sum(|step| step.failed),
+        running: 2,
+        dry_runs: 14,
+        cost_nanos: 38_214_870_000,
+        redactions: [("EMAIL", 4_112), ("IBAN", 981), ("PHONE", 640), ("CARD", 77), ("US_SSN", 12)]
+            .map(|(kind, count)| (kind.to_owned(), count))
+            .to_vec(),
+        uncounted_hours: if range == Range::Month { 5 } else { 0 },
+        steps,
+    }
 }
 
 fn count(kind: &str, count: u32) -> Count {

@@ -104,6 +104,11 @@ pub(crate) fn tenths(part: i64, whole: i64) -> u64 {
     u64::try_from((part * 1_000 / whole).min(1_000)).unwrap_or(1_000)
 }
 
+/// What is spent of a budget, in tenths of a percent.
+pub(crate) fn share(budget: &Budget) -> u64 {
+    tenths(nanos(&budget.settled_usd), nanos(&budget.limit_usd))
+}
+
 fn percent(tenths: u64) -> String {
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
@@ -125,9 +130,7 @@ pub(crate) fn page(frame: &Frame, standing: &Standing, now_ms: i64) -> impl Into
     let t = &lang.text().budget_pages;
     let mut near: Vec<&Budget> =
         standing.budgets.iter().filter(|budget| !budget.reached.is_empty()).collect();
-    near.sort_by_key(|budget| {
-        std::cmp::Reverse(tenths(nanos(&budget.settled_usd), nanos(&budget.limit_usd)))
-    });
+    near.sort_by_key(|budget| std::cmp::Reverse(share(budget)));
     view! {
         <div class="page-head">
             <div>
@@ -165,7 +168,7 @@ pub(crate) fn page(frame: &Frame, standing: &Standing, now_ms: i64) -> impl Into
 const EXAMPLE: &str = "cat > budgets.yaml <<'EOF'\nbudgets:\n  - scope: /acme\n    window: month\n    limit_usd: \"500\"\nEOF\nbailiwick apply -f budgets.yaml";
 
 fn near_limit(budget: &Budget, standing: &Standing, lang: Lang) -> impl IntoView + use<> {
-    let used = tenths(nanos(&budget.settled_usd), nanos(&budget.limit_usd));
+    let used = share(budget);
     view! {
         <li>
             <a href=format!("/budgets/{}", budget.id)>{holder(budget, standing, lang)}</a>
@@ -236,6 +239,13 @@ pub(crate) fn bars(standing: &Standing, now_ms: i64, lang: Lang) -> impl IntoVie
     }
 }
 
+/// Budgets one below the other, each with who or what holds the money: some of all.
+pub(crate) fn named_bars(standing: &Standing, now_ms: i64, lang: Lang) -> impl IntoView + use<> {
+    let budgets =
+        standing.budgets.iter().map(|budget| named_row(budget, true, standing, now_ms, lang)).collect_view();
+    view! { <ul class="bars-list">{budgets}</ul> }
+}
+
 /// Who or what holds the money, in words.
 pub(crate) fn holder(budget: &Budget, standing: &Standing, lang: Lang) -> String {
     let t = &lang.text().budget_pages;
@@ -248,19 +258,30 @@ pub(crate) fn holder(budget: &Budget, standing: &Standing, lang: Lang) -> String
 }
 
 fn bar_row(budget: &Budget, standing: &Standing, now_ms: i64, lang: Lang) -> impl IntoView + use<> {
+    let of_key = budget.key.is_some() || budget.user.is_some();
+    named_row(budget, of_key, standing, now_ms, lang)
+}
+
+/// `named`: with who or what holds the money, which below a scope's heading is said there.
+fn named_row(
+    budget: &Budget,
+    named: bool,
+    standing: &Standing,
+    now_ms: i64,
+    lang: Lang,
+) -> impl IntoView + use<> {
     let t = &lang.text().budget_pages;
     let (settled, reserved, limit) =
         (nanos(&budget.settled_usd), nanos(&budget.reserved_usd), nanos(&budget.limit_usd));
     let left = limit.saturating_sub(settled).saturating_sub(reserved);
     let money = |nanos: i64| format::money(nanos, lang);
-    let of_key = budget.key.is_some() || budget.user.is_some();
     view! {
         <li class="bar-row">
             <p class="bar-head">
                 <a class="bar-name" href=format!("/budgets/{}", budget.id)>
-                    {if of_key { holder(budget, standing, lang) } else { crate::text::window(&budget.window, lang) }}
+                    {if named { holder(budget, standing, lang) } else { crate::text::window(&budget.window, lang) }}
                 </a>
-                {of_key.then(|| view! { <span class="quiet">{crate::text::window(&budget.window, lang)}</span> })}
+                {named.then(|| view! { <span class="quiet">{crate::text::window(&budget.window, lang)}</span> })}
                 {budget.models.clone().map(|models| view! { <span class="chip">{models}</span> })}
                 {(!budget.hard).then(|| view! { <span class="chip" title=t.soft_hint>{t.soft}</span> })}
                 <span class="gap"></span>
