@@ -14,6 +14,7 @@
 
 mod acts;
 mod api;
+mod answers;
 mod app;
 mod audit;
 mod bedrock;
