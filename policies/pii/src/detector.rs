@@ -18,13 +18,13 @@ use crate::recognizers::numbered::{self, Forms};
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
     Candidates, FLOOR, Input, base64, bic, card, coordinates, credential, crypto_address, date, de_tax_id,
-    diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, phone, place, url, us_ssn, vin,
+    diagnosis_code, email, iban, ip_address, jwt, labelled, mac_address, mrz, phone, place, url, us_ssn, vin,
     word_of_first_digit,
 };
 use crate::{EntitySet, EntityType, Finding, PhoneRegions, bytes};
 
 /// Raised whenever the code of a recognizer changes what it finds; a changed table shows in the digest by itself.
-const REVISION: u32 = 6;
+const REVISION: u32 = 7;
 
 /// What a literal of the pre-filter leads to.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,7 @@ enum Literal {
     Pem,
     Jwt,
     Www,
+    Filler,
     Bic,
 }
 
@@ -81,7 +82,7 @@ impl Detector {
     pub fn new() -> Self {
         let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
         let words = credential::WORDS.iter().map(|word| (*word, Literal::Word(word)));
-        let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www)];
+        let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www), (mrz::FILLER, Literal::Filler)];
         let banks = bic::WORDS.iter().map(|word| (*word, Literal::Bic));
         let all: Vec<_> = keys.chain(words).chain(others).chain(banks).collect();
         let literals = all.chunks(LITERALS_MAX).map(Literals::new).collect();
@@ -270,6 +271,7 @@ impl Detector {
     /// What begins with a run of digits, or is recognised by one.
     fn scan_places(&self, input: &Input<'_>, at: usize, len: usize, found: &mut Candidates) {
         self.tables.forms.at(input, at, len, found);
+        mrz::at(input, at, len, found);
         labelled::at(input, at, len, found);
         if len < 6 {
             self.scan_short(input, at, len, found);
@@ -335,6 +337,7 @@ impl Literals {
                 Some(Literal::Pem) => credential::pem(input, at, found),
                 Some(Literal::Jwt) => jwt::at(input, at, found),
                 Some(Literal::Www) => url::www(input, at, found),
+                Some(Literal::Filler) => mrz::line(input, at, found),
                 Some(Literal::Bic) => bic::word(input, at, hit.end(), found),
                 None => hit.end(),
             }

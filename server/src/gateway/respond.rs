@@ -39,7 +39,7 @@ pub struct Whole {
     pub body: Bytes,
     /// The provider's usage.
     pub usage: Option<Usage>,
-    /// What of it the client's API has no place for.
+    /// What of it the client's API has no place for, or would have told what is redacted.
     pub left_out: Losses,
 }
 
@@ -56,7 +56,7 @@ pub fn whole(
     rewriter: &mut Rewriter,
 ) -> Result<Whole, UpstreamFailure> {
     let usage = wire.read_answer(asked, &body)?.usage;
-    let (body, left_out) = match back {
+    let (body, mut left_out) = match back {
         Some(back) => back.whole(&body)?,
         None => (body, Losses::default()),
     };
@@ -66,6 +66,7 @@ pub fn whole(
         // Vectors hold no text, and what stands beside them is scanned.
         Operation::Embeddings => rewriter.vectors(body)?,
     };
+    left_out.merge(&rewriter.left_out());
     Ok(Whole { body, usage, left_out })
 }
 
@@ -82,7 +83,7 @@ pub struct StreamEnd {
     pub complete: bool,
     /// Microseconds of waiting for the provider between its chunks.
     pub waited_us: u64,
-    /// What of it the client's API has no place for.
+    /// What of it the client's API has no place for, or would have told what is redacted.
     pub left_out: Losses,
 }
 
@@ -150,6 +151,7 @@ impl<'a> Relay<'a> {
         if let Some(back) = &self.back {
             self.end.left_out = back.losses().clone();
         }
+        self.end.left_out.merge(&self.rewriter.left_out());
         (self.end, self.client)
     }
 

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bailiwick_pii::{Detector, EntityCounts, Mode, RedactionPlan, TokenKey, Vault, redact, stream::Guard};
+use bailiwick_wire::Losses;
 use bytes::Bytes;
 
 use super::document::{Document, Edits, Kind, Limits, NodeId, rename, tell_apart};
@@ -77,11 +78,16 @@ pub struct Rewriter {
     told_end: bool,
     /// Whether the last string, number or name that was there as a whole did.
     stopped_now: bool,
+    /// Whether token probabilities were left out.
+    hid_logprobs: bool,
     /// Thoughts that only their provider can read, which nobody took yet.
     seals: Vec<Seal>,
     found: EntityCounts,
     redacted: EntityCounts,
 }
+
+/// What token probabilities of an answer are called where it is told what was left out.
+pub const LOGPROBS: &str = "answer.logprobs";
 
 /// Why a choice ended that a rule stopped: the word that the API has for it.
 const STOPPED: &str = "\"content_filter\"";
@@ -114,6 +120,7 @@ impl Rewriter {
             over: false,
             told_end: false,
             stopped_now: false,
+            hid_logprobs: false,
             seals: Vec::new(),
             found: EntityCounts::default(),
             redacted: EntityCounts::default(),
@@ -153,6 +160,22 @@ impl Rewriter {
         let mut redacted = self.redacted;
         self.flows().for_each(|flow| redacted.merge(flow.guard.redacted()));
         redacted
+    }
+
+    /// Whether it leaves out token probabilities.
+    #[must_use]
+    pub fn hides_logprobs(&self) -> bool {
+        !self.plan.is_empty()
+    }
+
+    /// What it left out of the answer so far because it tells the text once more.
+    #[must_use]
+    pub fn left_out(&self) -> Losses {
+        let mut left_out = Losses::default();
+        if self.hid_logprobs {
+            left_out.add(LOGPROBS);
+        }
+        left_out
     }
 
     fn flows(&self) -> impl Iterator<Item = &Flow> {
@@ -298,9 +321,9 @@ impl Rewriter {
     }
 
     /// Token probabilities tell the text once more, token by token, where no recognizer can see it whole. They are left out
-    /// wherever a rule redacts answers.
-    fn hide_logprobs(&self, document: &Document, edits: &mut Edits) {
-        if self.plan.is_empty() {
+    /// wherever a rule redacts answers, and the client is told.
+    fn hide_logprobs(&mut self, document: &Document, edits: &mut Edits) {
+        if !self.hides_logprobs() {
             return;
         }
         for choice in choices(document) {
@@ -308,6 +331,7 @@ impl Rewriter {
                 document.get(choice, "logprobs").filter(|id| document.kind(*id) != Kind::Null)
             {
                 edits.set_raw(document, logprobs, String::from("null"));
+                self.hid_logprobs = true;
             }
         }
     }

@@ -15,6 +15,7 @@ use super::analyze::analyzed;
 use super::api::{Body, full, head, rate_headers, stream_body};
 use super::classify::{Hints, classify};
 use super::decide::{Decided, decide};
+use super::document::Kind;
 use super::forward::{Answer, forward, wire_of};
 use super::fund::{self, Funded};
 use super::large::on_body;
@@ -22,7 +23,7 @@ use super::record::{self, Attempted, Network};
 use super::redaction::{Redacted, redact_body};
 use super::refusal::{Code, Refusal};
 use super::respond::{self, Relay};
-use super::rewrite::Rewriter;
+use super::rewrite::{LOGPROBS, Rewriter};
 use super::route::{Routed, route};
 use super::settle::{self, Ending, Outcome};
 use super::stopped::{also, still_allowed};
@@ -424,7 +425,7 @@ impl Attempt<'_> {
             self.attempted.redactions,
         );
         let headers = response.headers_mut();
-        self.tell_limit(headers, None);
+        self.tell_limit(headers, Some(&self.known_to_be_left_out(rewriter)));
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
         let no_cache = http::HeaderValue::from_static("no-cache");
         headers.entry(http::header::CACHE_CONTROL).or_insert(no_cache);
@@ -489,6 +490,17 @@ impl Attempt<'_> {
         {
             headers.insert("x-bailiwick-output-limit", limit.into());
         }
+    }
+
+    /// What will be left out of a stream, as far as it is known before it begins.
+    fn known_to_be_left_out(&self, rewriter: &Rewriter) -> Losses {
+        let mut left_out = Losses::default();
+        let asked = &self.attempted.decided.classified.read.document;
+        let wanted = asked.member("logprobs").is_some_and(|id| asked.kind(id) == Kind::True);
+        if wanted && rewriter.hides_logprobs() {
+            left_out.add(LOGPROBS);
+        }
+        left_out
     }
 
     async fn settle(self, ending: &Ending, timeline: &Timeline) {

@@ -246,11 +246,11 @@ impl Prepared {
 
     /// What was left out of the request, and of the answer as far as it is known, for the client.
     pub(super) fn left_out(&self, decided: &Decided, answer: Option<&Losses>) -> Option<String> {
-        let translated = self.translated.as_ref()?;
-        let betas = decided.classified.read.api_headers.get(BETA).map(|_| "anthropic-beta");
+        let translated = self.translated.as_ref();
+        let betas = translated.and(decided.classified.read.api_headers.get(BETA)).map(|_| "anthropic-beta");
+        let of_request = translated.into_iter().flat_map(|translated| translated.left_out.places());
         let of_answer = answer.into_iter().flat_map(Losses::places);
-        let places: Vec<&str> =
-            betas.into_iter().chain(translated.left_out.places()).chain(of_answer).collect();
+        let places: Vec<&str> = betas.into_iter().chain(of_request).chain(of_answer).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }

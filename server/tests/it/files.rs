@@ -32,7 +32,12 @@ async fn files_of_text_are_redacted_within_their_base64() {
     let app = TestApp::start().await;
     let table = format!("name;mail\nZeisig;{MAIL}\n");
     let document = json!({ "mail": MAIL, "n": 4012888888881881_u64 }).to_string();
-    for (kind, text) in [("text/csv", table.as_str()), ("application/json", document.as_str())] {
+    for (kind, text) in [
+        ("text/csv", table.as_str()),
+        ("text/plain", table.as_str()),
+        ("text/markdown;charset=utf-8", table.as_str()),
+        ("application/json", document.as_str()),
+    ] {
         app.forget();
         let reply = app.chat("support", &file(kind, text.as_bytes())).await.is(200);
         assert!(reply.header("x-bailiwick-redactions").unwrap().contains("EMAIL=1"), "{reply:?}");

@@ -15,6 +15,7 @@
 mod acts;
 mod alerts;
 mod api;
+mod answers;
 mod app;
 mod audit;
 mod bedrock;

@@ -1,9 +1,10 @@
-//! What a rule redacts is in no byte anywhere: random kinds, at random places of random requests, under random actions, held
-//! against everything that the server sends, says or keeps.
+//! What a rule redacts is in no byte anywhere: random kinds, at random places of random requests in each API, under random
+//! actions, held against everything that the server sends, says or keeps. So is what a provider answers, as far as a rule
+//! redacts answers; and none of it is kept.
 //!
-//! The texts are those of the detector's own tables, every kind of number among them, and values that are drawn anew. What
-//! may not be seen is whatever the detector of the policy in force finds in a text: the test knows no values of its own.
-//! `BAILIWICK_TEST_SEED` runs one sequence again.
+//! The texts are those of the detector's own tables, every kind of number among them, and values that are drawn anew, some of
+//! them spelt in another way. What may not be seen is whatever the detector of the policy in force finds in a text: the test
+//! knows no values of its own. `BAILIWICK_TEST_SEED` runs one sequence again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{logs, metrics, stored};
 use crate::git::{following, follows};
+use crate::reply::Reply;
 use crate::repository::Repository;
 
 /// A shorter value may stand somewhere by chance.
@@ -51,6 +53,25 @@ fn text() -> impl Strategy<Value = String> {
         }),
         1 => letters.prop_map(|name| format!("postgres://app:{name}7x@db.internal:5432/app")),
     ]
+}
+
+/// A text, sometimes spelt as something that reads the same.
+fn spelt() -> impl Strategy<Value = String> {
+    let way = prop_oneof![6 => Just(0), 1 => 1..6_u8];
+    (text(), way).prop_map(|(text, way)| match way {
+        1 => text.chars().flat_map(|c| [Some(c), c.is_ascii_digit().then_some('\u{200b}')]).flatten().collect(),
+        2 => {
+            let wide = |c: char| c.to_digit(10).and_then(|digit| char::from_u32(0xff10 + digit)).unwrap_or(c);
+            text.chars().map(wide).collect()
+        }
+        3 => text.replace('@', "%40"),
+        4 => text.replace('@', "&#64;"),
+        5 => {
+            use base64::Engine as _;
+            format!("it is {} so", base64::engine::general_purpose::STANDARD.encode(text))
+        }
+        _ => text,
+    })
 }
 
 fn joined(digits: &[u8]) -> String {
@@ -98,6 +119,12 @@ enum Place {
     JsonInText,
     TextFile,
     Stop,
+    /// In Anthropic's API, anywhere.
+    OfAMessage,
+    /// What is embedded.
+    Embedded,
+    /// What a provider says.
+    Answer,
 }
 
 const PLACES: [Place; 14] = [
@@ -179,9 +206,56 @@ fn body(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
     format!(r#"{{"model":"{model}","stream":{stream},{}}}"#, members.join(","))
 }
 
-/// A bundle that redacts every kind, each in a way that is drawn.
-fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
+/// The same texts in a body of Anthropic's API, each at another place.
+fn body_of_messages(model: &str, stream: bool, texts: &[(Place, String)]) -> Value {
+    let text = |at: usize| texts.get(at).map_or("x", |(_, text)| text.as_str());
+    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "a": [text(1), { "n": 7 }] } });
+    let result = json!({ "type": "tool_result", "tool_use_id": "toolu_1",
+        "content": [{ "type": "text", "text": text(2) }] });
+    json!({ "model": model, "max_tokens": 100, "stream": stream,
+        "system": [{ "type": "text", "text": text(0) }],
+        "tools": [{ "name": "f", "description": text(3), "input_schema": { "type": "object", "properties": {} } }],
+        "messages": [
+            { "role": "user", "content": text(4) },
+            { "role": "assistant", "content": [{ "type": "text", "text": text(3) }, call] },
+            { "role": "user", "content": [result, { "type": "text", "text": text(0) }] },
+        ] })
+}
+
+/// What a provider says, in pieces: a text, or arguments with one.
+fn deltas(text: &str, arguments: bool, cut: usize) -> Vec<Value> {
+    let whole = if arguments { json!({ "a": text }).to_string() } else { format!("It is {text} .") };
+    let mut at = cut % whole.len();
+    while !whole.is_char_boundary(at) {
+        at -= 1;
+    }
+    let delta = |piece: &str| {
+        if !arguments {
+            return json!({ "role": "assistant", "content": piece });
+        }
+        let function = json!({ "name": "f", "arguments": piece });
+        json!({ "role": "assistant", "content": null,
+            "tool_calls": [{ "index": 0, "id": "call_1", "type": "function", "function": function }] })
+    };
+    vec![delta(&whole[..at]), delta(&whole[at..])]
+}
+
+/// All that a client puts together of an answer.
+fn put_together(reply: &Reply, stream: bool) -> String {
+    let of = |message: &Value| {
+        let arguments = message["tool_calls"][0]["function"]["arguments"].as_str();
+        format!("{}{}", message["content"].as_str().unwrap_or_default(), arguments.unwrap_or_default())
+    };
+    if !stream {
+        return of(&reply.json()["choices"][0]["message"]);
+    }
+    reply.events().iter().map(|event| of(&event["choices"][0]["delta"])).collect()
+}
+
+/// A bundle that redacts every kind, each in a way that is drawn; and the kinds that it redacts in answers, too.
+fn bundle(runner: &mut TestRunner) -> (BTreeMap<String, String>, EntitySet) {
     let mut ways: BTreeMap<(&str, &str, bool, bool), Vec<&str>> = BTreeMap::new();
+    let mut answers = EntitySet::EMPTY;
     let way = (
         select(vec!["surrogate", "token", "hash", "mask", "drop"]),
         select(vec!["request", "both"]),
@@ -194,6 +268,9 @@ fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
         let (text, tools) = (text && entity.is_restorable(), tools && entity.is_restorable());
         // Of two kinds in one way the stronger holds; each has one.
         ways.entry((how, direction, text, tools)).or_default().push(entity.as_str());
+        if direction == "both" {
+            answers.insert(entity);
+        }
     }
     let mut rules = String::new();
     for (at, ((how, direction, text, tools), kinds)) in ways.iter().enumerate() {
@@ -215,7 +292,7 @@ fn bundle(runner: &mut TestRunner) -> BTreeMap<String, String> {
         })
         .collect();
     files.insert(String::from("rules/ways.yaml"), rules.trim_start_matches("---\n").to_owned());
-    files
+    (files, answers)
 }
 
 fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Value {
@@ -245,17 +322,20 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
     let git = GitConfig { require_signature: false, allowed_signers: None, ..repository.config() };
     let app = following(git).await;
     let mut secrets: BTreeMap<String, (EntityType, Place)> = BTreeMap::new();
-    let (mut answered, mut refused) = (0, 0);
+    let (mut answered, mut refused, mut others, mut said) = (0, 0, 0, 0);
+    let mut in_answers = EntitySet::EMPTY;
     for case in 0..cases() {
         if case % 6 == 0 {
             std::fs::remove_dir_all(repository.path().join("policy")).unwrap();
-            for (path, text) in bundle(&mut runner) {
+            let (files, answers) = bundle(&mut runner);
+            for (path, text) in files {
                 repository.write(&path, &text);
             }
+            in_answers = answers;
             follows(&app, &repository.commit_unsigned("Other ways")).await;
         }
         let texts: Vec<(Place, String)> =
-            draw(&proptest::collection::vec((select(PLACES.to_vec()), text()), 1..6), &mut runner);
+            draw(&proptest::collection::vec((select(PLACES.to_vec()), spelt()), 1..6), &mut runner);
         for (place, text) in &texts {
             for (entity, value) in withheld(&detector, text) {
                 secrets.insert(value, (entity, *place));
@@ -275,6 +355,42 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
         refused += usize::from(reply.status != 200);
         if reply.status != 200 {
             told_nothing(reply.text(), &texts, &detector);
+        }
+        // The other ways in.
+        let sent = body_of_messages("gpt-4.1-mini", stream, &texts).to_string();
+        let reply = app.post("research", "/v1/messages", &[("anthropic-version", "2023-06-01")], sent).await;
+        if reply.status == 200 {
+            others += 1;
+            keep(&mut secrets, Place::OfAMessage, &texts, &detector);
+        } else {
+            told_nothing(reply.text(), &texts, &detector);
+        }
+        let inputs: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+        let sent = json!({ "model": "text-embedding-3-small", "input": inputs }).to_string();
+        let reply = app.post("research", "/v1/embeddings", &[], sent).await;
+        others += usize::from(reply.status == 200);
+        keep(&mut secrets, Place::Embedded, &texts, &detector);
+        told_nothing(reply.text(), &texts, &detector);
+        let sent = body("gpt-4.1-mini", stream, &texts);
+        let reply = app.post("research", "/v1/decisions:explain", &[], sent).await;
+        told_nothing(reply.text(), &texts, &detector);
+        // The way back: what a rule redacts in answers does not reach the client, and nothing of an answer is kept.
+        let (arguments, cut, told) = draw(&(any::<bool>(), any::<usize>(), text()), &mut runner);
+        let asked: Vec<String> = texts.iter().flat_map(|(_, text)| withheld(&detector, text)).map(|(_, value)| value).collect();
+        // Of a whole answer there is one piece.
+        let pieces = if stream { deltas(&told, arguments, cut) } else { deltas(&told, arguments, 0).split_off(1) };
+        for simulator in app.simulators() {
+            simulator.set_behaviour(Behaviour::Say(pieces.clone()));
+        }
+        let reply = app.post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &[])).await.is(200);
+        app.simulators().for_each(|simulator| simulator.set_behaviour(Behaviour::Normal));
+        let got = put_together(&reply, stream);
+        for (entity, value) in withheld(&detector, &told).into_iter().filter(|(_, value)| !asked.contains(value)) {
+            if in_answers.contains(entity) {
+                said += 1;
+                assert!(!got.contains(&value) && !reply.text().contains(&value), "{entity} was told: {}", reply.text());
+            }
+            secrets.insert(value, (entity, Place::Answer));
         }
         // Ways into an error text: a name that nobody knows, JSON that breaks, a header, a path, a purpose.
         let (_, text) = &texts[0];
@@ -303,12 +419,13 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
     let kinds: BTreeSet<EntityType> = secrets.values().map(|(entity, _)| *entity).collect();
     let places: BTreeSet<Place> = secrets.values().map(|(_, place)| *place).collect();
     eprintln!(
-        "{} values of {} kinds at {} places; {answered} answered, {refused} refused",
+        "{} values of {} kinds at {} places; {answered} answered, {refused} refused, {others} in other APIs; {said} values of answers",
         secrets.len(),
         kinds.len(),
         places.len()
     );
     assert!(kinds.len() >= 15 && places.len() >= 10 && answered > 5, "this shows little");
+    assert!(others > cases() && said > 3, "this shows little of the other ways");
 
     for simulator in app.simulators() {
         for request in simulator.received() {
@@ -333,6 +450,17 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
         assert!(memchr::memmem::find(&export, value.as_bytes()).is_none(), "{value} {of:?} is in the log");
         assert_eq!(stored(folder.path(), value).await, Vec::<String>::new(), "{value} {of:?}");
     }
+}
+
+/// Keeps in mind what of some texts must not be seen, which stood at a place.
+fn keep(
+    secrets: &mut BTreeMap<String, (EntityType, Place)>,
+    place: Place,
+    texts: &[(Place, String)],
+    detector: &Detector,
+) {
+    let values = texts.iter().flat_map(|(_, text)| withheld(detector, text));
+    secrets.extend(values.map(|(entity, value)| (value, (entity, place))));
 }
 
 /// An error text holds nothing of what the request held.

@@ -203,3 +203,56 @@ async fn a_budget_shows_the_true_cost() {
     );
     app.finish().await;
 }
+
+/// A choice as OpenAI says it, with the probabilities of its tokens.
+fn with_logprobs(holder: &str, text: &str, finish: Value) -> Value {
+    let tokens: Vec<Value> = text
+        .split_inclusive(' ')
+        .map(|token| json!({ "token": token, "logprob": -0.1, "bytes": token.as_bytes(), "top_logprobs": [] }))
+        .collect();
+    let object = if holder == "delta" { "chat.completion.chunk" } else { "chat.completion" };
+    json!({ "id": "c", "object": object, "created": 1, "model": "gpt-4.1-mini",
+        "choices": [{ "index": 0, holder: { "role": "assistant", "content": text }, "finish_reason": finish,
+            "logprobs": { "content": tokens } }],
+        "usage": { "prompt_tokens": 5, "completion_tokens": 2 } })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn token_probabilities_that_would_tell_a_value_are_left_out_and_said_to_be() {
+    const CARD: &str = "4012 8888 8888 1881";
+    const NOTE: Option<&str> = Some("answer.logprobs");
+    let app = TestApp::start().await;
+    let simulator = app.simulator("openai-us");
+    let text = format!("It is {CARD} .");
+    let mut body = message("gpt-4.1-mini", "x");
+    body["logprobs"] = json!(true);
+    simulator.push_behaviour(Behaviour::Answer(vec![with_logprobs("message", &text, json!("stop"))]));
+    let reply = app.chat("research", &body).await.is(200);
+    assert_eq!(reply.header("x-bailiwick-left-out"), NOTE);
+    let choice = &reply.json()["choices"][0];
+    assert_eq!(choice["logprobs"], Value::Null);
+    assert_eq!(choice["message"]["content"], "It is **** .");
+    assert!(!reply.text().contains("8888"), "{}", reply.text());
+
+    // On a stream: before it begins where they were asked for, and after it in any case.
+    for asked in [true, false] {
+        let events = vec![
+            with_logprobs("delta", &text, Value::Null),
+            with_logprobs("delta", "", json!("stop")),
+            json!("[DONE]"),
+        ];
+        simulator.push_behaviour(Behaviour::Answer(events));
+        let mut body = streamed("gpt-4.1-mini", "x", Value::Null);
+        body["logprobs"] = json!(asked);
+        let all = bare(&app, "te: trailers\r\n", &body.to_string()).await;
+        let (head, rest) = all.split_once("\r\n\r\n").unwrap();
+        let (_, trailer) = rest.rsplit_once("\r\n0\r\n").expect("chunked");
+        let told = |part: &str| part.lines().any(|line| line == "x-bailiwick-left-out: answer.logprobs");
+        assert_eq!((told(head), told(trailer)), (asked, true), "{all}");
+        assert!(!rest.contains("8888") && rest.contains("\"logprobs\":null"), "{all}");
+    }
+    // Where there are none, nothing is said to be left out.
+    let reply = app.ask("research", "gpt-4.1-mini", "x").await.is(200);
+    assert_eq!(reply.header("x-bailiwick-left-out"), None);
+    app.finish().await;
+}

@@ -6,7 +6,8 @@
 //! digits on its other side (`4111…1111/123`); 14 digits or more in a row may be glued to a word. Not found: numbers
 //! glued to letters that could be hexadecimal with them (`a4111…`, `0x4111…`), groups of unusual sizes, groups over line
 //! breaks or wide gaps within a longer table without a word for a card before them, nor two halves over one; digits after
-//! `1.`; without such a word, numbers of 12 or 13 digits, and of 17 or more right after `_` or `-`. A word for something else (`order`) lowers the confidence, but never so far that a
+//! `1.`; without such a word, numbers of 12 or 13 digits, of 17 or more in a row (UnionPay's only right after `_` or `-`), and
+//! Maestro's in a row with other than 16. A word for something else (`order`) lowers the confidence, but never so far that a
 //! number with a valid check is not reported.
 
 use super::numbers::{ASIDE_MAX, After, Before, Numbers, Separator};
@@ -42,6 +43,18 @@ fn is_issued(digits: &[u8]) -> bool {
     ISSUERS.iter().any(|(first, last, len, lengths)| {
         lengths.contains(&digits.len()) && (*first..=*last).contains(&prefix(*len))
     })
+}
+
+/// Whether numbers in a row of these digits are hardly ever cards: issuers whose cards have 16 digits and that may issue others
+/// as well. Ids of 64 bits and of parcels begin alike, and one in ten of them passes the check.
+fn is_rare(digits: &[u8]) -> bool {
+    let prefix = digits.first_chunk::<2>();
+    let maestro = matches!(prefix, Some([b'5', b'0' | b'6'..=b'9'] | [b'6', b'0' | b'1' | b'3' | b'6'..=b'9']));
+    match digits.len() {
+        // UnionPay issues cards of 19 digits.
+        17.. => prefix != Some(b"62"),
+        len => maestro && len != 16,
+    }
 }
 
 /// How people group a number.
@@ -90,6 +103,7 @@ fn base(input: &Input<'_>, numbers: &Numbers, groups: usize, worded: bool) -> Op
     let grouped = match (numbers.uniform(groups), numbers.digits_of(groups).len()) {
         // `blk_8291449241650212794`: names of things with a number of 64 bits.
         (Some(Single), 17..) if !worded && is_named => return None,
+        (Some(Single), 14..) if !worded && is_rare(numbers.digits_of(groups)) => return Some(45),
         (Some(Single), 14..) => return Some(75),
         (Some(Single | Space | Dash | Dot), ..14) => return Some(45),
         (Some(Space | Dash | Dot), _) => return Some(85),
@@ -195,6 +209,10 @@ mod tests {
                 ("[4111  1111  1111  1111]", 65),
                 ("card [4111 - 1111 - 1111 - 1111] 12/27", 78),
                 ("[4111-1111 1111-1111]", 65),
+                ("[6222021234567890128]", 75),
+                ("Visa [4539123456789012340]", 88),
+                ("[4539 1234 5678 9012 340]", 85),
+                ("Maestro [675911112222338]", 88),
             ],
         );
     }
@@ -226,6 +244,8 @@ mod tests {
                 "block blk_-4980916519894289629",
                 "##13406##27180468\n20171223-22:15:36",
                 "4111  1111  1111  1111\n2345",
+                "trace=4539123456789012340",
+                "parcel 675911112222338",
                 "v1.4111111111111111",
                 "0.4111111111111111",
                 "4.111111111111112e15",

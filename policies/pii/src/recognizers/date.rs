@@ -1,9 +1,10 @@
 //! Dates of birth, dates in a person's life or care, and ages over 89.
 //!
 //! Source: 45 CFR 164.514(b)(2)(i)(C) (<https://www.ecfr.gov/current/title-45/section-164.514>): all elements of dates but the
-//! year, and all ages over 89. Validator: a day and a month that exist, in digits or with the month's name in six languages;
-//! a word before it (*born*, *geboren*, *admitted*, *entlassen*). Not found: dates without such a word, which say nothing of
-//! a person; a year alone; dates in words; ages without *aged*, *year-old* or their like beside them.
+//! year, all ages over 89, and all elements of dates that tell such an age, the year among them. Validator: a day and a month
+//! that exist, in digits or with the month's name in six languages; a word before it (*born*, *geboren*, *admitted*,
+//! *entlassen*). Of a year alone, right after a word for a birth, one up to [`OLD`]. Not found: dates without such a word, which
+//! say nothing of a person; later years alone; dates in words; ages without *aged*, *year-old* or their like beside them.
 
 use super::numbered::days_of;
 use super::{Candidates, Input, is_one_of};
@@ -76,7 +77,51 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
                 return;
             }
         }
+    } else if len == 4 {
+        year_of_birth(input, at, found);
     }
+}
+
+/// Whoever was born in this year or before is over 89, or soon will be: a detector has no clock, and asks for too much rather
+/// than too little.
+const OLD: u32 = 1940;
+
+/// Beginnings of words for a birth, lower case.
+const BIRTHS: [&str; 15] = [
+    "born", "birth", "dob", "yob", "geboren", "geb.", "geburt", "jahrgang", "né", "naissance", "nacid", "nacimiento", "nat", "nascita",
+    "geboor",
+];
+
+/// How many words a word for a birth may stand before a year: `born in Leeds in`.
+const WORDS_TO_A_YEAR: usize = 4;
+
+/// A year soon after a word for a birth, if it tells an age over 89.
+fn year_of_birth(input: &Input<'_>, at: usize, found: &mut Candidates) {
+    const REACH: usize = 40;
+    let end = at + 4;
+    let old = input.slice(at, end).parse().is_ok_and(|year: u32| (1880..=OLD).contains(&year));
+    let sign = |b: u8| matches!(b, b'.' | b',' | b'-' | b'/' | b':');
+    let goes_on = input.byte(end).is_some_and(sign) && input.byte(end + 1).is_some_and(|b| b.is_ascii_digit());
+    if !old || goes_on || !input.ends(end) {
+        return;
+    }
+    // Within the sentence, and no other number between.
+    let within = |b: u8| !matches!(b, b';' | b'\n' | b'!' | b'?') && !b.is_ascii_digit();
+    let mut start = at - input.run_back(at, REACH, within);
+    while !input.text.is_char_boundary(start) {
+        start += 1;
+    }
+    let before = input.slice(start, at).to_lowercase();
+    let sentence = before.rsplit_once(". ").filter(|(head, _)| !head.ends_with("geb")).map_or(&*before, |(_, rest)| rest);
+    let mut words = sentence.rsplit(|c: char| !(c.is_alphabetic() || c == '.')).filter(|word| !word.is_empty());
+    if words.by_ref().take(WORDS_TO_A_YEAR).any(is_birth) {
+        found.add(E::DateOfBirth, at, end, 75);
+    }
+}
+
+fn is_birth(word: &str) -> bool {
+    let whole = |known: &str| matches!(word.strip_prefix(known), Some("" | "e" | "o" | "a" | "os" | "as"));
+    BIRTHS.iter().any(|known| if known.len() < 4 { whole(known) } else { word.starts_with(known) })
 }
 
 /// The date that the digits begin, or that a month's name before them begins.
@@ -202,14 +247,29 @@ pub(crate) fn age(input: &Input<'_>, at: usize, len: usize, found: &mut Candidat
             input.text.get(next..to).is_some_and(|text| text.to_lowercase() == **after) && input.ends(to)
         });
     let before = input.says(at, E::Age).yes && input.ends(end);
-    // `ans` and `años` are also durations.
+    // `ans` and `años` are also durations: `il y a 95 ans`.
     let word = input.text.get(next..next + 3).is_some_and(|text| matches!(text, "ans" | "año"));
     let confidence = match (before, said) {
         (true, _) => 80,
-        (false, true) if !word => 80,
+        (false, true) if !word || is_of_somebody(input, at) => 80,
         _ => 0,
     };
     found.add(E::Age, at, end, confidence);
+}
+
+/// Whether what stands right before an age in French or Spanish says that somebody has it.
+fn is_of_somebody(input: &Input<'_>, at: usize) -> bool {
+    const BEFORE: [&str; 16] = [
+        "elle a ", "il a ", "patient a ", "patiente a ", "mère a ", "père a ", "femme de ", "homme de ", "dame de ", "patient de ",
+        "patiente de ", "tiene ", "mujer de ", "hombre de ", "paciente de ", "señora de ",
+    ];
+    const REACH: usize = 16;
+    let mut start = at.saturating_sub(REACH);
+    while !input.text.is_char_boundary(start) {
+        start += 1;
+    }
+    let before = input.slice(start, at).to_lowercase();
+    BEFORE.iter().any(|words| before.ends_with(words))
 }
 
 #[cfg(test)]
@@ -232,6 +292,15 @@ mod tests {
                 ("geboren op [12 maart 1980]", 92),
                 ("nato il [1 gennaio 1990]", 92),
                 ("Geburtsdatum [12. März 1980].", 92),
+                ("born in [1932]", 75),
+                ("she was born in Leeds in [1929].", 75),
+                ("year of birth: [1931]", 75),
+                ("Jahrgang [1933]", 75),
+                ("geb. [1930], verwitwet", 75),
+                ("née en [1928] à Lyon", 75),
+                ("nacida en [1930]", 75),
+                ("nato nel [1927]", 75),
+                ("geboren in [1931]", 75),
             ],
         );
         finds_not(
@@ -239,6 +308,11 @@ mod tests {
             &[
                 "12/03/1980",
                 "born in 1980",
+                "the war of 1914",
+                "born in 1980, when the house of 1932 burnt",
+                "He was born there. In 1932 it burnt",
+                "geb. 1932.5",
+                "native of 1932",
                 "born on 45/13/1980",
                 "geboren in Berlin",
                 "DOB 1980-13-12",
@@ -290,6 +364,13 @@ mod tests {
                 ("[94] Jahre alt", 80),
                 ("âgé de [96] ans", 80),
                 ("leeftijd: [91]", 80),
+                ("die [94]-jährige Patientin", 80),
+                ("la patiente a [94] ans", 80),
+                ("une femme de [92] ans", 80),
+                ("mi madre tiene [91] años", 80),
+                ("il paziente ha [93] anni", 80),
+                ("zij is [95] jaar oud", 80),
+                ("[97]yo male", 80),
             ],
         );
         finds_not(
@@ -302,6 +383,8 @@ mod tests {
                 "93.5 years",
                 "in 120 years",
                 "depuis 95 ans",
+                "il y a 95 ans",
+                "hace 95 años",
             ],
         );
     }

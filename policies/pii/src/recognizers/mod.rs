@@ -20,6 +20,7 @@ pub(crate) mod jwt;
 pub(crate) mod labelled;
 pub(crate) mod lexicon;
 pub(crate) mod mac_address;
+pub(crate) mod mrz;
 pub(crate) mod numbered;
 pub(crate) mod numbers;
 pub(crate) mod phone;

@@ -41,7 +41,13 @@ pub(crate) fn at(input: &Input<'_>, numbers: &Numbers, found: &mut Candidates) {
     if !begins || !matches!(after, After::Clear | After::Sign(Separator::Slash, _)) {
         return;
     }
-    let confidence = match (numbers.uniform(groups), says.yes) {
+    let uniform = numbers.uniform(groups);
+    // A group of a longer row of groups: cells of a table.
+    let goes_on = numbers.groups.get(groups).is_some_and(|next| next.separator == Separator::Space);
+    if uniform == Some(Separator::Space) && !says.yes && (goes_on || !numbers.fresh) {
+        return;
+    }
+    let confidence = match (uniform, says.yes) {
         (Some(Separator::Dash), true) => 98,
         (Some(Separator::Space), true) => 95,
         (Some(Separator::None | Separator::Wide), true) => 85,
@@ -74,6 +80,8 @@ mod tests {
                 ("https://hr.example/p/[536-22-1234].pdf", 80),
                 ("ssn [536 - 22 - 1234]", 85),
                 ("[536\u{2011}22\u{2011}1234]", 80),
+                ("[536 22 1234] or so", 55),
+                ("ssn [536 22 1234] 12", 95),
             ],
         );
     }
@@ -96,6 +104,8 @@ mod tests {
                 "536.22.1234",
                 "1.536-22-1234",
                 "x536-22-1234",
+                "12 536 22 1234",
+                "536 22 1234 7",
             ],
         );
     }

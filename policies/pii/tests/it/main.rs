@@ -4,6 +4,7 @@
 mod any_text;
 mod bodies;
 mod gold;
+mod kinds;
 mod logs;
 mod properties;
 mod redaction;

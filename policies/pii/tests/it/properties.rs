@@ -82,6 +82,9 @@ fn long_hostile_texts_are_scanned_in_linear_time() {
         "www.a",
         "0-",
         "(1)",
+        "<<<",
+        "7408122F1204159",
+        "born in 1930 ",
     ] {
         let time = |len: usize| {
             let text = unit.repeat(len / unit.len());

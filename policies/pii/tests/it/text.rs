@@ -39,6 +39,8 @@ pub(crate) const VALUES: &[&str] = &[
     "sk-proj-abcDEF123456abcDEF123456",
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
     "password = hunter2",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+    "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
     "-----BEGIN PRIVATE KEY-----\nMIIBOgIBAAJBAK\nabc=\n-----END PRIVATE KEY-----",
 ];
 

@@ -370,6 +370,32 @@ pub(super) fn stopping() -> Rewriter {
 }
 
 #[test]
+fn probabilities_of_tokens_are_left_out_where_answers_are_redacted() {
+    let (vault, _) = vault(false);
+    let logprobs = json!({ "content": [{ "token": &IBAN[..9], "logprob": -0.1, "top_logprobs": [] }] });
+    let choice = |of: &str| {
+        let choice = json!({ "index": 0, of: { "content": "x" }, "logprobs": logprobs, "finish_reason": "stop" });
+        Bytes::from(json!({ "choices": [choice] }).to_string())
+    };
+    let left = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["choices"][0]["logprobs"].clone();
+    for redacts in [true, false] {
+        let new = || match redacts {
+            true => rewriter(&vault),
+            false => Rewriter::new(detector(), RedactionPlan::empty(), key(), Arc::clone(&vault), None),
+        };
+        let expected = if redacts { Value::Null } else { logprobs.clone() };
+        let told: &[&str] = if redacts { &[LOGPROBS] } else { &[] };
+        let mut whole = new();
+        assert!(whole.left_out().is_empty());
+        assert_eq!(left(&whole.whole(choice("message")).unwrap()), expected);
+        assert_eq!(whole.left_out().places().collect::<Vec<_>>(), told);
+        let mut stream = new();
+        assert_eq!(left(&stream.chunk(choice("delta"), false).unwrap().data.unwrap()), expected);
+        assert_eq!(stream.left_out().places().collect::<Vec<_>>(), told);
+    }
+}
+
+#[test]
 fn an_answer_ends_before_what_it_has_to_stop_at() {
     let said = json!({ "choices": [
         { "index": 0, "finish_reason": "tool_calls", "message": {

@@ -250,6 +250,28 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_found_and_a_shorter_one_is_not() {
+        use super::{Alphabet, KEYS};
+        for key in KEYS {
+            let of = match key.alphabet {
+                Alphabet::Base32 => "A2B3C4D5",
+                Alphabet::Hex => "a1b2c3d4",
+                _ => "a1B2c3D4",
+            };
+            let text = |len: usize| {
+                let body: String = of.chars().cycle().take(len).collect();
+                format!("so {}{body}, yes", key.prefix)
+            };
+            let found = |len: usize| crate::recognizers::table::spans(&text(len), Credential);
+            for len in [key.len.0, key.len.1] {
+                assert_eq!(found(len), [text(len)[3..text(len).len() - 5].to_owned()], "{} {len}", key.prefix);
+            }
+            let within = KEYS.iter().any(|other| other.prefix != key.prefix && key.prefix.starts_with(other.prefix));
+            assert!(within || found(key.len.0 - 1).is_empty(), "{}", key.prefix);
+        }
+    }
+
+    #[test]
     fn crc_of_a_token() {
         let payload = b"0123456789012345678901234567zz";
         let crc = format!("{:06}", "");

@@ -323,6 +323,65 @@ mod tests {
     use crate::EntityType as E;
     use crate::recognizers::table::{marked, spans};
 
+    /// What is said of somebody, in each language.
+    const SAID: [(super::Lang, &str); 6] = [
+        (super::Lang::En, "My colleague:"),
+        (super::Lang::De, "Mein Kollege:"),
+        (super::Lang::Fr, "Mon collègue :"),
+        (super::Lang::Es, "Mi colega:"),
+        (super::Lang::It, "Il mio collega:"),
+        (super::Lang::Nl, "Mijn collega:"),
+    ];
+
+    #[test]
+    fn every_word_of_every_vocabulary_is_found_said_of_somebody() {
+        use super::{categories, health};
+        let mut wrong = Vec::new();
+        let mut look = |entity: E, lang: super::Lang, words: &str| {
+            let said = SAID.iter().find(|(of, _)| *of == lang).map_or("", |(_, said)| said);
+            for word in words.split('|') {
+                for word in [word.to_owned(), word.to_uppercase()] {
+                    let text = format!("{said} {word}, yes");
+                    // Words of which one is within another are found as the longer one.
+                    let got = spans(&text, entity);
+                    if got.concat().is_empty() {
+                        wrong.push(format!("{entity} {text:?}"));
+                    }
+                }
+            }
+        };
+        for (lang, words) in health::WORDS {
+            look(E::HealthCondition, *lang, words);
+        }
+        look(E::HealthCondition, super::Lang::En, health::EVERYWHERE);
+        for (entity, lang, words) in categories::WORDS {
+            look(*entity, *lang, words);
+        }
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_special_category_has_words_in_six_languages() {
+        use super::{categories, health};
+        let of_articles = [
+            E::Religion,
+            E::EthnicOrigin,
+            E::PoliticalOpinion,
+            E::TradeUnion,
+            E::SexualOrientation,
+            E::GeneticData,
+            E::BiometricData,
+        ];
+        for (lang, _) in SAID {
+            for category in of_articles {
+                let words = categories::WORDS.iter().filter(|(entity, of, _)| (*entity, *of) == (category, lang));
+                let count: usize = words.map(|(.., words)| words.split('|').count()).sum();
+                assert!(count >= 4, "{category} {lang:?}: {count}");
+            }
+            assert!(health::WORDS.iter().any(|(of, words)| *of == lang && words.split('|').count() > 50), "{lang:?}");
+        }
+    }
+
     #[test]
     fn words_of_six_languages() {
         for (entity, example) in [

@@ -29,6 +29,7 @@ use super::{Candidates, FLOOR, Input, UNSPOKEN};
 use crate::{EntitySet, EntityType};
 use checks::Check;
 pub(crate) use checks::{days_of, mod_11_10};
+pub(crate) use dach::icao;
 
 /// One kind of number.
 #[derive(Debug)]
@@ -357,7 +358,17 @@ fn is_bordered(input: &Input<'_>, start: usize, end: usize, form: &str, worded: 
         Some(b'%') => false,
         _ => input.ends(end),
     };
-    begins && ends && !row
+    begins && ends && !row && (worded || !is_size(input, start, end, form))
+}
+
+/// Whether digits and a letter are a size, as collectors of garbage write them: `[1048576K->174765K(1223168K)]`.
+fn is_size(input: &Input<'_>, start: usize, end: usize, form: &str) -> bool {
+    let unit = form.starts_with('#')
+        && form.ends_with("#@")
+        && matches!(input.byte(end - 1), Some(b'B' | b'K' | b'M' | b'G' | b'T'));
+    unit && (matches!(input.before(start), Some(b'[' | b'(' | b'>' | b'='))
+        || input.byte(end) == Some(b'(')
+        || input.span(end, end + 2) == b"->")
 }
 
 /// The buckets of a form, and where its first run of digits ends in each.
@@ -378,6 +389,19 @@ fn places(form: &str) -> impl Iterator<Item = (usize, usize)> {
 mod tests {
     use super::*;
     use crate::recognizers::table::{marked, spans};
+
+    #[test]
+    fn sizes_are_no_numbers() {
+        use crate::EntityType::{EsNif, IePps};
+        let found = |text: &str, entity| spans(text, entity);
+        // Both have the right letter.
+        assert_eq!(found("so 1048585K and 10485774M", IePps), ["1048585K"]);
+        assert_eq!(found("so 1048585K and 10485774M", EsNif), ["10485774M"]);
+        for text in ["[1048585K->174765K(1223168K)]", "x>1048585K(", "heap=1048585K", "10485774M->10485774M(10485774M)"] {
+            assert!(found(text, IePps).is_empty() && found(text, EsNif).is_empty(), "{text}");
+        }
+        assert_eq!(found("DNI=10485774M", EsNif), ["10485774M"]);
+    }
 
     #[test]
     fn every_row_finds_its_examples_and_nothing_else() {
