@@ -6,24 +6,24 @@ use super::kind::{Kind, Severity};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub(super) struct Event {
     /// What.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// How much it matters.
-    pub severity: Severity,
+    pub(super) severity: Severity,
     /// Where.
-    pub scope: String,
+    pub(super) scope: String,
     /// What is told of once, or counted while it lasts.
-    pub subject: String,
+    pub(super) subject: String,
     /// What is known of it, by name: no secret, and no name of a person that the log does not hold.
-    pub facts: Value,
+    pub(super) facts: Value,
     /// How often the same is an alert.
-    pub often: Often,
+    pub(super) often: Often,
 }
 
 /// How often the same subject is an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Often {
+pub(super) enum Often {
     /// Once: the subject names this one time.
     Once,
     /// Again when the one before is closed; until then it is counted.

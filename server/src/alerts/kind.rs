@@ -286,7 +286,7 @@ const LONGEST_FACT: usize = 2_000;
 
 /// A value as people read it.
 #[must_use]
-pub fn told(value: &Value) -> String {
+pub(super) fn told(value: &Value) -> String {
     match value {
         Value::Null => String::from("—"),
         Value::String(text) => line(text, LONGEST_FACT),
@@ -310,7 +310,7 @@ fn line(text: &str, longest: usize) -> String {
 
 /// The facts as rows: what each is called, and its value.
 #[must_use]
-pub fn rows(facts: &Value) -> Vec<(String, String)> {
+pub(super) fn rows(facts: &Value) -> Vec<(String, String)> {
     let named = |(name, value): (&String, &Value)| (name.replace('_', " "), told(value));
     facts.as_object().into_iter().flatten().map(named).collect()
 }

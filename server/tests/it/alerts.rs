@@ -394,10 +394,8 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     assert_eq!(gone["attempts"], 1);
     server.until("the one that was put off", |mail| mail.len() == 2).await;
     let late = server.to("greylisted@example.com").remove(0);
-    let messages = until_told(&app, &id(&alert), |messages| {
-        messages.iter().filter(|one| one["state"] == "sent").count() == 2
-    });
-    let messages = messages.await;
+    let both = |messages: &[Value]| messages.iter().filter(|one| one["state"] == "sent").count() == 2;
+    let messages = until_told(&app, &id(&alert), both).await;
     let put_off = messages.iter().find(|one| one["attempts"] == 3).unwrap();
     let id = format!("<{}@example.com>", put_off["id"].as_str().unwrap());
     assert_eq!(late["headers"]["message-id"], id.as_str(), "the id that it was tried with first");
