@@ -474,6 +474,10 @@ fn expected(route: &Route, probe: &Probe, role: &str, held: &str) -> Option<u16>
         Needs::Root(..) => (!(may && at_root)).then_some(403),
         // A scope above or below is told of; one beside it is not.
         Needs::Or(..) if route.path == "/metrics" => (!(may && at_root)).then_some(403),
+        // People are of no scope: the page asks the API, which asks at the root.
+        Needs::Page(..) if (route.method, route.path) == ("GET", "/people") => {
+            (!(may && at_root)).then_some(403)
+        }
         Needs::Or(..) if elsewhere => Some(404),
         _ if !may => Some(403),
         _ if elsewhere && probe.names => Some(404),

@@ -26,17 +26,29 @@ fn texts<'a>(rule: &'a Value, name: &str) -> Vec<&'a str> {
 
 /// A value in one line, as somebody would say it: `within EU, EEA`.
 fn words(value: &Value) -> String {
+    said(value, false)
+}
+
+/// `within` something else: then what is the only word for it needs no colon.
+fn said(value: &Value, within: bool) -> String {
+    /// Words of a list that are told; all of them are in the rule as it is written.
+    const MOST: usize = 12;
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Array(all) => {
+            let told: Vec<String> = all.iter().take(MOST).map(words).collect();
+            let rest = all.len().saturating_sub(MOST);
+            let more = if rest > 0 { format!(" … (+{rest})") } else { String::new() };
+            format!("{}{more}", told.join(", "))
+        }
         Value::Object(members) => {
             let one = |(name, value): (&String, &Value)| match value {
                 Value::Bool(true) => name.replace('_', " "),
                 Value::Bool(false) => format!("{}: no", name.replace('_', " ")),
-                Value::Array(_) if members.len() == 1 => {
+                Value::Array(_) if within && members.len() == 1 => {
                     format!("{} {}", name.replace('_', " "), words(value))
                 }
-                _ => format!("{}: {}", name.replace('_', " "), words(value)),
+                _ => format!("{}: {}", name.replace('_', " "), said(value, true)),
             };
             members.iter().map(one).collect::<Vec<_>>().join("; ")
         }
@@ -196,6 +208,9 @@ mod tests {
         let require =
             json!({ "processing_countries": { "within": ["EU", "EEA"] }, "trains_on_inputs": false });
         assert_eq!(words(&require), "processing countries: within EU, EEA; trains on inputs: no");
+        assert_eq!(words(&json!({ "data": ["phi"] })), "data: phi");
+        let many: Vec<String> = (0..15).map(|at| at.to_string()).collect();
+        assert!(words(&json!(many)).ends_with("10, 11 … (+3)"));
         assert_eq!(words(&json!({ "max": 5 })), "max: 5");
     }
 
