@@ -6,11 +6,13 @@
 //! silently. Where client and provider speak the same wire nothing here is needed: bytes stay as they came.
 //!
 //! Pure: no input or output, no clock, no globals. A stream's memory is a few counters and the name of what is open;
-//! nothing of the answer is kept.
+//! nothing of the answer is kept, but where the client's wire tells all of it again at the end ([`openai_responses`]).
 //!
-//! A wire that clients speak too is a [`Wire`]; what providers speak is a [`Upstream`].
+//! A wire that is translated both ways is a [`Wire`]; what clients speak is a [`Client`], and what providers speak an
+//! [`Upstream`].
 //!
-//! Sources: <https://platform.openai.com/docs/api-reference/chat>, <https://platform.claude.com/docs/en/api/messages>,
+//! Sources: <https://platform.openai.com/docs/api-reference/chat>,
+//! <https://platform.openai.com/docs/api-reference/responses>, <https://platform.claude.com/docs/en/api/messages>,
 //! and the types of the SDKs that both vendors generate from their OpenAPI descriptions
 //! (<https://github.com/openai/openai-python>, <https://github.com/anthropics/anthropic-sdk-python>).
 
@@ -20,6 +22,7 @@ pub mod form;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod place;
 
 use form::Piece;
@@ -27,7 +30,7 @@ pub use json::Json;
 pub use loss::{Broken, Fate, Losses, Own, Refused};
 pub use place::Place;
 
-/// A wire that clients speak, and providers.
+/// A wire that clients speak, and providers that others are translated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wire {
     /// OpenAI's chat completions.
@@ -60,6 +63,27 @@ pub enum Upstream {
 }
 
 impl From<Wire> for Upstream {
+    fn from(wire: Wire) -> Self {
+        Self::Served(wire)
+    }
+}
+
+/// What a client speaks: a wire that providers are translated for too, or one that only clients are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// A wire that providers are translated for too.
+    Served(Wire),
+    /// OpenAI's Responses. A service that has it gets it as it came.
+    OpenAiResponses,
+}
+
+impl Client {
+    /// Every one.
+    pub const ALL: [Self; 3] =
+        [Self::Served(Wire::OpenAiChat), Self::Served(Wire::Anthropic), Self::OpenAiResponses];
+}
+
+impl From<Wire> for Client {
     fn from(wire: Wire) -> Self {
         Self::Served(wire)
     }
@@ -99,23 +123,29 @@ pub enum Untranslated {
 /// # Errors
 /// [`Untranslated`].
 pub fn request(
-    from: Wire,
+    from: impl Into<Client>,
     to: impl Into<Upstream>,
     body: &[u8],
     most: u64,
 ) -> Result<(String, Losses), Untranslated> {
     let json = Json::parse(body)?;
+    let from = from.into();
     let form = match from {
-        Wire::OpenAiChat => openai_chat::read_request(json)?,
-        Wire::Anthropic => anthropic::read_request(json)?,
+        Client::Served(Wire::OpenAiChat) => openai_chat::read_request(json)?,
+        Client::Served(Wire::Anthropic) => anthropic::read_request(json)?,
+        Client::OpenAiResponses => openai_responses::read_request(json)?,
     };
     let mut losses = Losses::default();
     let out = match to.into() {
-        Upstream::Served(Wire::OpenAiChat) => openai_chat::write_request(form, &mut losses)?,
-        Upstream::Served(Wire::Anthropic) => anthropic::write_request(form, most, &mut losses)?,
-        Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses)?,
+        Upstream::Served(Wire::OpenAiChat) => openai_chat::write_request(form, &mut losses),
+        Upstream::Served(Wire::Anthropic) => anthropic::write_request(form, most, &mut losses),
+        Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses),
     };
-    Ok((out.write(), losses))
+    if from == Client::OpenAiResponses {
+        let out = out.map_err(|refused| openai_responses::renamed_refusal(&refused))?;
+        return Ok((out.write(), openai_responses::renamed(&losses)));
+    }
+    Ok((out?.write(), losses))
 }
 
 /// Translates a whole answer, and tells what was left out of it.
@@ -124,7 +154,7 @@ pub fn request(
 /// [`Broken`].
 pub fn answer<'a>(
     from: impl Into<Upstream>,
-    to: Wire,
+    to: impl Into<Client>,
     body: &[u8],
     untold: impl Into<Untold<'a>>,
 ) -> Result<(String, Losses), Broken> {
@@ -138,9 +168,10 @@ pub fn answer<'a>(
     or(&mut form.id, untold.id);
     or(&mut form.model, untold.model);
     let mut losses = Losses::default();
-    let out = match to {
-        Wire::OpenAiChat => openai_chat::write_answer(form, untold.created, &mut losses),
-        Wire::Anthropic => anthropic::write_answer(form, &mut losses),
+    let out = match to.into() {
+        Client::Served(Wire::OpenAiChat) => openai_chat::write_answer(form, untold.created, &mut losses),
+        Client::Served(Wire::Anthropic) => anthropic::write_answer(form, &mut losses),
+        Client::OpenAiResponses => openai_responses::write_answer(form, untold.created, &mut losses),
     };
     Ok((out.write(), losses))
 }
@@ -173,12 +204,18 @@ enum Reader {
 enum Writer {
     OpenAiChat(openai_chat::Writer),
     Anthropic(anthropic::Writer),
+    OpenAiResponses(openai_responses::Writer),
 }
 
 impl Stream {
     /// For an answer that begins. `usage` is whether a client whose wire asks for it wants to see the usage.
     #[must_use]
-    pub fn new<'a>(from: impl Into<Upstream>, to: Wire, untold: impl Into<Untold<'a>>, usage: bool) -> Self {
+    pub fn new<'a>(
+        from: impl Into<Upstream>,
+        to: impl Into<Client>,
+        untold: impl Into<Untold<'a>>,
+        usage: bool,
+    ) -> Self {
         let untold = untold.into();
         Self {
             reader: match from.into() {
@@ -186,9 +223,14 @@ impl Stream {
                 Upstream::Served(Wire::Anthropic) => Reader::Anthropic(anthropic::Reader::default()),
                 Upstream::BedrockConverse => Reader::BedrockConverse(bedrock_converse::Reader::default()),
             },
-            writer: match to {
-                Wire::OpenAiChat => Writer::OpenAiChat(openai_chat::Writer::new(untold.created, usage)),
-                Wire::Anthropic => Writer::Anthropic(anthropic::Writer::default()),
+            writer: match to.into() {
+                Client::Served(Wire::OpenAiChat) => {
+                    Writer::OpenAiChat(openai_chat::Writer::new(untold.created, usage))
+                }
+                Client::Served(Wire::Anthropic) => Writer::Anthropic(anthropic::Writer::default()),
+                Client::OpenAiResponses => {
+                    Writer::OpenAiResponses(openai_responses::Writer::new(untold.created))
+                }
             },
             untold: (untold.id.to_owned(), untold.model.to_owned()),
             losses: Losses::default(),
@@ -223,6 +265,10 @@ impl Stream {
                     writer.piece(piece, &mut out)?;
                 }
                 Writer::Anthropic(writer) => writer.piece(piece, &mut out)?,
+                Writer::OpenAiResponses(writer) => {
+                    openai_responses::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                }
             }
         }
         Ok(out)

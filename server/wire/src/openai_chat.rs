@@ -9,8 +9,10 @@ mod read;
 mod stream;
 mod write;
 
+pub(crate) use answer::STOP_SEQUENCE;
 pub use answer::{read_answer, write_answer};
 pub use read::{MEMBERS, read_request};
+pub(crate) use read::{has_only, is_data, read_source};
 pub use stream::{Reader, Writer};
 pub use write::write_request;
 

@@ -30,6 +30,12 @@ pub enum Name {
     ToolCalls,
     /// The thought of a message.
     ReasoningContent,
+    /// The conversation of a response.
+    Input,
+    /// What precedes it.
+    Instructions,
+    /// The parts of what a tool answered.
+    Output,
 }
 
 impl Name {
@@ -40,6 +46,9 @@ impl Name {
             Self::Content => "content",
             Self::ToolCalls => "tool_calls",
             Self::ReasoningContent => "reasoning_content",
+            Self::Input => "input",
+            Self::Instructions => "instructions",
+            Self::Output => "output",
         }
     }
 }

@@ -260,7 +260,7 @@ fn read_content(content: Option<Json>, at: Place) -> Result<Vec<Part>, Broken> {
 }
 
 /// Whether an object has no members but these.
-fn has_only(object: Option<&Json>, names: &[&str]) -> bool {
+pub(crate) fn has_only(object: Option<&Json>, names: &[&str]) -> bool {
     let known = |(name, value): &(String, Json)| *value == Json::Null || names.contains(&name.as_str());
     matches!(object, Some(Json::Object(members)) if members.iter().all(known))
 }
@@ -303,12 +303,13 @@ fn read_part(part: Json, at: Place) -> Result<Part, Broken> {
     Ok(Part { content, cache, at, own: own(part.rest(), PART) })
 }
 
-fn is_data(url: &str) -> bool {
+/// Whether an address holds its bytes, as base64.
+pub(crate) fn is_data(url: &str) -> bool {
     data_url_at(url).is_some()
 }
 
 /// What an address leads to. Bytes in it are not copied.
-fn read_source(mut url: String) -> Source {
+pub(crate) fn read_source(mut url: String) -> Source {
     let Some((media_type, begins)) = data_url_at(&url) else { return Source::Url(url) };
     let media_type = media_type.to_owned();
     url.drain(..begins);

@@ -71,7 +71,7 @@ pub(crate) fn pretty(json: &str) -> String {
 }
 
 /// What was left out, on a line of its own.
-fn left_out(losses: &Losses) -> String {
+pub(crate) fn left_out(losses: &Losses) -> String {
     let places: Vec<&str> = losses.places().collect();
     if places.is_empty() { String::new() } else { format!("left out: {}\n", places.join(", ")) }
 }

@@ -7,4 +7,5 @@ mod bedrock;
 mod coverage;
 mod golden;
 mod properties;
+mod responses;
 mod streams;
