@@ -142,7 +142,7 @@ pub fn request(
         Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses),
     };
     if from == Client::OpenAiResponses {
-        let out = out.map_err(openai_responses::renamed_refusal)?;
+        let out = out.map_err(|refused| openai_responses::renamed_refusal(&refused))?;
         return Ok((out.write(), openai_responses::renamed(&losses)));
     }
     Ok((out?.write(), losses))

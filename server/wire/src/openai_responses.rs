@@ -55,7 +55,7 @@ pub(crate) fn renamed(losses: &Losses) -> Losses {
 }
 
 /// The place of what was refused, in the words of this wire.
-pub(crate) fn renamed_refusal(refused: Refused) -> Untranslated {
+pub(crate) fn renamed_refusal(refused: &Refused) -> Untranslated {
     Untranslated::Refused(Refused { place: named(&refused.place), why: refused.why })
 }
 
