@@ -29,6 +29,7 @@ mod m0012_credentials;
 mod m0013_once;
 mod m0014_leaving;
 mod m0015_sealed_thoughts;
+mod m0017_sign_ins;
 mod table;
 
 /// Applies the migrations in order; `Migrator::up(db, None)` brings a database to this binary's schema.
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_once::Migration),
             Box::new(m0014_leaving::Migration),
             Box::new(m0015_sealed_thoughts::Migration),
+            Box::new(m0017_sign_ins::Migration),
         ]
     }
 }
