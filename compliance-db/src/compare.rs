@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Attribute, Context, CountrySet, Database, EndpointProfile, FactId, Resolved, Subprocessor};
 
 /// What differs between two databases.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Changes {
     /// The older one's version.
     pub from: String,
@@ -27,7 +27,7 @@ pub struct Changes {
 }
 
 /// A change among a service's subprocessors, to which its customers may object (GDPR Art. 28(2)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubprocessorChange {
     /// The service.
     pub service: String,
@@ -38,7 +38,7 @@ pub struct SubprocessorChange {
 }
 
 /// What changed about one subprocessor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Listing {
     /// It is new.
@@ -58,7 +58,7 @@ pub enum Listing {
 }
 
 /// An answer about an endpoint that a newer database changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerChange {
     /// The endpoint.
     pub endpoint: String,

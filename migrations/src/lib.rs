@@ -30,6 +30,7 @@ mod m0013_once;
 mod m0014_leaving;
 mod m0015_sealed_thoughts;
 mod m0016_alerts;
+mod m0017_sign_ins;
 mod m0018_traffic;
 mod table;
 
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_leaving::Migration),
             Box::new(m0015_sealed_thoughts::Migration),
             Box::new(m0016_alerts::Migration),
+            Box::new(m0017_sign_ins::Migration),
             Box::new(m0018_traffic::Migration),
         ]
     }

@@ -123,10 +123,18 @@ pub(super) async fn receipt(
 ) -> Response {
     let found = match id {
         Ok(Path(id)) => found(&app, peer.map(|peer| peer.0.0.ip()), permit.as_ref(), &headers, &id).await,
-        Err(_) => Err(Problem::not_found("decision")),
+        Err(_) => Err(no_decision()),
     };
     found
         .unwrap_or_else(|problem| api::refused(crate::providers::Api::OpenAi, &problem.into()).map(Body::new))
+}
+
+/// A decision that is not there, or not for who asks: the same words for both.
+pub(super) fn no_decision() -> Problem {
+    Problem::not_found("decision").fix(
+        "its id is what the answer had in `x-bailiwick-decision`; ask with the key that made the request, or as somebody \
+         who may read decisions of its scope",
+    )
 }
 
 async fn found(
@@ -156,11 +164,14 @@ async fn found(
              token, or sign in to the console",
         ));
     }
-    let row = app.gateway.audit.decision_row(id).await?.ok_or_else(|| Problem::not_found("decision"))?;
+    let row = app.gateway.audit.decision_row(id).await?.ok_or_else(no_decision)?;
     let own = key.is_some_and(|auth| row.key_id.as_deref() == Some(auth.key_id()));
     if !own {
         // What is another key's, or outside the actor's scope, is not there.
-        permit.ok_or_else(|| Problem::not_found("decision"))?.at(&row.scope, "decision")?;
+        let at = permit.ok_or_else(no_decision)?.at(&row.scope, "decision");
+        at.map_err(
+            |problem| if problem.status() == StatusCode::NOT_FOUND { no_decision() } else { problem },
+        )?;
     }
     let bytes = receipt_for(app, id).await?;
     let mut response = Response::new(Body::from(bytes));

@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::etag::{self, IfMatch};
 use super::figures::Figures;
+use super::numbered::{declared, tag, top_ups_of};
 use crate::admin::input::{Asked, At, Body};
 use crate::admin::page::{Page, number};
 use crate::app::{Act, App};
 use crate::budgets::{Standing, Unit, Window, format_usd, parse_usd, reached};
 use crate::identity::Permit;
+use crate::organisation::BudgetDefinition;
 use crate::store;
 
 /// Longest reason of a top-up, in characters.
@@ -54,6 +56,9 @@ struct BudgetView {
     /// Those of them that are reached.
     reached: Vec<u16>,
     top_ups: Vec<TopUpView>,
+    /// Of one that is asked for alone: as declared, as `PUT` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<serde_json::Value>,
 }
 
 /// A top-up as an operator sees it.
@@ -144,7 +149,7 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// `GET /api/v1/budgets/{id}`, with the tag that a top-up may ask for: of what is declared and of its top-ups, not of what is
@@ -165,20 +170,16 @@ pub(super) async fn get(
     }
     figures.record(&app, "budgets", [id]).await?;
     let now_ms = app.gateway.clock.now_ms();
-    let top_ups = top_ups_of(&app, id, now_ms).await?;
-    let tag = etag::tag(&(&row, &top_ups));
+    let top_ups = top_ups_of(&app.store, id, now_ms).await?;
+    let tag = tag(&row, &top_ups);
     let standing = app.gateway.budgets.standings(now_ms).into_iter().find(|it| it.budget.id == id);
     let standing = standing.filter(|it| !it.budget.unit.is_limit());
     // One that is retired stands nowhere.
     let standing = standing.ok_or_else(|| Problem::not_found("budget"))?;
     let top_ups = top_ups.into_iter().map(TopUpView::from).collect();
-    Ok(etag::tagged(&tag, Json(view(&row, standing, top_ups, now_ms))))
-}
-
-async fn top_ups_of(app: &App, id: i64, now_ms: i64) -> Result<Vec<store::budgets::TopUp>, Problem> {
-    let mut top_ups = store::budgets::top_ups(&app.store, now_ms).await?;
-    top_ups.retain(|it| it.budget_id == id);
-    Ok(top_ups)
+    let declared = Some(declared::<BudgetDefinition>(&app, &row, now_ms).await?);
+    let view = BudgetView { declared, ..view(&row, standing, top_ups, now_ms) };
+    Ok(etag::tagged(&tag, Json(view)))
 }
 
 fn view(
@@ -207,6 +208,7 @@ fn view(
         reached: reached(&budget.thresholds, standing.limit_nano, standing.settled_nano).collect(),
         thresholds: budget.thresholds,
         top_ups,
+        declared: None,
     }
 }
 
@@ -291,8 +293,8 @@ pub(super) async fn top_up(
         what,
     };
     let stored = top_up.clone();
-    let known = (row.clone(), top_ups_of(&app, id, now_ms).await?);
-    let seen = expected.seen_as(&known, &etag::tag(&(&known.0, &known.1)))?;
+    let known = (row.clone(), top_ups_of(&app.store, id, now_ms).await?);
+    let seen = expected.seen_as(&known, &tag(&known.0, &known.1))?;
     let change = async {
         match seen {
             None => store::budgets::top_up(&app.store, stored).await?,

@@ -1,17 +1,20 @@
 //! Endpoints and what is known of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
+use bailiwick_compliance_db::Changes;
+use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::admin::input::Asked;
+use crate::admin::input::{Asked, Body};
 use crate::admin::page::Page;
 use crate::app::{App, ComplianceStatus};
 use crate::identity::Permit;
 use crate::organisation::describe;
+use crate::store::StoreError;
 
 /// Which endpoints are asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -52,8 +55,10 @@ pub(super) async fn list(
     let endpoints: Vec<describe::EndpointSummary> =
         endpoints.into_iter().map(|(place, endpoint)| describe::summary(place, endpoint, now_ms)).collect();
     let mut answer = page.answer(&endpoints, next);
+    let unusable = snapshot.unusable.iter().filter(|it| overlap(&scopes, &it.endpoint.scope));
+    let unusable: Vec<&str> = unusable.map(|it| it.why.as_str()).collect();
     if let Some(answer) = answer.as_object_mut() {
-        answer.insert(String::from("unusable"), serde_json::json!(snapshot.unusable));
+        answer.insert(String::from("unusable"), serde_json::json!(unusable));
     }
     Ok(Json(answer))
 }
@@ -74,21 +79,16 @@ pub(super) async fn explain(
     let scopes = permit.scopes();
     let Asked(query) = query?;
     let snapshot = app.gateway.snapshot.load_full();
-    let index = snapshot
-        .policy
-        .endpoints()
-        .iter()
-        .position(|endpoint| endpoint.name == query.name && overlap(&scopes, &endpoint.scope))
+    let in_use = snapshot.policy.endpoints().iter().map(|endpoint| (endpoint, None));
+    let others = snapshot.unusable.iter().map(|it| (&it.endpoint, Some(it.why.clone())));
+    let (endpoint, not_in_use) = in_use
+        .chain(others)
+        .find(|(endpoint, _)| endpoint.name == query.name && overlap(&scopes, &endpoint.scope))
         .ok_or_else(|| Problem::not_found("endpoint"))?;
     let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
     let scope = permit.scope(query.scope)?;
-    let explained = snapshot
-        .policy
-        .endpoints()
-        .get(index)
-        .map(|endpoint| describe::explain(&snapshot.policy, endpoint, &scope, now_ms))
-        .ok_or_else(|| Problem::not_found("endpoint"))?;
-    Ok(Json(explained))
+    let explained = describe::explain(&snapshot.policy, endpoint, &scope, now_ms);
+    Ok(Json(describe::EndpointExplanation { not_in_use, ..explained }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,6 +119,54 @@ pub(super) async fn compliance(
 ) -> Result<Json<ComplianceStatus>, Problem> {
     let scope = permit.scope(None)?;
     Ok(Json(app.compliance_status(&scope).await?))
+}
+
+/// The body of `POST /api/v1/compliance:impact`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Newer {
+    /// The files of the other database, by path, without a bundle's own.
+    database: BTreeMap<String, String>,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// What another database would change.
+#[derive(Debug, Serialize)]
+pub(super) struct WouldChange {
+    changes: Changes,
+    answers: Vec<describe::Impact>,
+}
+
+/// `POST /api/v1/compliance:impact`: what another compliance database says otherwise than the one in force, and which
+/// answers about the organisation's own endpoints that changes; those that are not in use among them.
+pub(super) async fn impact(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    body: Result<Body<Newer>, Problem>,
+) -> Result<Json<WouldChange>, Problem> {
+    let Body(newer) = body?;
+    let scope = permit.scope(newer.scope)?;
+    let _one = super::plans::one_at_a_time()?;
+    super::plans::cheap(&newer.database)?;
+    let scopes = permit.scopes();
+    let snapshot = app.gateway.snapshot.load_full();
+    let now_ms = snapshot.decide_at_ms.unwrap_or_else(|| app.gateway.clock.now_ms());
+    let working = crate::background::run(move || {
+        let policy = &snapshot.policy;
+        let after = policy.bundle().database(newer.database)?;
+        let declared = policy.endpoints().iter().chain(snapshot.unusable.iter().map(|it| &it.endpoint));
+        let endpoints: Vec<_> = declared.filter(|it| overlap(&scopes, &it.scope)).collect();
+        let both = (policy.database().as_ref(), &after);
+        let answers = describe::impact(policy, &endpoints, both, &scope, now_ms);
+        Ok(WouldChange { changes: policy.database().changes(&after), answers })
+    });
+    let done = working.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    done.map(Json).map_err(|problems: Vec<bailiwick_policy::Problem>| {
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Problem::wrong_field("/database", &all.join("; "))
+            .fix("`bailiwick compliance verify` sends the files of a release as they were signed")
+    })
 }
 
 /// An endpoint of a scope above serves the actor's scope too.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::app::App;
-use crate::audit::StoredRecord;
+use crate::audit::{AuditError, StoredRecord};
 use crate::gateway::record::read_facts;
 use crate::identity::Permit;
 use crate::snapshot::Archive;
@@ -40,9 +40,12 @@ pub(super) async fn explanation(
     permit: Permit,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Explained>, Problem> {
-    let unknown = || Problem::not_found("decision");
+    let unknown = super::audit::no_decision;
     let Path(id) = id.map_err(|_| unknown())?;
-    let records = app.gateway.audit.decision(&id).await?;
+    let records = match app.gateway.audit.decision(&id).await {
+        Err(AuditError::NotFound(_)) => return Err(unknown()),
+        found => found?,
+    };
     let first = StoredRecord::deciding(&records).ok_or_else(unknown)?;
     let header = first.header()?;
     if !header.scope.as_deref().is_some_and(|of| permit.covers(of)) {

@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::budgets::Filter;
+use super::budgets::{Because, Filter};
+use super::etag;
 use super::figures::Figures;
-use super::input::Asked;
+use super::input::{Asked, At};
+use super::numbered::{declared, tag, top_ups_of};
 use super::page::{Page, number};
 use super::{Problem, budget_scope};
 use crate::app::App;
 use crate::budgets::{Standing, Unit, Window, format_usd};
 use crate::identity::Permit;
+use crate::organisation::LimitDefinition;
 use crate::store;
 
 /// One limit. Counts are numbers, amounts of money US dollars as text.
@@ -33,6 +37,9 @@ struct LimitView {
     used: Value,
     /// By what is under way on this server.
     held: Value,
+    /// Of one that is asked for alone: as declared, as `PUT` takes it; null of a key's own `requests_per_minute`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<Value>,
 }
 
 fn view(row: &store::budgets::Budget, standing: &Standing) -> LimitView {
@@ -49,6 +56,7 @@ fn view(row: &store::budgets::Budget, standing: &Standing) -> LimitView {
         limit: amount(standing.limit_nano),
         used: amount(standing.settled_nano),
         held: amount(standing.reserved_nano),
+        declared: None,
     }
 }
 
@@ -79,4 +87,36 @@ pub(super) async fn list(
     let (limits, next) = page.cut(limits, false, |limit| number(limit.id));
     let ids: Vec<i64> = limits.iter().map(|limit| limit.id).collect();
     Ok(Json(figures.told(&app, page.answer(&limits, next), "limits", ids).await?))
+}
+
+/// `GET /api/v1/limits/{id}`, with the tag that a change may ask for.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<i64>,
+    because: Result<Asked<Because>, Problem>,
+) -> Result<Response, Problem> {
+    let Asked(because) = because?;
+    let mut figures = Figures::asked(&permit, because.reason.as_deref())?;
+    let not_there = || Problem::not_found("limit");
+    let row = store::budgets::get(&app.store, store::budgets::BudgetId(id)).await;
+    let row = row.map_err(|error| match error {
+        store::StoreError::NotFound(_) => not_there(),
+        error => error.into(),
+    })?;
+    let scope = budget_scope(&app, &row).unwrap_or_else(|| String::from("/"));
+    permit.at(&scope, "limit")?;
+    let now_ms = app.gateway.clock.now_ms();
+    let standings = app.gateway.budgets.standings(now_ms);
+    let standing = standings.iter().find(|it| it.budget.id == id && it.budget.unit.is_limit());
+    // One that is retired stands nowhere.
+    let standing = standing.ok_or_else(not_there)?;
+    if !figures.admits(&app, &row, &scope) {
+        return Err(figures.refused());
+    }
+    figures.record(&app, "limits", [id]).await?;
+    let view = view(&row, standing);
+    let declared = Some(declared::<LimitDefinition>(&app, &row, now_ms).await?);
+    let tag = tag(&row, &top_ups_of(&app.store, id, now_ms).await?);
+    Ok(etag::tagged(&tag, Json(LimitView { declared, ..view })))
 }

@@ -15,6 +15,7 @@ mod input;
 mod keys;
 mod kill_switches;
 mod limits;
+mod numbered;
 mod once;
 mod openapi;
 mod organisation;
@@ -42,7 +43,9 @@ pub(crate) use organisation::{created, recorded};
 pub use problem::Problem;
 
 use crate::app::{App, acts};
-use crate::organisation::{EndpointDefinition, Scope, WorkloadDefinition};
+use crate::organisation::{
+    BudgetDefinition, EndpointDefinition, LimitDefinition, ModelGroup, Scope, WorkloadDefinition,
+};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> axum::Router {
@@ -64,7 +67,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys:bulk", post(keys::bulk))
         .route("/api/v1/keys:revoke-presented", post(keys::revoke_presented))
-        .route("/api/v1/keys/{id}", get(keys::get))
+        .route("/api/v1/keys/{id}", get(keys::get).put(keys::put))
         .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
         .route("/api/v1/keys/{id}/disable", post(keys::disable))
         .route("/api/v1/keys/{id}/enable", post(keys::enable))
@@ -113,9 +116,29 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/endpoints/explain", get(endpoints::explain))
         .route("/api/v1/endpoints/matrix", get(endpoints::matrix))
         .route("/api/v1/compliance", get(endpoints::compliance))
-        .route("/api/v1/budgets", get(budgets::list))
-        .route("/api/v1/budgets/{id}", get(budgets::get))
-        .route("/api/v1/limits", get(limits::list))
+        .route(
+            "/api/v1/compliance:impact",
+            post(endpoints::impact).layer(axum::extract::DefaultBodyLimit::max(plans::LARGEST)),
+        )
+        .route("/api/v1/model-groups", get(resources::list::<ModelGroup>))
+        .route(
+            "/api/v1/model-groups/{name}",
+            get(resources::get::<ModelGroup>)
+                .put(resources::put::<ModelGroup>)
+                .delete(resources::end::<ModelGroup>),
+        )
+        .route("/api/v1/budgets", get(budgets::list).post(numbered::create::<BudgetDefinition>))
+        .route(
+            "/api/v1/budgets/{id}",
+            get(budgets::get)
+                .put(numbered::put::<BudgetDefinition>)
+                .delete(numbered::end::<BudgetDefinition>),
+        )
+        .route("/api/v1/limits", get(limits::list).post(numbered::create::<LimitDefinition>))
+        .route(
+            "/api/v1/limits/{id}",
+            get(limits::get).put(numbered::put::<LimitDefinition>).delete(numbered::end::<LimitDefinition>),
+        )
         .route("/api/v1/budgets/{id}/top-ups", post(budgets::top_up))
         .route(
             "/api/v1/policy:plan",

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::gateway::Named;
 use crate::identity::Permit;
 use crate::organisation::{
-    Applied, ApplyError, Applying, Change, CredentialRef, EndpointDefinition, Organisation,
+    Applied, ApplyError, Applying, Change, CredentialRef, EndpointDefinition, Organisation, Seen,
     apply as apply_to, check, differences_to, export as exported, problems,
 };
 use crate::store::StoreError;
@@ -71,8 +71,12 @@ pub(super) async fn apply(
         if how.dry_run {
             return Ok(Json(Outcome::Would { changes }));
         }
-        let looked = Looked { now: &now, wanted: &organisation, prune: how.prune, changes, now_ms };
-        declare(&app, permit.subject(), looked).await.map(|applied| Json(Outcome::Applied(applied)))
+        let looked =
+            Looked { now: &now, wanted: &organisation, prune: how.prune, changes, seen: None, now_ms };
+        let mut applied = declare(&app, permit.subject(), looked).await?;
+        let unusable = &app.gateway.snapshot.load().unusable;
+        applied.not_in_use = unusable.iter().map(|it| it.why.clone()).collect();
+        Ok(Json(Outcome::Applied(applied)))
     })
     .await
 }
@@ -121,12 +125,14 @@ pub(super) struct Looked<'a> {
     pub(super) wanted: &'a Organisation,
     pub(super) prune: bool,
     pub(super) changes: Vec<Change>,
+    /// The row that it changes, where it is to be as the client saw it.
+    pub(super) seen: Option<Seen>,
     pub(super) now_ms: i64,
 }
 
 /// Applies it, recorded, if it still changes what it did when it was looked at.
 pub(super) async fn declare(app: &App, principal: &str, looked: Looked<'_>) -> Result<Applied, Problem> {
-    let Looked { now, wanted, prune, changes, now_ms } = looked;
+    let Looked { now, wanted, prune, changes, seen, now_ms } = looked;
     let recorded = told(app, now, wanted, prune, now_ms).await?;
     let act = Act {
         kind: Kind::Admin,
@@ -135,7 +141,7 @@ pub(super) async fn declare(app: &App, principal: &str, looked: Looked<'_>) -> R
         name: "applied",
         what: json!({ "prune": prune, "changes": recorded }),
     };
-    let applying = Applying { prune, only: Some(changes) };
+    let applying = Applying { prune, only: Some(changes), seen };
     let change = async { Ok::<_, Problem>(apply_to(&app.store, wanted, &applying, now_ms).await?) };
     // What is stored and cannot be put in force is stored: its keys are told in any case.
     let keys = OnceLock::new();

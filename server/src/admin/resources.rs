@@ -1,4 +1,4 @@
-//! What is declared, one thing at a time: scopes, endpoints, workloads. A change of one is a declaration of it alone, and its
+//! What is declared, one thing at a time: scopes, endpoints, model groups, workloads. A change of one is a declaration of it alone, and its
 //! end one that leaves it out, so all that holds for `apply` holds here.
 
 use std::fmt::Debug;
@@ -19,7 +19,7 @@ use super::organisation::{Looked, anew, declare, looked_at, right};
 use super::page::Page;
 use crate::app::App;
 use crate::identity::Permit;
-use crate::organisation::{EndpointDefinition, Organisation, Scope, WorkloadDefinition, export};
+use crate::organisation::{EndpointDefinition, ModelGroup, Organisation, Scope, WorkloadDefinition, export};
 
 /// A kind of thing that is declared under a name.
 pub(super) trait Declared: Serialize + DeserializeOwned + Debug + Clone + Send + Sync {
@@ -30,16 +30,22 @@ pub(super) trait Declared: Serialize + DeserializeOwned + Debug + Clone + Send +
     /// Where its name is.
     const NAME: &'static str;
 
+    /// What keeps one from ending, in words.
+    const HELD: &'static str;
+
     fn name(&self) -> &str;
     fn of(organisation: &mut Organisation) -> &mut Vec<Self>;
+    /// Whether something else that is declared holds the one of this name.
+    fn is_held(organisation: &Organisation, name: &str) -> bool;
 }
 
 macro_rules! declared {
-    ($type:ty, $list:ident, $kind:literal, $name:ident, $pointer:literal) => {
+    ($type:ty, $list:ident, $kind:literal, $name:ident, $pointer:literal, $held:expr, $is_held:expr) => {
         impl Declared for $type {
             const LIST: &'static str = stringify!($list);
             const KIND: &'static str = $kind;
             const NAME: &'static str = $pointer;
+            const HELD: &'static str = $held;
 
             fn name(&self) -> &str {
                 &self.$name
@@ -48,13 +54,22 @@ macro_rules! declared {
             fn of(organisation: &mut Organisation) -> &mut Vec<Self> {
                 &mut organisation.$list
             }
+
+            fn is_held(organisation: &Organisation, name: &str) -> bool {
+                let held: fn(&Organisation, &str) -> bool = $is_held;
+                held(organisation, name)
+            }
         }
     };
 }
 
-declared!(Scope, scopes, "scope", path, "/path");
-declared!(EndpointDefinition, endpoints, "endpoint", name, "/name");
-declared!(WorkloadDefinition, workloads, "workload", name, "/name");
+const IN_IT: &str = "it stays as long as anything is declared in it or below it";
+const NAMED: &str = "it stays as long as a budget or limit is of its models";
+
+declared!(Scope, scopes, "scope", path, "/path", IN_IT, Organisation::has_in);
+declared!(EndpointDefinition, endpoints, "endpoint", name, "/name", IN_IT, |_, _| false);
+declared!(WorkloadDefinition, workloads, "workload", name, "/name", IN_IT, |_, _| false);
+declared!(ModelGroup, model_groups, "model_group", name, "/name", NAMED, Organisation::counts_by);
 
 /// The one of this name.
 fn find<T: Declared>(organisation: &Organisation, name: &str) -> Option<T> {
@@ -69,7 +84,7 @@ pub(super) struct Which {
     cursor: Option<String>,
 }
 
-/// `GET /api/v1/scopes`, `GET /api/v1/workloads`: by name.
+/// `GET /api/v1/scopes` and its like: by name.
 pub(super) async fn list<T: Declared>(
     State(app): State<Arc<App>>,
     which: Result<Asked<Which>, Problem>,
@@ -114,7 +129,7 @@ pub(super) async fn put<T: Declared>(
         seen::<T>(&expected, &now, &name)?;
         let changes = looked_at(&app, &now, &wanted, false, now_ms).await.map_err(here)?;
         if !changes.is_empty() {
-            let looked = Looked { now: &now, wanted: &wanted, prune: false, changes, now_ms };
+            let looked = Looked { now: &now, wanted: &wanted, prune: false, changes, seen: None, now_ms };
             declare(&app, permit.subject(), looked).await?;
         }
         Ok(())
@@ -139,14 +154,19 @@ pub(super) async fn end<T: Declared>(
         seen::<T>(&expected, &now, &name)?;
         let mut less = now.clone();
         T::of(&mut less).retain(|it| it.name() != name);
-        let changes = looked_at(&app, &now, &less, true, now_ms).await?;
-        let alone = matches!(&changes[..], [one] if one.change == "delete" && one.kind == T::KIND && one.name == name);
-        if !alone || (T::KIND == "scope" && less.has_in(&name)) {
-            return Err(Problem::new(StatusCode::CONFLICT, "conflict", "Something belongs to it")
-                .detail("it stays as long as anything is declared in it or below it")
-                .fix("end that first"));
+        let held = || {
+            let title = "Something belongs to it";
+            Problem::new(StatusCode::CONFLICT, "conflict", title).detail(T::HELD).fix("end that first")
+        };
+        if T::is_held(&less, &name) {
+            return Err(held());
         }
-        let looked = Looked { now: &now, wanted: &less, prune: true, changes, now_ms };
+        let changes = looked_at(&app, &now, &less, true, now_ms).await?;
+        if !matches!(&changes[..], [one] if one.change == "delete" && one.kind == T::KIND && one.name == name)
+        {
+            return Err(held());
+        }
+        let looked = Looked { now: &now, wanted: &less, prune: true, changes, seen: None, now_ms };
         declare(&app, permit.subject(), looked).await
     })
     .await?;

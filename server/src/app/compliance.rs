@@ -3,18 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_compliance_db::{
-    AnswerChange, Changes, Context, Database, EndpointProfile, FeatureSet, SubprocessorChange,
-};
+use bailiwick_compliance_db::{Changes, Database, SubprocessorChange};
 use bailiwick_ledger::Kind;
-use bailiwick_policy::Compiled;
-use chrono::DateTime;
+use bailiwick_policy::{Compiled, Endpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::config::ComplianceConfig;
 use super::{Act, App, StartError};
 use crate::gateway::record::RecordError;
+use crate::organisation::describe::{self, Impact};
 use crate::release::{Release, public_key};
 use crate::snapshot::{keep_catalog, recall_catalog};
 use crate::store::{self, Store, StoreError};
@@ -298,23 +296,10 @@ fn changed(
     before: BTreeMap<String, String>,
     policy: &Compiled,
     now_ms: i64,
-) -> Option<(Changes, Vec<AnswerChange>)> {
-    let bundle = policy.bundle();
-    let before = bundle.database(before).ok()?;
-    let profiles: Vec<EndpointProfile> = policy
-        .endpoints()
-        .iter()
-        .flat_map(|endpoint| {
-            endpoint.models.iter().map(|model| endpoint.profile_for(&model.upstream, policy.database()))
-        })
-        .collect();
-    let context = Context {
-        now: DateTime::from_timestamp_millis(now_ms).unwrap_or_default(),
-        max_evidence_age_days: bundle.settings.max_evidence_age_days,
-        attestations: &bundle.attestations,
-        features: FeatureSet::EMPTY,
-    };
-    let impact = before.impact(policy.database(), &profiles, &context);
+) -> Option<(Changes, Vec<Impact>)> {
+    let before = policy.bundle().database(before).ok()?;
+    let endpoints: Vec<&Endpoint> = policy.endpoints().iter().collect();
+    let impact = describe::impact(policy, &endpoints, (&before, policy.database()), "/", now_ms);
     Some((before.changes(policy.database()), impact))
 }
 

@@ -63,7 +63,7 @@ use crate::identity;
 use crate::organisation;
 use crate::outbound::Http;
 use crate::snapshot::{self, BuildError, Snapshot, Sources};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Location, Store, StoreError};
 
 /// How long the database may take to let go of its connections.
 const LET_GO: Duration = Duration::from_secs(5);
@@ -116,6 +116,22 @@ pub enum StartError {
         /// What came of it.
         why: String,
     },
+}
+
+impl StartError {
+    /// The same with the file that the database is in, where it is about that.
+    fn in_file(self, file: &std::path::Path) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(error.in_file(file)),
+            Self::Audit(AuditOpenError::Store(error)) => {
+                Self::Audit(AuditOpenError::Store(error.in_file(file)))
+            }
+            Self::Snapshot(BuildError::Store(error)) => {
+                Self::Snapshot(BuildError::Store(error.in_file(file)))
+            }
+            other => other,
+        }
+    }
 }
 
 /// What sets a demo apart.
@@ -191,6 +207,18 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
+        let file = match &config.database_url {
+            Some(url) => Location::of(url.as_str()).ok(),
+            None => Some(Location::File(config.data_dir.join("bailiwick.db"))),
+        };
+        let opened = Box::pin(Self::open_all(config, demo)).await;
+        opened.map_err(|error| match file {
+            Some(Location::File(file)) => error.in_file(&file),
+            _ => error,
+        })
+    }
+
+    async fn open_all(config: Config, demo: Option<DemoMode>) -> Result<Arc<Self>, StartError> {
         config.check()?;
         secrets::create_data_dir(&config.data_dir)?;
         let lock = secrets::lock(&config.data_dir)?;
@@ -465,6 +493,6 @@ async fn log_id(store: &Store, clock: &Clock) -> Result<LogId, StartError> {
 
 fn report_unusable(snapshot: &Snapshot) {
     for problem in &snapshot.unusable {
-        tracing::warn!(problem, "an endpoint is declared but cannot be used");
+        tracing::warn!(problem = problem.why, "an endpoint is declared but cannot be used");
     }
 }

@@ -3,21 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bailiwick_compliance_db::{
-    AnswerChange, Attribute, Changes, Context, Coverage, Database, Doubt, Doubtful, EndpointProfile,
-    FeatureSet, Known,
-};
+use bailiwick_compliance_db::{Attribute, Coverage, Database, Doubt, Doubtful, Known};
 use bailiwick_ledger::{LogId, Signer};
 use bailiwick_policy::Bundle;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
-use super::facts::FactsArgs;
 use super::output::table;
 use super::{Failed, Output};
 use crate::app::read_bundle;
 use crate::clock::Clock;
-use crate::release::{Release, public_key};
+use crate::release::Release;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ComplianceCommand {
@@ -47,18 +43,7 @@ pub(super) enum ComplianceCommand {
         output: PathBuf,
     },
     /// Verify a release, and tell what it changes against what is in force
-    Verify {
-        /// The release
-        file: PathBuf,
-        /// A file with the public key that has to have signed it
-        #[arg(long, value_name = "FILE")]
-        public_key: PathBuf,
-        #[command(flatten)]
-        in_force: FactsArgs,
-        /// A policy bundle: tell which answers change for the endpoints of its tests
-        #[arg(long, value_name = "DIR")]
-        bundle: Option<PathBuf>,
-    },
+    Verify(super::compliance_verify::VerifyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +71,7 @@ struct Linted<'a> {
     doubts: &'a [Doubtful],
 }
 
-pub(super) fn run(command: &ComplianceCommand, output: Output) -> Result<(), Failed> {
+pub(super) async fn run(command: &ComplianceCommand, output: Output) -> Result<(), Failed> {
     match command {
         ComplianceCommand::Lint { which } => {
             let (database, at) = which.load()?;
@@ -120,13 +105,11 @@ pub(super) fn run(command: &ComplianceCommand, output: Output) -> Result<(), Fai
         ComplianceCommand::Release { data, key, name, output: file } => {
             release(data.as_deref(), key, name, file, output)
         }
-        ComplianceCommand::Verify { file, public_key, in_force, bundle } => {
-            verify(file, public_key, in_force.files()?, bundle.as_deref(), output)
-        }
+        ComplianceCommand::Verify(args) => super::compliance_verify::run(args, output).await,
     }
 }
 
-fn said(error: impl std::fmt::Display) -> Failed {
+pub(super) fn said(error: impl std::fmt::Display) -> Failed {
     Failed::Said(error.to_string())
 }
 
@@ -154,61 +137,7 @@ fn release(data: Option<&Path>, key: &Path, name: &str, file: &Path, output: Out
     Ok(())
 }
 
-#[derive(serde::Serialize)]
-struct Verified<'a> {
-    digest: &'a str,
-    changes: &'a Changes,
-    answers: &'a [AnswerChange],
-}
-
-fn verify(
-    file: &Path,
-    key: &Path,
-    in_force: BTreeMap<String, String>,
-    bundle: Option<&Path>,
-    output: Output,
-) -> Result<(), Failed> {
-    let key = public_key(key).map_err(said)?;
-    let release = Release::open(file, &key).map_err(said)?;
-    let before = Database::load(in_force.clone()).map_err(said)?;
-    let changes = before.changes(&release.database);
-    let answers = match bundle {
-        Some(folder) => {
-            let bundle = Bundle::load(&read_bundle(folder)?).map_err(|problems| told(&problems))?;
-            let with = |files| bundle.database(files).map_err(|problems| told(&problems));
-            let (before, after) = (with(in_force)?, with(release.files.clone())?);
-            let profiles: Vec<EndpointProfile> =
-                bundle.test_endpoints.iter().map(|endpoint| endpoint.profile.clone()).collect();
-            let context = Context {
-                now: chrono::DateTime::from_timestamp_millis(Clock::new().now_ms()).unwrap_or_default(),
-                max_evidence_age_days: bundle.settings.max_evidence_age_days,
-                attestations: &bundle.attestations,
-                features: FeatureSet::EMPTY,
-            };
-            before.impact(&after, &profiles, &context)
-        }
-        None => Vec::new(),
-    };
-    let verified = Verified { digest: release.database.digest(), changes: &changes, answers: &answers };
-    output.result(&verified, || {
-        let mut lines = vec![format!(
-            "{}, in place of {}: {} facts added, {} removed, {} changed; {} models changed",
-            changes.to,
-            changes.from,
-            changes.added.len(),
-            changes.removed.len(),
-            changes.changed.len(),
-            changes.models.len(),
-        )];
-        lines.extend(changes.subprocessors.iter().map(ToString::to_string));
-        lines.extend(answers.iter().map(ToString::to_string));
-        lines.push(format!("verified: {}", verified.digest));
-        lines.join("\n")
-    });
-    Ok(())
-}
-
-fn told(problems: &[bailiwick_policy::Problem]) -> Failed {
+pub(super) fn told(problems: &[bailiwick_policy::Problem]) -> Failed {
     said(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 

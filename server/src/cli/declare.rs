@@ -69,6 +69,9 @@ pub(super) async fn run(args: ApplyArgs, output: Output) -> Result<(), Failed> {
         for kept in list("kept") {
             text.push_str(&format!("emptied {}: the past names it\n", kept.as_str().unwrap_or_default()));
         }
+        for problem in list("not_in_use") {
+            text.push_str(&format!("not in use: {}\n", problem.as_str().unwrap_or_default()));
+        }
         text
     });
     Ok(())

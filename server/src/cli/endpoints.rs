@@ -106,6 +106,9 @@ fn list(listed: &Listed) -> String {
 
 fn explain(explained: &EndpointExplanation) -> String {
     let mut text = format!("{} for {}\n", explained.name, explained.scope);
+    if let Some(why) = &explained.not_in_use {
+        text.push_str(&format!("not in use: {why}\n"));
+    }
     for model in &explained.models {
         text.push_str(&format!("\n{} ({})\n", model.model, model.upstream));
         for attribute in &model.attributes {

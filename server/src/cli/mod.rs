@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod budgets;
 mod compliance;
+mod compliance_verify;
 mod credentials;
 mod declare;
 mod demo;
@@ -207,7 +208,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> Result<(), Failed> {
     match command {
-        Command::Compliance(command) => compliance::run(&command, output),
+        Command::Compliance(command) => asynchronous(compliance::run(&command, output)),
         Command::Policy(command) => asynchronous(policy::run(command, output)),
         Command::Pii(command) => pii::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify(&args, output),

@@ -141,7 +141,12 @@ async fn here(args: &PlanArgs, today: NaiveDate, remote: Option<&Remote>) -> Res
     };
     let facts = FactChanges::read(&changes(args)?, files, today);
     let facts = facts.map_err(|wrong| Failed::Said(wrong.to_string()))?;
-    let asked = Plan { bundle, facts, scope: args.scope.clone().unwrap_or_else(|| String::from("/")) };
+    let asked = Plan {
+        bundle,
+        database: None,
+        facts,
+        scope: args.scope.clone().unwrap_or_else(|| String::from("/")),
+    };
     let stop = CancellationToken::new();
     let report = plan(Traffic::export(exported), &kept, Prices::default(), asked, &stop).await;
     report.map_err(|error| match error {
@@ -151,7 +156,7 @@ async fn here(args: &PlanArgs, today: NaiveDate, remote: Option<&Remote>) -> Res
 }
 
 /// When a time as written began.
-fn since(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(super) fn since(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.to_utc());
     }

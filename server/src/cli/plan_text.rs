@@ -17,6 +17,9 @@ pub(super) fn told(report: &PlanReport) -> String {
         (Some(bundle), Some(digest)) => format!("{bundle} ({digest})\n"),
         _ => String::from("each decision's own bundle\n"),
     };
+    if let Some(version) = &report.database {
+        out.push_str(&format!("with the compliance database {version}\n"));
+    }
     for fact in &report.facts {
         out.push_str(&format!("with {fact}\n"));
     }

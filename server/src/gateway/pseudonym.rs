@@ -29,6 +29,9 @@ pub enum Named {
     /// The signature of a model's thought, or what of it is encrypted.
     #[serde(skip)]
     Thought,
+    /// The address that a sign-in is begun from. Nobody may ask for one either.
+    #[serde(skip)]
+    Address,
 }
 
 impl Named {
@@ -40,6 +43,7 @@ impl Named {
             Self::Credential => "crd",
             Self::Once => "onc",
             Self::Thought => "tht",
+            Self::Address => "adr",
         }
     }
 }

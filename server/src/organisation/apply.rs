@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use bailiwick_policy::scope;
 use serde::Serialize;
 
+use super::export::lives;
 use super::prune::{Ended, prune};
 use super::{
     Change, KeyDefinition, KeySettings, Organisation, budget, credential, differences, key_row, own_limit,
@@ -34,6 +35,9 @@ pub struct Applied {
     /// What was ended or deleted because the declaration does not name it, and what had to stay.
     #[serde(flatten)]
     pub ended: Ended,
+    /// Endpoints that are declared and cannot be used, and why; known once it is in force.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_in_use: Vec<String>,
     /// Keys that were created, with their secrets: the one time these are shown.
     pub created_keys: Vec<CreatedKey>,
 }
@@ -87,6 +91,32 @@ pub struct Applying {
     pub prune: bool,
     /// What it is to change, as [`differences`] tells: where it would change anything else by now, nothing is done.
     pub only: Option<Vec<Change>>,
+    /// The row of what it changes, where that is to be as it was seen in every way.
+    pub seen: Option<Seen>,
+}
+
+/// A row as it was seen.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// A budget or limit, with the top-ups of it that count now or later.
+    Budget(store::budgets::Budget, Vec<store::budgets::TopUp>),
+    /// A key.
+    Key(store::keys::VirtualKey),
+}
+
+impl Seen {
+    async fn still(&self, store: &Store, now_ms: i64) -> Result<(), StoreError> {
+        let same = match self {
+            Self::Budget(row, known) => {
+                let mut top_ups = store::budgets::top_ups(store, now_ms).await?;
+                top_ups.retain(|it| it.budget_id == row.id);
+                store::budgets::get(store, store::budgets::BudgetId(row.id)).await? == *row
+                    && top_ups == *known
+            }
+            Self::Key(row) => store::keys::get(store, &row.id).await? == *row,
+        };
+        if same { Ok(()) } else { Err(StoreError::Changed) }
+    }
 }
 
 /// Applies a declaration: all of it, or nothing of it where anything fails. Whoever else changes what is declared, on
@@ -102,6 +132,9 @@ pub async fn apply(
 ) -> Result<Applied, ApplyError> {
     let (written, organisation) = (organisation, &organisation.with_own_credentials());
     let one = |store: Store| async move {
+        if let Some(seen) = &how.seen {
+            seen.still(&store, now_ms).await?;
+        }
         check(&store, written, how.prune).await?;
         let changes = match (how.prune, &how.only) {
             (false, None) => Vec::new(),
@@ -147,7 +180,9 @@ async fn declare(store: &Store, organisation: &Organisation, now_ms: i64) -> Res
         let same = |key: &&store::keys::VirtualKey| {
             key.scope == definition.scope && key.name == definition.name && is_current(key)
         };
-        if let Some(known) = existing.iter().find(same) {
+        // One that has expired is meant where no other has its name.
+        let living = |key: &&store::keys::VirtualKey| same(key) && lives(key, now_ms);
+        if let Some(known) = existing.iter().find(living).or_else(|| existing.iter().find(same)) {
             change_key(store, known, definition).await?;
             let line = line(known);
             let own = definition.settings.requests_per_minute;
@@ -336,7 +371,7 @@ mod tests {
         };
         let wanted = scopes("");
         let looked_at = differences(&store, &wanted, true, 1).await.unwrap();
-        let how = Applying { prune: true, only: Some(looked_at) };
+        let how = Applying { prune: true, only: Some(looked_at), ..Applying::default() };
         // Meanwhile somebody declares another one, which this would end.
         apply(&store, &scopes(r#", {"path": "/acme/other"}"#), &Applying::default(), 1).await.unwrap();
         let failed = apply(&store, &wanted, &how, 2).await.unwrap_err();
@@ -357,7 +392,7 @@ mod tests {
                 (0..8).map(|at| serde_json::json!({ "path": format!("/{name}{at}") })).collect();
             serde_json::from_value(serde_json::json!({ "scopes": scopes })).unwrap()
         };
-        let how = Applying { prune: true, only: None };
+        let how = Applying { prune: true, ..Applying::default() };
         let (one, other) = (of("one"), of("other"));
         let both = tokio::join!(
             apply(&store, &one, &how, 1),

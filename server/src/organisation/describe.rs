@@ -1,7 +1,10 @@
 //! An endpoint in words: what is known of it, and on which evidence. For the command line and the API alike.
 
+use std::collections::BTreeSet;
+
 use bailiwick_compliance_db::{
-    Attestation, Attribute, Context, Database, EndpointProfile, FactId, FeatureSet, Judgement, Regulation,
+    AnswerChange, Attestation, Attribute, Context, Database, EndpointProfile, FactId, FeatureSet, Judgement,
+    Regulation,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,9 @@ pub struct EndpointExplanation {
     pub name: String,
     /// The scope that the attestations are for.
     pub scope: String,
+    /// Why it is not in use, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_use: Option<String>,
     /// Each model's attributes.
     pub models: Vec<ModelExplanation>,
 }
@@ -147,7 +153,57 @@ pub fn explain(
             }
         })
         .collect();
-    EndpointExplanation { name: endpoint.name.clone(), scope: scope.to_owned(), models }
+    EndpointExplanation { name: endpoint.name.clone(), scope: scope.to_owned(), not_in_use: None, models }
+}
+
+/// An answer about an endpoint that another compliance database changes, for plain requests of a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impact {
+    /// The scope whose attestations count.
+    pub scope: String,
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: AnswerChange,
+}
+
+impl std::fmt::Display for Impact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.answer)?;
+        if self.scope == "/" { Ok(()) } else { write!(f, ", for {}", self.scope) }
+    }
+}
+
+/// Which answers about these endpoints `after` changes against `before`, at `now_ms`: for plain requests of `scope`, and what
+/// is otherwise for a scope below, where something is attested for that.
+#[must_use]
+pub fn impact(
+    policy: &bailiwick_policy::Compiled,
+    endpoints: &[&bailiwick_policy::Endpoint],
+    (before, after): (&Database, &Database),
+    scope: &str,
+    now_ms: i64,
+) -> Vec<Impact> {
+    let attested = policy.bundle().attestations.iter().filter_map(|it| it.scope.as_deref());
+    let below: BTreeSet<&str> =
+        attested.filter(|of| *of != scope && bailiwick_policy::scope::covers(scope, of)).collect();
+    let mut impact: Vec<Impact> = Vec::new();
+    for scope in std::iter::once(scope).chain(below) {
+        let attestations = attestations(policy, scope);
+        let context = context(policy, &attestations, now_ms);
+        let usable = endpoints.iter().filter(|it| bailiwick_policy::scope::overlap(&it.scope, scope));
+        let profiles: Vec<EndpointProfile> = usable
+            .flat_map(|endpoint| {
+                let models = endpoint.models.iter();
+                models.map(move |model| endpoint.profile_for(&model.upstream, policy.database()))
+            })
+            .collect();
+        for answer in before.impact(after, &profiles, &context) {
+            if impact.iter().all(|known| known.answer != answer) {
+                impact.push(Impact { scope: scope.to_owned(), answer });
+            }
+        }
+    }
+    impact
 }
 
 /// Endpoints against regulations, for plain requests of `scope` at `now_ms`.

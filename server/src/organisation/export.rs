@@ -123,7 +123,11 @@ fn read<T: DeserializeOwned>(
     serde_json::from_value(value).map_err(|why| damaged(what, which, why))
 }
 
-fn key(row: &VirtualKey) -> Result<KeyDefinition, StoreError> {
+/// A key as it is declared.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn key(row: &VirtualKey) -> Result<KeyDefinition, StoreError> {
     let settings: KeySettings = read(row.settings.clone(), "key", &row.id)?;
     Ok(KeyDefinition {
         scope: row.scope.clone(),
@@ -139,7 +143,8 @@ pub(super) fn line(row: &VirtualKey) -> &str {
 }
 
 /// Whether a key is one that a declaration names.
-fn lives(key: &VirtualKey, now_ms: i64) -> bool {
+#[must_use]
+pub fn lives(key: &VirtualKey, now_ms: i64) -> bool {
     is_current(key) && key.expires_ms.is_none_or(|at| at > now_ms)
 }
 
@@ -159,6 +164,11 @@ impl Names {
         self.0.get(line)
     }
 
+    /// Whether a key has this scope and name, as one text.
+    pub(super) fn has(&self, named: &str) -> bool {
+        self.0.values().any(|(scope, name)| path(scope, name) == named)
+    }
+
     /// The scope and name of the key of an id, as one text.
     pub(super) fn named(&self, rows: &[VirtualKey], id: &str) -> Option<String> {
         let row = rows.iter().find(|row| row.id == id)?;
@@ -174,6 +184,20 @@ impl Names {
 
 /// Whether a stored budget or limit holds, of what kind it is and what [`changes`](super::changes) call it.
 pub(super) fn called(row: &Budget, names: &Names) -> Result<Option<(&'static str, String)>, StoreError> {
+    Ok(declared(row, names)?.map(|held| match held {
+        Held::Budget(budget) => ("budget", budget_name(&budget)),
+        Held::Limit(limit) => ("limit", limit_name(&limit)),
+    }))
+}
+
+/// What a row of the one table of both declares.
+pub(super) enum Held {
+    Budget(BudgetDefinition),
+    Limit(LimitDefinition),
+}
+
+/// What is declared of a budget or limit that holds, its key by scope and name; not of one that a key declares.
+pub(super) fn declared(row: &Budget, names: &Names) -> Result<Option<Held>, StoreError> {
     let settings: BudgetSettings = read(row.settings.clone(), "budget", row.id)?;
     let key = row.key_id.as_ref().map(|line| names.of(line).map(|(scope, name)| path(scope, name)));
     if settings.retired || settings.of_key || key == Some(None) {
@@ -181,8 +205,8 @@ pub(super) fn called(row: &Budget, names: &Names) -> Result<Option<(&'static str
     }
     let holder = (row.scope.clone(), key.flatten(), row.owner.clone());
     Ok(Some(match unit(row)? {
-        Unit::Usd => ("budget", budget_name(&budget(row, settings, holder)?)),
-        unit => ("limit", limit_name(&limit(row, unit, holder)?)),
+        Unit::Usd => Held::Budget(budget(row, settings, holder)?),
+        unit => Held::Limit(limit(row, unit, holder)?),
     }))
 }
 

@@ -11,6 +11,7 @@ mod credential;
 pub mod describe;
 mod endpoint;
 mod export;
+mod holding;
 mod key;
 mod limit;
 mod price;
@@ -27,13 +28,14 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::CredentialDefinition;
 use crate::keys::Networks;
 
-pub use apply::{Applied, ApplyError, Applying, CreatedKey, apply, check, create_key, own_limits};
+pub use apply::{Applied, ApplyError, Applying, CreatedKey, Seen, apply, check, create_key, own_limits};
 pub use budget::{BudgetDefinition, BudgetSettings, ModelGroup};
 pub use changes::Change;
 pub use check::problems;
 pub(crate) use credential::new_row;
 pub use endpoint::{ClientCertificate, CredentialRef, EndpointDefinition, EndpointError};
-pub use export::{differences, differences_to, export};
+pub use export::{differences, differences_to, export, key as declared_key, lives as key_lives};
+pub use holding::Holding;
 pub use key::{key_problems, key_row};
 pub use limit::{LimitDefinition, Per, own_limit};
 pub use price::{LongContextUsd, OwnPrices, PriceChange, PriceUsd, listed};
@@ -75,6 +77,13 @@ impl Organisation {
         scopes.extend(self.limits.iter().filter_map(|it| it.scope.as_deref()));
         self.scopes.iter().any(|it| below(&it.path))
             || scopes.into_iter().any(|path| bailiwick_policy::scope::covers(scope, path))
+    }
+
+    /// Whether a budget or limit is of the models of this group.
+    #[must_use]
+    pub fn counts_by(&self, group: &str) -> bool {
+        let budgets = self.budgets.iter().map(|it| &it.models);
+        budgets.chain(self.limits.iter().map(|it| &it.models)).any(|of| of.as_deref() == Some(group))
     }
 
     /// The same with each user's name put into other words.

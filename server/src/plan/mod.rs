@@ -1,7 +1,8 @@
-//! `policy plan`: recorded decisions, decided again with another bundle or with changed facts.
+//! `policy plan`: recorded decisions, decided again with another bundle, with changed facts or with another compliance
+//! database.
 //!
 //! Every recorded request is decided twice: by the policy that its record names by digest, and by the same catalog,
-//! endpoints and kill switches with the new bundle and facts, at the time of the record. What differs is the bundle's and
+//! endpoints and kill switches with the new bundle, facts and database, at the time of the record. What differs is the bundle's and
 //! the facts' doing and nothing else's. The first of the two must give what was recorded; where it does not, or where
 //! something that a rule asks about was not recorded or is no longer kept, the decision is *undecidable* and counted as
 //! such, never guessed.
@@ -17,6 +18,7 @@ mod recorded;
 mod report;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bailiwick_policy::{Asked, Bundle, Change, Decision, compare};
@@ -38,10 +40,21 @@ use crate::store::{StoreError, replay};
 pub struct Plan {
     /// The new bundle; where absent each decision's own, so that the facts alone differ.
     pub bundle: Option<Arc<Bundle>>,
+    /// Another compliance database; where absent each decision's own.
+    pub database: Option<PlannedDatabase>,
     /// Changed facts.
     pub facts: FactChanges,
     /// Decisions of this scope and below.
     pub scope: String,
+}
+
+/// Another compliance database, without what a bundle adds.
+#[derive(Debug, Clone)]
+pub struct PlannedDatabase {
+    /// Its files, by path.
+    pub files: Arc<BTreeMap<String, String>>,
+    /// Its version.
+    pub version: String,
 }
 
 /// Why there is no plan.
@@ -74,7 +87,7 @@ pub async fn plan<K: Kept<Error: std::error::Error>>(
 ) -> Result<PlanReport, PlanError<K::Error>> {
     let mut planner = Planner {
         report: PlanReport::new(&plan, &traffic),
-        policies: Policies::new(plan.bundle.clone(), plan.facts.files.clone(), plan.facts.today),
+        policies: Policies::new(&plan),
         prices,
         scope: plan.scope,
     };

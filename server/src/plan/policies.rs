@@ -7,29 +7,40 @@ use bailiwick_pii::{Detector, EntitySet};
 use bailiwick_policy::{Bundle, Change, Compiled, Decision, RequestFacts};
 use chrono::NaiveDate;
 
-use crate::snapshot::{Archive, Kept, MadeFrom, NotKept};
+use super::Plan;
+use crate::snapshot::{Archive, Kept, MadeFrom, NotKept, OtherFacts};
 
 type Digests = BTreeMap<String, String>;
+
+/// The facts that are planned with.
+struct With {
+    /// Another database's files.
+    shipped: Option<Arc<BTreeMap<String, String>>>,
+    facts: Vec<(String, String)>,
+    /// The day on which the plan is made.
+    today: NaiveDate,
+}
 
 /// Pairs by what the record was decided with, compiled for a span of time: a policy compiled for a time decides other times
 /// rightly, only much more slowly.
 pub(super) struct Policies {
     /// Each decision's own where absent.
     bundle: Option<Arc<Bundle>>,
-    facts: Vec<(String, String)>,
-    /// The day on which the plan is made.
-    today: NaiveDate,
+    with: With,
     made_from: HashMap<Digests, Result<MadeFrom, NotKept>>,
     pairs: HashMap<Digests, Pair>,
     detector: Detector,
 }
 
 impl Policies {
-    pub(super) fn new(bundle: Option<Arc<Bundle>>, facts: Vec<(String, String)>, today: NaiveDate) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         Self {
-            bundle,
-            facts,
-            today,
+            bundle: plan.bundle.clone(),
+            with: With {
+                shipped: plan.database.as_ref().map(|database| Arc::clone(&database.files)),
+                facts: plan.facts.files.clone(),
+                today: plan.facts.today,
+            },
             made_from: HashMap::new(),
             pairs: HashMap::new(),
             detector: Detector::new(),
@@ -57,12 +68,11 @@ impl Policies {
                 .as_ref()
                 .map_err(|missing| format!("{} that it was decided with: not kept", missing.what()))?;
             let bundle = self.bundle.as_ref().unwrap_or(&made_from.bundle);
-            let mut pair =
-                Pair::new(made_from, bundle, &self.facts, self.today, time_ms).ok_or_else(|| {
-                    String::from(
-                        "what is planned does not go with the facts and endpoints that it was decided with",
-                    )
-                })?;
+            let mut pair = Pair::new(made_from, bundle, &self.with, time_ms).ok_or_else(|| {
+                String::from(
+                    "what is planned does not go with the facts and endpoints that it was decided with",
+                )
+            })?;
             pair.looked_for = looked_for(&self.detector, &pair.old, digests.get("detectors"));
             self.pairs.insert(digests.clone(), pair);
         }
@@ -91,16 +101,12 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    fn new(
-        made_from: &MadeFrom,
-        bundle: &Arc<Bundle>,
-        facts: &[(String, String)],
-        today: NaiveDate,
-        time_ms: i64,
-    ) -> Option<Self> {
-        let old = made_from.compile(&made_from.bundle, &[], None, time_ms)?;
+    fn new(made_from: &MadeFrom, bundle: &Arc<Bundle>, with: &With, time_ms: i64) -> Option<Self> {
+        let old = made_from.compile(&made_from.bundle, &OtherFacts::default(), time_ms)?;
         // What is learnt today says what would have been decided then.
-        let new = made_from.compile(bundle, facts, Some(today), time_ms)?;
+        let other =
+            OtherFacts { shipped: with.shipped.as_deref(), more: &with.facts, known_by: Some(with.today) };
+        let new = made_from.compile(bundle, &other, time_ms)?;
         let until_ms = [&old, &new].into_iter().filter_map(|policy| policy.valid_until_ms()).min();
         Some(Self {
             old,

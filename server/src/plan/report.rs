@@ -103,6 +103,9 @@ pub struct PlanReport {
     /// The facts that are changed for the plan, each in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<String>,
+    /// The version of the compliance database that is planned with; absent where each decision has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// From when on, Unix milliseconds.
     pub from_ms: i64,
     /// Until when.
@@ -148,6 +151,7 @@ impl PlanReport {
             bundle: bundle.map(|bundle| format!("{} {}", bundle.name, bundle.version)),
             digest: bundle.map(|bundle| bundle.digest.clone()),
             facts: plan.facts.told.clone(),
+            database: plan.database.as_ref().map(|database| database.version.clone()),
             from_ms,
             until_ms,
             only_hashes: traffic.only_hashes(),

@@ -132,27 +132,22 @@ impl MadeFrom {
     /// # Errors
     /// [`StoreError::Unavailable`] where the server stops.
     pub async fn compiled(self, at_ms: i64) -> Result<Option<Compiled>, StoreError> {
-        let compiling = crate::background::run(move || self.compile(&self.bundle, &[], None, at_ms));
+        let compiling =
+            crate::background::run(move || self.compile(&self.bundle, &OtherFacts::default(), at_ms));
         compiling.await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    /// Compiles it for `at_ms` with `bundle`, its own or another, and with these files of facts beside the bundle's. `None`
-    /// where they do not go together. Other facts than its own count with the evidence that was seen by `known_by`, though that
-    /// is after `at_ms`.
+    /// Compiles it for `at_ms` with `bundle`, its own or another, and with these facts. `None` where they do not go together.
     #[must_use]
-    pub fn compile(
-        &self,
-        bundle: &Arc<Bundle>,
-        facts: &[(String, String)],
-        known_by: Option<NaiveDate>,
-        at_ms: i64,
-    ) -> Option<Compiled> {
-        let database = if facts.is_empty() && bundle.compliance == self.bundle.compliance {
+    pub fn compile(&self, bundle: &Arc<Bundle>, facts: &OtherFacts<'_>, at_ms: i64) -> Option<Compiled> {
+        let same = facts.shipped.is_none() && facts.more.is_empty();
+        let database = if same && bundle.compliance == self.bundle.compliance {
             Arc::clone(&self.database)
         } else {
-            let files = bundle.catalog(self.shipped.clone()).into_iter().chain(facts.iter().cloned());
+            let shipped = facts.shipped.unwrap_or(&self.shipped).clone();
+            let files = bundle.catalog(shipped).into_iter().chain(facts.more.iter().cloned());
             let database = Database::load(files).ok()?;
-            Arc::new(match known_by {
+            Arc::new(match facts.known_by {
                 Some(day) => database.known_by(day),
                 None => database,
             })
@@ -160,6 +155,17 @@ impl MadeFrom {
         let policy = Compiled::new(Arc::clone(bundle), database, self.endpoints.clone(), at_ms).ok()?;
         Some(policy.with_kill_switches(self.kill_switches.clone()))
     }
+}
+
+/// Facts other than those that something was decided with.
+#[derive(Debug, Default)]
+pub struct OtherFacts<'f> {
+    /// Another database's files; its own where absent.
+    pub shipped: Option<&'f BTreeMap<String, String>>,
+    /// Files of facts beside the bundle's.
+    pub more: &'f [(String, String)],
+    /// Other facts than its own count with the evidence that was seen by this day, though that is after the decision.
+    pub known_by: Option<NaiveDate>,
 }
 
 fn read<T: DeserializeOwned>(
@@ -290,7 +296,8 @@ mod tests {
         .unwrap();
         let known = |known_by: Option<&str>| {
             let known_by = known_by.map(|day| day.parse().unwrap());
-            let policy = made_from.compile(&made_from.bundle, &more, known_by, at_ms).unwrap();
+            let facts = OtherFacts { shipped: None, more: &more, known_by };
+            let policy = made_from.compile(&made_from.bundle, &facts, at_ms).unwrap();
             let mystery = made_from.endpoints.iter().position(|endpoint| endpoint.name == "mystery").unwrap();
             let resolved = policy.resolve(mystery, &facts, bailiwick_compliance_db::Attribute::Hosting);
             resolved.unwrap().value.is_some()

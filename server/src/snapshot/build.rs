@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::budgets::{self, Chains};
 use super::kill_switches;
-use super::{Declared, KeyEntry, LoadedBundle, Place, Route, Snapshot};
+use super::{Declared, KeyEntry, LoadedBundle, NotInUse, Place, Route, Snapshot};
 use crate::background;
 use crate::budgets::Budgets;
 use crate::credentials::{Keyring, Values};
@@ -149,7 +149,7 @@ struct Placed {
     places: Vec<Place>,
     /// The same, as rules see them.
     endpoints: Vec<bailiwick_policy::Endpoint>,
-    unusable: Vec<String>,
+    unusable: Vec<NotInUse>,
 }
 
 /// One state of the configuration, as it was read.
@@ -183,7 +183,10 @@ impl Read {
                     placed.endpoints.push(definition.for_policy(&self.loaded.database));
                     placed.places.push(place);
                 }
-                Err(problem) => placed.unusable.push(problem),
+                Err(why) => {
+                    let endpoint = definition.for_policy(&self.loaded.database);
+                    placed.unusable.push(NotInUse { endpoint, why });
+                }
             }
         }
         Ok(placed)

@@ -22,7 +22,7 @@ use bailiwick_policy::Compiled;
 
 use crate::store::policy_versions::PolicyVersion;
 
-pub use archive::{Archive, MadeFrom};
+pub use archive::{Archive, MadeFrom, OtherFacts};
 pub(crate) use archive::{keep_bundle, keep_catalog, recall_catalog};
 pub use budgets::{Chain, Chains};
 pub use build::{BuildError, Sources, build_whole};
@@ -53,12 +53,21 @@ pub struct Snapshot {
     /// The commit that the bundle is of, where it comes from a Git repository.
     pub version: Option<PolicyVersion>,
     /// Endpoints that are declared but can't be used, and why: shown to operators, never to clients.
-    pub unusable: Vec<String>,
+    pub unusable: Vec<NotInUse>,
     /// Decide as of this instant (Unix milliseconds) and not as of now: the demo, whose facts must not grow old.
     pub decide_at_ms: Option<i64>,
     /// When the first of the kill switches in force expires. Until a snapshot is built then, it stops what it stopped.
     pub kill_switches_until_ms: Option<i64>,
     keys: HashMap<String, Arc<KeyEntry>>,
+}
+
+/// An endpoint that is declared but can't be used.
+#[derive(Debug, Clone)]
+pub struct NotInUse {
+    /// It, as rules would see it.
+    pub endpoint: bailiwick_policy::Endpoint,
+    /// Why; it names the endpoint.
+    pub why: String,
 }
 
 impl Snapshot {

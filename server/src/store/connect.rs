@@ -142,12 +142,15 @@ impl Store {
 
     /// A path stands beside the URL, not in it: no character of it then needs escaping.
     async fn open_at(url: &str, path: Option<PathBuf>) -> Result<Self, StoreError> {
-        if !url.starts_with("sqlite:") {
-            return Err(StoreError::Address("must begin with `sqlite:` or `postgres:`".into()));
-        }
-        let write = connect(url, 1, Role::Write, path.clone()).await?;
-        bailiwick_migrations::up(&write).await?;
-        let read = connect(url, READERS, Role::Read, path).await?;
+        let file = match (&path, Location::of(url)?) {
+            (Some(path), _) => path.clone(),
+            (None, Location::File(path)) => path,
+            (None, Location::Postgres(_)) => return Err(StoreError::Address("is none of SQLite".into())),
+        };
+        let named = |error: StoreError| error.in_file(&file);
+        let write = connect(url, 1, Role::Write, path.clone()).await.map_err(named)?;
+        bailiwick_migrations::up(&write).await.map_err(|error| named(error.into()))?;
+        let read = connect(url, READERS, Role::Read, path.clone()).await.map_err(named)?;
         Ok(Self { write: Writes::new(write), read: Reads::new(read), backend: Backend::Sqlite })
     }
 

@@ -33,6 +33,20 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same with the file that the database is in, where its text does not tell it, and the way out of a damaged one.
+    #[must_use]
+    pub(crate) fn in_file(self, file: &std::path::Path) -> Self {
+        let file = file.display().to_string();
+        match self {
+            Self::Unavailable(why) if !why.contains(&file) => Self::Unavailable(format!("{file}: {why}")),
+            Self::Corrupt(why) if !why.contains(&file) => Self::Corrupt(format!(
+                "{file}: {why}; keep the file and what stands beside it for whoever looks into it, and put back a backup \
+                 (`bailiwick restore`) into a new data directory"
+            )),
+            other => other,
+        }
+    }
+
     /// Whether trying the same again later can succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Contended(_))

@@ -22,6 +22,15 @@ pub async fn begin(store: &Store, sign_in: SignIn, most: u64, now_ms: i64) -> Re
     Ok(true)
 }
 
+/// How many that expire after `expires_after_ms` and are not finished this client began, on any server.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn begun_by(store: &Store, client: &str, expires_after_ms: i64) -> Result<u64, StoreError> {
+    let own = Entity::find().filter(Column::Client.eq(client)).filter(Column::ExpiresMs.gt(expires_after_ms));
+    Ok(own.count(&store.read).await?)
+}
+
 /// Takes one out: of any number of callers at once, one gets it. One that has expired is nobody's.
 ///
 /// # Errors

@@ -301,11 +301,16 @@ async fn a_sign_in_is_finished_once_and_a_logout_token_taken_once() {
         back: "/".into(),
         person: None,
         expires_ms,
+        client: Some(format!("adr_{expires_ms}")),
     };
     assert!(sign_ins::begin(&store, sign_in(1, 100), 2, 1).await.unwrap());
     assert!(sign_ins::begin(&store, sign_in(2, 10), 2, 1).await.unwrap());
     assert!(!sign_ins::begin(&store, sign_in(3, 100), 2, 1).await.unwrap(), "no more at once");
     assert!(sign_ins::begin(&store, sign_in(3, 100), 2, 10).await.unwrap(), "the old ones go");
+    for (client, after, many) in [("adr_100", 99, 2), ("adr_100", 100, 0), ("adr_10", 0, 0), ("adr_1", 0, 0)]
+    {
+        assert_eq!(sign_ins::begun_by(&store, client, after).await.unwrap(), many, "{client} {after}");
+    }
     let tries = futures::future::join_all((0..8).map(|_| sign_ins::take(&store, &[1; 32], 50))).await;
     assert_eq!(tries.into_iter().filter(|taken| taken.as_ref().unwrap().is_some()).count(), 1);
     assert_eq!(sign_ins::take(&store, &[3; 32], 100).await.unwrap(), None, "expired");

@@ -121,6 +121,26 @@ async fn declarations_are_applied_or_refused_whole() {
     app.finish().await;
 }
 
+#[test]
+fn a_damaged_database_is_named_with_its_path_and_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let file = data.join("bailiwick.db");
+    std::fs::write(&file, "this is no database, and long enough to be looked at as one. ".repeat(200))
+        .unwrap();
+    let config = folder.path().join("bailiwick.toml");
+    std::fs::write(&config, format!("listen = \"127.0.0.1:0\"\ndata_dir = {:?}\n", data.to_str().unwrap()))
+        .unwrap();
+    let failed = run(&["serve", "--config", config.to_str().unwrap()], None, "").is(1);
+    assert!(failed.err.contains(file.to_str().unwrap()) && failed.err.contains("restore"), "{failed:?}");
+    // So is one that cannot be opened at all.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let failed = run(&["serve", "--config", config.to_str().unwrap()], None, "").is(1);
+    assert!(failed.err.contains(file.to_str().unwrap()), "{failed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoints_are_listed_and_explained() {
     let app = TestApp::start().await;

@@ -268,6 +268,96 @@ fn a_bundle_is_judged_by_the_release_that_will_decide_with_it() {
     assert_ne!(in_force["changes"]["added"], binary["changes"]["added"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_shows_what_it_would_change_for_the_servers_own_endpoints_and_requests() {
+    let app = TestApp::start().await;
+    let asked = 3;
+    for _ in 0..asked {
+        // Only the own machine serves it.
+        let reply = app.ask("support", "gpt-oss-120b", "Write to zoe.quill@kunde.example").await.is(200);
+        assert_eq!(reply.endpoint(), "vllm-germany");
+    }
+    app.settled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (same, worse, key) = (path("same"), path("worse"), path("key"));
+    std::fs::write(&key, signer(1).public().to_string()).unwrap();
+    std::fs::write(&same, Release::sign(&files("2098.1.1", None), &signer(1)).unwrap()).unwrap();
+    let mut other = files("2098.2.1", None);
+    for (file, from, to) in [
+        (
+            "vllm.yaml",
+            "attribute: processing_countries\n    value: declared",
+            "attribute: processing_countries\n    value: worldwide",
+        ),
+        (
+            "amazon-bedrock.yaml",
+            "attribute: hipaa_eligible\n    value: true",
+            "attribute: hipaa_eligible\n    value: false",
+        ),
+    ] {
+        let text = other.get_mut(file).unwrap();
+        assert!(text.contains(from), "{file}");
+        *text = text.replace(from, to);
+    }
+    std::fs::write(&worse, Release::sign(&other, &signer(1)).unwrap()).unwrap();
+    let (url, token) = (app.url().to_owned(), app.token().to_owned());
+    let verify = async |release: &str, more: &[&str]| {
+        let words = ["compliance", "verify", "--public-key", &key, release];
+        let words: Vec<String> = words.iter().chain(more).map(|word| (*word).to_owned()).collect();
+        let (url, token) = (url.clone(), token.clone());
+        let run = move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            run(&words, Some((&url, &token)), "")
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+
+    let told = verify(&same, &["--against", "1h", "--json"]).await.is(0).json();
+    assert_eq!((&told["answers"], &told["plan"]["same"]), (&json!([]), &json!(asked)), "{told}");
+    let told = verify(&worse, &["--against", "1h", "--json"]).await.is(0).json();
+    assert_eq!(told["changes"]["from"], Database::embedded().unwrap().version());
+    let answers = told["answers"].as_array().unwrap();
+    let of = |endpoint: &str, attribute: &str| {
+        answers.iter().find(|it| it["endpoint"] == endpoint && it["attribute"] == attribute)
+    };
+    let vllm = of("vllm-germany", "processing_countries").unwrap_or_else(|| panic!("{told}"));
+    assert_eq!((&vllm["scope"], &vllm["after"]), (&json!("/"), &json!("worldwide")), "{vllm}");
+    // Only the clinic has an agreement that made it so.
+    let bedrock = of("bedrock-us-east-1", "hipaa_eligible").unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(
+        (&bedrock["scope"], &bedrock["after"]),
+        (&json!("/acme/clinic"), &json!("no")),
+        "{bedrock}"
+    );
+    let plan = &told["plan"];
+    assert_eq!((&plan["database"], &plan["decisions"]), (&json!("2098.2.1"), &json!(asked)), "{plan}");
+    assert_eq!(plan["reproduced"], plan["decisions"], "{plan}");
+    let changed = |of: &str| plan[of].as_u64().unwrap();
+    assert_eq!((changed("newly_refused"), changed("undecidable")), (asked, 0), "{plan}");
+    let text = verify(&worse, &["--scope", "/acme/clinic"]).await.is(0).out;
+    assert!(text.contains("vllm-germany") && !text.contains("against"), "{text}");
+
+    // Files of no database, of a bundle, or that nobody can have meant.
+    for (files, said) in [
+        (json!({}), "version"),
+        (json!({ "compliance/own.yaml": "about: x\nfacts: []\n" }), "a bundle's"),
+        (json!({ "x.yaml": "[".repeat(100_000) }), "nests deeper"),
+    ] {
+        for path in ["/api/v1/compliance:impact", "/api/v1/policy:plan"] {
+            let mut body = json!({ "database": files });
+            if path.ends_with("plan") {
+                body["from"] = json!("2026-01-01T00:00:00Z");
+            }
+            let refused = app.admin(reqwest::Method::POST, path, Some(&body)).await.is(400).json();
+            assert!(refused["detail"].as_str().unwrap().contains(said), "{path}: {refused}");
+        }
+    }
+    let wrong = verify(&worse, &["--against", "soon"]).await.is(1);
+    assert!(wrong.err.contains("`soon` is no time"), "{wrong:?}");
+    app.finish().await;
+}
+
 /// A release in a folder, and the configuration that takes it.
 fn release(folder: &Path, text: &str) -> ComplianceConfig {
     let (release, public_key) = (folder.join("db.release"), folder.join("db.pub"));

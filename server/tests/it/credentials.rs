@@ -318,6 +318,15 @@ async fn a_credential_is_for_its_scope_and_a_reference_is_for_the_root() {
     let names: Vec<&str> =
         seen["credentials"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["theirs"]);
+    // That a name is taken is the one thing that is told of what is elsewhere, and not where.
+    let taken = async |name: &str| {
+        let body = json!({ "name": name, "scope": "/acme/clinic", "value": right });
+        sent(Method::POST, PATH, &body).await.is(409).text().to_owned()
+    };
+    create(&app, json!({ "name": "hidden", "scope": "/acme/research", "value": right })).await.is(201);
+    assert_eq!(taken("hidden").await, taken("theirs").await, "in the same words wherever it is");
+    let unseen = sent(Method::GET, &format!("{PATH}/hidden"), &json!({})).await.is(404).text().to_owned();
+    assert_eq!(unseen, sent(Method::GET, &format!("{PATH}/none"), &json!({})).await.is(404).text());
 
     // An endpoint of a scope above would lend it to everybody there.
     let endpoints = |credential: &str, scope: &str| {
@@ -339,6 +348,18 @@ async fn a_credential_is_for_its_scope_and_a_reference_is_for_the_root() {
         .is(200);
     let endpoints = app.admin(Method::GET, "/api/v1/endpoints", None).await.is(200).json();
     assert!(endpoints["unusable"].to_string().contains("does not cover"), "{endpoints}");
+    // Whoever holds nothing there is not told; who may is, of what it would be, too, and by each declaration.
+    let beside = create_token(&app.app().store, "beside", "/acme/retail", &["viewer"], 1).await.unwrap();
+    let seen = app.get("/api/v1/endpoints", &beside.reveal()).await.is(200).json();
+    assert_eq!(seen["unusable"], json!([]));
+    app.get("/api/v1/endpoints/explain?name=own", &beside.reveal()).await.is(404);
+    let told = app.admin(Method::GET, "/api/v1/endpoints/explain?name=own", None).await.is(200).json();
+    assert!(told["not_in_use"].to_string().contains("does not cover"), "{told}");
+    assert!(told["models"][0]["attributes"].as_array().is_some_and(|all| !all.is_empty()), "{told}");
+    let usual = app.admin(Method::GET, "/api/v1/endpoints/explain?name=openai-us", None).await.is(200).json();
+    assert_eq!(usual.get("not_in_use"), None);
+    let again = apply(json!({ "scopes": [{ "path": "/acme/other" }] })).await.is(200).json();
+    assert!(again["not_in_use"].to_string().contains("endpoint `own`"), "{again}");
     app.finish().await;
 }
 

@@ -256,6 +256,160 @@ async fn things_are_declared_one_at_a_time() {
     app.finish().await;
 }
 
+/// A request with a tag.
+async fn as_seen(
+    app: &TestApp,
+    tag: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> crate::reply::Reply {
+    let request = app.client.request(method, format!("{}{path}", app.url())).bearer_auth(app.token());
+    let request = request.header("if-match", tag);
+    let request = if let Some(body) = body { request.json(body) } else { request };
+    crate::reply::read(request.send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn budgets_and_limits_are_declared_one_at_a_time() {
+    let app = TestApp::start().await;
+    let before = exported(&app).await;
+    let (key, secret) = app.create_key(json!({ "scope": "/acme/research", "name": "one" })).await;
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+
+    let new = json!({ "key": key, "window": "day", "limit_usd": "2.50", "thresholds": [90, 50] });
+    let made = app.admin(Method::POST, "/api/v1/budgets", Some(&new)).await.is(201);
+    let declared = json!({
+        "key": "/acme/research/one", "window": "day", "limit_usd": "2.5", "hard": true, "lower_output": false,
+        "thresholds": [50, 90],
+    });
+    assert_eq!(made.json()["declared"], declared, "whichever way its key is named");
+    let path = format!("/api/v1/budgets/{}", made.json()["id"]);
+    let got = app.admin(Method::GET, &path, None).await.is(200);
+    assert_eq!((&got.json()["declared"], got.header("etag")), (&declared, made.header("etag")));
+    let again = app.admin(Method::POST, "/api/v1/budgets", Some(&declared)).await.is(409).json();
+    assert!(again["fix"].as_str().unwrap().contains(&path), "{again}");
+
+    // In force at once, either way.
+    let mut less = declared.clone();
+    less["limit_usd"] = json!("0");
+    let put = app.admin(Method::PUT, &path, Some(&less)).await.is(200);
+    assert_eq!(put.json()["declared"]["limit_usd"], "0");
+    app.ask(&secret, "assistant", "Tell me about rivers").await.refused(429, "budget_exceeded");
+    let stale = got.header("etag").unwrap();
+    as_seen(&app, stale, Method::PUT, &path, Some(&declared)).await.is(412);
+    as_seen(&app, stale, Method::DELETE, &path, None).await.is(412);
+    as_seen(&app, put.header("etag").unwrap(), Method::PUT, &path, Some(&declared)).await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    // What was topped up meanwhile is not what was seen.
+    let tag = app.admin(Method::GET, &path, None).await.is(200).header("etag").unwrap().to_owned();
+    let more = json!({ "amount_usd": "1", "reason": "more" });
+    app.admin(Method::POST, &format!("{path}/top-ups"), Some(&more)).await.is(201);
+    as_seen(&app, &tag, Method::PUT, &path, Some(&less)).await.is(412);
+
+    // It stays whose it is; faults have their places.
+    for (field, value, pointer) in [
+        ("window", json!("month"), ""),
+        ("key", json!("nobody"), "/key"),
+        ("limit_usd", json!("a lot"), "/limit_usd"),
+        ("retired", json!(true), "/retired"),
+        ("models", json!("no such group"), "/models"),
+    ] {
+        let mut wrong = declared.clone();
+        wrong[field] = value;
+        let refused = app.admin(Method::PUT, &path, Some(&wrong)).await;
+        let refused = refused.is(400).json();
+        let told = refused["errors"][0]["pointer"].as_str().unwrap_or("none");
+        assert!(told == pointer || (field == "models" && told.is_empty()), "{field}: {refused}");
+    }
+    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    assert_eq!(limits["limits"], json!([]), "{limits}");
+    let as_limit = path.replace("budgets", "limits");
+    for (method, body) in
+        [(Method::GET, None), (Method::PUT, Some(json!({ "scope": "/acme", "concurrent": 1 })))]
+    {
+        app.admin(method, &as_limit, body.as_ref()).await.is(404);
+    }
+    app.admin(Method::DELETE, &path, None).await.is(200);
+    app.admin(Method::GET, &path, None).await.is(404);
+    app.admin(Method::DELETE, &path, None).await.is(404);
+    // Declared anew it is the same one: what was spent on it counts.
+    let anew = app.admin(Method::POST, "/api/v1/budgets", Some(&declared)).await.is(201).json();
+    assert_eq!(format!("/api/v1/budgets/{}", anew["id"]), path);
+    app.admin(Method::DELETE, &path, None).await.is(200);
+
+    // Limits, and the group that one is of.
+    let group = json!({ "name": "own", "models": ["gpt-oss*", "assistant"] });
+    app.admin(Method::PUT, "/api/v1/model-groups/own", Some(&group)).await.is(200);
+    let limit = json!({ "scope": "/acme/research", "models": "own", "requests": 1, "per": "day" });
+    let made = app.admin(Method::POST, "/api/v1/limits", Some(&limit)).await.is(201).json();
+    assert_eq!(made["declared"], limit);
+    let path = format!("/api/v1/limits/{}", made["id"]);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.refused(429, "rate_limited");
+    app.settled().await;
+    let got = app.admin(Method::GET, &path, None).await.is(200);
+    assert_eq!((&got.json()["declared"], &got.json()["used"]), (&limit, &json!(1)));
+    let held = app.admin(Method::DELETE, "/api/v1/model-groups/own", None).await.is(409).json();
+    assert!(held["detail"].as_str().unwrap().contains("of its models"), "{held}");
+    let mut wider = limit.clone();
+    wider["requests"] = json!(9);
+    as_seen(&app, got.header("etag").unwrap(), Method::PUT, &path, Some(&wider)).await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    as_seen(&app, got.header("etag").unwrap(), Method::DELETE, &path, None).await.is(412);
+    app.admin(Method::DELETE, &path, None).await.is(200);
+    // What is counted names it.
+    let gone = app.admin(Method::DELETE, "/api/v1/model-groups/own", None).await.is(200).json();
+    assert_eq!(gone, json!({ "name": "own", "deleted": false }));
+    app.admin(Method::GET, "/api/v1/model-groups/own", None).await.is(404);
+    app.admin(Method::POST, &format!("/api/v1/keys/{key}/revoke"), None).await.is(200);
+    assert_eq!(exported(&app).await, before);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_declared_by_its_id_and_keeps_its_secret() {
+    let app = TestApp::start().await;
+    let (id, secret) = app.create_key(json!({ "scope": "/acme/research", "name": "one" })).await;
+    let path = format!("/api/v1/keys/{id}");
+    let got = app.admin(Method::GET, &path, None).await.is(200);
+    let declared = got.json()["declared"].clone();
+    assert_eq!(declared["name"], "one", "{declared}");
+    let mut narrow = declared.clone();
+    narrow["models"] = json!(["nothing-of-that-name"]);
+    narrow["requests_per_minute"] = json!(3);
+    let tag = got.header("etag").unwrap();
+    let put = as_seen(&app, tag, Method::PUT, &path, Some(&narrow)).await.is(200);
+    assert_eq!(put.json()["declared"]["models"], narrow["models"]);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(404);
+    as_seen(&app, tag, Method::PUT, &path, Some(&declared)).await.is(412);
+    // Its own limit is declared with it alone.
+    let limits = app.admin(Method::GET, "/api/v1/limits", None).await.is(200).json();
+    let own = format!("/api/v1/limits/{}", limits["limits"][0]["id"]);
+    let own_limit = app.admin(Method::GET, &own, None).await.is(200).json();
+    assert_eq!((&own_limit["declared"], &own_limit["limit"]), (&Value::Null, &json!(3)));
+    let refused = app.admin(Method::DELETE, &own, None).await.is(409).json();
+    assert!(refused["detail"].as_str().unwrap().contains("requests_per_minute"), "{refused}");
+
+    for (field, value) in [("scope", "/acme/clinic"), ("name", "two")] {
+        let mut other = declared.clone();
+        other[field] = json!(value);
+        let refused = app.admin(Method::PUT, &path, Some(&other)).await.is(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], format!("/{field}"), "{refused}");
+    }
+    let mut wrong = declared.clone();
+    wrong["tags"] = json!([" y"]);
+    let refused = app.admin(Method::PUT, &path, Some(&wrong)).await.is(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "/tags", "{refused}");
+    app.admin(Method::PUT, &path, Some(&declared)).await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.admin(Method::POST, &format!("{path}/revoke"), None).await.is(200);
+    let ended = app.admin(Method::GET, &path, None).await.is(200).json();
+    assert_eq!(ended.get("declared"), None, "{ended}");
+    app.admin(Method::PUT, &path, Some(&declared)).await.is(409);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn declarations_at_the_same_time_are_each_whole_and_every_key_is_told() {
     let app = TestApp::start().await;

@@ -217,6 +217,11 @@ async fn a_decision_of_another_key_is_not_there() {
     let other = app.get(&path, "research").await.refused(404, "not_found");
     let none = app.get("/v1/decisions/dec_none", "research").await.refused(404, "not_found");
     assert_eq!(other.text(), none.text(), "nothing tells that it exists");
+    let fix = other.json()["bailiwick"]["fix"].as_str().unwrap().to_owned();
+    assert!(fix.contains("x-bailiwick-decision") && fix.contains("the key that made the request"), "{fix}");
+    let path_of = |id: &str| format!("/api/v1/decisions/{id}/explanation");
+    let none = app.get(&path_of("dec_none"), app.token()).await.is(404).json();
+    assert_eq!(none["fix"], fix, "{none}");
     for token in ["", "bwk_none", "bwt_none"] {
         let reply = app.get(&path, token).await.refused(401, "invalid_api_key");
         let fix = reply.json()["bailiwick"]["fix"].as_str().unwrap().to_owned();

@@ -134,6 +134,7 @@ pub(crate) struct Things {
     key: String,
     switch: String,
     budget: i64,
+    limit: i64,
     token: String,
     credential: String,
     person: String,
@@ -166,8 +167,10 @@ pub(crate) async fn things(app: &TestApp) -> Things {
     }], "workloads": [{
         "name": "probed", "scope": "/acme/clinic", "issuer": "https://id.example", "audience": "b",
         "claims": { "sub": "x" },
-    }] }))
-    .await;
+    }], "model_groups": [{ "name": "probed", "models": ["probed"] }],
+        "limits": [{ "scope": "/acme/clinic", "concurrent": 999 }] }))
+        .await;
+    let limits = app.admin(Method::GET, "/api/v1/limits?scope=/acme/clinic", None).await.is(200).json();
     let person = store::people::Person {
         id: String::from("probed"),
         subject: None,
@@ -212,6 +215,7 @@ pub(crate) async fn things(app: &TestApp) -> Things {
         key,
         switch: switch["id"].as_str().unwrap().to_owned(),
         budget: budget.unwrap()["id"].as_i64().unwrap(),
+        limit: limits["limits"][0]["id"].as_i64().unwrap(),
         token: token["id"].as_str().unwrap().to_owned(),
         credential: String::from("probed"),
         person: String::from("probed"),
@@ -265,7 +269,10 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("DELETE", "/api/v1/kill-switches/{id}") => {
             (Some(route.path.replace("{id}", &of.switch)), bad(), true)
         }
-        ("POST", "/api/v1/policy:plan" | "/api/v1/apply" | "/api/v1/audit/pseudonym") => (None, bad(), false),
+        (
+            "POST",
+            "/api/v1/policy:plan" | "/api/v1/compliance:impact" | "/api/v1/apply" | "/api/v1/audit/pseudonym",
+        ) => (None, bad(), false),
         ("POST", "/api/v1/credentials") => {
             (None, Some(json!({ "name": "", "scope": "/acme/clinic", "value": "x" })), true)
         }
@@ -300,12 +307,25 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
         ("GET", "/api/v1/budgets/{id}") => {
             (Some(route.path.replace("{id}", &of.budget.to_string())), None, true)
         }
+        ("GET", "/api/v1/limits/{id}") => {
+            (Some(route.path.replace("{id}", &of.limit.to_string())), None, true)
+        }
+        ("POST", "/api/v1/budgets" | "/api/v1/limits") => (None, bad(), false),
+        ("PUT", "/api/v1/keys/{id}") => (Some(route.path.replace("{id}", &of.key)), bad(), false),
+        (method, "/api/v1/budgets/{id}") => {
+            let path = route.path.replace("{id}", &of.budget.to_string());
+            (Some(path), (method == "PUT").then(bad).flatten(), false)
+        }
+        (method, "/api/v1/limits/{id}") => {
+            let path = route.path.replace("{id}", &of.limit.to_string());
+            (Some(path), (method == "PUT").then(bad).flatten(), false)
+        }
         (method, "/api/v1/scopes/{path}") => (
             Some(String::from("/api/v1/scopes/%2Facme%2Fclinic")),
             (method == "PUT").then(bad).flatten(),
             false,
         ),
-        (method, "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => {
+        (method, "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}" | "/api/v1/model-groups/{name}") => {
             (Some(route.path.replace("{name}", "probed")), (method == "PUT").then(bad).flatten(), false)
         }
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
@@ -395,6 +415,7 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             | "/api/v1/organisation"
             | "/api/v1/scopes"
             | "/api/v1/workloads"
+            | "/api/v1/model-groups"
             | "/api/v1/credentials"
             | "/api/v1/compliance"
             | "/api/v1/budgets"
@@ -449,10 +470,15 @@ async fn status(app: &TestApp, route: &Route, probe: &Probe, token: Option<&str>
         // Of a version that there never was.
         request = request.header("if-match", "W/\"0\"");
     }
-    if ["/api/v1/scopes/", "/api/v1/endpoints/probed", "/api/v1/workloads/"]
-        .iter()
-        .any(|at| probe.path.starts_with(at))
-    {
+    let declared = [
+        "/api/v1/scopes/",
+        "/api/v1/endpoints/probed",
+        "/api/v1/workloads/",
+        "/api/v1/model-groups/",
+        "/api/v1/budgets/",
+        "/api/v1/limits/",
+    ];
+    if declared.iter().any(|at| probe.path.starts_with(at)) {
         // As it never was.
         request = request.header("if-match", "\"none\"");
     }

@@ -223,7 +223,12 @@ async fn a_bad_plan_is_refused_with_the_way_out() {
     let bundle = Arc::new(Bundle::load(&BundleSource::starter()).unwrap());
     let stop = CancellationToken::new();
     stop.cancel();
-    let asked = Plan { bundle: Some(bundle), facts: FactChanges::default(), scope: String::from("/") };
+    let asked = Plan {
+        bundle: Some(bundle),
+        database: None,
+        facts: FactChanges::default(),
+        scope: String::from("/"),
+    };
     let store = &app.app().store;
     let traffic = Traffic::log(store.clone(), 0, i64::MAX);
     assert!(plan(traffic, store, Prices::default(), asked, &stop).await.is_err());

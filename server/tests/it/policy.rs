@@ -50,6 +50,28 @@ async fn a_rule_in_shadow_mode_changes_nothing_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_use_of_an_exception_is_recorded_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "id: nothing-leaves\ntitle: No\nbecause: [house policy]\nscope: /acme\ndeny: true\n";
+    let exception = "id: rivers\nrule: nothing-leaves\nscope: /acme/research\nreason: Rivers are public\n\
+                     approved_by: dpo@acme.example\napproved_on: 2026-11-01\nfrom: 2026-11-02\nuntil: 2026-12-01\n";
+    let files = [("rules/nothing.yaml", rule.to_owned()), ("exceptions/rivers.yaml", exception.to_owned())];
+    bundle(folder.path(), &files);
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    app.ask("support", "assistant", "Rivers").await.refused(403, "policy_denied");
+    let used = json!([{ "rule": "nothing-leaves", "exception": "rivers" }]);
+    for _ in 0..2 {
+        let decision = app.ask("research", "assistant", "Rivers").await.is(200).decision();
+        let record = app.records_of(&decision).await.swap_remove(0);
+        assert_eq!(record.sections["decision"]["waived"], used);
+        let path = format!("/api/v1/decisions/{decision}/explanation");
+        let told = app.admin(reqwest::Method::GET, &path, None).await.is(200).text().to_owned();
+        assert!(told.contains("rivers") && told.contains("nothing-leaves"), "{told}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_shadow_rule_would_redact_limit_or_oblige_to_is_told_too() {
     let folder = tempfile::tempdir().unwrap();
     let rules = "id: shadow-redact\ntitle: No mail\nbecause: [house policy]\nmode: shadow\nscope: /acme/research\n\

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use bailiwick::app::{App, Config, Listening, router, serve_on};
 use bailiwick::clock::Clock;
+use bailiwick::identity::IdentityConfig;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::acts::sql;
 use crate::app::TestApp;
+use crate::idp::{CLIENT, Idp};
 use crate::reply::{Reply, read};
 
 /// Within which a change has to be in force everywhere.
@@ -26,10 +28,15 @@ struct Other {
 
 impl Other {
     async fn start(data: &Path, database: &Path) -> Self {
+        Self::with(data, database, |_| {}).await
+    }
+
+    async fn with(data: &Path, database: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data.to_path_buf());
         config.upstream.private_networks = config.upstream.private_networks.and_loopback();
         config.replica = String::from("other");
         config.database_url = Some(format!("sqlite://{}", database.display()).into());
+        change(&mut config);
         let app = App::open(config, None).await.unwrap();
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
@@ -92,6 +99,45 @@ async fn a_revoked_key_stops_on_every_server_within_a_second() {
     while stops() {
         assert!(began.elapsed() < A_SECOND, "the other server still stops");
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(other);
+    app.finish().await;
+}
+
+/// Whoever goes from one server to the next begins no more sign-ins for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_ins_are_counted_over_all_servers() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("shared.db");
+    std::fs::File::create(&database).unwrap();
+    let data = folder.path().join("other");
+    let idp = Idp::start().await;
+    let written = format!("[[provider]]\nid = 'corp'\nissuer = '{}'\nclient_id = '{CLIENT}'\n", idp.url);
+    let identity: IdentityConfig = toml::from_str(&written).unwrap();
+    let of_other = identity.clone();
+    let other = Other::with(&data, &database, |config| config.identity = of_other).await;
+    let app = TestApp::with(|config| {
+        std::fs::create_dir_all(&config.data_dir).unwrap();
+        for key in ["log.key", "pseudonym.key"] {
+            std::fs::copy(data.join(key), config.data_dir.join(key)).unwrap();
+        }
+        config.database_url = Some(format!("sqlite://{}", database.display()).into());
+        config.identity = identity;
+    })
+    .await;
+    let begin = async |url: &str| {
+        let request = app.client.get(format!("{url}/auth/start?provider=corp"));
+        read(request.send().await.unwrap()).await
+    };
+    for at in 0..60 {
+        let url = if at % 2 == 0 { app.url() } else { &other.url };
+        let reply = begin(url).await;
+        assert_eq!(reply.status, 303, "{at}: {}", reply.text());
+    }
+    // Neither has been asked 60 times.
+    for url in [app.url(), &other.url] {
+        let refused = begin(url).await.is(429);
+        assert_eq!(refused.header("retry-after"), Some("60"));
     }
     drop(other);
     app.finish().await;

@@ -18,10 +18,11 @@ const OF_PAGES: [&str; 6] = [
     "POST /people/",
     "POST /sessions/",
 ];
-const NO_ACT: [(&str, &str); 16] = [
+const NO_ACT: [(&str, &str); 17] = [
     ("POST /api/v1/alerts:test", "sends a test; recorded, and nothing is changed"),
     ("POST /api/v1/policy:notify", "the policy is looked at as it is in any case"),
     ("POST /api/v1/policy:plan", "decides once more what was decided, and keeps nothing"),
+    ("POST /api/v1/compliance:impact", "tells what another database would say, and keeps nothing"),
     ("POST /api/v1/audit/pseudonym", "tells a pseudonym"),
     ("POST /api/v1/credentials/{name}/test", "asks a provider; recorded, and nothing is changed"),
     ("POST /scim/v2/Users/.search", "a list"),
@@ -222,6 +223,24 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     let path = "/api/v1/workloads/ci";
     walk.does(put.clone(), "/api/v1/workloads/{name}", path, Some(workload), "applied").await;
     walk.does(delete.clone(), "/api/v1/workloads/{name}", path, None, "applied").await;
+    let path = "/api/v1/model-groups/few";
+    let group = json!({ "name": "few", "models": ["gpt-5*"] });
+    walk.does(put.clone(), "/api/v1/model-groups/{name}", path, Some(group), "applied").await;
+    walk.does(delete.clone(), "/api/v1/model-groups/{name}", path, None, "applied").await;
+    let user = |limit: &str| json!({ "user": "grace@example.org", "window": "day", "limit_usd": limit });
+    let rate = |many: i64| json!({ "user": "grace@example.org", "requests": many, "per": "hour" });
+    for (list, new, other) in [("budgets", user("5"), user("6")), ("limits", rate(5), rate(6))] {
+        let path = format!("/api/v1/{list}");
+        let made = walk.does(post.clone(), &path, &path, Some(new), "applied").await;
+        let (route, at) = (format!("{path}/{{id}}"), format!("{path}/{}", made["id"]));
+        walk.does(put.clone(), &route, &at, Some(other), "applied").await;
+        walk.does(delete.clone(), &route, &at, None, "applied").await;
+    }
+    let keys = walk.app.admin(Method::GET, "/api/v1/keys?scope=/acme/clinic", None).await.is(200).json();
+    let path = format!("/api/v1/keys/{}", id_of(&keys["keys"][0]));
+    let mut key = walk.app.admin(Method::GET, &path, None).await.is(200).json()["declared"].clone();
+    key["environment"] = json!("staging");
+    walk.does(put.clone(), "/api/v1/keys/{id}", &path, Some(key), "applied").await;
 
     // Credentials.
     let path = "/api/v1/credentials";

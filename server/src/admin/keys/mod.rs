@@ -1,6 +1,7 @@
 //! Virtual keys: listed here; made, replaced and ended in the files beside.
 
 mod create;
+mod declare;
 mod end;
 mod rotate;
 
@@ -13,6 +14,7 @@ use bailiwick_ledger::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(super) use create::{bulk, create, plan};
+pub(super) use declare::put;
 pub(super) use end::{disable, enable, revoke, revoke_presented};
 pub(super) use rotate::rotate;
 
@@ -22,7 +24,7 @@ use crate::admin::input::{Asked, At};
 use crate::admin::page::Page;
 use crate::app::{Act, App};
 use crate::identity::Permit;
-use crate::organisation::KeySettings;
+use crate::organisation::{KeyDefinition, KeySettings, declared_key, key_lives};
 use crate::store;
 
 /// A key as everybody may see it.
@@ -42,6 +44,9 @@ struct KeyView {
     rotated_to: Option<String>,
     overlap_until_ms: Option<i64>,
     settings: serde_json::Value,
+    /// Of one that is asked for alone and that lives: as declared, as `PUT` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<KeyDefinition>,
 }
 
 /// Whether a key may be used, and if not, why.
@@ -84,6 +89,7 @@ impl KeyView {
             rotated_to: row.rotated_to,
             overlap_until_ms: row.overlap_until_ms,
             settings: row.settings,
+            declared: None,
         }
     }
 }
@@ -152,8 +158,10 @@ pub(super) async fn get(
     let told = store::keys::last_used_of(&app.store, &[&id]).await?;
     let here = app.gateway.snapshot.load().key(&id).map(|key| key.last_used_ms()).filter(|at| *at > 0);
     let tag = etag::tag(&key);
-    let view = KeyView::new(key, here.max(told.get(&id).copied()), app.gateway.clock.now_ms());
-    Ok(etag::tagged(&tag, Json(view)))
+    let now_ms = app.gateway.clock.now_ms();
+    let declared = key_lives(&key, now_ms).then(|| declared_key(&key)).transpose()?;
+    let view = KeyView::new(key, here.max(told.get(&id).copied()), now_ms);
+    Ok(etag::tagged(&tag, Json(KeyView { declared, ..view })))
 }
 
 /// A key with its secret: shown once.

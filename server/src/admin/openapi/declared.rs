@@ -12,7 +12,7 @@ pub(super) fn applied() -> Value {
         ["scopes", "credentials", "endpoints", "budgets", "limits", "workloads"].map(|name| (name, int()));
     let mut all = counts.to_vec();
     all.push(("created_keys", json!({ "type": "array", "items": key })));
-    let done = object(&all, &[("pruned", texts()), ("kept", texts())], false);
+    let done = object(&all, &[("pruned", texts()), ("kept", texts()), ("not_in_use", texts())], false);
     let both = json!({ "type": "array", "description": "before and after", "minItems": 2, "maxItems": 2 });
     let change = object(
         &[
@@ -106,7 +106,102 @@ pub(super) fn budget() -> Value {
             ("reached", percents()),
             ("top_ups", json!({ "type": "array" })),
         ],
-        &[("scope", text()), ("key", text()), ("user", text()), ("models", text())],
+        &[("scope", text()), ("key", text()), ("user", text()), ("models", text()), ("declared", any())],
         false,
     )
+}
+
+/// Counts are numbers, amounts of money US dollars as text.
+pub(super) fn limit() -> Value {
+    let amount = || json!({ "type": ["integer", "string"] });
+    object(
+        &[
+            ("id", int()),
+            ("scope", maybe("string")),
+            ("key", maybe("string")),
+            ("user", maybe("string")),
+            ("models", maybe("string")),
+            ("counts", one_of(&["requests", "tokens", "spend", "concurrent"])),
+            ("window", text()),
+            ("limit", amount()),
+            ("used", amount()),
+            ("held", amount()),
+        ],
+        &[("declared", maybe("object"))],
+        false,
+    )
+}
+
+/// What is declared of a budget or limit, and its number.
+pub(super) fn numbered() -> Value {
+    object(&[("id", int()), ("declared", any())], &[], false)
+}
+
+/// Whom and which models it holds for: one of the first three has to be there.
+fn holder() -> [(&'static str, Value); 4] {
+    ["scope", "key", "user", "models"].map(|name| (name, maybe("string")))
+}
+
+fn of_one_of(mut body: Value, names: &[&str]) -> Value {
+    let one = |names: &[&str]| -> Vec<Value> {
+        let here = |name: &str| json!({ "required": [name], "properties": { name: { "type": ["string", "integer"] } } });
+        names.iter().map(|name| here(name)).collect()
+    };
+    let mut all = vec![json!({ "oneOf": one(&["scope", "key", "user"]) })];
+    if !names.is_empty() {
+        all.push(json!({ "oneOf": one(names) }));
+    }
+    if let Some(body) = body.as_object_mut() {
+        body.insert(String::from("allOf"), json!(all));
+    }
+    body
+}
+
+pub(super) fn new_budget() -> Value {
+    let flag = |default: bool| json!({ "type": "boolean", "default": default });
+    let mut optional = holder().to_vec();
+    optional.extend([
+        ("hard", flag(true)),
+        ("lower_output", flag(false)),
+        ("carry_over_usd", maybe("string")),
+        ("thresholds", json!({ "type": "array", "items": { "type": "integer", "minimum": 1 } })),
+        ("retired", json!({ "type": "boolean", "const": false })),
+    ]);
+    of_one_of(object(&[("window", text()), ("limit_usd", text())], &optional, true), &[])
+}
+
+pub(super) fn new_limit() -> Value {
+    let count = || json!({ "type": ["integer", "null"], "minimum": 1 });
+    let mut optional = holder().to_vec();
+    optional.extend([
+        ("requests", count()),
+        ("tokens", count()),
+        ("spend_usd", maybe("string")),
+        ("concurrent", count()),
+        ("per", json!({ "type": ["string", "null"], "enum": ["minute", "hour", "day", null] })),
+        ("retired", json!({ "type": "boolean", "const": false })),
+    ]);
+    of_one_of(object(&[], &optional, true), &["requests", "tokens", "spend_usd", "concurrent"])
+}
+
+pub(super) fn model_group() -> Value {
+    let name = json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]+$" });
+    object(
+        &[("name", name), ("models", json!({ "type": "array", "items": text(), "minItems": 1 }))],
+        &[],
+        true,
+    )
+}
+
+/// A key that is there: what a new one may say but for a budget, and what a declaration alone may.
+pub(super) fn key(mut new: Value) -> Value {
+    if let Some(properties) = new.pointer_mut("/properties").and_then(Value::as_object_mut) {
+        properties.remove("budget_usd");
+        let roles = json!({ "type": ["array", "null"], "items": { "type": "string" } });
+        properties.insert(String::from("roles"), roles);
+        properties.insert(String::from("controller"), maybe("string"));
+        let opaque = json!({ "type": ["string", "null"], "enum": ["unknown", "as_declared", null] });
+        properties.insert(String::from("opaque_content"), opaque);
+    }
+    new
 }

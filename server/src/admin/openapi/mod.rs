@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 10] = [
+const TAGGED: [&str; 12] = [
     "/api/v1/alerts/",
     "/api/v1/scopes/",
     "/api/v1/endpoints/{",
     "/api/v1/workloads/",
+    "/api/v1/model-groups/",
+    "/api/v1/limits/",
     "/api/v1/budgets/",
     "/api/v1/keys/",
     "/api/v1/people/",

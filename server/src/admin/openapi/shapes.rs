@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::declared::{
-    applied, budget, deleted, endpoint as declared_endpoint, scope as declared_scope,
-    workload as declared_workload,
+    applied, budget, deleted, endpoint as declared_endpoint, key as declared_key, limit, model_group,
+    new_budget, new_limit, numbered, scope as declared_scope, workload as declared_workload,
 };
 
 /// What an operation takes and answers, beside what its path says.
@@ -73,6 +73,11 @@ fn figures(name: &str, thing: &Value) -> Shape {
         }),
         ..shape
     }
+}
+
+/// Texts by path.
+fn files() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
 pub(super) fn any() -> Value {
@@ -354,6 +359,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             ("owner", text()),
         ]),
         ("GET", "/api/v1/keys/{id}") => Shape::ok(key()),
+        ("PUT", "/api/v1/keys/{id}") => Shape::ok(key()).takes(declared_key(new_key())),
         ("POST", "/api/v1/keys") => Shape::created(shown_key()).takes(new_key()),
         ("POST", "/api/v1/keys:bulk") => {
             let key =
@@ -449,10 +455,24 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/workloads") => Shape::list("workloads", &declared_workload()),
         ("GET", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()),
         ("PUT", "/api/v1/workloads/{name}") => Shape::ok(declared_workload()).takes(declared_workload()),
-        ("DELETE", "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}") => Shape::ok(deleted("name")),
+        ("GET", "/api/v1/model-groups") => Shape::list("model_groups", &model_group()),
+        ("GET", "/api/v1/model-groups/{name}") => Shape::ok(model_group()),
+        ("PUT", "/api/v1/model-groups/{name}") => Shape::ok(model_group()).takes(model_group()),
+        (
+            "DELETE",
+            "/api/v1/endpoints/{name}" | "/api/v1/workloads/{name}" | "/api/v1/model-groups/{name}",
+        ) => Shape::ok(deleted("name")),
         ("GET", "/api/v1/budgets") => figures("budgets", &budget()),
         ("GET", "/api/v1/budgets/{id}") => Shape::ok(budget()).asks(&[("reason", reason())]),
-        ("GET", "/api/v1/limits") => figures("limits", &any()),
+        ("POST", "/api/v1/budgets") => Shape::created(numbered()).takes(new_budget()),
+        ("PUT", "/api/v1/budgets/{id}") => Shape::ok(numbered()).takes(new_budget()),
+        ("GET", "/api/v1/limits") => figures("limits", &limit()),
+        ("GET", "/api/v1/limits/{id}") => Shape::ok(limit()).asks(&[("reason", reason())]),
+        ("POST", "/api/v1/limits") => Shape::created(numbered()).takes(new_limit()),
+        ("PUT", "/api/v1/limits/{id}") => Shape::ok(numbered()).takes(new_limit()),
+        ("DELETE", "/api/v1/budgets/{id}" | "/api/v1/limits/{id}") => {
+            Shape::ok(object(&[("id", int()), ("deleted", json!({ "type": "boolean" }))], &[], false))
+        }
         ("POST", "/api/v1/budgets/{id}/top-ups") => {
             let from = json!({ "type": ["string", "null"], "format": "date-time" });
             Shape::created(object(&[("id", text()), ("amount_usd", text())], &[], false)).takes(object(
@@ -538,12 +558,24 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
         ("GET", "/api/v1/roles/explain") => {
             Shape::ok(any()).needs("subject", text()).needs("action", text()).asks(&[scope()])
         }
+        ("POST", "/api/v1/compliance:impact") => {
+            let answer = json!({ "type": "array", "items": any() });
+            Shape::ok(object(&[("changes", any()), ("answers", answer)], &[], false)).takes(object(
+                &[("database", files())],
+                &[("scope", maybe("string"))],
+                true,
+            ))
+        }
         ("POST", "/api/v1/policy:notify") => Shape { answers: Some((202, JSON, any())), ..Shape::default() },
         ("POST", "/api/v1/policy:plan") => Shape::ok(any()).takes(object(
             &[("from", instant())],
             &[
                 (
                     "bundle",
+                    json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
+                ),
+                (
+                    "database",
                     json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
                 ),
                 ("facts", json!({ "type": "array", "items": { "type": "string" } })),

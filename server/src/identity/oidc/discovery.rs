@@ -34,7 +34,7 @@ pub(super) const COOL_DOWN: Duration = Duration::from_secs(5);
 /// How long a discovery document is believed without asking again.
 const KEPT: Duration = Duration::from_secs(3_600);
 /// Sign-ins that one address may begin in a minute, and addresses that are counted.
-const MOST_BEGUN: u32 = 60;
+pub(super) const MOST_BEGUN: u32 = 60;
 const MOST_CLIENTS: usize = 10_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -93,7 +93,7 @@ impl Providers {
         &self.http
     }
 
-    /// Whether this address may begin another sign-in now.
+    /// Whether this address may begin another sign-in now, as far as this server alone knows: before anything is asked.
     pub(super) fn admits(&self, client: Option<IpAddr>) -> bool {
         // Those whose address nobody knows are one client.
         let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), network);

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
-use super::discovery::{HttpError, Known};
+use super::discovery::{HttpError, Known, MOST_BEGUN};
 use super::verify::{self, SKEW_MS, TokenClaims, Unbelieved};
 use super::{Answer, Refused, pushed};
 use crate::app::{Act, App};
@@ -38,6 +38,7 @@ use crate::store::sign_ins::SignIn;
 
 /// How long a sign-in may take at the provider.
 const WITHIN_MS: i64 = 600_000;
+const MINUTE_MS: i64 = 60_000;
 /// Sign-ins that may be open at once.
 const MOST_OPEN: u64 = 20_000;
 /// The cookie of a browser that has begun one.
@@ -117,14 +118,35 @@ async fn client(auth: &Auth, provider: &ProviderConfig, known: &Known) -> Result
         .set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody }))
 }
 
+/// Who begins a sign-in.
+pub(super) enum Who<'w> {
+    /// Somebody, from the address of this pseudonym.
+    From(String),
+    /// The person of a session, who shows once more that it is them.
+    Again(&'w str),
+}
+
 /// Sends the browser to the provider.
 pub(super) async fn begin(
     auth: &Auth,
     provider: &ProviderConfig,
     back: &str,
-    person: Option<&str>,
+    who: Who<'_>,
 ) -> Result<Response, Refused> {
     let app = &auth.app;
+    let now_ms = app.gateway.clock.now_ms();
+    let (client_name, person) = match who {
+        Who::From(client) => (Some(client), None),
+        Who::Again(person) => (None, Some(person)),
+    };
+    if let Some(client) = &client_name {
+        // Servers of the same database count together what each counts by itself, too.
+        let of_this_minute = now_ms + WITHIN_MS - MINUTE_MS;
+        let begun = store::sign_ins::begun_by(&app.store, client, of_this_minute).await?;
+        if begun >= u64::from(MOST_BEGUN) {
+            return Err(Refused::TooMany);
+        }
+    }
     let known = app.providers.get(provider).await?;
     let client = client(auth, provider, &known).await?;
     let browser = Browser(secret::base62(&secret::random::<32>()?, 43));
@@ -142,7 +164,6 @@ pub(super) async fn begin(
         }
     }
     let (address, _, _) = request.url();
-    let now_ms = app.gateway.clock.now_ms();
     let row = SignIn {
         state_hash: secret::digest(&state).to_vec(),
         browser_hash: secret::digest(&browser.0).to_vec(),
@@ -150,6 +171,7 @@ pub(super) async fn begin(
         back: back.to_owned(),
         person: person.map(str::to_owned),
         expires_ms: now_ms + WITHIN_MS,
+        client: client_name,
     };
     if !store::sign_ins::begin(&app.store, row, MOST_OPEN, now_ms).await? {
         return Err(Refused::StartAgain("too_many"));

@@ -28,7 +28,8 @@ pub(super) use logout::end_session;
 
 use super::routes::{Auth, redirect, refresh};
 use super::{Permit, ProviderConfig};
-use crate::gateway::{api, metrics};
+use crate::gateway::{Named, api, metrics};
+use flow::Who;
 
 pub(super) fn router() -> axum::Router<Auth> {
     axum::Router::new()
@@ -45,6 +46,8 @@ pub(super) enum Refused {
     Because(&'static str),
     /// Not begun here, too old, or done already.
     StartAgain(&'static str),
+    /// Too many were begun from there.
+    TooMany,
     /// The provider does not answer.
     Down,
     /// Nobody has given the person a role.
@@ -64,12 +67,22 @@ impl Auth {
         let (reason, notice) = match refused {
             Refused::Because(reason) => (reason, SignInNotice::Refused(reason)),
             Refused::StartAgain(reason) => (reason, SignInNotice::StartAgain),
+            Refused::TooMany => return self.too_many(headers, way),
             Refused::Down => ("provider_down", SignInNotice::ProviderDown),
             Refused::NoRole => ("no_role", SignInNotice::NoRole),
             Refused::Fault(error) => return self.unavailable(headers, "nobody could be signed in", &*error),
         };
         tracing::warn!(way, reason, "a sign-in was refused");
         self.refuse(headers, way, reason, notice)
+    }
+
+    fn too_many(&self, headers: &HeaderMap, way: &str) -> Response {
+        let reason = "too_many";
+        tracing::warn!(way, reason, "a sign-in was refused");
+        let mut response = self.refuse(headers, way, reason, SignInNotice::StartAgain);
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        response
     }
 
     fn provider(&self, id: &str) -> Result<&ProviderConfig, Refused> {
@@ -103,10 +116,7 @@ async fn start(
 ) -> Response {
     let client = api::client(&auth.app.gateway, peer.map(|peer| peer.0.0.ip()), &headers);
     if !auth.app.providers.admits(client) {
-        let mut response = auth.refused(&headers, "oidc", Refused::StartAgain("too_many"));
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-        return response;
+        return auth.too_many(&headers, "oidc");
     }
     let back = back(query.back);
     if let Some(email) = query.email {
@@ -126,7 +136,9 @@ async fn start(
         return response;
     }
     let id = query.provider.unwrap_or_default();
-    let begun = async { flow::begin(&auth, auth.provider(&id)?, &back, None).await };
+    let address = client.map(|client| discovery::network(client).to_string()).unwrap_or_default();
+    let from = auth.app.gateway.pseudonyms.of(Named::Address, &address);
+    let begun = async { flow::begin(&auth, auth.provider(&id)?, &back, Who::From(from)).await };
     begun.await.unwrap_or_else(|refused| auth.refused(&headers, way(&auth, &id), refused))
 }
 
@@ -143,7 +155,7 @@ async fn step_up(
         return auth.refused(&headers, "oidc", Refused::StartAgain("no_provider"));
     };
     let back = back(query.back);
-    let begun = async { flow::begin(&auth, auth.provider(id)?, &back, Some(&session.person)).await };
+    let begun = async { flow::begin(&auth, auth.provider(id)?, &back, Who::Again(&session.person)).await };
     begun.await.unwrap_or_else(|refused| auth.refused(&headers, way(&auth, id), refused))
 }
 
@@ -202,6 +214,7 @@ async fn back_channel_logout(
             let (status, reason) = match refused {
                 Refused::Because(reason) | Refused::StartAgain(reason) => (StatusCode::BAD_REQUEST, reason),
                 Refused::NoRole => (StatusCode::BAD_REQUEST, "no_role"),
+                Refused::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
                 Refused::Down => (StatusCode::SERVICE_UNAVAILABLE, "provider_down"),
                 Refused::Fault(error) => {
                     tracing::error!(%error, "a back-channel logout could not be carried out");

@@ -11,7 +11,7 @@ async fn apply(store: &Store, wanted: &Organisation, now_ms: i64) -> Applied {
 }
 
 async fn apply_all(store: &Store, wanted: &Organisation, now_ms: i64) -> Vec<String> {
-    let how = Applying { prune: true, only: None };
+    let how = Applying { prune: true, ..Applying::default() };
     crate::organisation::apply(store, wanted, &how, now_ms).await.unwrap().ended.pruned
 }
 

@@ -19,6 +19,8 @@ pub struct Model {
     pub person: Option<String>,
     /// From when it is refused.
     pub expires_ms: i64,
+    /// The pseudonym of the address that began it.
+    pub client: Option<String>,
 }
 
 /// No relation is followed in code.

@@ -355,6 +355,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         back: "/".into(),
         person: None,
         expires_ms: 9,
+        client: None,
     };
     assert!(undone!(sign_ins::begin(sign_in, 10, 1)));
     assert!(undone!(sign_ins::take(&[1; 32], 2)).is_some());
