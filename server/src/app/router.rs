@@ -163,7 +163,7 @@ async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     if path.starts_with("/v1/") || path == "/v1" {
         let refusal = Refusal::new(Code::NotFound, "this path is not served")
-            .fix("POST /v1/chat/completions, POST /v1/embeddings, POST /v1/messages and GET /v1/models are");
+            .fix("POST /v1/chat/completions, POST /v1/responses, POST /v1/embeddings, POST /v1/messages and GET /v1/models are");
         let api = gateway::api::api_of(path);
         return gateway::api::refused(api, &refusal).map(axum::body::Body::new);
     }

@@ -44,6 +44,7 @@ pub fn stream_body(frames: mpsc::Receiver<Result<Frame<Bytes>, std::io::Error>>)
 /// Every served route and the stages that it passes, in order. A test walks the router, so that none is missing.
 pub const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/chat/completions", ALL_STAGES),
+    ("POST", "/v1/responses", ALL_STAGES),
     ("POST", "/v1/embeddings", ALL_STAGES),
     ("POST", "/v1/messages", ALL_STAGES),
     ("POST", "/v1/messages/count_tokens", ALL_STAGES),
@@ -69,6 +70,7 @@ const ALL_STAGES: &[&str] = &[
 pub fn router(gateway: Arc<Gateway>) -> axum::Router {
     axum::Router::new()
         .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/responses", post(responses))
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/messages", post(messages))
         .route("/v1/messages/count_tokens", post(count_tokens))
@@ -81,6 +83,10 @@ type Req = Request<axum::body::Body>;
 
 async fn chat_completions(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
     run(&gateway, Operation::ChatCompletions, "POST /v1/chat/completions", request).await
+}
+
+async fn responses(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
+    run(&gateway, Operation::Responses, "POST /v1/responses", request).await
 }
 
 async fn embeddings(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
@@ -147,7 +153,7 @@ async fn models(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<B
     let usable = auth.key.models.iter().filter(|model| super::decide::usable(&auth, model));
     let data: Vec<serde_json::Value> = usable
         .map(|model| match api {
-            Api::OpenAi => {
+            Api::OpenAi | Api::OpenAiResponses => {
                 serde_json::json!({ "id": model, "object": "model", "created": 0, "owned_by": "bailiwick" })
             }
             Api::Anthropic => {
@@ -157,7 +163,7 @@ async fn models(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<B
         .collect();
     let id = |model: Option<&serde_json::Value>| model.and_then(|model| model.get("id")).cloned();
     let body = match api {
-        Api::OpenAi => serde_json::json!({ "object": "list", "data": data }),
+        Api::OpenAi | Api::OpenAiResponses => serde_json::json!({ "object": "list", "data": data }),
         // One page holds them all.
         Api::Anthropic => serde_json::json!({
             "data": data, "has_more": false, "first_id": id(data.first()), "last_id": id(data.last()),
@@ -169,8 +175,8 @@ async fn models(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<B
 /// What Anthropic's API says of a model whose day of release is not known.
 const UNKNOWN_DATE: &str = "1970-01-01T00:00:00Z";
 
-/// `POST /v1/decisions:explain`: the body of a chat completion, of an embeddings request or, with `anthropic-version`, of a
-/// message; the answer is the decision that it would get, with all reasons.
+/// `POST /v1/decisions:explain`: the body of a chat completion, of a response, of an embeddings request or, with
+/// `anthropic-version`, of a message; the answer is the decision that it would get, with all reasons.
 async fn explain(State(gateway): State<Arc<Gateway>>, request: Req) -> Response<Body> {
     let api = api_of_client(request.headers());
     match explained(&gateway, request).await {
@@ -186,18 +192,14 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
     let hints = Hints::read(&parts.headers)?;
     let api = api_of_client(&parts.headers);
     let api_headers = match api {
-        Api::OpenAi => HeaderMap::new(),
+        Api::OpenAi | Api::OpenAiResponses => HeaderMap::new(),
         Api::Anthropic => api_headers(&parts.headers)?,
     };
     let bytes = read::collect(&parts.headers, body, gateway.limits).await?;
-    // An embeddings request is told by its `input`; everything else has to be a chat.
     let size = bytes.len();
-    let parsed = on_body(size, || serde_json::from_slice::<serde_json::Value>(&bytes));
-    let embeddings = parsed.is_ok_and(|body| body.get("input").is_some() && body.get("messages").is_none());
     let operation = match api {
         Api::Anthropic => Operation::Messages,
-        Api::OpenAi if embeddings => Operation::Embeddings,
-        Api::OpenAi => Operation::ChatCompletions,
+        Api::OpenAi | Api::OpenAiResponses => on_body(size, || told_by(&bytes)),
     };
     let mut read = on_body(size, || read::read(auth, operation, bytes, gateway.limits))?;
     read.api_headers = api_headers;
@@ -217,6 +219,25 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
         body.insert(String::from("refusal"), told.unwrap_or_default());
     }
     Ok(json(StatusCode::OK, &body))
+}
+
+/// What a body of OpenAI's API asks for. An embeddings request and one for a response have an `input`; the latter is told by
+/// what only it has, or by an `input` of items. Everything else has to be a chat.
+fn told_by(body: &[u8]) -> Operation {
+    const OF_RESPONSES: [&str; 8] =
+        ["instructions", "max_output_tokens", "reasoning", "store", "stream", "text", "tools", "include"];
+    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return Operation::ChatCompletions;
+    };
+    let Some(input) = body.get("input").filter(|_| body.get("messages").is_none()) else {
+        return Operation::ChatCompletions;
+    };
+    let of_items = input.as_array().is_some_and(|items| items.iter().any(serde_json::Value::is_object));
+    if of_items || OF_RESPONSES.iter().any(|name| body.get(name).is_some()) {
+        Operation::Responses
+    } else {
+        Operation::Embeddings
+    }
 }
 
 /// The headers that tell a client what was done with its request.
@@ -325,7 +346,7 @@ pub fn error(api: Api, refusal: &Refusal) -> serde_json::Value {
         "fix": refusal.fix,
     });
     match api {
-        Api::OpenAi => serde_json::json!({
+        Api::OpenAi | Api::OpenAiResponses => serde_json::json!({
             "error": {
                 "message": message,
                 "type": refusal.code.openai_type(),
@@ -348,6 +369,22 @@ pub fn error(api: Api, refusal: &Refusal) -> serde_json::Value {
             })
         }
     }
+}
+
+/// A refusal as the last event of a stream of responses: as the API says it, and as a member `error` besides, which is what the
+/// vendor's clients raise.
+#[must_use]
+pub fn error_event(refusal: &Refusal, events: u64) -> serde_json::Value {
+    let mut body = error(Api::OpenAiResponses, refusal);
+    let told = body.get("error").cloned().unwrap_or_default();
+    if let Some(body) = body.as_object_mut() {
+        body.insert(String::from("type"), "error".into());
+        body.insert(String::from("sequence_number"), events.into());
+        for name in ["code", "message", "param"] {
+            body.insert(name.to_owned(), told.get(name).cloned().unwrap_or_default());
+        }
+    }
+    body
 }
 
 fn sentence(text: &str) -> String {

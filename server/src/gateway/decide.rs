@@ -60,7 +60,8 @@ fn facts(classified: &Classified) -> RequestFacts {
 pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
     let key = &auth.key;
     let purposes = std::iter::once(None).chain(key.purposes.iter().cloned().map(Some));
-    let operations = [Operation::ChatCompletions, Operation::Embeddings, Operation::Messages];
+    let operations =
+        [Operation::ChatCompletions, Operation::Embeddings, Operation::Messages, Operation::Responses];
     purposes.flat_map(|purpose| operations.map(|asked| (purpose.clone(), asked))).any(|(purpose, asked)| {
         let facts = RequestFacts {
             time_ms: auth.snapshot.decide_at_ms.unwrap_or(auth.now_ms),
@@ -86,8 +87,9 @@ pub(super) fn usable(auth: &Authenticated, model: &str) -> bool {
 }
 
 /// What is served, and where.
-const SERVED: [(bailiwick_policy::Operation, &str); 3] = [
+const SERVED: [(bailiwick_policy::Operation, &str); 4] = [
     (bailiwick_policy::Operation::ChatCompletions, "POST /v1/chat/completions"),
+    (bailiwick_policy::Operation::Responses, "POST /v1/responses"),
     (bailiwick_policy::Operation::Embeddings, "POST /v1/embeddings"),
     (bailiwick_policy::Operation::Messages, "POST /v1/messages"),
 ];
@@ -97,6 +99,7 @@ const SERVED: [(bailiwick_policy::Operation, &str); 3] = [
 pub fn operation(operation: Operation) -> bailiwick_policy::Operation {
     match operation {
         Operation::ChatCompletions => bailiwick_policy::Operation::ChatCompletions,
+        Operation::Responses => bailiwick_policy::Operation::Responses,
         Operation::Embeddings => bailiwick_policy::Operation::Embeddings,
         // What is counted is sent to the provider as what is answered is.
         Operation::Messages | Operation::CountTokens => bailiwick_policy::Operation::Messages,

@@ -70,6 +70,12 @@ pub(super) fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
             let json = serde_json::json!({ "input_tokens": 0, "bailiwick": explained });
             (json.to_string().into(), "application/json")
         }
+        (Operation::Responses, stream) => of_responses(
+            (&decided.id, &read.model, u64::try_from(created).unwrap_or(0)),
+            text,
+            &explained,
+            stream,
+        ),
         (Operation::Messages, stream) => of_messages(&decided.id, &read.model, &text, &explained, stream),
         (Operation::ChatCompletions, false) => {
             let json = serde_json::json!({
@@ -101,6 +107,50 @@ pub(super) fn answer(routed: &Routed, redacted: &Redacted) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert("x-bailiwick-dry-run", HeaderValue::from_static("1"));
     response
+}
+
+/// The answer in the shape of OpenAI's Responses.
+fn of_responses(
+    (id, model, created): (&str, &str, u64),
+    text: String,
+    explained: &Explained,
+    stream: bool,
+) -> (Bytes, &'static str) {
+    use bailiwick_wire::form::{Answer, Content, Part, Piece, Stop, Usage};
+    use bailiwick_wire::{Losses, openai_responses};
+    let reasons = serde_json::json!(explained);
+    // With the reasons in the answer, or in the last event's.
+    let with_reasons = |json: &str, last: bool| {
+        let mut json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        if let Some(members) = json.as_object_mut().filter(|_| last) {
+            members.insert(String::from("bailiwick"), reasons.clone());
+        }
+        json.to_string()
+    };
+    let usage = Some(Usage::default());
+    let (id, model) = (id.to_owned(), model.to_owned());
+    if !stream {
+        let parts = vec![Part::new(Content::Text(text))];
+        let answer = Answer { id, model, parts, stop: Some(Stop::End), usage, own: Vec::new() };
+        let body = openai_responses::write_answer(answer, created, &mut Losses::default()).write();
+        return (with_reasons(&body, true).into(), "application/json");
+    }
+    let mut writer = openai_responses::Writer::new(created);
+    let mut events = Vec::new();
+    let end = [Piece::Stop(Stop::End), Piece::Usage(Usage::default()), Piece::End];
+    for piece in [Piece::Start { id, model }, Piece::Text(text)].into_iter().chain(end) {
+        // A text that is short is written.
+        if writer.piece(piece, &mut events).is_err() {
+            break;
+        }
+    }
+    let last = events.len().saturating_sub(1);
+    let mut out = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let event = with_reasons(event, at == last);
+        out.extend_from_slice(&respond::framed(Api::OpenAiResponses, event.as_bytes()));
+    }
+    (out.into(), "text/event-stream")
 }
 
 /// The answer in the shape of Anthropic's API.

@@ -12,17 +12,18 @@ use super::redaction::Redacted;
 use super::translate::Prepared;
 use crate::providers::failure::Malformed;
 use crate::providers::{
-    AnthropicWire, BedrockConverseWire, BodyEdit, Dialect, EditValue, OpenAiWire, Outgoing, RequestShape,
-    StreamEvent, UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
+    AnthropicWire, BedrockConverseWire, BodyEdit, Dialect, EditValue, OpenAiResponsesWire, OpenAiWire,
+    Operation, Outgoing, RequestShape, StreamEvent, UpstreamEvents, UpstreamFailure, Wire, WireError, sse,
 };
 use crate::router::Candidate;
 
-/// The wire of an endpoint.
+/// The wire of an endpoint for what is asked of it there.
 #[must_use]
-pub fn wire_of(candidate: &Candidate<'_>) -> &'static dyn Wire {
-    match candidate.route.target.dialect() {
-        Dialect::Anthropic => &AnthropicWire,
-        Dialect::BedrockConverse => &BedrockConverseWire,
+pub fn wire_of(candidate: &Candidate<'_>, prepared: &Prepared) -> &'static dyn Wire {
+    match (candidate.route.target.dialect(), prepared.operation) {
+        (Dialect::Anthropic, _) => &AnthropicWire,
+        (Dialect::BedrockConverse, _) => &BedrockConverseWire,
+        (_, Operation::Responses) => &OpenAiResponsesWire,
         _ => &OpenAiWire,
     }
 }
@@ -54,7 +55,7 @@ pub async fn forward(
     funded: &Funded,
     _recorded: &Recorded,
 ) -> Result<Answer, UpstreamFailure> {
-    let wire = wire_of(candidate);
+    let wire = wire_of(candidate, prepared);
     let shape = RequestShape { output_limit: funded.output_limit, ..prepared.shape };
     let now_ms = gateway.clock.now_ms();
     let request = build(wire, decided, redacted, prepared, candidate, (shape, now_ms)).map_err(|error| {

@@ -120,7 +120,7 @@ pub async fn fund(
     let asked = read.asked_output();
     let ruled = decided.decision.obligations.max_output_tokens.map(u64::from);
     let output = match read.operation {
-        Operation::ChatCompletions | Operation::Messages => {
+        Operation::ChatCompletions | Operation::Responses | Operation::Messages => {
             smallest([asked, ruled, candidate.route.max_output_tokens])
         }
         Operation::Embeddings | Operation::CountTokens => Some(0),
@@ -280,8 +280,13 @@ fn unaffordable(decided: &Decided, candidate: &Candidate<'_>, amount: i64) -> Re
     )
     .decision(&decided.id)
     .fix("lower `max_tokens` or `n`");
-    if decided.classified.read.operation == Operation::Embeddings {
-        refusal.param = Some(String::from("input"));
+    match decided.classified.read.operation {
+        Operation::Embeddings => refusal.param = Some(String::from("input")),
+        Operation::Responses => {
+            refusal.param = Some(String::from("max_output_tokens"));
+            refusal = refusal.fix("lower `max_output_tokens`");
+        }
+        _ => {}
     }
     refusal
 }

@@ -13,7 +13,10 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
+use bailiwick_wire::openai_responses::{SEALED, SIGNED};
+
 use super::document::{Document, Kind, NodeId};
+use super::spans::within;
 
 /// What a leaf is to the scan.
 pub enum Media {
@@ -120,6 +123,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
     if is_sealed(document, id) {
         return Media::Sealed;
     }
+    if let Some(found) = of_response(document, id) {
+        return found;
+    }
     let Some((key, holder, part)) = part_of(document, id) else { return Media::None };
     let part_kind = document.get(part, "type").and_then(|kind| document.string(kind));
     let is = |test: &dyn Fn(&str) -> bool| document.string(id).is_some_and(|text| test(&text));
@@ -160,12 +166,46 @@ pub fn media(document: &Document, id: NodeId) -> Media {
     }
 }
 
+/// What a member of a part of a response's input is: there the bytes stand in the part itself.
+fn of_response(document: &Document, id: NodeId) -> Option<Media> {
+    let part = document.parent(id)?;
+    let list = document.parent(part).filter(|list| is_content(document, *list))?;
+    if document.kind(list) != Kind::Array {
+        return None;
+    }
+    let kind = document.get(part, "type").and_then(|kind| document.string(kind))?;
+    let key = document.key(id)?;
+    let text = document.string(id)?;
+    match (&*kind, &*key) {
+        ("input_image", "image_url") if is_image(&text) => Some(Media::Image),
+        ("input_file", "file_data") if is_document(&text) => {
+            Some(pdf_text(&text).map_or(Media::Bytes, Media::Pdf))
+        }
+        ("input_file", "file_data") => TextFile::of(&text).map(Media::File),
+        _ => None,
+    }
+}
+
 /// So many digits in a row are a number rather than bytes: there are fewer than one in ten million places of random ones.
 const READABLE_DIGITS: usize = 10;
 
 /// Whether a string is the signature of a thought of the model's, or an encrypted one: `/messages/*/content/*/<key>` of a
-/// turn of the assistant, and nothing that could be read, decoded neither.
+/// turn of the assistant, or `/input/*/encrypted_content`, and nothing that could be read, decoded neither.
 fn is_sealed(document: &Document, id: NodeId) -> bool {
+    let of_response = || {
+        let item = document.parent(id).filter(|item| within(document, *item, "input"))?;
+        let kind = document.get(item, "type").and_then(|kind| document.string(kind))?;
+        let named = document.key(id)? == "encrypted_content" && matches!(&*kind, "reasoning" | "compaction");
+        let text = document.string(id).filter(|_| named)?;
+        let bare = [SIGNED, SEALED].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
+        // Some services write it in the alphabet of section 5, which is that of section 4 with two other digits.
+        let plain = bare.replace('-', "+").replace('_', "/");
+        let padding = "=".repeat(plain.len().wrapping_neg() % 4);
+        Some(is_unreadable(&format!("{plain}{padding}")))
+    };
+    if of_response() == Some(true) {
+        return true;
+    }
     let sealed = || {
         let part = document.parent(id)?;
         let kind = document.get(part, "type").and_then(|kind| document.string(kind))?;
@@ -178,12 +218,17 @@ fn is_sealed(document: &Document, id: NodeId) -> bool {
             return None;
         }
         let text = document.string(id)?;
-        let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
-        let bytes = base64::engine::general_purpose::STANDARD.decode(&*text).ok();
-        let is_text = bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
-        Some(is_base64(&text) && !is_text && digits.is_none_or(|longest| longest < READABLE_DIGITS))
+        Some(is_unreadable(&text))
     };
     sealed().unwrap_or(false)
+}
+
+/// Whether a text is base64 of something that is no text, and holds no number.
+fn is_unreadable(text: &str) -> bool {
+    let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok();
+    let is_text = bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
+    is_base64(text) && !is_text && digits.is_none_or(|longest| longest < READABLE_DIGITS)
 }
 
 /// The text of a PDF, bare or in a `data:` URL.
@@ -265,12 +310,19 @@ pub fn is_read_file(document: &Document, part: NodeId) -> bool {
     if let Some(source) = document.get(part, "source") {
         return is_read_source(document, part, source);
     }
-    let Some(file) = document.get(part, "file") else { return false };
-    document.get(file, "file_id").is_none()
-        && document
-            .get(file, "file_data")
+    let text = |holder: NodeId, data: &str| {
+        document
+            .get(holder, data)
             .and_then(|data| document.string(data))
             .is_some_and(|data| !is_document(&data) && TextFile::of(&data).is_some())
+    };
+    let kind = document.get(part, "type").and_then(|kind| document.string(kind));
+    if kind.as_deref() == Some("input_file") {
+        let elsewhere = ["file_id", "file_url", "file"].iter().any(|name| document.get(part, name).is_some());
+        return !elsewhere && text(part, "file_data");
+    }
+    let Some(file) = document.get(part, "file") else { return false };
+    document.get(file, "file_id").is_none() && text(file, "file_data")
 }
 
 /// Whether the source of a part of Anthropic's is text, or parts of text and nothing else: all of it is read.
@@ -318,6 +370,10 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
             kind.as_deref(),
             Some(
                 "text"
+                    | "input_text"
+                    | "output_text"
+                    | "reasoning_text"
+                    | "summary_text"
                     | "refusal"
                     | "thinking"
                     | "redacted_thinking"
@@ -333,8 +389,14 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
 /// Whether a value is a message's content, or that of what a tool answered within one.
 fn is_content(document: &Document, id: NodeId) -> bool {
     let outer = |id: NodeId| {
-        document.key(id).is_some_and(|key| key == "content")
-            && document.parent(id).is_some_and(|message| super::spans::within(document, message, "messages"))
+        let of_message = document.key(id).is_some_and(|key| key == "content")
+            && document.parent(id).is_some_and(|message| within(document, message, "messages"));
+        // What a response is asked with: messages, and what tools answered.
+        let of_item = || {
+            document.key(id).is_some_and(|key| matches!(&*key, "content" | "output"))
+                && document.parent(id).is_some_and(|item| within(document, item, "input"))
+        };
+        of_message || of_item()
     };
     let inner = || {
         let part = document.parent(id)?;

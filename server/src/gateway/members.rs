@@ -6,7 +6,7 @@
 //! change how tokens are drawn and nothing else. A member that is `null` is none.
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
-use bailiwick_wire::{anthropic, openai_chat};
+use bailiwick_wire::{anthropic, openai_chat, openai_responses};
 
 use super::document::{Document, Kind, NodeId};
 use crate::providers::Operation;
@@ -75,6 +75,23 @@ const OF_EMBEDDINGS: &[&str] = &[
     "truncation",
 ];
 
+/// Members of a response that servers add to OpenAI's (<https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>).
+const OF_RESPONSES_ELSEWHERE: &[&str] = &[
+    "chat_template_kwargs",
+    "ignore_eos",
+    "include_stop_str_in_output",
+    "min_p",
+    "min_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "seed",
+    "skip_special_tokens",
+    "stop",
+    "structured_outputs",
+    "top_k",
+];
+
 /// What Anthropic's API took before `output_config`.
 const OF_MESSAGES_BEFORE: &[&str] = &["output_format"];
 
@@ -112,6 +129,7 @@ const FEATURES: &[(&str, &[Feature])] = &[
 pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet, bool) {
     let own: [&[&str]; 2] = match operation {
         Operation::ChatCompletions => [openai_chat::MEMBERS, OF_CHAT_ELSEWHERE],
+        Operation::Responses => [openai_responses::MEMBERS, OF_RESPONSES_ELSEWHERE],
         Operation::Embeddings => [OF_EMBEDDINGS, &[]],
         Operation::Messages | Operation::CountTokens => [anthropic::MEMBERS, OF_MESSAGES_BEFORE],
     };
@@ -148,6 +166,8 @@ pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet
             }
             // Another model of the provider reads along; where that is and what it keeps no fact tells.
             "moderation" => used = FeatureSet::all(),
+            // What such a programme opens, and who then reads along, no fact tells either.
+            "access_programs" => used = FeatureSet::all(),
             _ if known => {}
             _ => strange = true,
         }
@@ -158,15 +178,22 @@ pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet
     (if strange { FeatureSet::all() } else { used }, strange)
 }
 
-/// Whether a cache marker, wherever it stands, asks for longer than the five minutes that are meant where nothing is said:
-/// <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>. Services of OpenAI's API take the marker, too.
+/// Whether a cache marker, wherever it stands, asks for longer than what is meant where nothing is said: five minutes
+/// (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>; services of OpenAI's API take the marker, too), and
+/// thirty of OpenAI's own.
 fn has_long_cache(document: &Document) -> bool {
-    let is_marker = |holder: NodeId| document.key(holder).is_some_and(|key| key == "cache_control");
+    let unasked = |holder: NodeId| match document.key(holder).as_deref() {
+        Some("cache_control") => Some("5m"),
+        Some("prompt_cache_breakpoint") => Some("30m"),
+        _ => None,
+    };
     document.ids().any(|id| {
         document.key(id).is_some_and(|key| key == "ttl")
-            && document.parent(id).is_some_and(is_marker)
             && document.kind(id) != Kind::Null
-            && document.string(id).as_deref() != Some("5m")
+            && document
+                .parent(id)
+                .and_then(unasked)
+                .is_some_and(|unasked| document.string(id).as_deref() != Some(unasked))
     })
 }
 
@@ -239,6 +266,7 @@ mod tests {
     fn every_member_that_a_wire_knows_is_known_here() {
         for (members, operation) in [
             (openai_chat::MEMBERS, Operation::ChatCompletions),
+            (openai_responses::MEMBERS, Operation::Responses),
             (anthropic::MEMBERS, Operation::Messages),
             (anthropic::COUNTED, Operation::CountTokens),
         ] {

@@ -1,6 +1,7 @@
 //! The body: read within limits, kept losslessly, its text collected, its shape understood.
 
 mod messages;
+mod responses;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -151,6 +152,7 @@ pub fn read(
     let mut content = Content::default();
     match operation {
         Operation::ChatCompletions => chat(&document, &mut content)?,
+        Operation::Responses => responses::responses(&document, &mut content)?,
         Operation::Embeddings => embeddings(&document)?,
         Operation::Messages | Operation::CountTokens => {
             messages::messages(&document, operation, &mut content)?;
@@ -422,6 +424,15 @@ pub(super) fn shape(document: &Document, operation: Operation) -> Result<Request
             .fix("leave `stream` out, or send true or false"));
         }
     };
+    if operation == Operation::Responses {
+        return Ok(RequestShape {
+            stream,
+            // Its streams tell it in any case.
+            client_wants_usage: true,
+            max_tokens: positive(document, "max_output_tokens", MOST_TOKENS)?,
+            ..RequestShape::plain(operation)
+        });
+    }
     // With a limit of nothing Anthropic's API fills its cache and answers nothing.
     let nothing = member(document, "max_tokens").and_then(|id| document.unsigned(id)) == Some(0);
     Ok(RequestShape {

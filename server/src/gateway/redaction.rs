@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bailiwick_pii::{Embedded, EntityCounts, Mode, TokenKey, Vault, redact, redact_embedded};
+use bailiwick_wire::openai_responses::SIGNED;
 
 use super::classify::Classified;
 use super::decide::Decided;
@@ -37,9 +38,10 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     let document = &classified.read.document;
     for seal in &classified.read.sealed.cut {
         // Of which the client has only a part: without any of it, it is what was signed.
-        let thought = document.parent(*seal).and_then(|part| document.get(part, "thinking"));
-        if let Some(thought) = thought.filter(|id| document.kind(*id) == Kind::String) {
-            redacted.edits.set_string(document, thought, "");
+        let Some(part) = document.parent(*seal) else { continue };
+        let thought = document.get(part, "thinking").filter(|id| document.kind(*id) == Kind::String);
+        for text in thought.into_iter().chain(thoughts_of_item(document, part)) {
+            redacted.edits.set_string(document, text, "");
         }
     }
     if plan.is_empty() {
@@ -101,8 +103,27 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     redacted
 }
 
-/// Whether a string is what a thought says that its provider has signed: `/messages/*/content/*/thinking`, or within that.
+/// The texts of a thought of the input for a response: `/input/*/summary/*/text` and `/input/*/content/*/text`.
+fn thoughts_of_item(document: &Document, item: NodeId) -> Vec<NodeId> {
+    let kind = document.get(item, "type").and_then(|kind| document.string(kind));
+    if kind.as_deref() != Some("reasoning") || !within(document, item, "input") {
+        return Vec::new();
+    }
+    let lists = ["summary", "content"].iter().filter_map(|name| document.get(item, name));
+    let texts = lists.flat_map(|list| document.children(list)).filter_map(|part| document.get(part, "text"));
+    texts.filter(|text| document.kind(*text) == Kind::String).collect()
+}
+
+/// Whether a string is what a thought says that its provider has signed: `/messages/*/content/*/thinking`, or within that; or the
+/// text of a thought that was signed elsewhere than by a service that speaks of responses itself.
 fn is_signed(document: &Document, id: NodeId) -> bool {
+    let item =
+        document.parent(id).and_then(|part| document.parent(part)).and_then(|list| document.parent(list));
+    let seal = item.and_then(|item| document.get(item, "encrypted_content"));
+    let of_item = seal.and_then(|seal| document.string(seal)).is_some_and(|seal| seal.starts_with(SIGNED));
+    if of_item && item.is_some_and(|item| thoughts_of_item(document, item).contains(&id)) {
+        return true;
+    }
     let mut enclosing = std::iter::successors(Some(id), |at| document.parent(*at));
     let thought = enclosing.find(|at| document.key(*at).is_some_and(|key| key == "thinking"));
     let Some(part) = thought.and_then(|at| document.parent(at)) else { return false };

@@ -62,6 +62,7 @@ pub fn whole(
     };
     let body = match operation {
         Operation::ChatCompletions => rewriter.whole(body)?,
+        Operation::Responses => rewriter.response(body)?,
         Operation::Messages | Operation::CountTokens => rewriter.message(body)?,
         // Vectors hold no text, and what stands beside them is scanned.
         Operation::Embeddings => rewriter.vectors(body)?,
@@ -201,7 +202,7 @@ impl<'a> Relay<'a> {
         if kind == StreamEvent::Quiet {
             // Comments keep a connection alive. What they say is not for the client, and nobody has scanned it.
             let quiet = match self.api {
-                Api::OpenAi => ":\n\n",
+                Api::OpenAi | Api::OpenAiResponses => ":\n\n",
                 Api::Anthropic => "event: ping\ndata: {\"type\":\"ping\"}\n\n",
             };
             self.send(Bytes::from_static(quiet.as_bytes())).await;
@@ -225,6 +226,7 @@ impl<'a> Relay<'a> {
                 Chunk { before: self.rewriter.finish()?, data: Some(bytes), changed: false }
             }
             Api::OpenAi => self.rewriter.chunk(bytes, self.hide_usage)?,
+            Api::OpenAiResponses => self.rewriter.response_event(bytes)?,
             Api::Anthropic => self.rewriter.message_event(bytes)?,
         };
         // Before the client has it, or it could send it back before it is known.
@@ -267,17 +269,18 @@ fn says_only(raw: &[u8], name: Option<&str>) -> bool {
         .all(|line| line.is_empty() || line.starts_with(b"data:") || is_name(line))
 }
 
-/// The name that an event has by its data: Anthropic's events are named by their type.
+/// The name that an event has by its data: Anthropic's events are named by their type, and so are those of a response.
 fn name_of(api: Api, json: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Typed<'a> {
         #[serde(borrow, rename = "type")]
         kind: std::borrow::Cow<'a, str>,
     }
-    let plain = |kind: &str| kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let plain =
+        |kind: &str| kind.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.'));
     match api {
         Api::OpenAi => None,
-        Api::Anthropic => {
+        Api::OpenAiResponses | Api::Anthropic => {
             let typed = serde_json::from_slice::<Typed<'_>>(json).ok();
             typed.map(|typed| typed.kind.into_owned()).filter(|kind| plain(kind))
         }

@@ -4,7 +4,8 @@
 //! and `refusal`, as strings or in parts, and reasoning), and what goes to a tool (the arguments of a function, the
 //! input of a custom tool) where a rule allows it. Every other string of a message (an annotation, a signed part) is
 //! scanned and redacted and keeps its placeholders, and so is everything else of a whole answer: its keys, its numbers,
-//! what stands outside its messages. An answer of Anthropic's API, of which `rewrite/messages.rs` tells, is looked at in the same way.
+//! what stands outside its messages. An answer of Anthropic's API, of which `rewrite/messages.rs` tells, is looked at in the same way,
+//! and one of OpenAI's Responses (`rewrite/responses.rs`).
 //! What the protocol itself says (`id`, `role`, `type`, a tool's name) is not touched.
 //!
 //! The endpoint's own credential must not come back to a client. It is looked for in every string of a message, decoded,
@@ -15,9 +16,14 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod order;
+mod order_of_responses;
 mod place;
 mod protocol;
+mod responses;
+#[cfg(test)]
+mod responses_tests;
 mod said;
+mod said_of_responses;
 mod strand;
 mod stream;
 #[cfg(test)]
@@ -62,6 +68,8 @@ pub struct Rewriter {
     blocks: Vec<block::Block>,
     /// How far such a message has come, where its events have to be in order.
     order: Option<order::Order>,
+    /// What is kept of a stream of responses.
+    response: responses::Events,
     /// Choices that were said to have ended while something of them was held, with the reason as JSON.
     ended: Vec<(u64, String)>,
     /// Chunks without choices that came after that.
@@ -111,6 +119,7 @@ impl Rewriter {
             streams: Vec::new(),
             blocks: Vec::new(),
             order: None,
+            response: responses::Events::default(),
             ended: Vec::new(),
             late: Vec::new(),
             chunks: 0,
@@ -180,7 +189,8 @@ impl Rewriter {
 
     fn flows(&self) -> impl Iterator<Item = &Flow> {
         let of_blocks = self.blocks.iter().flat_map(|block| &block.pieces).map(|piece| &piece.flow);
-        self.streams.iter().map(|strand| &strand.flow).chain(of_blocks)
+        let of_response = self.response.flows();
+        self.streams.iter().map(|strand| &strand.flow).chain(of_blocks).chain(of_response)
     }
 
     /// Rewrites a whole answer.

@@ -65,7 +65,7 @@ where
     let unread = |refusal: &Refusal| gateway.unread.add(&key, refusal);
     let hints = Hints::read(&incoming.headers).inspect_err(unread)?;
     let passed = match incoming.operation.api() {
-        Api::OpenAi => http::HeaderMap::new(),
+        Api::OpenAi | Api::OpenAiResponses => http::HeaderMap::new(),
         Api::Anthropic => api_headers::api_headers(&incoming.headers).inspect_err(unread)?,
     };
     timeline.end(Stage::Authenticate);
@@ -286,8 +286,9 @@ pub(super) async fn attempts(
                 let mut rewriter = rewriter(decided, &candidate, &redacted);
                 let operations = (prepared.operation, decided.classified.read.operation);
                 let back = prepared.back(decided);
+                let wire = wire_of(&candidate, &prepared);
                 let whole = on_body(body.len(), || {
-                    respond::whole(wire_of(&candidate), operations, back.as_ref(), body, &mut rewriter)
+                    respond::whole(wire, operations, back.as_ref(), body, &mut rewriter)
                 });
                 match whole {
                     Ok(whole) => {
@@ -435,7 +436,7 @@ impl Attempt<'_> {
         let (api, hide_usage) = (read.operation.api(), !read.shape.client_wants_usage);
         let relay = Relay::new(
             (self.gateway, self.attempted.decided),
-            wire_of(&self.attempted.candidate),
+            wire_of(&self.attempted.candidate, &self.prepared),
             self.attempted.candidate,
             rewriter,
             (api, self.prepared.back(self.attempted.decided)),
@@ -457,7 +458,10 @@ impl Attempt<'_> {
         if let Some(failure) = ending.failure.as_ref().filter(|_| !ending.client_gone) {
             // Too late for a status: the client's library finds the error in the stream.
             let refusal = upstream(self.attempted.decided, &self.attempted.candidate, failure);
-            let body = super::api::error(api, &refusal);
+            let body = match api {
+                Api::OpenAiResponses => super::api::error_event(&refusal, rewriter.events()),
+                api => super::api::error(api, &refusal),
+            };
             let told = http_body::Frame::data(respond::framed(api, body.to_string().as_bytes()));
             ending.client_gone = !respond::give(&frames, told).await;
         }

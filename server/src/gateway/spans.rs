@@ -174,11 +174,14 @@ impl Text {
 /// Whether a string is the arguments of a tool call, which are JSON themselves and must stay JSON.
 #[must_use]
 pub fn is_arguments(document: &Document, id: NodeId) -> bool {
-    document.key(id).is_some_and(|key| key == "arguments")
-        && document
-            .parent(id)
-            .and_then(|parent| document.key(parent))
-            .is_some_and(|key| matches!(&*key, "function" | "function_call"))
+    let Some(call) = document.parent(id).filter(|_| document.key(id).is_some_and(|key| key == "arguments"))
+    else {
+        return false;
+    };
+    let kind = || document.get(call, "type").and_then(|kind| document.string(kind));
+    document.key(call).is_some_and(|key| matches!(&*key, "function" | "function_call"))
+        // An item of a response, or of the input for one.
+        || kind().is_some_and(|kind| matches!(&*kind, "function_call" | "mcp_call" | "mcp_approval_request"))
 }
 
 /// Names that the served APIs give to members; an application cannot put anybody's data into them.
@@ -189,10 +192,16 @@ pub fn is_schema_name(key: &str) -> bool {
         "additionalProperties"
             | "arguments"
             | "audio"
+            | "background"
+            | "background_options"
             | "budget_tokens"
             | "cache_control"
+            | "call_id"
             | "citations"
             | "content"
+            | "context"
+            | "context_management"
+            | "conversation"
             | "data"
             | "description"
             | "detail"
@@ -200,55 +209,78 @@ pub fn is_schema_name(key: &str) -> bool {
             | "disable_parallel_tool_use"
             | "effort"
             | "encoding_format"
+            | "encrypted_content"
             | "enum"
             | "file"
             | "file_data"
             | "file_id"
+            | "file_url"
             | "filename"
             | "format"
             | "frequency_penalty"
             | "function"
             | "function_call"
+            | "generate_summary"
             | "id"
+            | "image"
             | "image_url"
+            | "include"
+            | "include_obfuscation"
             | "include_usage"
             | "input"
             | "input_audio"
             | "input_schema"
+            | "instructions"
             | "is_error"
             | "items"
             | "json_schema"
             | "logit_bias"
             | "logprobs"
             | "max_completion_tokens"
+            | "max_output_tokens"
             | "max_tokens"
+            | "max_tool_calls"
             | "media_type"
             | "messages"
             | "metadata"
+            | "mode"
             | "model"
+            | "moderation"
             | "n"
             | "name"
+            | "output"
             | "output_config"
             | "parallel_tool_calls"
             | "parameters"
+            | "phase"
             | "presence_penalty"
+            | "previous_response_id"
+            | "prompt"
+            | "prompt_cache_breakpoint"
+            | "prompt_cache_key"
+            | "prompt_cache_options"
+            | "prompt_cache_retention"
             | "properties"
+            | "reasoning"
             | "reasoning_effort"
             | "refusal"
             | "required"
             | "response_format"
             | "role"
+            | "safety_identifier"
             | "schema"
             | "seed"
             | "service_tier"
             | "signature"
             | "source"
+            | "status"
             | "stop"
             | "stop_sequences"
             | "store"
             | "stream"
             | "stream_options"
             | "strict"
+            | "summary"
             | "system"
             | "temperature"
             | "text"
@@ -262,11 +294,13 @@ pub fn is_schema_name(key: &str) -> bool {
             | "top_k"
             | "top_logprobs"
             | "top_p"
+            | "truncation"
             | "ttl"
             | "type"
             | "url"
             | "user"
             | "user_id"
+            | "verbosity"
     )
 }
 
@@ -275,7 +309,7 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
     let Some(key) = document.key(id) else { return false };
     let Some(parent) = document.parent(id) else { return false };
     let top = parent == document.root();
-    let in_messages = || within(document, parent, "messages");
+    let in_messages = || within(document, parent, "messages") || within(document, parent, "input");
     match document.kind(id) {
         Kind::Number => {
             top && value.len() <= PLAIN_NUMBER
@@ -286,6 +320,8 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
                         | "n"
                         | "max_tokens"
                         | "max_completion_tokens"
+                        | "max_output_tokens"
+                        | "max_tool_calls"
                         | "presence_penalty"
                         | "frequency_penalty"
                         | "seed"
@@ -332,9 +368,21 @@ fn is_exempt(document: &Document, id: NodeId, value: &str) -> bool {
                     | "tool_result"
                     | "tool_use"
                     | "url"
+                    // Those of a response.
+                    | "function_call"
+                    | "function_call_output"
+                    | "input_file"
+                    | "input_image"
+                    | "input_text"
+                    | "message"
+                    | "output_text"
+                    | "reasoning"
+                    | "reasoning_text"
+                    | "summary_text"
             ),
+            "status" => matches!(value, "completed" | "in_progress" | "incomplete"),
             "ttl" => matches!(value, "5m" | "1h"),
-            "effort" => matches!(value, "low" | "medium" | "high" | "xhigh" | "max"),
+            "effort" => matches!(value, "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"),
             "detail" => matches!(value, "auto" | "low" | "high"),
             "encoding_format" => top && matches!(value, "float" | "base64"),
             "tool_choice" => top && matches!(value, "none" | "auto" | "required"),

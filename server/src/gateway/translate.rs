@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use bailiwick_wire::{Losses, Stream, Untold, Untranslated, Upstream as Spoken, Wire as Format};
+use bailiwick_wire::{Client as Format, Losses, Stream, Untold, Untranslated, Upstream as Spoken, Wire};
 use bytes::Bytes;
 
 use super::decide::Decided;
@@ -72,27 +72,37 @@ pub struct Translation {
 /// The wire format of an operation, where it is one that can be translated.
 const fn format(operation: Operation) -> Option<Format> {
     match operation {
-        Operation::ChatCompletions => Some(Format::OpenAiChat),
-        Operation::Messages => Some(Format::Anthropic),
+        Operation::ChatCompletions => Some(Format::Served(Wire::OpenAiChat)),
+        Operation::Responses => Some(Format::OpenAiResponses),
+        Operation::Messages => Some(Format::Served(Wire::Anthropic)),
         Operation::Embeddings | Operation::CountTokens => None,
     }
 }
 
 /// What an operation is on the wire of a dialect, and what it is translated into, where it is. `None` where it has no
-/// counterpart. On Bedrock's wire a chat is one operation, whichever API it was asked for in.
-const fn on_the_wire(operation: Operation, dialect: Dialect) -> Option<(Operation, Option<Spoken>)> {
+/// counterpart. On Bedrock's wire a chat is one operation, whichever API it was asked for in. `responses` is whether the
+/// service has these itself.
+const fn on_the_wire(
+    operation: Operation,
+    dialect: Dialect,
+    responses: bool,
+) -> Option<(Operation, Option<Spoken>)> {
     match (operation, dialect) {
-        (Operation::ChatCompletions, Dialect::Anthropic) => {
-            Some((Operation::Messages, Some(Spoken::Served(Format::Anthropic))))
+        (Operation::ChatCompletions | Operation::Responses, Dialect::Anthropic) => {
+            Some((Operation::Messages, Some(Spoken::Served(Wire::Anthropic))))
         }
+        (Operation::Responses, Dialect::BedrockConverse) => {
+            Some((Operation::ChatCompletions, Some(Spoken::BedrockConverse)))
+        }
+        (Operation::Responses, _) if responses => Some((operation, None)),
         (Operation::ChatCompletions | Operation::Messages, Dialect::BedrockConverse) => {
             Some((operation, Some(Spoken::BedrockConverse)))
         }
         (Operation::Messages | Operation::CountTokens, Dialect::Anthropic) => Some((operation, None)),
         (Operation::Embeddings, Dialect::Anthropic | Dialect::BedrockConverse)
         | (Operation::CountTokens, _) => None,
-        (Operation::Messages, _) => {
-            Some((Operation::ChatCompletions, Some(Spoken::Served(Format::OpenAiChat))))
+        (Operation::Messages | Operation::Responses, _) => {
+            Some((Operation::ChatCompletions, Some(Spoken::Served(Wire::OpenAiChat))))
         }
         (operation, _) => Some((operation, None)),
     }
@@ -114,7 +124,8 @@ pub(super) fn carried<'a>(
             None => candidate.route.max_output_tokens.unwrap_or(MOST_OUTPUT),
             Some(_) => MOST_OUTPUT,
         };
-        let result = match on_the_wire(read.operation, candidate.route.target.dialect()) {
+        let target = &candidate.route.target;
+        let result = match on_the_wire(read.operation, target.dialect(), target.has_responses()) {
             None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
             Some((operation, None)) => Ok(Prepared { operation, shape: read.shape, translated: None }),
             Some((operation, Some(spoken))) => {

@@ -165,11 +165,21 @@ impl EndpointDefinition {
             spec.auth = Some(AuthStyle::None);
         }
         spec.preset = self.preset;
+        spec.responses = self.has_responses(upstream_model);
         spec.limits = limits;
         spec.region.clone_from(&self.profile.source_region);
         spec.identity = identity.cloned();
         spec.allow_plain_http = self.allow_plain_http;
         Target::new(spec).map_err(|source| EndpointError::Target { endpoint: self.name.clone(), source })
+    }
+
+    /// Whether its service has the Responses API itself for a model, so that requests for it go there as they came: where
+    /// that is declared. Elsewhere they are translated into chats.
+    fn has_responses(&self, upstream_model: &str) -> bool {
+        let of_models = self.models.iter().filter(|model| model.upstream == upstream_model);
+        let mut told = of_models.filter_map(|model| model.operations.as_ref());
+        self.operations.contains(&Operation::Responses)
+            && told.all(|operations| operations.contains(&Operation::Responses))
     }
 
     /// The detector that it is, where it does `analyze`. `before` is the one that it was.
@@ -247,11 +257,13 @@ impl EndpointDefinition {
     }
 }
 
-/// What chats in one API chats in the other: requests and answers are translated.
+/// What chats in one API chats in the others: requests and answers are translated, but for none into responses.
 fn translated(mut operations: Vec<Operation>) -> Vec<Operation> {
-    for (one, other) in
-        [(Operation::ChatCompletions, Operation::Messages), (Operation::Messages, Operation::ChatCompletions)]
-    {
+    for (one, other) in [
+        (Operation::ChatCompletions, Operation::Messages),
+        (Operation::Messages, Operation::ChatCompletions),
+        (Operation::ChatCompletions, Operation::Responses),
+    ] {
         if operations.contains(&one) && !operations.contains(&other) {
             operations.push(other);
         }

@@ -66,6 +66,8 @@ pub struct TargetSpec {
     pub base_url: String,
     /// Which service it is, where its own ways are known.
     pub preset: Option<Preset>,
+    /// Whether the service has `/responses` itself; of one that speaks OpenAI's API only.
+    pub responses: bool,
     /// `None` for the dialect's own prefix (`/v1`, `/openai/v1`).
     pub path_prefix: Option<String>,
     /// The certificate that is presented to a service that asks for mutual TLS.
@@ -100,6 +102,7 @@ impl TargetSpec {
             dialect,
             base_url: base_url.into(),
             preset: None,
+            responses: false,
             path_prefix: None,
             identity: None,
             auth: credential.is_none().then_some(AuthStyle::None),
@@ -120,6 +123,8 @@ pub struct Target {
     dialect: Dialect,
     preset: Option<Preset>,
     chat: Uri,
+    /// Where the service has it.
+    responses: Option<Uri>,
     embeddings: Uri,
     messages: Uri,
     count_tokens: Uri,
@@ -262,6 +267,9 @@ impl Target {
             dialect: spec.dialect,
             preset: spec.preset,
             chat: address("chat/completions")?,
+            responses: (spec.responses && Dialect::OPENAI_COMPATIBLE.contains(&spec.dialect))
+                .then(|| address("responses"))
+                .transpose()?,
             embeddings: address("embeddings")?,
             messages: address("messages")?,
             count_tokens: address("messages/count_tokens")?,
@@ -292,10 +300,17 @@ impl Target {
     pub fn address(&self, operation: Operation) -> &Uri {
         match operation {
             Operation::ChatCompletions => &self.chat,
+            // One that has none gets chats.
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Embeddings => &self.embeddings,
             Operation::Messages => &self.messages,
             Operation::CountTokens => &self.count_tokens,
         }
+    }
+
+    /// Whether the service has `/responses` itself.
+    pub fn has_responses(&self) -> bool {
+        self.responses.is_some()
     }
 
     /// The address of the service's list of models.

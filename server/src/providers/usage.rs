@@ -10,6 +10,7 @@
 
 mod converse;
 mod messages;
+mod responses;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 pub(crate) use converse::RawConverseUsage;
 pub(crate) use messages::RawMessagesUsage;
+pub(crate) use responses::RawResponsesUsage;
 
 /// More tokens than any request has: a hundred times the longest context there is.
 pub const MOST_TOKENS: u64 = 100_000_000;

@@ -23,6 +23,8 @@ use super::{
 pub enum Operation {
     /// `POST …/chat/completions`.
     ChatCompletions,
+    /// `POST …/responses`.
+    Responses,
     /// `POST …/embeddings`.
     Embeddings,
     /// `POST …/messages`.
@@ -36,6 +38,8 @@ pub enum Operation {
 pub enum Api {
     /// OpenAI's.
     OpenAi,
+    /// OpenAI's, of responses: all but its events is told alike.
+    OpenAiResponses,
     /// Anthropic's.
     Anthropic,
 }
@@ -46,6 +50,7 @@ impl Operation {
     pub const fn api(self) -> Api {
         match self {
             Self::ChatCompletions | Self::Embeddings => Api::OpenAi,
+            Self::Responses => Api::OpenAiResponses,
             Self::Messages | Self::CountTokens => Api::Anthropic,
         }
     }
@@ -53,7 +58,7 @@ impl Operation {
     /// Whether an answer may be asked for in events.
     #[must_use]
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Messages)
+        matches!(self, Self::ChatCompletions | Self::Responses | Self::Messages)
     }
 }
 
@@ -68,7 +73,7 @@ pub struct RequestShape {
     pub has_stream_options: bool,
     /// `/stream_options/include_usage` is true: the client wants to see the usage event.
     pub client_wants_usage: bool,
-    /// `/max_tokens`, where it is a whole number.
+    /// `/max_tokens`, or `/max_output_tokens` of a response, where it is a whole number.
     pub max_tokens: Option<u64>,
     /// `/max_completion_tokens`, where it is a whole number.
     pub max_completion_tokens: Option<u64>,

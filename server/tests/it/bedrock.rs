@@ -31,12 +31,22 @@ fn endpoint(name: &str, url: &str, credential: &std::path::Path, model: &str) ->
 /// A server with an endpoint that speaks Bedrock's own API, which takes this credential.
 pub(crate) async fn with_bedrock(credential: &str) -> (TestApp, SimulatorHandle) {
     let app = TestApp::start().await;
+    let bedrock = added(&app, credential).await;
+    (app, bedrock)
+}
+
+/// Adds an endpoint that speaks Bedrock's own API.
+pub(crate) async fn add_bedrock(app: &TestApp) -> SimulatorHandle {
+    added(app, &keys()).await
+}
+
+async fn added(app: &TestApp, credential: &str) -> SimulatorHandle {
     let config = SimulatorConfig::new("frankfurt", Dialect::BedrockConverse);
     let bedrock = Simulator::start(config.chat_model(MODEL).credential(credential)).await.unwrap();
     let file = app.data().parent().unwrap().join("bedrock.credential");
     std::fs::write(&file, credential).unwrap();
     app.apply(json!({ "endpoints": [endpoint("frankfurt", bedrock.url(), &file, MODEL)] })).await;
-    (app, bedrock)
+    bedrock
 }
 
 fn keys() -> String {

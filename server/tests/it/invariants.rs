@@ -352,7 +352,9 @@ async fn every_route_is_in_the_table() {
     ];
     for (method, path, stages) in ROUTES {
         assert_eq!(stages[0], "authenticate");
-        if path.starts_with("/v1/messages") || matches!(*path, "/v1/chat/completions" | "/v1/embeddings") {
+        if path.starts_with("/v1/messages")
+            || matches!(*path, "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings")
+        {
             assert_eq!(*stages, all, "{path}");
         }
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();

@@ -64,6 +64,7 @@ mod replicas;
 mod reply;
 mod repository;
 mod requests;
+mod responses;
 mod scim;
 mod sdk;
 mod secrecy;

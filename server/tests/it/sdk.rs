@@ -50,11 +50,65 @@ async fn passes(mut command: Command, translated: bool) {
         .env("SDK_BROKE_KEY", broke)
         .env("SDK_SLOW_KEY", slow)
         .env("SDK_GATEWAY", "1");
-    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"])
-        .await;
+    let names = ["chat", "stream", "tools", "tools_streamed", "image", "embeddings", "rate_limit"];
+    all_pass(command, &[&names, RESPONSES].concat()).await;
     assert_eq!(claude.received_count() > 10, translated);
     drop(claude);
     app.finish().await;
+}
+
+/// The checks of responses.
+const RESPONSES: &[&str] = &[
+    "responses",
+    "responses_streamed",
+    "responses_helper",
+    "responses_tools",
+    "responses_image",
+    "responses_structured",
+    "responses_refused",
+];
+
+/// Runs a script of OpenAI's SDK against an endpoint of a service that has responses itself.
+async fn passes_on_its_own_responses(mut command: Command) {
+    let app = TestApp::start().await;
+    let native = crate::responses::with_native(&app).await;
+    let scope = "/acme/retail/support";
+    let key = seeing(&app).await;
+    let (_, broke) =
+        app.create_key(json!({ "scope": "/acme/research", "name": "broke", "budget_usd": "0" })).await;
+    let slow = json!({ "scope": scope, "name": "slow", "requests_per_minute": 1 });
+    let (_, slow) = app.create_key(slow).await;
+    command
+        .env("SDK_BASE_URL", format!("{}/v1", app.url()))
+        .env("SDK_API_KEY", key)
+        .env("SDK_CHAT_MODEL", "native")
+        .env("SDK_EMBEDDING_MODEL", "bge-m3")
+        .env("SDK_DENIED_MODEL", "nimbus-1")
+        .env("SDK_BROKE_KEY", broke)
+        .env("SDK_SLOW_KEY", slow)
+        .env("SDK_GATEWAY", "1");
+    all_pass(command, RESPONSES).await;
+    assert!(native.received().iter().filter(|got| got.path == "/v1/responses").count() > 6);
+    drop(native);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_python_on_a_service_with_responses() {
+    let Some(python) = given("BAILIWICK_TEST_PYTHON") else { return };
+    let mut command = Command::new(python);
+    command.arg(script("sdk_test.py"));
+    passes_on_its_own_responses(command).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openai_node_on_a_service_with_responses() {
+    let (Some(node), Some(modules)) = (given("BAILIWICK_TEST_NODE"), given("BAILIWICK_TEST_NODE_MODULES"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    passes_on_its_own_responses(module(&node, &modules, folder.path(), "sdk_test.mjs")).await;
 }
 
 /// Runs a script: every check must pass, none be skipped, and these be among them.
@@ -121,7 +175,8 @@ async fn passes_on_bedrock(mut command: Command) {
         .env("SDK_BROKE_KEY", broke)
         .env("SDK_SLOW_KEY", slow)
         .env("SDK_GATEWAY", "1");
-    all_pass(command, &["chat", "stream", "tools", "tools_streamed", "image", "rate_limit"]).await;
+    let names = ["chat", "stream", "tools", "tools_streamed", "image", "rate_limit"];
+    all_pass(command, &[&names, RESPONSES].concat()).await;
     assert!(bedrock.received_count() > 10);
     drop(bedrock);
     app.finish().await;

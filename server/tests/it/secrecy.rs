@@ -252,6 +252,66 @@ fn put_together(reply: &Reply, stream: bool) -> String {
     reply.events().iter().map(|event| of(&event["choices"][0]["delta"])).collect()
 }
 
+/// The same as an input for a response. What is no member of the API is none here either.
+fn input(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
+    let (mut items, mut members, mut tools) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (place, text)) in texts.iter().enumerate() {
+        let quoted = json!(text).to_string();
+        let user = |content: String| format!(r#"{{"role":"user","content":{content}}}"#);
+        let call = |arguments: String| {
+            format!(r#"{{"type":"function_call","call_id":"c{at}","name":"f","arguments":{arguments}}}"#)
+        };
+        let output = |output: String| {
+            format!(r#"{{"type":"function_call_output","call_id":"c{at}","output":{output}}}"#)
+        };
+        match place {
+            Place::System => items.push(format!(r#"{{"role":"developer","content":{quoted}}}"#)),
+            Place::Message => items.push(user(quoted)),
+            Place::Part => items.push(user(format!(r#"[{{"type":"input_text","text":{quoted}}}]"#))),
+            Place::EscapedPart => {
+                items.push(user(format!(r#"[{{"type":"input_text","text":"{}"}}]"#, escaped(text))));
+            }
+            Place::ToolArguments => {
+                items.push(call(json!(json!({ "a": { "b": [text, 7] } }).to_string()).to_string()));
+                items.push(output(String::from("\"done\"")));
+            }
+            Place::ToolResult => {
+                items.push(call(String::from("\"{}\"")));
+                items.push(output(format!(r#"[{{"type":"input_text","text":{quoted}}}]"#)));
+            }
+            Place::ToolDescription => {
+                tools.push(format!(r#"{{"type":"function","name":"t{at}","description":{quoted}}}"#));
+            }
+            Place::JsonInText => {
+                let inner = json!(json!([{ "v": json!({ "w": text }).to_string() }]).to_string());
+                items.push(user(inner.to_string()));
+            }
+            Place::TextFile => {
+                use base64::Engine as _;
+                let data = base64::engine::general_purpose::STANDARD.encode(format!("a;b\n{text}\n"));
+                items.push(user(format!(
+                    r#"[{{"type":"input_file","filename":"a.csv","file_data":"data:text/csv;base64,{data}"}}]"#
+                )));
+            }
+            Place::User => items.push(format!(
+                r#"{{"type":"reasoning","id":"rs_{at}","summary":[{{"type":"summary_text","text":{quoted}}}]}}"#
+            )),
+            Place::KeyOfMetadata => items.push(format!(r#"{{"role":"user","content":"x",{quoted}:"x"}}"#)),
+            Place::Metadata if members.is_empty() => members.push(format!(r#""metadata":{{"k":{quoted}}}"#)),
+            Place::Stop if members.is_empty() => members.push(format!(r#""instructions":{quoted}"#)),
+            Place::Metadata | Place::Stop | Place::Unknown => items.push(format!(
+                r#"{{"role":"assistant","content":[{{"type":"output_text","text":"x","annotations":[[{quoted}]]}}]}}"#
+            )),
+        }
+    }
+    items.push(String::from(r#"{"role":"user","content":"x"}"#));
+    members.insert(0, format!(r#""input":[{}]"#, items.join(",")));
+    if !tools.is_empty() {
+        members.push(format!(r#""tools":[{}]"#, tools.join(",")));
+    }
+    format!(r#"{{"model":"{model}","stream":{stream},{}}}"#, members.join(","))
+}
+
 /// A bundle that redacts every kind, each in a way that is drawn; and the kinds that it redacts in answers, too.
 fn bundle(runner: &mut TestRunner) -> (BTreeMap<String, String>, EntitySet) {
     let mut ways: BTreeMap<(&str, &str, bool, bool), Vec<&str>> = BTreeMap::new();
@@ -321,8 +381,9 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
     let repository = Repository::new();
     let git = GitConfig { require_signature: false, allowed_signers: None, ..repository.config() };
     let app = following(git).await;
+    let native = crate::responses::with_native(&app).await;
     let mut secrets: BTreeMap<String, (EntityType, Place)> = BTreeMap::new();
-    let (mut answered, mut refused, mut others, mut said) = (0, 0, 0, 0);
+    let (mut answered, mut refused, mut others, mut said, mut responses) = (0, 0, 0, 0, 0);
     let mut in_answers = EntitySet::EMPTY;
     for case in 0..cases() {
         if case % 6 == 0 {
@@ -392,6 +453,13 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
             }
             secrets.insert(value, (entity, Place::Answer));
         }
+        for model in ["native", "gpt-4.1-mini"] {
+            let reply = app.post("research", "/v1/responses", &[], input(model, stream, &texts)).await;
+            responses += usize::from(reply.status == 200);
+            if reply.status != 200 {
+                told_nothing(reply.text(), &texts, &detector);
+            }
+        }
         // Ways into an error text: a name that nobody knows, JSON that breaks, a header, a path, a purpose.
         let (_, text) = &texts[0];
         let quoted = json!(text).to_string();
@@ -419,15 +487,15 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
     let kinds: BTreeSet<EntityType> = secrets.values().map(|(entity, _)| *entity).collect();
     let places: BTreeSet<Place> = secrets.values().map(|(_, place)| *place).collect();
     eprintln!(
-        "{} values of {} kinds at {} places; {answered} answered, {refused} refused, {others} in other APIs; {said} values of answers",
+        "{} values of {} kinds at {} places; {answered} answered, {refused} refused, {others} in other APIs, {responses} responses; {said} values of answers",
         secrets.len(),
         kinds.len(),
         places.len()
     );
-    assert!(kinds.len() >= 15 && places.len() >= 10 && answered > 5, "this shows little");
+    assert!(kinds.len() >= 15 && places.len() >= 10 && answered > 5 && responses > 5, "this shows little");
     assert!(others > cases() && said > 3, "this shows little of the other ways");
 
-    for simulator in app.simulators() {
+    for simulator in app.simulators().chain([&native]) {
         for request in simulator.received() {
             for (value, of) in &secrets {
                 assert!(
@@ -443,6 +511,7 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
     let (logs, metrics) = (logs(), metrics());
     assert!(logs.contains("the log is listened to"), "an empty log would prove nothing");
     let export = app.export().await;
+    drop(native);
     let folder = app.finish().await;
     for (value, of) in &secrets {
         assert!(!logs.contains(value), "{value} {of:?} was logged");

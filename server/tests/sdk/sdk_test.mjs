@@ -82,6 +82,10 @@ function ask(text, extra = {}, by = client) {
   return by.chat.completions.create({ model: options["chat-model"], messages, ...extra });
 }
 
+function respond(text, extra = {}) {
+  return client.responses.create({ model: options["chat-model"], input: text, ...extra });
+}
+
 async function all(stream) {
   const chunks = [];
   for await (const chunk of await stream) chunks.push(chunk);
@@ -234,6 +238,86 @@ const checks = {
     assert.notDeepEqual(one, other, "different inputs, same vector");
     assert.ok(one.every((x, i) => Math.abs(x - floats.data[0].embedding[i]) < 1e-6), "base64 and float differ");
     assert.ok(two.usage.prompt_tokens > 0, `usage ${JSON.stringify(two.usage)}`);
+  },
+
+  async responses() {
+    const text = `Please write to ${PERSON} today.`;
+    const answer = await respond(text, { instructions: "Be brief." });
+    assert.equal(answer.object, "response");
+    assert.equal(answer.status, "completed");
+    holds(answer.output_text, "Simulated");
+    holds(answer.output_text, `You wrote: ${text}`);
+    const { input_tokens, output_tokens, total_tokens } = answer.usage;
+    assert.ok(input_tokens > 0 && output_tokens > 0, `usage ${JSON.stringify(answer.usage)}`);
+    assert.equal(total_tokens, input_tokens + output_tokens);
+  },
+
+  async responses_streamed() {
+    const text = `Please write to ${PERSON} today.`;
+    const events = await all(respond(text, { stream: true }));
+    assert.equal(events[0].type, "response.created");
+    assert.equal(events.at(-1).type, "response.completed");
+    assert.deepEqual(events.map((e) => e.sequence_number), events.map((_, number) => number));
+    const said = events.filter((e) => e.type === "response.output_text.delta").map((e) => e.delta).join("");
+    holds(said, `You wrote: ${text}`);
+    const [message] = events.at(-1).response.output.filter((item) => item.type === "message");
+    assert.equal(message.content[0].text, said);
+    assert.ok(events.at(-1).response.usage.output_tokens > 0);
+  },
+
+  async responses_helper() {
+    const runner = client.responses.stream({ model: options["chat-model"], input: "Hello from the helper." });
+    holds((await runner.finalResponse()).output_text, "You wrote: Hello from the helper.");
+  },
+
+  async responses_tools() {
+    const tools = [{ type: "function", strict: false, ...TOOL.function }];
+    for (const streamed of [false, true]) {
+      const input = [{ role: "user", content: "Use look_up_customer for order 12345." }];
+      let answer, pieces;
+      if (streamed) {
+        const events = await all(respond(null, { input, tools, stream: true }));
+        answer = events.at(-1).response;
+        pieces = events.filter((e) => e.type === "response.function_call_arguments.delta").map((e) => e.delta);
+      } else {
+        answer = await respond(null, { input, tools });
+      }
+      const [call] = answer.output.filter((item) => item.type === "function_call");
+      assert.equal(call.name, "look_up_customer");
+      holds(JSON.parse(call.arguments).key, "12345");
+      if (streamed) assert.equal(pieces.join(""), call.arguments);
+      const output = { type: "function_call_output", call_id: call.call_id, output: "Customer 42 is in Hamburg." };
+      const second = await respond(null, { input: [...input, ...answer.output, output], tools });
+      holds(second.output_text, "Customer 42 is in Hamburg.");
+    }
+  },
+
+  async responses_image() {
+    const content = [
+      { type: "input_text", text: "What colour?" },
+      { type: "input_image", image_url: PNG, detail: "auto" },
+    ];
+    const answer = await respond(null, { input: [{ role: "user", content }] });
+    holds(answer.output_text, "1 image");
+    holds(answer.output_text, "You wrote: What colour?");
+  },
+
+  async responses_structured() {
+    const schema = {
+      type: "object",
+      properties: { name: { type: "string" } },
+      required: ["name"],
+      additionalProperties: false,
+    };
+    const text = { format: { type: "json_schema", name: "person", schema, strict: true } };
+    assert.ok((await respond("Who?", { text })).output_text);
+  },
+
+  async responses_refused() {
+    if (!options.gateway) throw new Skip("--gateway was not given");
+    const error = await refused(() => respond("Hello", { previous_response_id: "resp_1" }));
+    assert.ok(error instanceof OpenAI.BadRequestError, error.constructor.name);
+    assert.deepEqual([error.code, error.param], ["invalid_request", "previous_response_id"]);
   },
 
   async models() {

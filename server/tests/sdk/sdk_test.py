@@ -225,6 +225,82 @@ class Checks:
         truth(all(abs(a - b) < 1e-6 for a, b in close), "base64 and float differ")
         truth(two.usage.prompt_tokens > 0, f"usage {two.usage}")
 
+    def respond(self, text, **kwargs):
+        kwargs.setdefault("model", self.options.chat_model)
+        return self.client.responses.create(input=kwargs.pop("input", text), **kwargs)
+
+    def check_responses(self):
+        text = f"Please write to {PERSON} today."
+        answer = self.respond(text, instructions="Be brief.")
+        same(answer.object, "response")
+        same(answer.status, "completed")
+        holds(answer.output_text, "Simulated")
+        holds(answer.output_text, f"You wrote: {text}")
+        usage = answer.usage
+        truth(usage.input_tokens > 0 and usage.output_tokens > 0, f"usage {usage}")
+        same(usage.total_tokens, usage.input_tokens + usage.output_tokens)
+
+    def check_responses_streamed(self):
+        text = f"Please write to {PERSON} today."
+        events = list(self.respond(text, stream=True))
+        same(events[0].type, "response.created")
+        same(events[-1].type, "response.completed")
+        same([e.sequence_number for e in events], list(range(len(events))))
+        said = "".join(e.delta for e in events if e.type == "response.output_text.delta")
+        holds(said, f"You wrote: {text}")
+        same(events[-1].response.output_text, said)
+        truth(events[-1].response.usage.output_tokens > 0, f"usage {events[-1].response.usage}")
+
+    def check_responses_helper(self):
+        with self.client.responses.stream(model=self.options.chat_model, input="Hello from the helper.") as stream:
+            for _event in stream:
+                pass
+            holds(stream.get_final_response().output_text, "You wrote: Hello from the helper.")
+
+    def check_responses_tools(self):
+        tool = {"type": "function", "strict": False, **TOOL["function"]}
+        for streamed in (False, True):
+            asked = {"input": [{"role": "user", "content": "Use look_up_customer for order 12345."}], "tools": [tool]}
+            if streamed:
+                events = list(self.respond(None, stream=True, **asked))
+                answer = events[-1].response
+                pieces = [e.delta for e in events if e.type == "response.function_call_arguments.delta"]
+            else:
+                answer = self.respond(None, **asked)
+            [call] = [item for item in answer.output if item.type == "function_call"]
+            same(call.name, "look_up_customer")
+            holds(json.loads(call.arguments)["key"], "12345")
+            if streamed:
+                same("".join(pieces), call.arguments)
+            asked["input"] += [item.model_dump(exclude_none=True) for item in answer.output]
+            output = {"type": "function_call_output", "call_id": call.call_id, "output": "Customer 42 is in Hamburg."}
+            asked["input"].append(output)
+            holds(self.respond(None, **asked).output_text, "Customer 42 is in Hamburg.")
+
+    def check_responses_image(self):
+        image = {"type": "input_image", "image_url": PNG, "detail": "auto"}
+        parts = [{"type": "input_text", "text": "What colour?"}, image]
+        answer = self.respond(None, input=[{"role": "user", "content": parts}])
+        holds(answer.output_text, "1 image")
+        holds(answer.output_text, "You wrote: What colour?")
+
+    def check_responses_structured(self):
+        schema = {
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"],
+            "additionalProperties": False,
+        }
+        text = {"format": {"type": "json_schema", "name": "person", "schema": schema, "strict": True}}
+        truth(self.respond("Who?", text=text).output_text, "no text")
+
+    def check_responses_refused(self):
+        if not self.options.gateway:
+            raise Skip("--gateway was not given")
+        error = refused(lambda: self.respond("Hello", previous_response_id="resp_1"))
+        truth(isinstance(error, openai.BadRequestError), type(error).__name__)
+        same((error.code, error.param), ("invalid_request", "previous_response_id"))
+
     def check_models(self):
         names = [model.id for model in self.client.models.list()]
         truth(self.options.chat_model in names, f"{self.options.chat_model} is not among {names}")

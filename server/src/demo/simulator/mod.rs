@@ -18,6 +18,7 @@ mod errors;
 mod received;
 mod reply;
 mod respond;
+mod responses;
 mod serve;
 mod signed;
 mod text;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use crate::providers::Dialect;
 
 use super::{
-    bedrock,
+    anthropic, bedrock,
     behaviour::{Behaviour, BrokenSse},
     body::{Events, Filler},
     chat,
@@ -152,8 +152,13 @@ pub(super) fn behave(behaviour: Behaviour, dialect: Dialect, mut reply: Reply) -
         }
         Behaviour::ErrorInStream { after } => {
             if let Content::Events(events) = &mut reply.content {
+                let of_response = events.first().is_some_and(|event| event.starts_with(b"event: response."));
                 events.truncate(after);
                 events.push(match dialect {
+                    _ if of_response => anthropic::event(&serde_json::json!({
+                        "type": "error", "code": "server_error", "message": "The model failed.", "param": null,
+                        "sequence_number": after,
+                    })),
                     Dialect::BedrockConverse => {
                         bedrock::exception("modelStreamErrorException", "The model failed.")
                     }

@@ -12,6 +12,7 @@ use super::{
     chat, embeddings,
     errors::Fault,
     reply::{Content, Outcome, Reply, behave, headers, refuse},
+    responses,
     signed::{self, Unsigned},
 };
 
@@ -19,6 +20,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Chat,
+    Responses,
     Embeddings,
     Messages,
     CountTokens,
@@ -57,7 +59,7 @@ pub(super) fn respond(shared: &Shared, head: &Parts, body: &[u8]) -> Outcome {
         Ok(request) if let Behaviour::Say(said) = &behaviour => {
             script(shared, head, route, &request, body, said)
         }
-        Ok(request) if let Behaviour::Answer(all) = &behaviour => verbatim(dialect, &request, all),
+        Ok(request) if let Behaviour::Answer(all) = &behaviour => verbatim(dialect, route, &request, all),
         Ok(request) if dialect == Dialect::BedrockConverse => {
             converse(shared, head, route, &request, body, secret.as_deref(), (usage, None))
         }
@@ -82,6 +84,7 @@ fn route(dialect: Dialect, head: &Parts) -> Option<Route> {
         (Method::POST, "/messages/count_tokens") if dialect == Dialect::Anthropic => Some(Route::CountTokens),
         _ if dialect == Dialect::Anthropic => None,
         (Method::POST, "/chat/completions") => Some(Route::Chat),
+        (Method::POST, "/responses") if dialect != Dialect::Mistral => Some(Route::Responses),
         (Method::POST, "/embeddings") => Some(Route::Embeddings),
         (Method::GET, "/models") => Some(Route::Models),
         _ => None,
@@ -181,6 +184,12 @@ fn check(shared: &Shared, head: &Parts, route: Route, body: &[u8]) -> Result<Val
             None => Ok(request),
         };
     }
+    if route == Route::Responses {
+        return match responses::complaint(&request) {
+            Some(complaint) => Err(Box::new(self::refuse(dialect, Fault::Invalid(&complaint)))),
+            None => Ok(request),
+        };
+    }
     let messages = fields.get("messages").and_then(Value::as_array);
     if route == Route::Chat
         && messages.is_none_or(|list| list.is_empty() || !list.iter().all(Value::is_object))
@@ -220,7 +229,7 @@ fn mistral_knows(route: Route, field: &str) -> bool {
     if route == Route::Chat { CHAT.contains(&field) } else { EMBEDDINGS.contains(&field) }
 }
 
-/// An answer of which every word is given. To Anthropic's API the words are blocks of content.
+/// An answer of which every word is given. To Anthropic's API the words are blocks of content, of a response they are items.
 fn script(
     shared: &Shared,
     head: &Parts,
@@ -255,6 +264,11 @@ fn script(
         let message = anthropic::answer(&shared.config.name, request, body, None, None, Some(said));
         return message_reply(request, &message);
     }
+    if route == Route::Responses {
+        let said = said.iter().map(say).collect();
+        let answered = responses::answer(&shared.config.name, request, body, None, None, Some(said));
+        return response_reply(dialect, request, &answered);
+    }
     let body = |object: &str, choice: Value| {
         json!({"id": "chatcmpl-said", "object": object, "created": chat::CREATED, "model": request.get("model"),
             "choices": [choice]})
@@ -279,10 +293,10 @@ fn script(
 }
 
 /// An answer that is given to the letter.
-fn verbatim(dialect: Dialect, request: &Value, all: &[Value]) -> Reply {
+fn verbatim(dialect: Dialect, route: Route, request: &Value, all: &[Value]) -> Reply {
     let event = |data: &Value| match data {
         Value::String(text) => Bytes::from(format!("data: {text}\n\n")),
-        data if dialect == Dialect::Anthropic => anthropic::event(data),
+        data if dialect == Dialect::Anthropic || route == Route::Responses => anthropic::event(data),
         data => chat::event(data),
     };
     let (kind, content) = if request.get("stream") == Some(&Value::Bool(true)) {
@@ -290,6 +304,16 @@ fn verbatim(dialect: Dialect, request: &Value, all: &[Value]) -> Reply {
     } else {
         let body = all.first().map(Value::to_string).unwrap_or_default();
         ("application/json", Content::Whole(Bytes::from(body)))
+    };
+    Reply { status: StatusCode::OK, headers: headers(dialect, kind), content }
+}
+
+fn response_reply(dialect: Dialect, request: &Value, answered: &responses::Answered) -> Reply {
+    let stream = request.get("stream") == Some(&Value::Bool(true));
+    let (kind, content) = if stream {
+        ("text/event-stream; charset=utf-8", Content::Events(answered.events()))
+    } else {
+        ("application/json", Content::Whole(answered.whole()))
     };
     Reply { status: StatusCode::OK, headers: headers(dialect, kind), content }
 }
@@ -372,12 +396,16 @@ fn answer(
     if route == Route::CountTokens {
         return whole(Bytes::from(json!({"input_tokens": anthropic::count(request)}).to_string()));
     }
-    if dialect == Dialect::Anthropic {
+    if dialect == Dialect::Anthropic || route == Route::Responses {
         let told = match usage {
             Told::Truth => None,
             Told::Nothing => Some(Value::Null),
             Told::This(usage) => Some(usage),
         };
+        if route == Route::Responses {
+            let answered = responses::answer(&config.name, request, raw, secret, told, None);
+            return response_reply(dialect, request, &answered);
+        }
         return message_reply(request, &anthropic::answer(&config.name, request, raw, secret, told, None));
     }
     let omit = usage == Told::Nothing;

@@ -85,7 +85,7 @@ pub(super) fn said(document: &Document, id: NodeId) -> Said {
 }
 
 /// Whether a string can be nothing but a name of the protocol's.
-fn is_word(document: &Document, id: NodeId) -> bool {
+pub(super) fn is_word(document: &Document, id: NodeId) -> bool {
     let Some(text) = document.string(id) else { return false };
     let of_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     text.len() <= WORD

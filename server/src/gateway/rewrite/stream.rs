@@ -225,6 +225,7 @@ impl Rewriter {
     /// [`UpstreamFailure::CredentialEcho`].
     pub fn abandon(&mut self) -> Result<Vec<String>, UpstreamFailure> {
         let mut out = self.abandon_blocks()?;
+        out.extend(self.abandon_texts()?);
         out.extend(
             self.close(|strand, ended| if ended { strand.flow.finish() } else { strand.flow.abandon() })?,
         );

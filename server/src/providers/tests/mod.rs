@@ -5,6 +5,7 @@ mod bedrock;
 mod client;
 mod openai;
 mod refusal;
+mod responses;
 mod sse;
 mod target;
 mod tls;
