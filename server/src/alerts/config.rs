@@ -317,7 +317,7 @@ impl MailConfig {
 
 /// Whether a webhook can be called by this address.
 pub(super) fn check_url(url: &str) -> Result<http::Uri, &'static str> {
-    let uri: http::Uri = url.parse().map_err(|_| "it is no address")?;
+    let uri: http::Uri = url.parse().map_err(|_| "it is no address that begins with `https://`")?;
     if !matches!(uri.scheme_str(), Some("https" | "http")) {
         return Err("it must begin with `https://`");
     }

@@ -128,9 +128,8 @@ async fn a_budget_that_is_spent_is_told_to_whom_it_concerns() {
     let alerts = hooked(&hook, folder.path(), "scope = '/acme/research'");
     let app = TestApp::with(|config| config.alerts = alerts).await;
     for scope in ["/acme/research", "/acme/clinic"] {
-        let name = format!("small{}", scope.replace('/', "-"));
         let budget = json!({
-            "scope": scope, "name": name, "window": "month", "limit_usd": "0.0000001", "hard": false,
+            "scope": scope, "window": "week", "limit_usd": "0.0000001", "hard": false,
             "thresholds": [50, 100],
         });
         app.apply(json!({ "budgets": [budget] })).await;

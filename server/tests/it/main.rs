@@ -33,6 +33,7 @@ mod files;
 mod git;
 mod git_remote;
 mod governed;
+#[allow(dead_code, reason = "the tests of replicas use more of it")]
 mod hook;
 mod hostile;
 mod identity;
