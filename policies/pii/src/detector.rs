@@ -82,7 +82,12 @@ impl Detector {
     pub fn new() -> Self {
         let keys = credential::KEYS.iter().enumerate().map(|(i, key)| (key.prefix, Literal::Key(i)));
         let words = credential::WORDS.iter().map(|word| (*word, Literal::Word(word)));
-        let others = [(credential::PEM, Literal::Pem), (jwt::PREFIX, Literal::Jwt), ("www.", Literal::Www), (mrz::FILLER, Literal::Filler)];
+        let others = [
+            (credential::PEM, Literal::Pem),
+            (jwt::PREFIX, Literal::Jwt),
+            ("www.", Literal::Www),
+            (mrz::FILLER, Literal::Filler),
+        ];
         let banks = bic::WORDS.iter().map(|word| (*word, Literal::Bic));
         let all: Vec<_> = keys.chain(words).chain(others).chain(banks).collect();
         let literals = all.chunks(LITERALS_MAX).map(Literals::new).collect();

@@ -41,7 +41,8 @@ async fn an_answer_is_redacted_or_ends_as_its_api_ends_one() {
     let ended = (["Pay to DE02 1203 00", "00 0000 2020 51 today"], "Pay to ", "content_filter", "refusal");
     for ([head, tail], left, finish, stop) in [redacted, ended] {
         for stream in [false, true] {
-            let pieces = if stream { vec![head.to_owned(), tail.to_owned()] } else { vec![format!("{head}{tail}")] };
+            let pieces =
+                if stream { vec![head.to_owned(), tail.to_owned()] } else { vec![format!("{head}{tail}")] };
             let said: Vec<Value> =
                 pieces.iter().map(|piece| json!({ "role": "assistant", "content": piece })).collect();
             simulator.push_behaviour(Behaviour::Say(said.clone()));
@@ -52,11 +53,17 @@ async fn an_answer_is_redacted_or_ends_as_its_api_ends_one() {
                 assert_eq!(reply.streamed(), left);
                 let events = reply.events();
                 assert_eq!(events.last(), Some(&json!("[DONE]")), "{events:?}");
-                let reasons: Vec<&Value> =
-                    events.iter().map(|event| &event["choices"][0]["finish_reason"]).filter(|r| !r.is_null()).collect();
+                let reasons: Vec<&Value> = events
+                    .iter()
+                    .map(|event| &event["choices"][0]["finish_reason"])
+                    .filter(|r| !r.is_null())
+                    .collect();
                 assert_eq!(reasons, [finish], "{events:?}");
             } else {
-                assert_eq!((reply.said().as_str(), &reply.json()["choices"][0]["finish_reason"]), (left, &json!(finish)));
+                assert_eq!(
+                    (reply.said().as_str(), &reply.json()["choices"][0]["finish_reason"]),
+                    (left, &json!(finish))
+                );
             }
             // The same to a client of Anthropic's API.
             simulator.push_behaviour(Behaviour::Say(said));
@@ -64,7 +71,12 @@ async fn an_answer_is_redacted_or_ends_as_its_api_ends_one() {
             body["stream"] = json!(stream);
             let reply = messages(&app, "research", &body).await.is(200);
             let (blocks, reason, _) = answer(&reply, stream);
-            assert_eq!((blocks.len(), &blocks[0]["text"], reason), (1, &json!(left), json!(stop)), "{}", reply.text());
+            assert_eq!(
+                (blocks.len(), &blocks[0]["text"], reason),
+                (1, &json!(left), json!(stop)),
+                "{}",
+                reply.text()
+            );
             let outcome = app.outcome(&reply.decision()).await;
             assert_eq!(outcome.sections["outcome"]["result"], "ok", "{outcome:?}");
         }

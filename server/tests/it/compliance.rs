@@ -325,11 +325,7 @@ async fn a_release_shows_what_it_would_change_for_the_servers_own_endpoints_and_
     assert_eq!((&vllm["scope"], &vllm["after"]), (&json!("/"), &json!("worldwide")), "{vllm}");
     // Only the clinic has an agreement that made it so.
     let bedrock = of("bedrock-us-east-1", "hipaa_eligible").unwrap_or_else(|| panic!("{told}"));
-    assert_eq!(
-        (&bedrock["scope"], &bedrock["after"]),
-        (&json!("/acme/clinic"), &json!("no")),
-        "{bedrock}"
-    );
+    assert_eq!((&bedrock["scope"], &bedrock["after"]), (&json!("/acme/clinic"), &json!("no")), "{bedrock}");
     let plan = &told["plan"];
     assert_eq!((&plan["database"], &plan["decisions"]), (&json!("2098.2.1"), &json!(asked)), "{plan}");
     assert_eq!(plan["reproduced"], plan["decisions"], "{plan}");

@@ -14,8 +14,8 @@
 
 mod acts;
 mod alerts;
-mod api;
 mod answers;
+mod api;
 mod app;
 mod audit;
 mod bedrock;

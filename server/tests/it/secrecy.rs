@@ -59,7 +59,9 @@ fn text() -> impl Strategy<Value = String> {
 fn spelt() -> impl Strategy<Value = String> {
     let way = prop_oneof![6 => Just(0), 1 => 1..6_u8];
     (text(), way).prop_map(|(text, way)| match way {
-        1 => text.chars().flat_map(|c| [Some(c), c.is_ascii_digit().then_some('\u{200b}')]).flatten().collect(),
+        1 => {
+            text.chars().flat_map(|c| [Some(c), c.is_ascii_digit().then_some('\u{200b}')]).flatten().collect()
+        }
         2 => {
             let wide = |c: char| c.to_digit(10).and_then(|digit| char::from_u32(0xff10 + digit)).unwrap_or(c);
             text.chars().map(wide).collect()
@@ -209,7 +211,8 @@ fn body(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
 /// The same texts in a body of Anthropic's API, each at another place.
 fn body_of_messages(model: &str, stream: bool, texts: &[(Place, String)]) -> Value {
     let text = |at: usize| texts.get(at).map_or("x", |(_, text)| text.as_str());
-    let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "a": [text(1), { "n": 7 }] } });
+    let call =
+        json!({ "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "a": [text(1), { "n": 7 }] } });
     let result = json!({ "type": "tool_result", "tool_use_id": "toolu_1",
         "content": [{ "type": "text", "text": text(2) }] });
     json!({ "model": model, "max_tokens": 100, "stream": stream,
@@ -437,19 +440,30 @@ async fn whatever_is_redacted_is_in_no_byte_anywhere() {
         told_nothing(reply.text(), &texts, &detector);
         // The way back: what a rule redacts in answers does not reach the client, and nothing of an answer is kept.
         let (arguments, cut, told) = draw(&(any::<bool>(), any::<usize>(), text()), &mut runner);
-        let asked: Vec<String> = texts.iter().flat_map(|(_, text)| withheld(&detector, text)).map(|(_, value)| value).collect();
+        let asked: Vec<String> =
+            texts.iter().flat_map(|(_, text)| withheld(&detector, text)).map(|(_, value)| value).collect();
         // Of a whole answer there is one piece.
-        let pieces = if stream { deltas(&told, arguments, cut) } else { deltas(&told, arguments, 0).split_off(1) };
+        let pieces =
+            if stream { deltas(&told, arguments, cut) } else { deltas(&told, arguments, 0).split_off(1) };
         for simulator in app.simulators() {
             simulator.set_behaviour(Behaviour::Say(pieces.clone()));
         }
-        let reply = app.post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &[])).await.is(200);
+        let reply = app
+            .post("research", "/v1/chat/completions", &[], body("gpt-4.1-mini", stream, &[]))
+            .await
+            .is(200);
         app.simulators().for_each(|simulator| simulator.set_behaviour(Behaviour::Normal));
         let got = put_together(&reply, stream);
-        for (entity, value) in withheld(&detector, &told).into_iter().filter(|(_, value)| !asked.contains(value)) {
+        for (entity, value) in
+            withheld(&detector, &told).into_iter().filter(|(_, value)| !asked.contains(value))
+        {
             if in_answers.contains(entity) {
                 said += 1;
-                assert!(!got.contains(&value) && !reply.text().contains(&value), "{entity} was told: {}", reply.text());
+                assert!(
+                    !got.contains(&value) && !reply.text().contains(&value),
+                    "{entity} was told: {}",
+                    reply.text()
+                );
             }
             secrets.insert(value, (entity, Place::Answer));
         }

@@ -208,7 +208,9 @@ async fn a_budget_shows_the_true_cost() {
 fn with_logprobs(holder: &str, text: &str, finish: Value) -> Value {
     let tokens: Vec<Value> = text
         .split_inclusive(' ')
-        .map(|token| json!({ "token": token, "logprob": -0.1, "bytes": token.as_bytes(), "top_logprobs": [] }))
+        .map(
+            |token| json!({ "token": token, "logprob": -0.1, "bytes": token.as_bytes(), "top_logprobs": [] }),
+        )
         .collect();
     let object = if holder == "delta" { "chat.completion.chunk" } else { "chat.completion" };
     json!({ "id": "c", "object": object, "created": 1, "model": "gpt-4.1-mini",

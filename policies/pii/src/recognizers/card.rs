@@ -49,7 +49,8 @@ fn is_issued(digits: &[u8]) -> bool {
 /// as well. Ids of 64 bits and of parcels begin alike, and one in ten of them passes the check.
 fn is_rare(digits: &[u8]) -> bool {
     let prefix = digits.first_chunk::<2>();
-    let maestro = matches!(prefix, Some([b'5', b'0' | b'6'..=b'9'] | [b'6', b'0' | b'1' | b'3' | b'6'..=b'9']));
+    let maestro =
+        matches!(prefix, Some([b'5', b'0' | b'6'..=b'9'] | [b'6', b'0' | b'1' | b'3' | b'6'..=b'9']));
     match digits.len() {
         // UnionPay issues cards of 19 digits.
         17.. => prefix != Some(b"62"),

@@ -88,7 +88,20 @@ const OLD: u32 = 1940;
 
 /// Beginnings of words for a birth, lower case.
 const BIRTHS: [&str; 15] = [
-    "born", "birth", "dob", "yob", "geboren", "geb.", "geburt", "jahrgang", "né", "naissance", "nacid", "nacimiento", "nat", "nascita",
+    "born",
+    "birth",
+    "dob",
+    "yob",
+    "geboren",
+    "geb.",
+    "geburt",
+    "jahrgang",
+    "né",
+    "naissance",
+    "nacid",
+    "nacimiento",
+    "nat",
+    "nascita",
     "geboor",
 ];
 
@@ -101,7 +114,8 @@ fn year_of_birth(input: &Input<'_>, at: usize, found: &mut Candidates) {
     let end = at + 4;
     let old = input.slice(at, end).parse().is_ok_and(|year: u32| (1880..=OLD).contains(&year));
     let sign = |b: u8| matches!(b, b'.' | b',' | b'-' | b'/' | b':');
-    let goes_on = input.byte(end).is_some_and(sign) && input.byte(end + 1).is_some_and(|b| b.is_ascii_digit());
+    let goes_on =
+        input.byte(end).is_some_and(sign) && input.byte(end + 1).is_some_and(|b| b.is_ascii_digit());
     if !old || goes_on || !input.ends(end) {
         return;
     }
@@ -112,8 +126,12 @@ fn year_of_birth(input: &Input<'_>, at: usize, found: &mut Candidates) {
         start += 1;
     }
     let before = input.slice(start, at).to_lowercase();
-    let sentence = before.rsplit_once(". ").filter(|(head, _)| !head.ends_with("geb")).map_or(&*before, |(_, rest)| rest);
-    let mut words = sentence.rsplit(|c: char| !(c.is_alphabetic() || c == '.')).filter(|word| !word.is_empty());
+    let sentence = before
+        .rsplit_once(". ")
+        .filter(|(head, _)| !head.ends_with("geb"))
+        .map_or(&*before, |(_, rest)| rest);
+    let mut words =
+        sentence.rsplit(|c: char| !(c.is_alphabetic() || c == '.')).filter(|word| !word.is_empty());
     if words.by_ref().take(WORDS_TO_A_YEAR).any(is_birth) {
         found.add(E::DateOfBirth, at, end, 75);
     }
@@ -260,8 +278,22 @@ pub(crate) fn age(input: &Input<'_>, at: usize, len: usize, found: &mut Candidat
 /// Whether what stands right before an age in French or Spanish says that somebody has it.
 fn is_of_somebody(input: &Input<'_>, at: usize) -> bool {
     const BEFORE: [&str; 16] = [
-        "elle a ", "il a ", "patient a ", "patiente a ", "mère a ", "père a ", "femme de ", "homme de ", "dame de ", "patient de ",
-        "patiente de ", "tiene ", "mujer de ", "hombre de ", "paciente de ", "señora de ",
+        "elle a ",
+        "il a ",
+        "patient a ",
+        "patiente a ",
+        "mère a ",
+        "père a ",
+        "femme de ",
+        "homme de ",
+        "dame de ",
+        "patient de ",
+        "patiente de ",
+        "tiene ",
+        "mujer de ",
+        "hombre de ",
+        "paciente de ",
+        "señora de ",
     ];
     const REACH: usize = 16;
     let mut start = at.saturating_sub(REACH);

@@ -38,7 +38,8 @@ pub(crate) fn at(input: &Input<'_>, at: usize, len: usize, found: &mut Candidate
     for (before, whole) in [(0, 30), (number + nationality, 36), (number + nationality, 44)] {
         let Some(start) = at.checked_sub(before) else { continue };
         let of_number = input.span(start, start + number);
-        let holds = before == 0 || icao(of_number) && input.span(start + number, at).iter().all(|b| !b.is_ascii_digit());
+        let holds = before == 0
+            || icao(of_number) && input.span(start + number, at).iter().all(|b| !b.is_ascii_digit());
         if holds && is_line(input, start, whole) {
             found.add(EntityType::Passport, start, start + whole, 98);
             return;
@@ -74,7 +75,10 @@ fn begins(line: &[u8], codes: &[u8]) -> bool {
     let letter = |b: &u8| b.is_ascii_uppercase();
     let [code, kind, issuer @ ..] = line else { return false };
     let issuer = issuer.get(..3).unwrap_or_default();
-    codes.contains(code) && (letter(kind) || *kind == b'<') && issuer.first().is_some_and(letter) && !issuer.iter().any(u8::is_ascii_digit)
+    codes.contains(code)
+        && (letter(kind) || *kind == b'<')
+        && issuer.first().is_some_and(letter)
+        && !issuer.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether nothing but a line of so many characters stands at `start`.

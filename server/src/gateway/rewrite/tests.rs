@@ -374,7 +374,8 @@ fn probabilities_of_tokens_are_left_out_where_answers_are_redacted() {
     let (vault, _) = vault(false);
     let logprobs = json!({ "content": [{ "token": &IBAN[..9], "logprob": -0.1, "top_logprobs": [] }] });
     let choice = |of: &str| {
-        let choice = json!({ "index": 0, of: { "content": "x" }, "logprobs": logprobs, "finish_reason": "stop" });
+        let choice =
+            json!({ "index": 0, of: { "content": "x" }, "logprobs": logprobs, "finish_reason": "stop" });
         Bytes::from(json!({ "choices": [choice] }).to_string())
     };
     let left = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["choices"][0]["logprobs"].clone();

@@ -264,9 +264,15 @@ mod tests {
             };
             let found = |len: usize| crate::recognizers::table::spans(&text(len), Credential);
             for len in [key.len.0, key.len.1] {
-                assert_eq!(found(len), [text(len)[3..text(len).len() - 5].to_owned()], "{} {len}", key.prefix);
+                assert_eq!(
+                    found(len),
+                    [text(len)[3..text(len).len() - 5].to_owned()],
+                    "{} {len}",
+                    key.prefix
+                );
             }
-            let within = KEYS.iter().any(|other| other.prefix != key.prefix && key.prefix.starts_with(other.prefix));
+            let within =
+                KEYS.iter().any(|other| other.prefix != key.prefix && key.prefix.starts_with(other.prefix));
             assert!(within || found(key.len.0 - 1).is_empty(), "{}", key.prefix);
         }
     }

@@ -374,11 +374,15 @@ mod tests {
         ];
         for (lang, _) in SAID {
             for category in of_articles {
-                let words = categories::WORDS.iter().filter(|(entity, of, _)| (*entity, *of) == (category, lang));
+                let words =
+                    categories::WORDS.iter().filter(|(entity, of, _)| (*entity, *of) == (category, lang));
                 let count: usize = words.map(|(.., words)| words.split('|').count()).sum();
                 assert!(count >= 4, "{category} {lang:?}: {count}");
             }
-            assert!(health::WORDS.iter().any(|(of, words)| *of == lang && words.split('|').count() > 50), "{lang:?}");
+            assert!(
+                health::WORDS.iter().any(|(of, words)| *of == lang && words.split('|').count() > 50),
+                "{lang:?}"
+            );
         }
     }
 

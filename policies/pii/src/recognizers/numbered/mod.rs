@@ -397,7 +397,12 @@ mod tests {
         // Both have the right letter.
         assert_eq!(found("so 1048585K and 10485774M", IePps), ["1048585K"]);
         assert_eq!(found("so 1048585K and 10485774M", EsNif), ["10485774M"]);
-        for text in ["[1048585K->174765K(1223168K)]", "x>1048585K(", "heap=1048585K", "10485774M->10485774M(10485774M)"] {
+        for text in [
+            "[1048585K->174765K(1223168K)]",
+            "x>1048585K(",
+            "heap=1048585K",
+            "10485774M->10485774M(10485774M)",
+        ] {
             assert!(found(text, IePps).is_empty() && found(text, EsNif).is_empty(), "{text}");
         }
         assert_eq!(found("DNI=10485774M", EsNif), ["10485774M"]);
