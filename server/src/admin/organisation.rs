@@ -149,7 +149,8 @@ pub(super) async fn declare(app: &App, principal: &str, looked: Looked<'_>) -> R
         let _ = keys.set(json!(applied.created_keys));
         created(applied)
     };
-    let done = app.act(act, made, change).await;
+    // In a box, because it holds a whole declaration.
+    let done = Box::pin(app.act(act, made, change)).await;
     done.map_err(|problem: Problem| match keys.into_inner() {
         Some(keys) => problem.with("created_keys", keys),
         None => problem,

@@ -296,8 +296,8 @@ mod tests {
         .unwrap();
         let known = |known_by: Option<&str>| {
             let known_by = known_by.map(|day| day.parse().unwrap());
-            let facts = OtherFacts { shipped: None, more: &more, known_by };
-            let policy = made_from.compile(&made_from.bundle, &facts, at_ms).unwrap();
+            let others = OtherFacts { shipped: None, more: &more, known_by };
+            let policy = made_from.compile(&made_from.bundle, &others, at_ms).unwrap();
             let mystery = made_from.endpoints.iter().position(|endpoint| endpoint.name == "mystery").unwrap();
             let resolved = policy.resolve(mystery, &facts, bailiwick_compliance_db::Attribute::Hosting);
             resolved.unwrap().value.is_some()

@@ -105,7 +105,8 @@ impl Refused {
 /// How many places are named.
 const MOST: usize = 20;
 
-/// What was left out of a request or of an answer because the other wire has no place for it.
+/// What was left out of a request or of an answer, because the other wire has no place for it or because it would have told
+/// what is redacted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Losses(Vec<String>);
 
@@ -121,8 +122,8 @@ impl Losses {
         self.0.is_empty()
     }
 
-    /// The first [`MOST`] places are named, the others told of: whoever reads them needs a kind, and a header has an end.
-    pub(crate) fn add(&mut self, place: impl Into<String>) {
+    /// Adds a place. The first twenty are named, the others told of: whoever reads them needs a kind, and a header has an end.
+    pub fn add(&mut self, place: impl Into<String>) {
         let place = place.into();
         match self.0.len() {
             MOST if !self.0.contains(&place) => self.0.push(String::from("and others")),
