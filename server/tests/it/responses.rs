@@ -126,7 +126,7 @@ async fn values_leave_as_placeholders_and_come_back_on_every_wire() {
             }
             let reply = respond(&app, "support", &body).await.is(200);
             let what = format!("{model}, stream {stream}, tools {tools}: {}", reply.text());
-            let mut left = sent(&claude) + &sent(&native) + &sent(&bedrock);
+            let mut left = [sent(&claude), sent(&native), sent(&bedrock)].concat();
             app.simulators().for_each(|simulator| left.push_str(&sent(simulator)));
             assert!(!left.contains(PERSON) && left.contains("EMAIL_"), "{what}: {left}");
             assert_eq!(native.received_count() > 0, model == "native", "{what}");

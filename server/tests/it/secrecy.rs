@@ -196,6 +196,8 @@ fn body(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
                 )));
             }
             Place::Stop => members.push(format!(r#""s{at}":[{quoted}]"#)),
+            // Not of a request of this API.
+            Place::OfAMessage | Place::Embedded | Place::Answer => {}
         }
     }
     if messages.is_empty() {
@@ -305,6 +307,7 @@ fn input(model: &str, stream: bool, texts: &[(Place, String)]) -> String {
             Place::Metadata | Place::Stop | Place::Unknown => items.push(format!(
                 r#"{{"role":"assistant","content":[{{"type":"output_text","text":"x","annotations":[[{quoted}]]}}]}}"#
             )),
+            Place::OfAMessage | Place::Embedded | Place::Answer => {}
         }
     }
     items.push(String::from(r#"{"role":"user","content":"x"}"#));

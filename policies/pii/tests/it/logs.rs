@@ -24,6 +24,11 @@ const LINES: &[&str] = &[
     "build #{n6} step {n2}/{n2}: layer {x64} {n4}.{d2}MB / {n4}.{d2}MB ETA {n3}s job {d10}",
     "partition=orders-{n2} offset={n12} lag={n6} group=billing-v{n1} epoch={d10}",
     "GC({n4}) Pause Young (Normal) {n5}M->{n4}M({n5}M) {n3}.{d3}ms heap 0x{x16} at {d19}",
+    "dd.trace_id={d19} dd.span_id={d19} dd.service=checkout level=info msg=\"charged order\" order_id={n9} attempt={n1}",
+    "{d4}-11-23T{d2}:{d2}:{d2}.{d3}+0000: {n5}.{d3}: [GC (Allocation Failure) [PSYoungGen: {d7}K->{n7}K({d8}K)] {d7}K->{d8}K({d7}K), 0.{d7} secs]",
+    "##[group]Run actions/checkout run_id={d11} job_id={d11} attempt {n1} size {n9} ({n3}.{d1} MB) etag 0x{x15}",
+    "{n2}  {n1}      0 {n7} {n6} {n7}    {n1}    {n1}   {n4}   {n4} {n4} {n4} {n2} {n2} {n2}  0  0",
+    "081109 {d6} {n5} INFO dfs.FSNamesystem: BLOCK* NameSystem.addStoredBlock: {n3} {n2} {n4} added to blk_{d19} size {d8}",
     "req_id={x20} user_agent=curl/8.{n2}.{n1} bytes_in={n8} bytes_out={n10} upstream=10.{n2}.{n2}.{n2}:{d5} cost_nano={n11}",
 ];
 

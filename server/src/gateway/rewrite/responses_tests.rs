@@ -88,6 +88,7 @@ const SPOTS: &[Spot] = &[
     },
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 fn event(kind: &str, more: Value) -> Bytes {
     let mut event = json!({ "type": kind, "sequence_number": 99 });
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -372,7 +372,7 @@ pub(super) fn stopping() -> Rewriter {
 #[test]
 fn probabilities_of_tokens_are_left_out_where_answers_are_redacted() {
     let (vault, _) = vault(false);
-    let logprobs = json!({ "content": [{ "token": &IBAN[..9], "logprob": -0.1, "top_logprobs": [] }] });
+    let logprobs = json!({ "content": [{ "token": IBAN.get(..9), "logprob": -0.1, "top_logprobs": [] }] });
     let choice = |of: &str| {
         let choice =
             json!({ "index": 0, of: { "content": "x" }, "logprobs": logprobs, "finish_reason": "stop" });

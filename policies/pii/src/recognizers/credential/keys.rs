@@ -258,18 +258,15 @@ mod tests {
                 Alphabet::Hex => "a1b2c3d4",
                 _ => "a1B2c3D4",
             };
-            let text = |len: usize| {
+            let written = |len: usize| {
                 let body: String = of.chars().cycle().take(len).collect();
-                format!("so {}{body}, yes", key.prefix)
+                format!("{}{body}", key.prefix)
             };
-            let found = |len: usize| crate::recognizers::table::spans(&text(len), Credential);
+            let found = |len: usize| {
+                crate::recognizers::table::spans(&format!("so {}, yes", written(len)), Credential)
+            };
             for len in [key.len.0, key.len.1] {
-                assert_eq!(
-                    found(len),
-                    [text(len)[3..text(len).len() - 5].to_owned()],
-                    "{} {len}",
-                    key.prefix
-                );
+                assert_eq!(found(len), [written(len)], "{} {len}", key.prefix);
             }
             let within =
                 KEYS.iter().any(|other| other.prefix != key.prefix && key.prefix.starts_with(other.prefix));

@@ -13,6 +13,7 @@ mod pattern;
 mod plans;
 
 use super::context::Says;
+use super::numbered::days_of;
 use super::numbers::{Numbers, Separator};
 use super::{Candidates, Input};
 use crate::EntityType;
@@ -114,6 +115,9 @@ fn national(
     found: &mut Candidates,
 ) {
     let says = input.says(start, EntityType::Phone);
+    if is_stamp(numbers) && !says.yes {
+        return;
+    }
     usual(input, plans, numbers, start, says, found);
     // What a declared region has is surer; of two on one another the surer one stays.
     if !regions.is_empty() {
@@ -174,6 +178,19 @@ fn extension(input: &Input<'_>, at: usize) -> Option<usize> {
 /// Whether groups of digits look like a date or a time.
 fn is_date(numbers: &Numbers, groups: usize) -> bool {
     matches!(numbers.shape(groups).as_slice(), [2, 2, 4 | 2] | [4, 2, 2] | [1, ..])
+}
+
+/// Whether two groups of six digits are a date and a time, as logs write them: `081109 203615`.
+fn is_stamp(numbers: &Numbers) -> bool {
+    if !numbers.has_shape(&[6, 6]) || numbers.uniform(2) != Some(Separator::Space) {
+        return false;
+    }
+    let two = |at: usize| match numbers.digits.get(at..at + 2) {
+        Some([tens, ones]) => u32::from(tens - b'0') * 10 + u32::from(ones - b'0'),
+        _ => u32::MAX,
+    };
+    let date = (1..=days_of(two(2))).contains(&two(4)) || (1..=days_of(two(2))).contains(&two(0));
+    date && two(6) < 24 && two(8) < 60 && two(10) < 60
 }
 
 /// A number without calling code of North America or of [`NATIONAL`].
@@ -296,6 +313,7 @@ mod tests {
                 ("mobile [+1 555 123 4567]", 70),
                 ("[415-555-2671x1234] or", 70),
                 ("[+1-415-555-2671 ext. 12].", 90),
+                ("Tel. [033203 123456]", 85),
             ],
         );
     }
@@ -352,6 +370,8 @@ mod tests {
                 "11 98765-4321",
                 "12345678",
                 "9533 7411 0670 9433",
+                "081109 203615 148 INFO dfs.DataNode",
+                "010224 235959",
             ],
         );
     }
