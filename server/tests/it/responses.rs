@@ -423,6 +423,7 @@ async fn thoughts_come_back_to_their_model_as_they_were() {
     app.finish().await;
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 fn said(kind: &str, more: Value) -> Value {
     let mut event = json!({ "type": kind, "sequence_number": 0 });
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -205,6 +205,7 @@ async fn a_budget_shows_the_true_cost() {
 }
 
 /// A choice as OpenAI says it, with the probabilities of its tokens.
+#[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 fn with_logprobs(holder: &str, text: &str, finish: Value) -> Value {
     let tokens: Vec<Value> = text
         .split_inclusive(' ')

@@ -87,7 +87,7 @@ async fn what_was_sent_to_an_endpoint_is_told_even_where_nothing_came_back() {
     assert!(sent(&ask(format!("endpoint={endpoint}&{before}")).await.is(200).json()).is_empty());
     for wrong in [
         format!("endpoint={endpoint}"),
-        format!("{around}"),
+        around.to_string(),
         format!("endpoint={endpoint}&provider={provider}&{around}"),
         format!("provider=nobody&{around}"),
         format!("endpoint={endpoint}&{around}&format=xml"),
