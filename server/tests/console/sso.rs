@@ -185,7 +185,7 @@ async fn a_role_by_a_pushed_group_is_lost_within_a_second_and_so_is_the_session(
     let page = browser.page().await;
     page.go(&format!("{base}/decisions")).await;
     on(&page, "/auth/sign-in").await;
-    page.leave_by("document.querySelector('a[href=\"/auth/start?provider=corp\"]').click()").await;
+    page.leave_by("document.querySelector('a[href^=\"/auth/start?provider=corp\"]').click()").await;
     log_in(&page, &provider.issuer, "ada", "/").await;
     let told = me(&page).await;
     assert_eq!(told["subject"], format!("user:{}", user["id"].as_str().unwrap()), "{told}");
@@ -228,7 +228,7 @@ async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     let page = browser.page().await;
     page.go(&format!("{base}/decisions")).await;
     on(&page, "/auth/sign-in").await;
-    page.leave_by("document.querySelector('a[href=\"/auth/start?provider=corp\"]').click()").await;
+    page.leave_by("document.querySelector('a[href^=\"/auth/start?provider=corp\"]').click()").await;
     log_in(&page, &issuer, "ada", "/").await;
     let told = me(&page).await;
     assert_eq!(
@@ -258,7 +258,7 @@ async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     assert_eq!(me(&page).await["status"], 401);
 
     // Who has no role gets in nowhere, and is told so.
-    page.leave_by("document.querySelector('a[href=\"/auth/start?provider=corp\"]').click()").await;
+    page.leave_by("document.querySelector('a[href^=\"/auth/start?provider=corp\"]').click()").await;
     log_in(&page, &issuer, "bo", "/auth/callback/corp").await;
     let said = page.text("document.querySelector('[role=status]').textContent").await;
     assert!(said.contains("no role has been given"), "{said}");

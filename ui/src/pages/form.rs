@@ -54,11 +54,14 @@ impl Filled<'_> {
             view! { <datalist id=id>{options.collect_view()}</datalist> }
         });
         let wrong = self.wrong(name);
+        let value = self.typed.raw(name);
+        // A browser shows nothing of what is no time in a field for times.
+        let shown = kind != "datetime-local" || value.is_empty() || super::times::read(value).is_some();
         let control = view! {
             <input
-                type=if kind.is_empty() { "text" } else { kind }
+                type=if kind.is_empty() || !shown { "text" } else { kind }
                 name=name
-                value=self.typed.raw(name).to_owned()
+                value=value.to_owned()
                 required=required
                 inputmode=mode
                 list=list

@@ -266,7 +266,7 @@ pub(crate) fn age(input: &Input<'_>, at: usize, len: usize, found: &mut Candidat
         });
     let before = input.says(at, E::Age).yes && input.ends(end);
     // `ans` and `años` are also durations: `il y a 95 ans`.
-    let word = input.text.get(next..next + 3).is_some_and(|text| matches!(text, "ans" | "año"));
+    let word = input.text.get(next..).is_some_and(|text| text.starts_with("ans") || text.starts_with("año"));
     let confidence = match (before, said) {
         (true, _) => 80,
         (false, true) if !word || is_of_somebody(input, at) => 80,

@@ -1,7 +1,7 @@
 //! German tax identification numbers (steuerliche Identifikationsnummer, IdNr).
 //!
 //! Source: § 139b AO (<https://www.gesetze-im-internet.de/ao_1977/__139b.html>) and the BZSt's description of
-//! the check digit (ISO/IEC 7064 MOD 11,10): eleven digits, the first not 0; among the first ten one digit
+//! the check digit. Validator: ISO/IEC 7064 MOD 11,10; eleven digits, the first not 0; among the first ten one digit
 //! occurs twice or three times (three times not in a row), the others at most once. Not found: the older
 //! Steuernummer, and the VAT number.
 

@@ -28,7 +28,7 @@ const LINES: &[&str] = &[
     "{d4}-11-23T{d2}:{d2}:{d2}.{d3}+0000: {n5}.{d3}: [GC (Allocation Failure) [PSYoungGen: {d7}K->{n7}K({d8}K)] {d7}K->{d8}K({d7}K), 0.{d7} secs]",
     "##[group]Run actions/checkout run_id={d11} job_id={d11} attempt {n1} size {n9} ({n3}.{d1} MB) etag 0x{x15}",
     "{n2}  {n1}      0 {n7} {n6} {n7}    {n1}    {n1}   {n4}   {n4} {n4} {n4} {n2} {n2} {n2}  0  0",
-    "081109 {d6} {n5} INFO dfs.FSNamesystem: BLOCK* NameSystem.addStoredBlock: {n3} {n2} {n4} added to blk_{d19} size {d8}",
+    "081109 {d6} {n5} INFO dfs.FSNamesystem: BLOCK* NameSystem.addStoredBlock: blockMap updated: 10.{n2}.{n2}.{n2}:50010 is added to blk_{d19} size {d8}",
     "req_id={x20} user_agent=curl/8.{n2}.{n1} bytes_in={n8} bytes_out={n10} upstream=10.{n2}.{n2}.{n2}:{d5} cost_nano={n11}",
 ];
 

@@ -1,5 +1,6 @@
 //! Words: vocabularies of health and of the special categories, and names, by one pass over the words of a text.
 //!
+//! Sources: those that each list names at its head. Validator: the list, and where somebody is meant, a word for a person.
 //! Each word is folded to lower case and looked up once, whatever the number of vocabularies; a filter of bits keeps the
 //! tables out of the way of the words that are in none. Words are also known with the common endings of their language and
 //! without their accents. A word of a special category counts only where a word for a person stands before it in the same
