@@ -275,7 +275,7 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     let app = TestApp::start().await;
     let before = exported(&app).await;
     let (key, secret) = app.create_key(json!({ "scope": "/acme/research", "name": "one" })).await;
-    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
 
     let new = json!({ "key": key, "window": "day", "limit_usd": "2.50", "thresholds": [90, 50] });
     let made = app.admin(Method::POST, "/api/v1/budgets", Some(&new)).await.is(201);
@@ -295,12 +295,12 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     less["limit_usd"] = json!("0");
     let put = app.admin(Method::PUT, &path, Some(&less)).await.is(200);
     assert_eq!(put.json()["declared"]["limit_usd"], "0");
-    app.ask(&secret, "assistant", "Tell me about rivers").await.refused(429, "budget_exceeded");
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.refused(429, "budget_exceeded");
     let stale = got.header("etag").unwrap();
     as_seen(&app, stale, Method::PUT, &path, Some(&declared)).await.is(412);
     as_seen(&app, stale, Method::DELETE, &path, None).await.is(412);
     as_seen(&app, put.header("etag").unwrap(), Method::PUT, &path, Some(&declared)).await.is(200);
-    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
     // What was topped up meanwhile is not what was seen.
     let tag = app.admin(Method::GET, &path, None).await.is(200).header("etag").unwrap().to_owned();
     let more = json!({ "amount_usd": "1", "reason": "more" });
@@ -345,8 +345,8 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     let made = app.admin(Method::POST, "/api/v1/limits", Some(&limit)).await.is(201).json();
     assert_eq!(made["declared"], limit);
     let path = format!("/api/v1/limits/{}", made["id"]);
-    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
-    app.ask(&secret, "assistant", "Tell me about rivers").await.refused(429, "rate_limited");
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.refused(429, "rate_limited");
     app.settled().await;
     let got = app.admin(Method::GET, &path, None).await.is(200);
     assert_eq!((&got.json()["declared"], &got.json()["used"]), (&limit, &json!(1)));
@@ -355,7 +355,7 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     let mut wider = limit.clone();
     wider["requests"] = json!(9);
     as_seen(&app, got.header("etag").unwrap(), Method::PUT, &path, Some(&wider)).await.is(200);
-    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
     as_seen(&app, got.header("etag").unwrap(), Method::DELETE, &path, None).await.is(412);
     app.admin(Method::DELETE, &path, None).await.is(200);
     // What is counted names it.
