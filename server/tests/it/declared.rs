@@ -345,8 +345,8 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     let made = app.admin(Method::POST, "/api/v1/limits", Some(&limit)).await.is(201).json();
     assert_eq!(made["declared"], limit);
     let path = format!("/api/v1/limits/{}", made["id"]);
-    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
-    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.refused(429, "rate_limited");
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.refused(429, "rate_limited");
     app.settled().await;
     let got = app.admin(Method::GET, &path, None).await.is(200);
     assert_eq!((&got.json()["declared"], &got.json()["used"]), (&limit, &json!(1)));
@@ -355,7 +355,7 @@ async fn budgets_and_limits_are_declared_one_at_a_time() {
     let mut wider = limit.clone();
     wider["requests"] = json!(9);
     as_seen(&app, got.header("etag").unwrap(), Method::PUT, &path, Some(&wider)).await.is(200);
-    app.ask(&secret, "gpt-4.1-mini", "Tell me about rivers").await.is(200);
+    app.ask(&secret, "assistant", "Tell me about rivers").await.is(200);
     as_seen(&app, got.header("etag").unwrap(), Method::DELETE, &path, None).await.is(412);
     app.admin(Method::DELETE, &path, None).await.is(200);
     // What is counted names it.
