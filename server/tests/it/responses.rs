@@ -100,8 +100,9 @@ async fn on_a_service_that_has_them_bytes_stay_but_for_the_stated_edits() {
     let received = native.received();
     assert_eq!((received.len(), received[0].path.as_str()), (1, "/v1/responses"));
     let expected = body.replace(r#""model":"native""#, &format!(r#""model":"{MODEL}""#));
-    // A service keeps an answer unless it is told not to.
-    let expected = expected.replace(r#""summary":null} }"#, r#""summary":null} ,"store":false}"#);
+    // A service keeps an answer unless it is told not to, and answers as long as the budget was asked for.
+    let expected = expected
+        .replace(r#""summary":null} }"#, r#""summary":null} ,"store":false,"max_output_tokens":16384}"#);
     assert_eq!(String::from_utf8_lossy(&received[0].body), expected);
     assert_eq!(reply.json()["store"], false);
     drop(native);

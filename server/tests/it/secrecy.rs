@@ -545,8 +545,10 @@ fn keep(
     texts: &[(Place, String)],
     detector: &Detector,
 ) {
-    let values = texts.iter().flat_map(|(_, text)| withheld(detector, text));
-    secrets.extend(values.map(|(entity, value)| (value, (entity, place))));
+    for (entity, value) in texts.iter().flat_map(|(_, text)| withheld(detector, text)) {
+        // It may have been sent in a chat before.
+        secrets.entry(value).or_insert((entity, place));
+    }
 }
 
 /// An error text holds nothing of what the request held.

@@ -225,7 +225,7 @@ class Checks:
         truth(all(abs(a - b) < 1e-6 for a, b in close), "base64 and float differ")
         truth(two.usage.prompt_tokens > 0, f"usage {two.usage}")
 
-    def respond(self, text, **kwargs):
+    def respond(self, text, /, **kwargs):
         kwargs.setdefault("model", self.options.chat_model)
         return self.client.responses.create(input=kwargs.pop("input", text), **kwargs)
 
