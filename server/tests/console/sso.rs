@@ -186,7 +186,7 @@ async fn a_role_by_a_pushed_group_is_lost_within_a_second_and_so_is_the_session(
     page.go(&format!("{base}/decisions")).await;
     on(&page, "/auth/sign-in").await;
     page.leave_by("document.querySelector('a[href^=\"/auth/start?provider=corp\"]').click()").await;
-    log_in(&page, &provider.issuer, "ada", "/").await;
+    log_in(&page, &provider.issuer, "ada", "/decisions").await;
     let told = me(&page).await;
     assert_eq!(told["subject"], format!("user:{}", user["id"].as_str().unwrap()), "{told}");
     assert!(told["roles"].as_array().unwrap().contains(&json!({ "role": "admin", "scope": "/" })), "{told}");
@@ -229,7 +229,7 @@ async fn a_person_signs_in_through_a_provider_steps_up_and_leaves() {
     page.go(&format!("{base}/decisions")).await;
     on(&page, "/auth/sign-in").await;
     page.leave_by("document.querySelector('a[href^=\"/auth/start?provider=corp\"]').click()").await;
-    log_in(&page, &issuer, "ada", "/").await;
+    log_in(&page, &issuer, "ada", "/decisions").await;
     let told = me(&page).await;
     assert_eq!(
         (&told["name"], &told["groups"]),

@@ -177,28 +177,6 @@ fn every_text_is_looked_at_wherever_it_is_cut_and_told_alike_at_the_end() {
     }
 }
 
-#[test]
-fn what_nothing_changes_goes_out_byte_for_byte() {
-    let (vault, _) = vault(true);
-    let mut rewriter = streaming(&vault);
-    let of = |number: u64, event: Bytes| {
-        let mut event: Value = serde_json::from_slice(&event).unwrap();
-        event["sequence_number"] = json!(number);
-        bytes(&event)
-    };
-    let mut spot = events(&SPOTS[2], "{}", &[String::from("{}")]);
-    spot.retain(|event| !String::from_utf8_lossy(event).contains("logprobs"));
-    for (number, event) in (0..).zip(spot) {
-        let event = of(number, event);
-        let out = rewriter.response_event(event.clone()).unwrap();
-        // A piece may be held until the next one, or until its text is told whole.
-        if !String::from_utf8_lossy(&event).contains("response.function_call_arguments") {
-            assert!(!out.changed && out.before.is_empty());
-            assert_eq!(out.data.unwrap(), event);
-        }
-    }
-}
-
 fn thought(text: &str, seal: &str) -> Value {
     json!({ "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": text }],
         "encrypted_content": seal })
