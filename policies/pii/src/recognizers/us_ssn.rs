@@ -2,8 +2,8 @@
 //!
 //! Source: <https://www.ssa.gov/employer/randomizationfaqs.html> and
 //! <https://secure.ssa.gov/poms.nsf/lnx/0110201035>: area 000, 666 and 900 to 999, group 00 and serial 0000 are
-//! never assigned; 078-05-1120 and 219-09-9999 are void. Validator: what is never assigned; there is no check digit. Not
-//! found: nine digits in a row without a word for them before, and groups with blanks in a longer row of groups without one.
+//! never assigned; 078-05-1120 and 219-09-9999 are void. Validator: what is never assigned; there is no check digit.
+//! Not found: nine digits in a row without a word for them before, and groups with blanks in a longer row of groups without one.
 
 use super::numbers::{After, Before, Numbers, Separator};
 use super::{Candidates, Input};
