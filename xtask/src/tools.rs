@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::mpsc::Receiver;
+use std::thread::Scope;
 
 use crate::context::Context;
 use crate::{Result, cargo, postgres};
@@ -58,6 +60,28 @@ pub(crate) const TOOLS: [Tool; 8] = [
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
 ];
+
+/// What [`TOOLS`] gave, in their order, as far as they are done.
+pub(crate) struct Provided(Receiver<std::result::Result<Variables, Missing>>);
+
+impl Provided {
+    /// Waits for the next tool.
+    pub(crate) fn next(&self) -> std::result::Result<Variables, Missing> {
+        self.0.recv().unwrap_or_else(|_| {
+            Err(Missing { reason: "fetching it ended early".to_owned(), fix: "run again".to_owned() })
+        })
+    }
+}
+
+/// Begins to provide all of them, one after another, on a thread of their own.
+pub(crate) fn begin<'s, 'c: 's>(scope: &'s Scope<'s, '_>, context: &'c Context) -> Provided {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    scope.spawn(move || {
+        // Nobody listens any more once a step failed and no other is wanted.
+        TOOLS.iter().all(|tool| sender.send((tool.provide)(context)).is_ok());
+    });
+    Provided(receiver)
+}
 
 fn chromium(_: &Context) -> std::result::Result<Variables, Missing> {
     const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use crate::Result;
 use crate::context::Context;
+use crate::tools as provision;
 use report::{Outcome, Report};
 
 #[derive(clap::Args)]
@@ -82,19 +83,25 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Err(format!("there is no step `{unknown}`; the steps are tools, {}", names.join(", ")));
     }
     let mut report = Report::new();
-    let mut found = Found::default();
-    for (name, step) in STEPS {
-        if name == "bundle" && args.wants("tools") {
-            steps::tools(context, &mut report, &mut found);
+    // What tests need is fetched while the compiler works: the one waits for the network, the other for the processor.
+    std::thread::scope(|scope| {
+        let mut tools = args.wants("tools").then(|| provision::begin(scope, context));
+        let mut found = Found::default();
+        for (name, step) in STEPS {
+            if name == "tests"
+                && let Some(tools) = tools.take()
+            {
+                steps::tools(&tools, &mut report, &mut found);
+            }
+            if !args.wants(name) {
+                continue;
+            }
+            let failed = report.step(name, || step(context, args, &mut found));
+            if failed && args.fail_fast {
+                break;
+            }
         }
-        if !args.wants(name) {
-            continue;
-        }
-        let failed = report.step(name, || step(context, args, &mut found));
-        if failed && args.fail_fast {
-            break;
-        }
-    }
+    });
     Ok(report.print())
 }
 

@@ -32,10 +32,10 @@ pub(super) fn tidy(context: &Context, _: &Args, _: &mut Found) -> Outcome {
     }
 }
 
-/// A row for each tool, so that what a machine lacks is seen by name.
-pub(super) fn tools(context: &Context, report: &mut Report, found: &mut Found) {
+/// A row for each tool, so that what a machine lacks is seen by name; its time is what there was still to wait.
+pub(super) fn tools(provided: &provision::Provided, report: &mut Report, found: &mut Found) {
     for tool in &provision::TOOLS {
-        report.step(tool.name, || match (tool.provide)(context) {
+        report.step(tool.name, || match provided.next() {
             Ok(variables) => {
                 let path = variables.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
                 found.variables.extend(variables);
