@@ -39,6 +39,7 @@ mod hostile;
 mod identity;
 mod idp;
 mod input;
+mod inside;
 mod invariants;
 mod keys;
 mod kill_switch;
