@@ -115,7 +115,8 @@ struct Ways {
 
 impl Transport {
     fn new(way: &Way, limit: Duration) -> Self {
-        let direct = tcp(HttpConnector::new_with_resolver(Resolver::new(way.names.clone(), way.guard.clone())), limit);
+        let direct =
+            tcp(HttpConnector::new_with_resolver(Resolver::new(way.names.clone(), way.guard.clone())), limit);
         let tunnel = way.proxy.clone().map(|proxy| {
             let tunnel = Tunnel::new(proxy.address.clone(), tcp(HttpConnector::new(), limit));
             let tunnel = match &proxy.credential {

@@ -44,8 +44,7 @@ async fn no_endpoint_and_no_issuer_leads_inside() {
     let (port, seen) = inside().await;
     let [by_name, by_address] = ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{port}"));
     let folder = tempfile::tempdir().unwrap();
-    let mut config =
-        Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
+    let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
     config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
     let providers = format!(
         "[[provider]]\nid = 'name'\nissuer = '{by_name}'\nclient_id = 'b'\n\
@@ -64,9 +63,7 @@ async fn no_endpoint_and_no_issuer_leads_inside() {
         read(request.send().await.unwrap()).await
     };
 
-    let workload = |name: &str, issuer: &str| {
-        json!({ "name": name, "scope": "/acme", "issuer": issuer, "audience": "b", "claims": { "sub": "job" } })
-    };
+    let workload = |name: &str, issuer: &str| json!({ "name": name, "scope": "/acme", "issuer": issuer, "audience": "b", "claims": { "sub": "job" } });
     let declared = json!({
         "scopes": [{ "path": "/acme" }],
         "endpoints": [vllm("by-name", &by_name), vllm("by-address", &by_address)],
@@ -75,7 +72,10 @@ async fn no_endpoint_and_no_issuer_leads_inside() {
     let applied = post("/api/v1/apply", &owner, declared).await.is(200).json();
     // An address says by itself what it is; a name is judged when it is resolved.
     let out = applied["not_in_use"].to_string();
-    assert!(out.contains("by-address") && out.contains("not public") && !out.contains("by-name"), "{applied}");
+    assert!(
+        out.contains("by-address") && out.contains("not public") && !out.contains("by-name"),
+        "{applied}"
+    );
     let key = json!({ "scope": "/acme", "name": "k" });
     let key = post("/api/v1/keys", &owner, key).await.is(201).json();
     let key = key["key"].as_str().unwrap();

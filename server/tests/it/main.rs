@@ -45,6 +45,7 @@ mod keys;
 mod kill_switch;
 mod leavers;
 mod limits;
+mod lists;
 mod mail;
 mod matrix;
 mod messages;
@@ -75,6 +76,7 @@ mod smuggling;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
+mod tags;
 mod thoughts;
 mod tls;
 mod tokens;
