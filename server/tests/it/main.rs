@@ -84,4 +84,5 @@ mod told;
 mod traffic;
 mod transfer;
 mod vault;
+mod way_out;
 mod workloads;
