@@ -71,6 +71,9 @@ impl Walk {
         let text = self.sends(token, &method, at, body).await;
         let acts = self.acts(act).await;
         let route = format!("{method} {route}");
+        if acts.len() > known + 1 {
+            self.wrong.push(format!("{route}: `{act}` was done {} times", acts.len() - known));
+        }
         match acts.get(known) {
             None => self.wrong.push(format!("{route}: no `{act}` was recorded")),
             Some(told) => {
@@ -124,20 +127,33 @@ impl Walk {
         told
     }
 
+    /// Sends it; what can be sent again is sent twice, and the second time it is answered and not done.
     async fn sends(&self, token: &str, method: &Method, at: &str, body: Option<Value>) -> String {
-        let mut request = self.app.client.request(method.clone(), format!("{}{at}", self.app.url()));
-        if !token.is_empty() {
-            request = request.bearer_auth(token);
+        let again = *method == Method::POST && at.starts_with("/api/v1/") && !token.is_empty();
+        let key = uuid::Uuid::now_v7().to_string();
+        let mut texts = Vec::new();
+        for time in 0..=usize::from(again) {
+            let mut request = self.app.client.request(method.clone(), format!("{}{at}", self.app.url()));
+            if !token.is_empty() {
+                request = request.bearer_auth(token);
+            }
+            if again {
+                request = request.header("idempotency-key", &key);
+            }
+            if let Some(body) = &body {
+                let kind =
+                    if at.starts_with("/scim/") { "application/scim+json" } else { "application/json" };
+                request = request.header("content-type", kind).body(body.to_string());
+            }
+            let answer = request.send().await.unwrap();
+            let (status, replayed) = (answer.status(), answer.headers().contains_key("idempotency-replayed"));
+            let text = answer.text().await.unwrap();
+            assert!(status.is_success(), "{method} {at}: {status} {text}");
+            assert_eq!(replayed, time == 1, "{method} {at}: {text}");
+            texts.push(text);
         }
-        if let Some(body) = &body {
-            let kind = if at.starts_with("/scim/") { "application/scim+json" } else { "application/json" };
-            request = request.header("content-type", kind).body(body.to_string());
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{method} {at}: {status} {text}");
-        text
+        assert!(texts.windows(2).all(|both| both[0] == both[1]), "{method} {at}: {texts:?}");
+        texts.remove(0)
     }
 
     /// The acts of this name, oldest first.
