@@ -119,3 +119,33 @@ fn every_refusal_of_a_sign_in_is_told() {
     let untold: Vec<&String> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
     assert!(untold.is_empty(), "the page does not tell of {untold:?}");
 }
+
+/// What asks for a recent sign-in, by the thing that it is about, in the page's words.
+#[test]
+fn everything_dangerous_is_told() {
+    let page = read(ALL);
+    let told = page.split("\n## Something dangerous").nth(1).unwrap().split("\n## ").next().unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = [
+        ("apply", "all at once"),
+        ("scopes", "scopes"),
+        ("endpoints", "endpoints"),
+        ("model-groups", "model groups"),
+        ("workloads", "workloads"),
+        ("budgets", "budgets"),
+        ("limits", "limits"),
+        ("keys", "keys that are there"),
+        ("credentials", "credentials"),
+        ("service-tokens", "service tokens"),
+        ("requests", "approving a request"),
+        ("kill-switches", "lifting a kill switch"),
+        ("people", "letting somebody in again and erasing somebody"),
+        ("replicas", "giving up a replica's spool"),
+    ];
+    for route in bailiwick::identity::ROUTES.iter().filter(|route| route.fresh) {
+        let thing = route.path.trim_start_matches("/api/v1/").split(['/', ':']).next().unwrap();
+        let (_, phrase) =
+            words.iter().find(|(name, _)| *name == thing).unwrap_or_else(|| panic!("{route:?}"));
+        assert!(told.contains(phrase), "{} {} is not told: {phrase}", route.method, route.path);
+    }
+}
