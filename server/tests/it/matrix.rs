@@ -366,6 +366,7 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             let wanted = json!({ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] });
             (None, Some(json!({ "kind": "key", "reason": "x", "wanted": wanted })), true)
         }
+        ("GET", "/api/v1/requests/{id}") => (Some(route.path.replace("{id}", &of.request)), None, true),
         ("POST", path) if path.starts_with("/api/v1/requests/{id}/") => {
             (Some(path.replace("{id}", &of.request)), bad(), true)
         }

@@ -347,7 +347,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         made: json!(null),
         now_ms: 2,
     };
-    undone!(requests::decide("req_1", decision, requests::Effect::default()));
+    undone!(requests::decide("req_1", decision, requests::Effect::default(), None));
     let sign_in = sign_ins::SignIn {
         state_hash: vec![1; 32],
         browser_hash: vec![2; 32],
