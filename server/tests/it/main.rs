@@ -80,5 +80,6 @@ mod tokens;
 mod told;
 mod traffic;
 mod transfer;
+mod uncached;
 mod vault;
 mod workloads;
