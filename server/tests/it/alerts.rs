@@ -45,7 +45,7 @@ async fn listed(app: &TestApp, query: &str) -> Vec<Value> {
 }
 
 /// The alerts of a query, as soon as there are as many.
-async fn until_listed(app: &TestApp, query: &str, count: usize) -> Vec<Value> {
+pub(crate) async fn until_listed(app: &TestApp, query: &str, count: usize) -> Vec<Value> {
     let began = Instant::now();
     loop {
         let found = listed(app, query).await;

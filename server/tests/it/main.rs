@@ -83,6 +83,7 @@ mod tokens;
 mod told;
 mod traffic;
 mod transfer;
+mod uncached;
 mod vault;
 mod way_out;
 mod workloads;
