@@ -2,6 +2,7 @@
 
 mod messages;
 mod responses;
+mod tools;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +13,6 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::authenticate::Authenticated;
-use super::classify::UNKNOWN;
 use super::document::{self, Document, Kind, NodeId};
 use super::media::is_read_file;
 use super::members;
@@ -20,6 +20,7 @@ use super::refusal::{Code, Refusal};
 use super::sealed::Known;
 use super::spans::Text;
 use crate::providers::{MOST_TOKENS, Operation, RequestShape};
+use tools::{check_tools, tool_features};
 
 /// Limits on what a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,31 +290,6 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Names of tools are recorded.
-fn check_tools(tools: &BTreeSet<String>) -> Result<(), Refusal> {
-    if tools.len() <= MAX_TOOLS && tools.iter().all(|name| name.len() <= MAX_NAME) {
-        return Ok(());
-    }
-    Err(Refusal::invalid(
-        "tools",
-        format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
-    )
-    .fix("offer the model fewer tools, with shorter names"))
-}
-
-/// Kinds of tools that stand in a record under their kind's name. Any other could be any text.
-const KINDS: &[&str] = &[
-    "function",
-    "custom",
-    "code_interpreter",
-    "local_shell",
-    "shell",
-    "computer_use_preview",
-    "file_search",
-    "image_generation",
-    "mcp",
-];
-
 fn part_features(document: &Document, part: NodeId, content: &mut Content) {
     let kind = document.get(part, "type").and_then(|id| document.string(id));
     match kind.as_deref() {
@@ -335,44 +311,6 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
     }
     content.opaque = true;
     content.media += 1;
-}
-
-fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names: &mut BTreeSet<String>) {
-    let kind = document.get(tool, "type").and_then(|id| document.string(id)).unwrap_or_default();
-    let features: &[Feature] = match &*kind {
-        "function" | "custom" => &[],
-        kind if kind.starts_with("web_search") => &[Feature::WebSearch],
-        "code_interpreter" | "local_shell" | "shell" | "computer_use_preview" => &[Feature::CodeExecution],
-        "file_search" => &[Feature::Files],
-        "image_generation" => &[Feature::ImageGeneration],
-        "mcp" => &[Feature::RemoteMcp],
-        // A tool of a kind that is not known here may do anything that a provider's tool can.
-        _ => &[
-            Feature::WebSearch,
-            Feature::CodeExecution,
-            Feature::Files,
-            Feature::ImageGeneration,
-            Feature::RemoteMcp,
-        ],
-    };
-    for feature in features {
-        content.features.insert(*feature);
-    }
-    if features.contains(&Feature::WebSearch) {
-        content.web_searches = content.web_searches.saturating_add(SEARCHES);
-    }
-    let name = ["function", "custom"]
-        .iter()
-        .find_map(|inner| document.get(tool, inner))
-        .or(Some(tool))
-        .and_then(|holder| document.get(holder, "name"))
-        .and_then(|id| document.string(id));
-    let kind = match &*kind {
-        kind if kind.starts_with("web_search") => "web_search",
-        kind if KINDS.contains(&kind) => kind,
-        _ => UNKNOWN,
-    };
-    names.insert(name.map_or_else(|| kind.to_owned(), std::borrow::Cow::into_owned));
 }
 
 fn embeddings(document: &Document) -> Result<(), Refusal> {

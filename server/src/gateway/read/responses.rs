@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
 
-use super::{Content, check_tools, member, tool_features};
+use super::tools::{check_tools, tool_features};
+use super::{Content, member};
 use crate::gateway::document::{Document, Kind, NodeId};
 use crate::gateway::media::is_read_file;
 use crate::gateway::refusal::Refusal;
