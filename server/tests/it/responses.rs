@@ -301,6 +301,48 @@ async fn tools_of_the_service_reach_the_decision_and_are_not_translated() {
     app.finish().await;
 }
 
+/// What is decided about a request, as it is explained: its facts.
+async fn facts(app: &TestApp, body: &Value) -> Value {
+    let told = app.post("support", "/v1/decisions:explain", &[], body.to_string()).await.is(200).json();
+    told["decision"]["facts"].clone()
+}
+
+/// Tools may come with an item of the input, and within one another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tools_reach_the_decision_wherever_they_stand() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let remote = json!({ "type": "mcp", "server_label": "x", "server_url": "https://mcp.example" });
+    let crm = json!({ "type": "namespace", "name": "crm", "description": "",
+        "tools": [{ "type": "function", "name": "delete_customer" }] });
+    let named = json!({ "type": "web_search", "name": "harmless" });
+    for (tool, features, tools) in [
+        (remote, json!(["remote_mcp"]), json!(["mcp"])),
+        (crm, json!([]), json!(["crm", "delete_customer", "namespace"])),
+        (named, Value::Null, json!(["harmless", "web_search"])),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        let item = json!({ "type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed",
+            "tools": [tool] });
+        let mut brought = asked("native", "x");
+        brought["input"] = json!([{ "role": "user", "content": "x" }, item]);
+        for body in [body, brought] {
+            let facts = facts(&app, &body).await;
+            assert_eq!(facts["tools"], tools, "{body}");
+            if features.is_null() {
+                // It has a member that no such tool has.
+                assert!(facts["features"].as_array().unwrap().len() > 5, "{facts}");
+            } else {
+                assert_eq!(facts["features"], features, "{body}");
+            }
+        }
+    }
+    assert_eq!(native.received_count(), 0);
+    drop(native);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_leaf_of_an_input_is_looked_at_and_files_within_their_base64() {
     use base64::Engine as _;

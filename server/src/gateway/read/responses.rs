@@ -144,11 +144,10 @@ fn input(document: &Document, content: &mut Content, names: &mut BTreeSet<String
         for holder in ["content", "output"] {
             parts(document, item, holder, content)?;
         }
-        if kind.as_deref() == Some("additional_tools") {
-            let tools = document.get(item, "tools");
-            for tool in tools.into_iter().flat_map(|tools| document.children(tools)) {
-                tool_of(document, tool, content, names)?;
-            }
+        // Those of a remote server are told as it told them, and are called through a tool `mcp` alone.
+        let tools = document.get(item, "tools").filter(|_| kind.as_deref() != Some("mcp_list_tools"));
+        for tool in tools.into_iter().flat_map(|tools| document.children(tools)) {
+            tool_of(document, tool, content, names)?;
         }
     }
     Ok(())
@@ -215,4 +214,52 @@ fn tool_of(
     }
     tool_features(document, tool, content, names);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::super::super::document::Limits;
+    use super::*;
+
+    fn read(body: &Value) -> Result<Content, Refusal> {
+        let document = Document::parse(Bytes::from(body.to_string()), Limits::default()).unwrap();
+        let mut content = Content::default();
+        responses(&document, &mut content).map(|()| content)
+    }
+
+    fn with_item(item: &Value) -> Result<Content, Refusal> {
+        read(&json!({ "model": "m", "input": [{ "role": "user", "content": "x" }, item] }))
+    }
+
+    #[test]
+    fn tools_that_an_item_brings_are_read_like_those_of_the_request() {
+        let tools = json!([
+            { "type": "mcp", "server_label": "x", "server_url": "https://evil.example" },
+            { "type": "namespace", "name": "crm", "description": "", "tools": [{ "type": "function", "name": "pay" }] },
+            { "type": "web_search" },
+        ]);
+        for item in [
+            json!({ "type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed", "tools": tools }),
+            json!({ "type": "additional_tools", "role": "developer", "tools": tools }),
+        ] {
+            let content = with_item(&item).unwrap();
+            let features = [Feature::RemoteMcp, Feature::WebSearch].into_iter().collect();
+            assert_eq!(content.features, features, "{item}");
+            assert_eq!(content.tools, ["crm", "mcp", "namespace", "pay", "web_search"], "{item}");
+            assert!(content.web_searches > 0, "{item}");
+            let mut kept = item.clone();
+            kept["tools"] = json!([{ "type": "code_interpreter", "container": "cntr_1" }]);
+            assert_eq!(with_item(&kept).err().unwrap().param.as_deref(), Some("/input/1/tools/0/container"));
+            let mut many = item.clone();
+            let names = (0..200).map(|at| json!({ "type": "function", "name": format!("f{at}") }));
+            many["tools"] = names.collect();
+            assert_eq!(with_item(&many).err().unwrap().param.as_deref(), Some("tools"));
+        }
+        let told = json!({ "type": "mcp_list_tools", "id": "x", "server_label": "x",
+            "tools": [{ "name": "f", "input_schema": {} }] });
+        assert_eq!(with_item(&told).unwrap().features, FeatureSet::EMPTY);
+    }
 }
