@@ -338,6 +338,24 @@ async fn tools_reach_the_decision_wherever_they_stand() {
             }
         }
     }
+    // What a tool holds that cannot be read may be of any class that nobody declared.
+    let archive = json!({ "type": "inline", "name": "s", "description": "",
+        "source": { "type": "base64", "media_type": "application/zip", "data": "UEsDBAoAAAAA" } });
+    let bytes = format!("UEsDBAoAAAAA{}", "Q29udG9zb0FH".repeat(16));
+    let (_, plain) = app.create_key(json!({ "scope": "/acme", "name": "plain" })).await;
+    respond(&app, &plain, &asked("native", "x")).await.is(200);
+    native.clear();
+    for tool in [
+        json!({ "type": "shell", "environment": { "type": "container_auto", "skills": [archive] } }),
+        json!({ "type": "image_generation", "input_image_mask": { "image_url": "data:image/png;base64,AAAA" } }),
+        json!({ "type": "function", "name": "f", "parameters": { "default": bytes } }),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        let facts = facts(&app, &body).await;
+        assert!(!facts["classes"]["unknown"].as_array().unwrap().is_empty(), "{facts}");
+        respond(&app, &plain, &body).await.refused(403, "no_eligible_endpoint");
+    }
     assert_eq!(native.received_count(), 0);
     drop(native);
     app.finish().await;

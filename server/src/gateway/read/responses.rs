@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
 
-use super::tools::{check_tools, tool_features};
+use super::tools::{FREE, check_tools, tool_features};
 use super::{Content, member};
 use crate::gateway::document::{Document, Kind, NodeId};
 use crate::gateway::media::is_read_file;
@@ -212,8 +212,51 @@ fn tool_of(
         return Err(Refusal::invalid(document.pointer(id), why)
             .fix("send `\"container\": {\"type\": \"auto\"}` without files"));
     }
+    inner(document, tool, content);
     tool_features(document, tool, content, names);
     Ok(())
+}
+
+/// Reads what stands within a tool beside what its client writes as it likes.
+fn inner(document: &Document, holder: NodeId, content: &mut Content) {
+    for member in document.children(holder) {
+        let key = document.key(member);
+        let key = key.as_deref().unwrap_or_default();
+        if FREE.contains(&key) || is_none(document, member) {
+            continue;
+        }
+        match key {
+            // Archives, but where they are what the client itself has, of which it tells the names.
+            "skills" if !is_local(document, member) => unread(content),
+            "input_image_mask" => {
+                content.features.insert(Feature::ImageInput);
+                unread(content);
+            }
+            _ => {}
+        }
+        inner(document, member, content);
+    }
+}
+
+/// Whether a value says that there is none.
+fn is_none(document: &Document, id: NodeId) -> bool {
+    match document.kind(id) {
+        Kind::Null => true,
+        Kind::Array => document.children(id).next().is_none(),
+        _ => false,
+    }
+}
+
+/// Whether a list holds nothing but names, descriptions and paths.
+fn is_local(document: &Document, skills: NodeId) -> bool {
+    let text = |member: NodeId| {
+        document.kind(member) == Kind::String
+            && document.key(member).is_some_and(|key| matches!(&*key, "name" | "description" | "path"))
+    };
+    document.kind(skills) == Kind::Array
+        && document
+            .children(skills)
+            .all(|skill| document.kind(skill) == Kind::Object && document.children(skill).all(text))
 }
 
 #[cfg(test)]
@@ -261,5 +304,26 @@ mod tests {
         let told = json!({ "type": "mcp_list_tools", "id": "x", "server_label": "x",
             "tools": [{ "name": "f", "input_schema": {} }] });
         assert_eq!(with_item(&told).unwrap().features, FeatureSet::EMPTY);
+    }
+
+    #[test]
+    fn what_a_tool_holds_that_cannot_be_read_is_not_taken_for_read() {
+        let with = |tool: Value| read(&json!({ "model": "m", "input": "x", "tools": [tool] })).unwrap();
+        let shell = |skills: Value| json!({ "type": "shell", "environment": { "type": "container_auto", "skills": skills } });
+        let archive = json!({ "type": "inline", "name": "s", "description": "",
+            "source": { "type": "base64", "media_type": "application/zip", "data": "UEsDBAoAAAAA" } });
+        let mask = json!({ "type": "image_generation", "input_image_mask": { "image_url": "data:image/png;base64,iVBORw0KGgo=" } });
+        for tool in [shell(json!([archive])), shell(json!({ "a": archive })), mask.clone()] {
+            let content = with(tool.clone());
+            assert!(content.opaque && content.unbounded && content.media == 1, "{tool}");
+        }
+        assert!(with(mask).features.contains(Feature::ImageInput));
+        let named = json!([{ "name": "s", "description": "x", "path": "skills/s" }]);
+        for tool in
+            [shell(named), shell(json!([])), json!({ "type": "image_generation", "input_image_mask": null })]
+        {
+            let content = with(tool.clone());
+            assert!(!content.opaque && content.media == 0, "{tool}");
+        }
     }
 }

@@ -96,7 +96,7 @@ const ANYTHING: &[Feature] = &[
 const OF_ALL: &[&str] = &["allowed_callers", "cache_control", "type"];
 
 /// Members in which a client writes what it likes: a schema, the headers of a request.
-const FREE: &[&str] = &["headers", "output_schema", "parameters"];
+pub(super) const FREE: &[&str] = &["headers", "output_schema", "parameters"];
 
 /// Members of what stands within a tool, whichever.
 const WITHIN: &[&str] = &[
