@@ -214,6 +214,11 @@ async fn what_refers_to_what_a_provider_keeps_is_refused_by_name() {
     let native = with_native(&app).await;
     let file = json!([{ "role": "user", "content": [{ "type": "input_file", "file_id": "file_1" }] }]);
     let image = json!([{ "role": "user", "content": [{ "type": "input_image", "file_id": "file_1" }] }]);
+    let environment = json!({ "type": "container_reference", "container_id": "cntr_1" });
+    let shell = json!([{ "type": "shell", "environment": environment }]);
+    let shell_call = json!([{ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] }, "environment": environment }]);
+    let screenshot = json!({ "type": "computer_screenshot", "file_id": "file_1" });
+    let screenshot = json!([{ "type": "computer_call_output", "call_id": "c", "output": screenshot }]);
     let kept = json!([{ "type": "code_interpreter", "container": "cntr_1" }]);
     let files =
         json!([{ "type": "code_interpreter", "container": { "type": "auto", "file_ids": ["file_1"] } }]);
@@ -236,6 +241,10 @@ async fn what_refers_to_what_a_provider_keeps_is_refused_by_name() {
         ("input", json!([]), "input"),
         ("input", json!({ "role": "user" }), "input"),
         ("input", json!(["Hello"]), "/input/0"),
+        ("input", shell_call, "/input/0/environment/container_id"),
+        ("input", screenshot, "/input/0/output/file_id"),
+        ("input", json!([{ "type": "image_generation_call", "id": "ig_1" }]), "/input/0"),
+        ("tools", shell, "/tools/0/environment/container_id"),
         ("tools", kept, "/tools/0/container"),
         ("tools", files, "/tools/0/container/file_ids"),
         ("max_output_tokens", json!(0), "max_output_tokens"),

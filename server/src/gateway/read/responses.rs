@@ -141,6 +141,7 @@ fn input(document: &Document, content: &mut Content, names: &mut BTreeSet<String
                 unread(content);
             }
         }
+        kept_by_item(document, item, kind.as_deref(), content)?;
         for holder in ["content", "output"] {
             parts(document, item, holder, content)?;
         }
@@ -202,23 +203,29 @@ fn tool_of(
     content: &mut Content,
     names: &mut BTreeSet<String>,
 ) -> Result<(), Refusal> {
-    let container = document.get(tool, "container");
-    let kept = container.filter(|id| document.kind(*id) == Kind::String);
-    let files = container
-        .and_then(|container| document.get(container, "file_ids"))
-        .filter(|files| document.children(*files).next().is_some());
-    if let Some(id) = kept.or(files) {
-        let why = "what a provider keeps for its tools cannot be inspected, and nobody could say whose it is";
-        return Err(Refusal::invalid(document.pointer(id), why)
-            .fix("send `\"container\": {\"type\": \"auto\"}` without files"));
+    if let Some(id) = document.get(tool, "container").filter(|id| document.kind(*id) == Kind::String) {
+        return Err(kept(document, id));
     }
-    inner(document, tool, content);
+    inner(document, tool, content)?;
     tool_features(document, tool, content, names);
     Ok(())
 }
 
-/// Reads what stands within a tool beside what its client writes as it likes.
-fn inner(document: &Document, holder: NodeId, content: &mut Content) {
+/// Members that name what a provider keeps for its tools.
+const OF_TOOLS: &[&str] = &["container_id", "file_id", "file_ids", "skill_id"];
+
+/// Refuses a name of what a provider keeps for its tools.
+fn kept(document: &Document, id: NodeId) -> Refusal {
+    let why = "what a provider keeps for its tools cannot be inspected, and nobody could say whose it is";
+    Refusal::invalid(document.pointer(id), why).fix(
+        "send the thing itself; let a tool make a container of its own (`\"container\": {\"type\": \"auto\"}`, \
+         `\"environment\": {\"type\": \"container_auto\"}`) without files, and leave out of the input what names one",
+    )
+}
+
+/// Reads what stands within a tool, or within what one was called with or has answered, beside what its client writes as it
+/// likes.
+fn inner(document: &Document, holder: NodeId, content: &mut Content) -> Result<(), Refusal> {
     for member in document.children(holder) {
         let key = document.key(member);
         let key = key.as_deref().unwrap_or_default();
@@ -226,16 +233,56 @@ fn inner(document: &Document, holder: NodeId, content: &mut Content) {
             continue;
         }
         match key {
+            key if OF_TOOLS.contains(&key) => return Err(kept(document, member)),
             // Archives, but where they are what the client itself has, of which it tells the names.
             "skills" if !is_local(document, member) => unread(content),
             "input_image_mask" => {
                 content.features.insert(Feature::ImageInput);
                 unread(content);
             }
+            // From where it may reach a server, something may be sent to one.
+            "network_policy" if !is_disabled(document, member) => {
+                content.features.insert(Feature::RemoteMcp);
+            }
             _ => {}
         }
-        inner(document, member, content);
+        inner(document, member, content)?;
     }
+    Ok(())
+}
+
+/// Whether a policy says that nothing is reached.
+fn is_disabled(document: &Document, policy: NodeId) -> bool {
+    document.get(policy, "type").and_then(|kind| document.string(kind)).as_deref() == Some("disabled")
+}
+
+/// Reads what of an item names what a provider keeps: a container in which an earlier call ran, and in which the next one would run
+/// too, a picture by its file or by the call that made it.
+fn kept_by_item(
+    document: &Document,
+    item: NodeId,
+    kind: Option<&str>,
+    content: &mut Content,
+) -> Result<(), Refusal> {
+    let named = document.children(item).find(|member| {
+        document.key(*member).is_some_and(|key| OF_TOOLS.contains(&&*key)) && !is_none(document, *member)
+    });
+    if let Some(id) = named {
+        return Err(kept(document, id));
+    }
+    // What a tool was called with is the model's, and may be called anything.
+    for holder in ["content", "environment", "output"] {
+        if let Some(holder) =
+            document.get(item, holder).filter(|holder| document.kind(*holder) == Kind::Object)
+        {
+            inner(document, holder, content)?;
+        }
+    }
+    let made = document.get(item, "result").filter(|result| document.kind(*result) == Kind::String);
+    if kind == Some("image_generation_call") && made.is_none() {
+        return Err(kept(document, item));
+    }
+    Ok(())
 }
 
 /// Whether a value says that there is none.
@@ -324,6 +371,96 @@ mod tests {
         {
             let content = with(tool.clone());
             assert!(!content.opaque && content.media == 0, "{tool}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_keeps_for_its_tools_is_refused_wherever_it_is_named() {
+        let refused = |result: Result<Content, Refusal>, param: &str| {
+            let refusal = result.err().unwrap_or_else(|| panic!("{param}"));
+            assert_eq!(refusal.param.as_deref(), Some(param));
+            assert!(refusal.fix.contains("container_auto"), "{refusal:?}");
+        };
+        let with = |tool: Value| read(&json!({ "model": "m", "input": "x", "tools": [tool] }));
+        let shell = |environment: Value| json!({ "type": "shell", "environment": environment });
+        let auto = |name: &str, value: Value| {
+            let mut environment = json!({ "type": "container_auto" });
+            environment[name] = value;
+            shell(environment)
+        };
+        let skill = json!([{ "type": "skill_reference", "skill_id": "skill_1", "version": "1" }]);
+        let mask = json!({ "type": "image_generation", "input_image_mask": { "file_id": "file_1" } });
+        let nested =
+            |tool: Value| json!({ "type": "namespace", "name": "n", "description": "", "tools": [tool] });
+        for (tool, at) in [
+            (
+                shell(json!({ "type": "container_reference", "container_id": "cntr_1" })),
+                "environment/container_id",
+            ),
+            (auto("file_ids", json!(["file_1"])), "environment/file_ids"),
+            (auto("skills", skill), "environment/skills/0/skill_id"),
+            (mask.clone(), "input_image_mask/file_id"),
+            (nested(mask), "tools/0/input_image_mask/file_id"),
+            (json!({ "type": "code_interpreter", "container": "cntr_1" }), "container"),
+            (
+                json!({ "type": "code_interpreter", "container": { "type": "auto", "file_ids": ["file_1"] } }),
+                "container/file_ids",
+            ),
+            (json!({ "type": "of_next_year", "of": [{ "file_id": "file_1" }] }), "of/0/file_id"),
+        ] {
+            refused(with(tool), &format!("/tools/0/{at}"));
+        }
+        // What a client's own function is called with may be named like that.
+        let schema = json!({ "type": "object", "properties": { "file_id": { "type": "string" } } });
+        assert!(with(json!({ "type": "function", "name": "f", "parameters": schema })).is_ok());
+        assert!(with(auto("file_ids", json!([]))).is_ok() && with(auto("container_id", Value::Null)).is_ok());
+
+        for (item, at) in [
+            (
+                json!({ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] },
+                    "environment": { "type": "container_reference", "container_id": "cntr_1" } }),
+                "/environment/container_id",
+            ),
+            (
+                json!({ "type": "computer_call_output", "call_id": "c",
+                    "output": { "type": "computer_screenshot", "file_id": "file_1" } }),
+                "/output/file_id",
+            ),
+            (
+                json!({ "type": "code_interpreter_call", "id": "ci_1", "code": "1", "container_id": "cntr_1" }),
+                "/container_id",
+            ),
+            (json!({ "type": "image_generation_call", "id": "ig_1" }), ""),
+            (json!({ "type": "image_generation_call", "id": "ig_1", "result": null }), ""),
+        ] {
+            refused(with_item(&item), &format!("/input/1{at}"));
+        }
+        let call = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"file_id\":\"1\"}" });
+        assert!(with_item(&call).is_ok());
+    }
+
+    #[test]
+    fn a_container_that_reaches_servers_counts_as_one_that_does() {
+        for kind in ["code_interpreter", "shell"] {
+            let (holder, auto) =
+                if kind == "shell" { ("environment", "container_auto") } else { ("container", "auto") };
+            let with = |policy: Value| {
+                let mut tool = json!({ "type": kind });
+                tool[holder] = json!({ "type": auto, "network_policy": policy });
+                read(&json!({ "model": "m", "input": "x", "tools": [tool] })).unwrap().features
+            };
+            let alone = FeatureSet::EMPTY.with(Feature::CodeExecution);
+            for policy in [json!({ "type": "disabled" }), Value::Null] {
+                assert_eq!(with(policy), alone, "{kind}");
+            }
+            for policy in [
+                json!({ "type": "allowlist", "allowed_domains": ["x.example"],
+                    "domain_secrets": [{ "domain": "x.example", "name": "x", "value": "x" }] }),
+                json!({}),
+                json!("anywhere"),
+            ] {
+                assert_eq!(with(policy), alone.with(Feature::RemoteMcp), "{kind}");
+            }
         }
     }
 }
