@@ -5,7 +5,7 @@
 //! redacted and keeps its placeholders, thoughts too: a thought may be signed, so one in which a rule would redact something goes
 //! out without its text (on a stream from there on) and with what is sealed of it.
 //!
-//! A stream says a text in pieces and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
+//! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
 //! guard of its own, which holds back no more than its window; what it still holds goes out in a piece of its own before the
 //! text's end. What is said whole is looked at as a whole, so that it is what the pieces add up to, and counts once. Events that
 //! are added or left out make the numbers of those after them others than the provider's, so all are numbered anew where they
@@ -64,17 +64,24 @@ impl Events {
     }
 }
 
-/// Which text: the item's place, and that of the part of it.
+/// Which text: the item's place, and that of the part of it or of the command that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Text {
     output: Option<u64>,
     part: Option<u64>,
+    command: Option<u64>,
 }
 
 impl Text {
     fn of(document: &Document) -> Self {
         let at = |name: &str| document.member(name).and_then(|id| document.unsigned(id));
-        Self { output: at("output_index"), part: at("content_index").or_else(|| at("summary_index")) }
+        let part = at("content_index").or_else(|| at("summary_index"));
+        Self { output: at("output_index"), part, command: at("command_index") }
+    }
+
+    /// Whether it is of the same part, or about the same command.
+    fn is_beside(self, other: Self) -> bool {
+        self.part == other.part && self.command == other.command
     }
 }
 
@@ -83,6 +90,8 @@ impl Text {
 struct Piece {
     /// The events' name, without `.delta`.
     stem: String,
+    /// The names that lead to it within `delta`, where that holds several.
+    path: Vec<String>,
     text: Text,
     place: Place,
     thought: bool,
@@ -130,7 +139,7 @@ impl Rewriter {
         }
         let stem = kind.strip_suffix(".delta").filter(|_| document.member("delta").is_some());
         if let Some(stem) = stem {
-            self.take_piece(&document, stem, text, &mut edits, &mut handled)?;
+            self.take_pieces(&document, stem, text, &mut edits, &mut handled)?;
         } else if ends {
             before.extend(self.end_texts(|_| true, Flow::finish)?);
         } else if let Some(stem) = kind.strip_suffix(".done") {
@@ -138,7 +147,7 @@ impl Rewriter {
             let of_part = matches!(stem, "response.content_part" | "response.reasoning_summary_part");
             let is_ended = |piece: &Piece| {
                 piece.text.output == text.output
-                    && (of_item || piece.text.part == text.part && (of_part || piece.stem == stem))
+                    && (of_item || piece.text.is_beside(text) && (of_part || piece.stem == stem))
             };
             before.extend(self.end_texts(is_ended, Flow::finish)?);
         }
@@ -188,7 +197,7 @@ impl Rewriter {
     fn closes(&self, kind: &str, text: Text) -> bool {
         let Some(over) = self.response.over_at else { return false };
         let of_item = text.output.is_some() && over.output == text.output;
-        of_item && kind.ends_with(".done") && (kind == "response.output_item.done" || text.part == over.part)
+        of_item && kind.ends_with(".done") && (kind == "response.output_item.done" || text.is_beside(over))
     }
 
     /// Whether an event says once more what was said in pieces, or what the client itself asked.
@@ -198,8 +207,9 @@ impl Rewriter {
                 && text.output.is_some_and(|output| self.response.told.contains(&output))
     }
 
-    /// Takes one piece of a text: what of it goes out stands in its place.
-    fn take_piece(
+    /// Takes the pieces of an event: what of each goes out stands in its place. Of a text that is told alone there is one; what a
+    /// shell says comes in two, each under its name.
+    fn take_pieces(
         &mut self,
         document: &Document,
         stem: &str,
@@ -207,14 +217,30 @@ impl Rewriter {
         edits: &mut Edits,
         handled: &mut Vec<NodeId>,
     ) -> Result<(), UpstreamFailure> {
-        let id = document.member("delta").ok_or_else(malformed)?;
-        if document.kind(id) != Kind::String {
-            // Audio and the like: looked at as it stands.
-            return if is_text(stem) { Err(malformed()) } else { Ok(()) };
+        let delta = document.member("delta").ok_or_else(malformed)?;
+        if document.kind(delta) != Kind::String && is_text(stem) {
+            return Err(malformed());
         }
+        // What stands in a list has no name, so it is looked at as it stands.
+        for (id, path) in pieces(document, delta) {
+            self.take_piece(document, (stem, path), (id, text), edits, handled)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one piece of a text.
+    fn take_piece(
+        &mut self,
+        document: &Document,
+        (stem, path): (&str, Vec<String>),
+        (id, text): (NodeId, Text),
+        edits: &mut Edits,
+        handled: &mut Vec<NodeId>,
+    ) -> Result<(), UpstreamFailure> {
         handled.push(id);
         let delta = document.string(id).unwrap_or_default();
-        let found = self.response.pieces.iter().position(|piece| piece.text == text && piece.stem == stem);
+        let is_it = |piece: &Piece| piece.text == text && piece.stem == stem && piece.path == path;
+        let found = self.response.pieces.iter().position(is_it);
         let at = match found {
             Some(at) => at,
             None if self.response.pieces.len() >= MOST_OPEN => return Err(malformed()),
@@ -222,7 +248,7 @@ impl Rewriter {
                 let (place, thought) = place_of(stem);
                 let flow = Flow::new(self.guard(place), self.credential.clone().map(EchoScan::new));
                 let (stem, members) = (stem.to_owned(), members(document));
-                self.response.pieces.push(Piece { stem, text, place, thought, members, flow });
+                self.response.pieces.push(Piece { stem, path, text, place, thought, members, flow });
                 self.response.pieces.len() - 1
             }
         };
@@ -245,7 +271,8 @@ impl Rewriter {
             edits.set_string(document, id, &out);
         }
         // The padding stands for the length of what came.
-        if let Some(padding) = document.member("obfuscation").filter(|_| out != *delta) {
+        let padding = document.member("obfuscation").filter(|id| out != *delta && !handled.contains(id));
+        if let Some(padding) = padding {
             edits.set_string(document, padding, "");
             handled.push(padding);
         }
@@ -383,7 +410,8 @@ impl Piece {
         let mut out =
             format!("{{\"type\":\"{}.delta\",\"sequence_number\":{number}{}", self.stem, self.members);
         let text = serde_json::to_string(text).unwrap_or_default();
-        out.push_str(&format!(",\"delta\":{text}"));
+        let delta = self.path.iter().rev().fold(text, |inner, name| format!("{{\"{name}\":{inner}}}"));
+        out.push_str(&format!(",\"delta\":{delta}"));
         if self.place == Place::Text && self.stem == "response.output_text" {
             out.push_str(",\"logprobs\":[]");
         }
@@ -410,9 +438,37 @@ fn is_text(stem: &str) -> bool {
     thought || place != Place::Other
 }
 
+/// The strings of `delta`, with the names that lead to them. Names that could be anything lead nowhere: they would have to be
+/// looked at themselves.
+fn pieces(document: &Document, delta: NodeId) -> Vec<(NodeId, Vec<String>)> {
+    fn collect(document: &Document, id: NodeId, path: &[String], found: &mut Vec<(NodeId, Vec<String>)>) {
+        match document.kind(id) {
+            Kind::String => found.push((id, path.to_vec())),
+            Kind::Object => {
+                for member in document.children(id) {
+                    let name = document.key(member).filter(|name| {
+                        name.len() <= NAME
+                            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                    });
+                    if let Some(name) = name {
+                        collect(document, member, &[path, &[name.into_owned()]].concat(), found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(document, delta, &[], &mut found);
+    found
+}
+
+/// The longest name of a piece.
+const NAME: usize = 32;
+
 /// The members that say which text it is: `,"item_id":"…","output_index":0`.
 fn members(document: &Document) -> String {
-    const NAMES: [&str; 4] = ["item_id", "output_index", "content_index", "summary_index"];
+    const NAMES: [&str; 5] = ["item_id", "output_index", "content_index", "summary_index", "command_index"];
     let told = NAMES.iter().filter_map(|name| Some((name, document.member(name)?)));
     told.map(|(name, id)| format!(",\"{name}\":{}", document.raw(id))).collect()
 }

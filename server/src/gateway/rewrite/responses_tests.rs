@@ -177,6 +177,67 @@ fn every_text_is_looked_at_wherever_it_is_cut_and_told_alike_at_the_end() {
     }
 }
 
+#[test]
+fn what_a_shell_says_is_looked_at_as_one_text_for_each_of_its_streams() {
+    const ALL: [(u64, &str); 4] = [(0, "stdout"), (1, "stderr"), (1, "stdout"), (0, "stderr")];
+    let (vault, placeholder) = vault(true);
+    let (sent, wanted) = texts(false, &placeholder);
+    let wanted = wanted.replace(MAIL, &placeholder);
+    let said =
+        |text: &str| json!({ "stdout": text, "stderr": text, "outcome": { "type": "exit", "exit_code": 0 } });
+    let item = |outputs: Vec<Value>| json!({ "type": "shell_call_output", "id": "i", "call_id": "c", "output": outputs });
+    let whole = || item(vec![said(&sent), said(&sent)]);
+    for size in 1..=sent.len() {
+        for together in [false, true] {
+            let mut all = vec![
+                event("response.created", json!({ "response": answer("in_progress", &[]) })),
+                event("response.output_item.added", json!({ "output_index": 0, "item": item(vec![]) })),
+            ];
+            let stem = "response.shell_call_output_content";
+            let place = |command: u64| json!({ "output_index": 0, "item_id": "i", "command_index": command });
+            let with = |command: u64, name: &str, value: Value| {
+                let mut more = place(command);
+                more[name] = value;
+                more
+            };
+            for piece in pieces(&sent, size) {
+                let deltas: Vec<(u64, Value)> = if together {
+                    [0, 1].map(|command| (command, json!({ "stdout": piece, "stderr": piece }))).into()
+                } else {
+                    ALL.map(|(command, name)| (command, json!({ name: piece }))).into()
+                };
+                let events = deltas
+                    .into_iter()
+                    .map(|(command, delta)| event(&format!("{stem}.delta"), with(command, "delta", delta)));
+                all.extend(events);
+            }
+            for command in [0, 1] {
+                all.push(event(&format!("{stem}.done"), with(command, "output", json!([said(&sent)]))));
+            }
+            all.push(event("response.output_item.done", json!({ "output_index": 0, "item": whole() })));
+            all.push(event("response.completed", json!({ "response": answer("completed", &[whole()]) })));
+            let mut rewriter = streaming(&vault);
+            let got = run(&mut rewriter, all);
+            for (command, name) in ALL {
+                let of = |event: &&Value| event["command_index"] == command && event.get("delta").is_some();
+                let joined: String =
+                    got.iter().filter(of).filter_map(|event| event["delta"][name].as_str()).collect();
+                assert_eq!(joined, wanted, "{name} of {command} in pieces of {size}: {got:#?}");
+            }
+            let told: Vec<&Value> =
+                got.iter().filter(|event| event["type"] == format!("{stem}.done")).collect();
+            assert!(
+                told.len() == 2 && told.iter().all(|event| event["output"][0]["stderr"] == *wanted),
+                "{told:?}"
+            );
+            let [.., done, end] = got.as_slice() else { panic!("{got:?}") };
+            assert_eq!(done["item"]["output"][1]["stdout"], *wanted);
+            assert_eq!(end["response"]["output"][0], done["item"]);
+            assert!(rewriter.abandon().unwrap().is_empty());
+        }
+    }
+}
+
 fn thought(text: &str, seal: &str) -> Value {
     json!({ "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": text }],
         "encrypted_content": seal })
