@@ -7,7 +7,7 @@
 //!
 //! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
 //! guard of its own, which holds back no more than its window; what it still holds goes out in a piece of its own before the
-//! text's end. What is said whole is looked at as a whole, so that it is what the pieces add up to, and counts once. Events that
+//! text's end. An event of which nothing goes out is none. What is said whole is looked at as a whole, so that it is what the pieces add up to, and counts once. Events that
 //! are added or left out make the numbers of those after them others than the provider's, so all are numbered anew where they
 //! have to be.
 //!
@@ -138,8 +138,9 @@ impl Rewriter {
             return Ok(Chunk { before, data: None, changed: true });
         }
         let stem = kind.strip_suffix(".delta").filter(|_| document.member("delta").is_some());
+        let mut held = false;
         if let Some(stem) = stem {
-            self.take_pieces(&document, stem, text, &mut edits, &mut handled)?;
+            held = self.take_pieces(&document, stem, text, &mut edits, &mut handled)?;
         } else if ends {
             before.extend(self.end_texts(|_| true, Flow::finish)?);
         } else if let Some(stem) = kind.strip_suffix(".done") {
@@ -183,6 +184,10 @@ impl Rewriter {
                 }
             }
         }
+        // A piece of which nothing goes out yet says nothing; what is held of it has an event, and a number, of its own.
+        if held {
+            return Ok(Chunk { before, data: None, changed: true });
+        }
         let number = self.response.number;
         let told = document.member("sequence_number").and_then(|id| document.unsigned(id));
         if told != Some(number) {
@@ -208,7 +213,7 @@ impl Rewriter {
     }
 
     /// Takes the pieces of an event: what of each goes out stands in its place. Of a text that is told alone there is one; what a
-    /// shell says comes in two, each under its name.
+    /// shell says comes in two, each under its name. Tells whether all of it is held, and nothing else is there to be told.
     fn take_pieces(
         &mut self,
         document: &Document,
@@ -216,19 +221,24 @@ impl Rewriter {
         text: Text,
         edits: &mut Edits,
         handled: &mut Vec<NodeId>,
-    ) -> Result<(), UpstreamFailure> {
+    ) -> Result<bool, UpstreamFailure> {
         let delta = document.member("delta").ok_or_else(malformed)?;
         if document.kind(delta) != Kind::String && is_text(stem) {
             return Err(malformed());
         }
         // What stands in a list has no name, so it is looked at as it stands.
+        let (mut any, mut told) = (false, false);
         for (id, path) in pieces(document, delta) {
-            self.take_piece(document, (stem, path), (id, text), edits, handled)?;
+            any |= document.string(id).is_some_and(|piece| !piece.is_empty());
+            told |= !self.take_piece(document, (stem, path), (id, text), edits, handled)?.is_empty();
         }
-        Ok(())
+        let is_other = |id: NodeId| {
+            document.kind(id) != Kind::Object && !handled.contains(&id) && encloses(document, delta, id)
+        };
+        Ok(any && !told && !document.ids().any(is_other))
     }
 
-    /// Takes one piece of a text.
+    /// Takes one piece of a text; gives what of it goes out.
     fn take_piece(
         &mut self,
         document: &Document,
@@ -236,7 +246,7 @@ impl Rewriter {
         (id, text): (NodeId, Text),
         edits: &mut Edits,
         handled: &mut Vec<NodeId>,
-    ) -> Result<(), UpstreamFailure> {
+    ) -> Result<String, UpstreamFailure> {
         handled.push(id);
         let delta = document.string(id).unwrap_or_default();
         let is_it = |piece: &Piece| piece.text == text && piece.stem == stem && piece.path == path;
@@ -253,7 +263,7 @@ impl Rewriter {
             }
         };
         self.response.told.extend(text.output);
-        let Some(piece) = self.response.pieces.get_mut(at) else { return Ok(()) };
+        let Some(piece) = self.response.pieces.get_mut(at) else { return Ok(String::new()) };
         let mut out = piece.flow.push(&delta)?;
         if piece.thought {
             if *piece.flow.guard.redacted() != EntityCounts::default() {
@@ -276,7 +286,7 @@ impl Rewriter {
             edits.set_string(document, padding, "");
             handled.push(padding);
         }
-        Ok(())
+        Ok(out)
     }
 
     /// Ends texts; gives out the events with what they still held.

@@ -178,6 +178,45 @@ fn every_text_is_looked_at_wherever_it_is_cut_and_told_alike_at_the_end() {
 }
 
 #[test]
+fn what_nothing_changes_goes_out_byte_for_byte() {
+    let (vault, _) = vault(true);
+    let of = |number: usize, event: &Bytes| {
+        let mut event: Value = serde_json::from_slice(event).unwrap();
+        event["sequence_number"] = json!(number);
+        event.as_object_mut().unwrap().remove("obfuscation");
+        event
+    };
+    for (spot, sent) in SPOTS.iter().zip(["Well.", "No.", "{}", "x", "{}", "1 + 1", "x"]) {
+        let mut rewriter = streaming(&vault);
+        let mut sizes = Vec::new();
+        for (number, event) in events(spot, sent, &[sent.to_owned()]).iter().enumerate() {
+            let text =
+                String::from_utf8_lossy(event).replace("\"logprobs\":[{\"token\":\"x\"}]", "\"logprobs\":[]");
+            let mut event: Value = serde_json::from_str(&text).unwrap();
+            event["sequence_number"] = json!(number);
+            let event = bytes(&event);
+            let out = rewriter.response_event(event.clone()).unwrap();
+            for held in &out.before {
+                // The piece that was held, under the number that it had.
+                let held: Value = serde_json::from_str(held).unwrap();
+                let mut piece = of(2, &events(spot, sent, &[sent.to_owned()])[2]);
+                if spot.stem.0 == "response.output_text" {
+                    piece["logprobs"] = json!([]);
+                }
+                assert_eq!(held, piece, "{}", spot.name);
+            }
+            if let Some(data) = &out.data {
+                assert_eq!((data, out.changed), (&event, false), "{}", spot.name);
+            }
+            sizes.push(out.before.len() + usize::from(out.data.is_some()));
+        }
+        // A piece may be held until its text is told whole, and is no event until then.
+        assert!(sizes == [1, 1, 1, 1, 1, 1] || sizes == [1, 1, 0, 2, 1, 1], "{}: {sizes:?}", spot.name);
+        assert_eq!(rewriter.events(), 6);
+    }
+}
+
+#[test]
 fn what_a_shell_says_is_looked_at_as_one_text_for_each_of_its_streams() {
     const ALL: [(u64, &str); 4] = [(0, "stdout"), (1, "stderr"), (1, "stdout"), (0, "stderr")];
     let (vault, placeholder) = vault(true);
