@@ -11,6 +11,9 @@
 //! are added or left out make the numbers of those after them others than the provider's, so all are numbered anew where they
 //! have to be.
 //!
+//! What an answer tells again of its request is looked at and redacted like the rest, but it is the client's own: it counts as
+//! nothing that was found in the answer, and no answer stops at it.
+//!
 //! Where a rule has the answer stop at a value, wherever that stands, the answer is over: what is open is closed, the answer is
 //! incomplete because of `content_filter`, and nothing else goes out. An item in which it stops stays, cut, only if it is a
 //! message or a thought. Probabilities of tokens are left out where a rule redacts answers. Blind spots, on a stream: a call that
@@ -26,7 +29,7 @@ use bytes::Bytes;
 use super::order_of_responses::Order;
 use super::place::Place;
 use super::said::Said;
-use super::said_of_responses::{is_plain_number, is_said, item_of, part_of, said};
+use super::said_of_responses::{is_asked, is_plain_number, is_said, item_of, part_of, said};
 use super::strand::Flow;
 use super::stream::Chunk;
 use super::{LIMITS, Rewriter, encloses, malformed};
@@ -343,19 +346,20 @@ impl Rewriter {
             if handled.contains(&id) || hidden.iter().any(|hidden| encloses(document, *hidden, id)) {
                 continue;
             }
+            let asked = is_asked(document, id).then_some((self.found, self.redacted));
             if let Some(key) = document.key(id).filter(|key| !is_schema_name(key)) {
                 if let Some(out) = self.plain(&key) {
                     keys.push((id, out));
                 }
-                if self.stopped_now {
+                if self.stopped_now && asked.is_none() {
                     stopped.get_or_insert(id);
                 }
             }
-            let is_over = stopped.is_some();
+            let is_over = stopped.is_some() && asked.is_none();
             let clean = match document.kind(id) {
                 Kind::Number if !is_plain_number(document, id) => {
                     let out = self.plain(document.raw(id));
-                    if self.stopped_now {
+                    if self.stopped_now && asked.is_none() {
                         stopped.get_or_insert(id);
                     }
                     out
@@ -382,7 +386,7 @@ impl Rewriter {
                         }
                         Said::At(place) => {
                             let out = self.at_once(&text, place)?;
-                            if self.stopped_now {
+                            if self.stopped_now && asked.is_none() {
                                 stopped.get_or_insert(id);
                             }
                             Some(out).filter(|out| *out != *text)
@@ -393,6 +397,9 @@ impl Rewriter {
             };
             if let Some(clean) = clean {
                 edits.set_string(document, id, &clean);
+            }
+            if let Some(counted) = asked {
+                (self.found, self.redacted) = counted;
             }
         }
         rename(document, keys, edits);

@@ -407,6 +407,55 @@ fn an_answer_ends_before_what_it_has_to_stop_at() {
 }
 
 #[test]
+fn what_an_answer_tells_again_of_its_request_is_no_part_of_what_it_says() {
+    let asked = |mut answer: Value| {
+        answer["instructions"] = json!(format!("Never pay to {IBAN} at once"));
+        answer["metadata"] = json!({ "iban": IBAN, IBAN: "x" });
+        answer["tools"] = json!([{ "type": "function", "name": "f", "description": IBAN,
+            "parameters": { "enum": [IBAN, 4_111_111_111_111_111_u64] } }]);
+        answer["text"] = json!({ "format": { "type": "json_schema", "schema": { "description": IBAN } } });
+        answer
+    };
+    let (item, said) = (SPOTS[0].item, "Nothing of anybody");
+    let body = asked(answer("completed", &[item(said)]));
+    let mut whole = stopping();
+    let out: Value = serde_json::from_slice(&whole.response(bytes(&body)).unwrap()).unwrap();
+    assert_eq!(
+        (&out["status"], &out["output"][0]["content"][0]["text"]),
+        (&json!("completed"), &json!(said))
+    );
+    assert!(!out.to_string().contains(IBAN), "it is redacted all the same: {out}");
+    assert_eq!((whole.found(), whole.redacted()), (EntityCounts::default(), EntityCounts::default()));
+
+    let with = |mut event: Value| {
+        event["response"] = asked(event["response"].take());
+        bytes(&event)
+    };
+    let of = |event: &Bytes| serde_json::from_slice::<Value>(event).unwrap();
+    let all = events(&SPOTS[0], said, &pieces(said, 4));
+    let all: Vec<Bytes> = all
+        .iter()
+        .map(|event| if of(event).get("response").is_some() { with(of(event)) } else { event.clone() })
+        .collect();
+    let mut rewriter = stopping().in_order();
+    let got = run(&mut rewriter, all);
+    assert_eq!(
+        (self::said(&got).as_str(), &got.last().unwrap()["type"]),
+        (said, &json!("response.completed"))
+    );
+    assert!(!format!("{got:?}").contains(IBAN), "{got:?}");
+    assert_eq!((rewriter.found(), rewriter.redacted()), (EntityCounts::default(), EntityCounts::default()));
+
+    // What it says beside its items is its own.
+    let mut body = answer("completed", &[item(said)]);
+    body["of_next_month"] = json!(IBAN);
+    let mut rewriter = stopping();
+    let out: Value = serde_json::from_slice(&rewriter.response(bytes(&body)).unwrap()).unwrap();
+    assert_eq!(out["status"], "incomplete");
+    assert_ne!(rewriter.found(), EntityCounts::default());
+}
+
+#[test]
 fn what_an_open_text_holds_goes_out_when_the_stream_breaks_off_but_not_what_could_be_a_value() {
     let (vault, placeholder) = vault(true);
     let mut rewriter = streaming(&vault);
