@@ -3,7 +3,7 @@
 //! Its output is items. What a message says is for the client; what one of the client's tools is called with is restored only
 //! where a rule allows it, and what the provider called a tool of its own with never is; everything else is scanned and
 //! redacted and keeps its placeholders, thoughts too: a thought may be signed, so one in which a rule would redact something goes
-//! out without its text (on a stream from there on) and with what is sealed of it.
+//! out without its text, in none of its parts (on a stream from there on), and with what is sealed of it.
 //!
 //! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
 //! guard of its own, which holds back no more than its window; what it still holds goes out in a piece of its own before the
@@ -339,7 +339,8 @@ impl Rewriter {
         handled: &[NodeId],
         edits: &mut Edits,
     ) -> Result<Option<NodeId>, UpstreamFailure> {
-        let (mut keys, mut seals, mut altered) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut keys, mut seals, mut thoughts, mut altered) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut stopped = None;
         let hidden: Vec<NodeId> = document.ids().filter(|id| is_logprobs(document, *id)).collect();
         for id in document.ids() {
@@ -378,11 +379,11 @@ impl Rewriter {
                             if self.stopped_now {
                                 stopped.get_or_insert(id);
                             }
-                            // Part of it would no longer be what was signed.
-                            (out != *text).then(|| {
-                                altered.extend(item_of(document, id));
-                                String::new()
-                            })
+                            if out != *text {
+                                altered.push(id);
+                            }
+                            thoughts.push(id);
+                            None
                         }
                         Said::At(place) => {
                             let out = self.at_once(&text, place)?;
@@ -407,12 +408,25 @@ impl Rewriter {
             let told = hidden.into_iter().filter(|list| document.children(*list).next().is_some());
             told.for_each(|list| edits.set_raw(document, list, String::from("[]")));
         }
-        let output = Text::of(document).output;
-        let omitted = output.is_some_and(|output| self.response.omitted.contains(&output));
+        let altered_items: Vec<NodeId> = altered.iter().filter_map(|id| item_of(document, *id)).collect();
+        if altered_items.is_empty() && !altered.is_empty() {
+            self.response.omitted.extend(output_of(document, None));
+        }
+        let is_left_out = |response: &Events, item: Option<NodeId>| {
+            item.is_some_and(|item| altered_items.contains(&item))
+                || output_of(document, item).is_some_and(|output| response.omitted.contains(&output))
+        };
+        for id in thoughts {
+            // Part of one would no longer be what was signed, and was not told in pieces either.
+            let left_out = altered.contains(&id) || is_left_out(&self.response, item_of(document, id));
+            if left_out && document.string(id).is_some_and(|text| !text.is_empty()) {
+                edits.set_string(document, id, "");
+            }
+        }
         for id in seals {
             let mut digest = DefaultHasher::new();
             document.raw(id).hash(&mut digest);
-            let cut = omitted || item_of(document, id).is_some_and(|item| altered.contains(&item));
+            let cut = is_left_out(&self.response, item_of(document, id));
             if self.response.sealed.insert(digest.finish()) || cut {
                 self.seal(document, id, cut);
             }
@@ -435,6 +449,15 @@ impl Piece {
         out.push('}');
         out
     }
+}
+
+/// The place of an item among those of the answer: what its event says, or where it stands.
+fn output_of(document: &Document, item: Option<NodeId>) -> Option<u64> {
+    Text::of(document).output.or_else(|| {
+        let item = item?;
+        let at = document.children(document.parent(item)?).position(|one| one == item)?;
+        u64::try_from(at).ok()
+    })
 }
 
 /// What a text is of which pieces come, and whether it is a thought.

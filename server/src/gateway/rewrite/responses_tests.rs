@@ -315,6 +315,82 @@ fn a_thought_is_left_out_from_where_something_is_redacted_and_what_is_sealed_of_
 }
 
 #[test]
+fn a_thought_of_several_parts_is_left_out_in_all_that_tells_it() {
+    const TEXTS: [(&str, [&str; 2]); 3] = [
+        ("the first", ["From DE02120300000000202051.", "Nothing of anybody."]),
+        ("the second", ["Nothing of anybody.", "From DE02120300000000202051."]),
+        ("none", ["Nothing of anybody.", "Nor here."]),
+    ];
+    let (vault, _) = vault(true);
+    let seal = "c2Vh".repeat(40);
+    let part = |text: &str| json!({ "type": "summary_text", "text": text });
+    let item = |texts: &[&str]| {
+        let parts: Vec<Value> = texts.iter().map(|text| part(text)).collect();
+        json!({ "type": "reasoning", "id": "rs_1", "summary": parts, "encrypted_content": seal })
+    };
+    for (which, parts) in TEXTS {
+        for (size, in_pieces) in [(1, true), (3, true), (50, true), (0, false)] {
+            let mut all = vec![
+                event("response.created", json!({ "response": answer("in_progress", &[]) })),
+                event("response.output_item.added", json!({ "output_index": 0, "item": item(&[]) })),
+            ];
+            for (at, text) in parts.iter().enumerate() {
+                let of = |name: &str, value: Value| json!({ "item_id": "rs_1", "output_index": 0, "summary_index": at, name: value });
+                let stem = "response.reasoning_summary_text";
+                for piece in if in_pieces { pieces(text, size) } else { Vec::new() } {
+                    all.push(event(&format!("{stem}.delta"), of("delta", json!(piece))));
+                }
+                all.push(event(&format!("{stem}.done"), of("text", json!(text))));
+                all.push(event("response.reasoning_summary_part.done", of("part", part(text))));
+            }
+            all.push(event("response.output_item.done", json!({ "output_index": 0, "item": item(&parts) })));
+            all.push(event(
+                "response.completed",
+                json!({ "response": answer("completed", &[item(&parts)]) }),
+            ));
+            let mut rewriter = streaming(&vault);
+            let got = run(&mut rewriter, all);
+            let what = format!("{which}, in pieces of {size}: {got:#?}");
+            let [.., done, end] = got.as_slice() else { panic!("{what}") };
+            let left = if which == "none" { parts } else { ["", ""] };
+            assert_eq!(done["item"], item(&left), "{what}");
+            assert_eq!(end["response"]["output"][0], item(&left), "{what}");
+            // Each part is told at its end as it was in pieces, but what had gone out before there was anything to leave out.
+            for (at, text) in parts.iter().enumerate() {
+                let mine = |event: &&Value| event["summary_index"] == at;
+                let joined: String =
+                    got.iter().filter(mine).filter_map(|event| event["delta"].as_str()).collect();
+                let ends: Vec<&Value> = got
+                    .iter()
+                    .filter(mine)
+                    .filter_map(|event| event.get("text").or(event["part"].get("text")))
+                    .collect();
+                let whole = which == "none" || which == "the second" && at == 0;
+                let told = if whole { *text } else { "" };
+                assert_eq!(ends, [told, told], "{what}");
+                if in_pieces {
+                    let before = text.split("DE0").next().unwrap();
+                    assert!(
+                        if whole || at == 1 && which == "the first" {
+                            joined == told
+                        } else {
+                            before.starts_with(&joined)
+                        },
+                        "{what}"
+                    );
+                }
+            }
+            let seals = rewriter.take_seals();
+            assert_eq!(seals.iter().any(|found| found.cut), which != "none", "{what}");
+            // At once it is told like at the end.
+            let (mut at_once, body) = (streaming(&vault), answer("completed", &[item(&parts)]));
+            let out: Value = serde_json::from_slice(&at_once.response(bytes(&body)).unwrap()).unwrap();
+            assert_eq!(out["output"][0], item(&left), "{what}");
+        }
+    }
+}
+
+#[test]
 fn a_whole_answer_is_looked_at_everywhere() {
     let (vault, placeholder) = vault(true);
     let body = json!({
