@@ -465,7 +465,10 @@ fn place_of(stem: &str) -> (Place, bool) {
     match stem {
         "response.output_text" | "response.refusal" => (Place::Text, false),
         "response.function_call_arguments" => (Place::Arguments, false),
-        "response.custom_tool_call_input" => (Place::Input, false),
+        // What the client runs stands as it is.
+        "response.custom_tool_call_input"
+        | "response.shell_call_command"
+        | "response.apply_patch_call_operation_diff" => (Place::Input, false),
         "response.mcp_call_arguments" => (Place::ProviderArguments, false),
         "response.reasoning_text" | "response.reasoning_summary_text" => (Place::Other, true),
         _ => (Place::Other, false),

@@ -63,6 +63,25 @@ const SPOTS: &[Spot] = &[
         restored: true,
     },
     Spot {
+        name: "command",
+        item: |text| json!({ "type": "shell_call", "call_id": "c", "action": { "commands": [text] } }),
+        stem: ("response.shell_call_command", "command"),
+        at: "/action/commands/0",
+        is_json: false,
+        restored: true,
+    },
+    Spot {
+        name: "patch",
+        item: |text| {
+            json!({ "type": "apply_patch_call", "call_id": "c", "status": "completed",
+                "operation": { "type": "update_file", "path": "a.txt", "diff": text } })
+        },
+        stem: ("response.apply_patch_call_operation_diff", "diff"),
+        at: "/operation/diff",
+        is_json: false,
+        restored: true,
+    },
+    Spot {
         name: "call of the provider",
         item: |text| json!({ "type": "mcp_call", "name": "f", "server_label": "s", "arguments": text }),
         stem: ("response.mcp_call_arguments", "arguments"),
@@ -186,7 +205,7 @@ fn what_nothing_changes_goes_out_byte_for_byte() {
         event.as_object_mut().unwrap().remove("obfuscation");
         event
     };
-    for (spot, sent) in SPOTS.iter().zip(["Well.", "No.", "{}", "x", "{}", "1 + 1", "x"]) {
+    for (spot, sent) in SPOTS.iter().zip(["Well.", "No.", "{}", "x", "ls", "+x", "{}", "1 + 1", "x"]) {
         let mut rewriter = streaming(&vault);
         let mut sizes = Vec::new();
         for (number, event) in events(spot, sent, &[sent.to_owned()]).iter().enumerate() {
@@ -213,6 +232,44 @@ fn what_nothing_changes_goes_out_byte_for_byte() {
         // A piece may be held until its text is told whole, and is no event until then.
         assert!(sizes == [1, 1, 1, 1, 1, 1] || sizes == [1, 1, 0, 2, 1, 1], "{}: {sizes:?}", spot.name);
         assert_eq!(rewriter.events(), 6);
+    }
+}
+
+#[test]
+fn the_commands_of_one_call_are_texts_of_their_own() {
+    let (vault, placeholder) = vault(true);
+    let (sent, wanted) = texts(false, &placeholder);
+    let item = |commands: &[&str]| json!({ "type": "shell_call", "id": "i", "call_id": "c", "action": { "commands": commands } });
+    for size in (1..=sent.len()).step_by(5) {
+        let mut all = vec![
+            event("response.created", json!({ "response": answer("in_progress", &[]) })),
+            event("response.output_item.added", json!({ "output_index": 0, "item": item(&[]) })),
+        ];
+        let of = |command: u64, name: &str, value: &str| json!({ "output_index": 0, "command_index": command, name: value });
+        for command in [0, 1] {
+            all.push(event("response.shell_call_command.added", of(command, "command", "")));
+        }
+        for piece in pieces(&sent, size) {
+            for command in [0, 1] {
+                all.push(event("response.shell_call_command.delta", of(command, "delta", &piece)));
+            }
+        }
+        for command in [0, 1] {
+            all.push(event("response.shell_call_command.done", of(command, "command", &sent)));
+        }
+        let both = item(&[&sent, &sent]);
+        all.push(event("response.output_item.done", json!({ "output_index": 0, "item": both })));
+        all.push(event("response.completed", json!({ "response": answer("completed", &[both]) })));
+        let got = run(&mut streaming(&vault), all);
+        for command in [0, 1] {
+            let of = |event: &&Value| event["command_index"] == command;
+            let joined: String = got.iter().filter(of).filter_map(|event| event["delta"].as_str()).collect();
+            assert_eq!(joined, wanted, "{command} in pieces of {size}: {got:#?}");
+            let told: Vec<&str> =
+                got.iter().filter(of).filter_map(|event| event["command"].as_str()).collect();
+            assert_eq!(told, ["", &wanted], "{command} in pieces of {size}: {got:#?}");
+        }
+        assert_eq!(got.last().unwrap()["response"]["output"][0], item(&[&wanted, &wanted]));
     }
 }
 

@@ -96,7 +96,9 @@ fn of_event(document: &Document, id: NodeId, key: &str) -> Said {
         ("response.reasoning_text.done" | "response.reasoning_summary_text.done", "text") => Said::Thought,
         ("response.function_call_arguments.done", "arguments") => Said::At(Place::Arguments),
         ("response.function_call_arguments.done", "name") => Said::Protocol,
-        ("response.custom_tool_call_input.done", "input") => Said::At(Place::Input),
+        ("response.custom_tool_call_input.done", "input")
+        | ("response.shell_call_command.added" | "response.shell_call_command.done", "command")
+        | ("response.apply_patch_call_operation_diff.done", "diff") => Said::At(Place::Input),
         ("response.mcp_call_arguments.done", "arguments") => Said::At(Place::ProviderArguments),
         _ => Said::At(Place::Other),
     }
