@@ -72,6 +72,8 @@ pub struct Read {
     pub(super) thinking_tokens: Option<u64>,
     /// Searches of the web that the provider makes at most, or is taken to make.
     pub(super) web_searches: u64,
+    /// Whether it offers a tool of which each use is paid, and no usage tells how often it was used.
+    pub(super) untold_fees: bool,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
     /// The headers of the client's API that go on to a provider of that API.
@@ -177,6 +179,7 @@ pub fn read(
             .and_then(|thinking| document.get(thinking, "budget_tokens"))
             .and_then(|tokens| document.unsigned(tokens)),
         web_searches: content.web_searches,
+        untold_fees: content.untold_fees,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features.union(of_members),
@@ -229,6 +232,7 @@ struct Content {
     /// Whether a part may be any number of tokens.
     unbounded: bool,
     web_searches: u64,
+    untold_fees: bool,
 }
 
 /// Searches that a request is taken to make where it does not limit them.

@@ -370,6 +370,31 @@ async fn tools_reach_the_decision_wherever_they_stand() {
     app.finish().await;
 }
 
+/// Of a picture, of a search in files and of the hours of a container no usage tells, so what was held is booked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fees_that_no_usage_tells_are_not_taken_for_nothing() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    for (tool, is_paid) in [
+        (function(), false),
+        (json!({ "type": "image_generation" }), true),
+        (json!({ "type": "file_search", "vector_store_ids": ["vs_1"] }), true),
+        (json!({ "type": "code_interpreter", "container": { "type": "auto" } }), true),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        body["max_output_tokens"] = json!(1000);
+        let reply = respond(&app, "research", &body).await.is(200);
+        let records = app.records_of(&reply.decision()).await;
+        let used = &records.last().unwrap().sections["usage"];
+        let held = &records[0].sections["attempt"]["reserved_nano"];
+        assert_eq!(used["doubts"] == json!(["unpriced"]), is_paid, "{tool}: {used}");
+        assert_eq!(&used["cost_nano"] == held, is_paid, "{tool}: {used}");
+    }
+    drop(native);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_leaf_of_an_input_is_looked_at_and_files_within_their_base64() {
     use base64::Engine as _;

@@ -92,6 +92,9 @@ const ANYTHING: &[Feature] = &[
     Feature::RemoteMcp,
 ];
 
+/// What is paid by the use, or by the hour of a container, while no usage tells of it (<https://openai.com/api/pricing/>).
+const UNTOLD: &[Feature] = &[Feature::CodeExecution, Feature::Files, Feature::ImageGeneration];
+
 /// Members of tools of every kind.
 const OF_ALL: &[&str] = &["allowed_callers", "cache_control", "type"];
 
@@ -169,6 +172,7 @@ pub(super) fn tool_features(
     if strange || features.contains(&Feature::WebSearch) {
         content.web_searches = content.web_searches.saturating_add(SEARCHES);
     }
+    content.untold_fees |= strange || UNTOLD.iter().any(|feature| features.contains(feature));
     let holders = [Some(tool), document.get(tool, "function"), document.get(tool, "custom")];
     let told = holders.into_iter().flatten().filter_map(|holder| document.get(holder, "name"));
     let told: Vec<String> = told.filter_map(|id| Some(document.string(id)?.into_owned())).collect();
@@ -223,11 +227,16 @@ mod tests {
     use super::super::super::document::Limits;
     use super::*;
 
-    /// What a tool uses, and the names that it goes by.
-    fn of(tool: &Value) -> (FeatureSet, Vec<String>) {
+    fn read(tool: &Value) -> (Content, BTreeSet<String>) {
         let document = Document::parse(Bytes::from(tool.to_string()), Limits::default()).unwrap();
         let (mut content, mut names) = (Content::default(), BTreeSet::new());
         tool_features(&document, document.root(), &mut content, &mut names);
+        (content, names)
+    }
+
+    /// What a tool uses, and the names that it goes by.
+    fn of(tool: &Value) -> (FeatureSet, Vec<String>) {
+        let (content, names) = read(tool);
         assert_eq!(content.web_searches > 0, content.features.contains(Feature::WebSearch), "{tool}");
         (content.features, names.into_iter().collect())
     }
@@ -393,6 +402,18 @@ mod tests {
         let (features, names) = of(&json!({ "type": "of_next_year", "name": "harmless" }));
         assert_eq!(features, ANYTHING.iter().copied().collect());
         assert_eq!(names, [UNKNOWN, "harmless"]);
+    }
+
+    #[test]
+    fn tools_of_which_no_usage_tells_the_fees_are_said_to_have_some() {
+        for (tool, features, _) in published() {
+            let wanted = features.iter().any(|feature| {
+                matches!(feature, Feature::CodeExecution | Feature::Files | Feature::ImageGeneration)
+            });
+            assert_eq!(read(&tool).0.untold_fees, wanted, "{tool}");
+        }
+        assert!(read(&json!({ "type": "of_next_year" })).0.untold_fees);
+        assert!(read(&json!({ "type": "function", "name": "f", "of_next_year": true })).0.untold_fees);
     }
 
     #[test]
