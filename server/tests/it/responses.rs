@@ -594,6 +594,36 @@ async fn streams_that_are_out_of_order_or_end_too_early_are_failures_in_the_apis
     app.finish().await;
 }
 
+/// A picture is told as a whole with its item, and once more at the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_tells_a_picture_however_large() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let picture = format!("iVBORw0KGgo{}", "A".repeat(4_400_000));
+    let item = |status: &str, result: Value| json!({ "id": "ig_1", "type": "image_generation_call", "status": status, "result": result });
+    native.push_behaviour(Behaviour::Answer(vec![
+        said("response.created", told("in_progress")),
+        said(
+            "response.output_item.added",
+            json!({ "output_index": 0, "item": item("in_progress", Value::Null) }),
+        ),
+        said(
+            "response.output_item.done",
+            json!({ "output_index": 0, "item": item("completed", json!(picture)) }),
+        ),
+        said("response.completed", told("completed")),
+    ]));
+    let mut body = asked("native", "x");
+    body["stream"] = json!(true);
+    body["tools"] = json!([{ "type": "image_generation" }]);
+    let reply = respond(&app, "research", &body).await.is(200);
+    let got = events(&reply);
+    assert_eq!(got.last().unwrap()["type"], "response.completed", "{}", got.len());
+    assert!(got[2]["item"]["result"] == *picture, "{}", got[2]["item"]["id"]);
+    drop(native);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_credential_that_comes_back_is_withheld_wherever_it_is_cut() {
     let app = TestApp::start().await;
