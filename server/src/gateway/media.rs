@@ -170,6 +170,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
 /// What a member of a part of a response's input is: there the bytes stand in the part itself.
 fn of_response(document: &Document, id: NodeId) -> Option<Media> {
     let part = document.parent(id)?;
+    if is_picture_of_a_tool(document, part, id) == Some(true) {
+        return Some(Media::Image);
+    }
     let list = document.parent(part).filter(|list| is_content(document, *list))?;
     if document.kind(list) != Kind::Array {
         return None;
@@ -185,6 +188,45 @@ fn of_response(document: &Document, id: NodeId) -> Option<Media> {
         ("input_file", "file_data") => TextFile::of(&text).map(Media::File),
         _ => None,
     }
+}
+
+/// Whether a string is a picture that a tool made or took: the `result` of a call, in bare base64, or the screen that a call
+/// answered with, in a `data:` URL.
+fn is_picture_of_a_tool(document: &Document, holder: NodeId, id: NodeId) -> Option<bool> {
+    let of_kind = |item: NodeId, wanted: &str| {
+        let kind = document.get(item, "type").and_then(|kind| document.string(kind));
+        within(document, item, "input") && kind.is_some_and(|kind| kind == wanted)
+    };
+    let key = document.key(id)?;
+    let text = document.string(id)?;
+    if key == "result" && of_kind(holder, "image_generation_call") {
+        return Some(IMAGES.iter().any(|(kind, _)| is_of(IMAGES, kind, &text)));
+    }
+    let of_output = document.key(holder).is_some_and(|key| key == "output");
+    let item = document.parent(holder).filter(|_| of_output && key == "image_url")?;
+    Some(of_kind(item, "computer_call_output") && is_image(&text))
+}
+
+/// Whether a part is what a shell said, of which all is text.
+#[must_use]
+pub fn is_said_by_shell(document: &Document, part: NodeId) -> bool {
+    let named = |id: NodeId, names: &[&str]| document.key(id).is_some_and(|key| names.contains(&&*key));
+    let item = document
+        .parent(part)
+        .filter(|list| named(*list, &["output"]))
+        .and_then(|list| document.parent(list))
+        .filter(|item| within(document, *item, "input"));
+    let kind = item.and_then(|item| document.get(item, "type")).and_then(|kind| document.string(kind));
+    kind.is_some_and(|kind| kind == "shell_call_output")
+        && document.kind(part) == Kind::Object
+        && document.children(part).all(|member| match document.kind(member) {
+            Kind::Object => {
+                named(member, &["outcome"])
+                    && document.children(member).all(|member| named(member, &["exit_code", "type"]))
+            }
+            Kind::Array => false,
+            _ => named(member, &["created_by", "stderr", "stdout"]),
+        })
 }
 
 /// So many digits in a row are a number rather than bytes: there are fewer than one in ten million places of random ones.
@@ -384,7 +426,7 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
             )
         )
     };
-    part && !is_text() && !is_read_file(document, id)
+    part && !is_text() && !is_read_file(document, id) && !is_said_by_shell(document, id)
 }
 
 /// Whether a value is a message's content, or that of what a tool answered within one.

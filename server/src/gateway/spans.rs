@@ -498,6 +498,33 @@ mod tests {
     }
 
     #[test]
+    fn what_tools_of_a_response_made_is_an_image_and_what_they_said_is_text() {
+        let pixels = format!("iVBORw0KGgo{}", "A".repeat(149));
+        let made = format!(r#"{{"input":[{{"type":"image_generation_call","result":"{pixels}"}}]}}"#);
+        let taken = format!(
+            r#"{{"input":[{{"type":"computer_call_output","output":{{"image_url":"data:image/png;base64,{pixels}"}}}}]}}"#
+        );
+        for body in [&made, &taken] {
+            let (texts, opaque) = texts(body);
+            assert!(opaque && texts.iter().all(|text| text.len() < 30), "{texts:?}");
+            let document = Document::parse(Bytes::from(body.clone()), Limits::default()).unwrap();
+            assert!(Text::of(&document).image_bytes >= pixels.len(), "{body}");
+        }
+        // Anything else at these places is text, and so is a picture's place elsewhere.
+        for body in [
+            made.replace(&pixels, "Ottilie"),
+            taken.replace(&pixels, "Ottilie"),
+            made.replace("image_generation_call", "message"),
+        ] {
+            let document = Document::parse(Bytes::from(body.clone()), Limits::default()).unwrap();
+            assert_eq!(Text::of(&document).image_bytes, 0, "{body}");
+        }
+        let said = r#"{"input":[{"type":"shell_call_output","output":[{"stdout":"Ottilie","stderr":"","outcome":{"type":"timeout"}}]}]}"#;
+        let (texts, opaque) = texts(said);
+        assert!(!opaque && texts.contains(&String::from("Ottilie")), "{texts:?}");
+    }
+
+    #[test]
     fn bytes_that_nobody_reads_are_opaque_wherever_a_service_would_decode_them() {
         let bytes = format!("UEsDBAoAAAAA{}", "Q29udG9zb0FH".repeat(16));
         for body in [

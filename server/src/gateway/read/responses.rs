@@ -10,7 +10,7 @@ use bailiwick_compliance_db::{Feature, FeatureSet};
 use super::tools::{FREE, check_tools, tool_features};
 use super::{Content, member};
 use crate::gateway::document::{Document, Kind, NodeId};
-use crate::gateway::media::is_read_file;
+use crate::gateway::media::{is_read_file, is_said_by_shell};
 use crate::gateway::refusal::Refusal;
 
 /// The way out of every `input` that is none.
@@ -177,6 +177,7 @@ fn parts(document: &Document, item: NodeId, holder: &str, content: &mut Content)
             Some("input_text" | "output_text" | "text" | "refusal" | "reasoning_text" | "summary_text") => {
                 continue;
             }
+            None if is_said_by_shell(document, part) => continue,
             Some("input_image") => content.features.insert(Feature::ImageInput),
             Some("input_audio") => content.features.insert(Feature::Audio),
             Some("input_file") => {
@@ -462,5 +463,26 @@ mod tests {
                 assert_eq!(with(policy), alone.with(Feature::RemoteMcp), "{kind}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_shell_said_is_text() {
+        let with = |part: Value| {
+            with_item(&json!({ "type": "shell_call_output", "call_id": "c", "output": [part] })).unwrap()
+        };
+        let said = json!({ "stdout": "x", "stderr": "", "outcome": { "type": "exit", "exit_code": 0 }, "created_by": null });
+        let content = with(said.clone());
+        assert!(!content.opaque && !content.unbounded && content.media == 0);
+        let mut other = said.clone();
+        other["of_next_year"] = json!("x");
+        let mut nested = said.clone();
+        nested["outcome"]["of_next_year"] = json!("x");
+        let mut typed = said.clone();
+        typed["type"] = json!("of_next_year");
+        for part in [other, nested, typed, json!("x")] {
+            assert!(with(part.clone()).opaque, "{part}");
+        }
+        let of_another = json!({ "type": "function_call_output", "call_id": "c", "output": [said] });
+        assert!(with_item(&of_another).unwrap().opaque);
     }
 }
