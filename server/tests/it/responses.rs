@@ -594,6 +594,36 @@ async fn streams_that_are_out_of_order_or_end_too_early_are_failures_in_the_apis
     app.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probabilities_of_tokens_are_left_out_and_said_to_be() {
+    const NOTE: Option<&str> = Some("answer.logprobs");
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let logprobs = json!([{ "token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": [] }]);
+    let part = json!({ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": logprobs });
+    let item = json!({ "id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part] });
+    for (name, value, is_asked) in [
+        ("include", json!(["message.output_text.logprobs"]), true),
+        ("top_logprobs", json!(2), true),
+        ("top_logprobs", json!(0), false),
+        ("include", json!(["reasoning.encrypted_content"]), false),
+    ] {
+        let mut body = asked("native", "x");
+        body[name] = value;
+        body["stream"] = json!(true);
+        let reply = respond(&app, "research", &body).await.is(200);
+        assert_eq!(reply.header("x-bailiwick-left-out") == NOTE, is_asked, "{body}");
+    }
+    let mut whole = told("completed")["response"].clone();
+    whole["output"] = json!([item]);
+    native.push_behaviour(Behaviour::Answer(vec![whole]));
+    let reply = respond(&app, "research", &asked("native", "x")).await.is(200);
+    assert_eq!(reply.header("x-bailiwick-left-out"), NOTE);
+    assert_eq!(reply.json()["output"][0]["content"][0]["logprobs"], json!([]));
+    drop(native);
+    app.finish().await;
+}
+
 /// A picture is told as a whole with its item, and once more at the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_tells_a_picture_however_large() {

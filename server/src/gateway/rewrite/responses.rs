@@ -406,7 +406,10 @@ impl Rewriter {
         rename(document, keys, edits);
         if !self.plan.is_empty() {
             let told = hidden.into_iter().filter(|list| document.children(*list).next().is_some());
-            told.for_each(|list| edits.set_raw(document, list, String::from("[]")));
+            for list in told {
+                edits.set_raw(document, list, String::from("[]"));
+                self.hid_logprobs = true;
+            }
         }
         let altered_items: Vec<NodeId> = altered.iter().filter_map(|id| item_of(document, *id)).collect();
         if altered_items.is_empty() && !altered.is_empty() {

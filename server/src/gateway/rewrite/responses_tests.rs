@@ -236,6 +236,33 @@ fn what_nothing_changes_goes_out_byte_for_byte() {
 }
 
 #[test]
+fn probabilities_of_tokens_are_said_to_be_left_out() {
+    let (vault, _) = vault(true);
+    let with = |logprobs: Value| {
+        let part = json!({ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": logprobs });
+        bytes(&answer("completed", &[json!({ "type": "message", "role": "assistant", "content": [part] })]))
+    };
+    let some = || with(json!([{ "token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": [] }]));
+    let places = |rewriter: &Rewriter| rewriter.left_out().places().map(String::from).collect::<Vec<_>>();
+    let mut redacting = rewriter(&vault);
+    let out: Value = serde_json::from_slice(&redacting.response(some()).unwrap()).unwrap();
+    assert_eq!(out["output"][0]["content"][0]["logprobs"], json!([]));
+    assert_eq!(places(&redacting), [LOGPROBS]);
+    let mut redacting = rewriter(&vault);
+    redacting.response(with(json!([]))).unwrap();
+    assert!(places(&redacting).is_empty(), "there were none");
+    let mut plain = Rewriter::new(
+        Arc::clone(&redacting.detector),
+        RedactionPlan::empty(),
+        redacting.key.clone(),
+        vault,
+        None,
+    );
+    assert_eq!(plain.response(some()).unwrap(), some());
+    assert!(places(&plain).is_empty());
+}
+
+#[test]
 fn the_commands_of_one_call_are_texts_of_their_own() {
     let (vault, placeholder) = vault(true);
     let (sent, wanted) = texts(false, &placeholder);
