@@ -347,6 +347,14 @@ async fn tools_reach_the_decision_wherever_they_stand() {
             }
         }
     }
+    // It is told by any member that only it has.
+    for (name, value) in
+        [("metadata", json!({ "a": "b" })), ("top_logprobs", json!(1)), ("truncation", json!("auto"))]
+    {
+        let mut body = asked("native", "x");
+        body[name] = value;
+        assert_eq!(facts(&app, &body).await["operation"], "responses", "{body}");
+    }
     // What a tool holds that cannot be read may be of any class that nobody declared.
     let archive = json!({ "type": "inline", "name": "s", "description": "",
         "source": { "type": "base64", "media_type": "application/zip", "data": "UEsDBAoAAAAA" } });
