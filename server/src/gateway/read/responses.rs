@@ -58,6 +58,13 @@ const READ: &[&str] = &[
 /// Items that may hold what cannot be read: pictures.
 const OPAQUE: &[&str] = &["computer_call_output", "image_generation_call", "code_interpreter_call"];
 
+/// Items that use something beside text: a screen, a picture that was made before, a call that a server is allowed to take.
+const USES: &[(&str, Feature)] = &[
+    ("computer_call_output", Feature::ImageInput),
+    ("image_generation_call", Feature::ImageInput),
+    ("mcp_approval_response", Feature::RemoteMcp),
+];
+
 /// Reads what a request uses.
 ///
 /// # Errors
@@ -141,6 +148,8 @@ fn input(document: &Document, content: &mut Content, names: &mut BTreeSet<String
                 unread(content);
             }
         }
+        let used = USES.iter().find(|(name, _)| Some(*name) == kind.as_deref());
+        used.into_iter().for_each(|(_, feature)| content.features.insert(*feature));
         kept_by_item(document, item, kind.as_deref(), content)?;
         for holder in ["content", "output"] {
             parts(document, item, holder, content)?;
@@ -484,5 +493,156 @@ mod tests {
         }
         let of_another = json!({ "type": "function_call_output", "call_id": "c", "output": [said] });
         assert!(with_item(&of_another).unwrap().opaque);
+    }
+
+    /// What an item that is told from its kind counts as: what it uses, and whether all of it is read.
+    #[test]
+    fn every_published_kind_of_item_counts_as_what_it_holds() {
+        const ANYTHING: &[Feature] = Feature::ALL;
+        let picture = "data:image/png;base64,iVBORw0KGgo=";
+        let caller = json!({ "type": "direct" });
+        let parts = json!([{ "type": "input_text", "text": "x" }]);
+        for (item, features, is_read) in [
+            (json!({ "role": "user", "content": "x" }), &[][..], true),
+            (json!({ "type": "message", "role": "developer", "content": parts }), &[], true),
+            (
+                json!({ "type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": "final_answer",
+                    "content": [{ "type": "output_text", "text": "x", "annotations": [] }, { "type": "refusal", "refusal": "x" }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "role": "user", "content": [{ "type": "input_image", "image_url": picture }] }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "role": "user", "content": [{ "type": "input_file", "file_url": "https://x.example/a.pdf" }] }),
+                &[Feature::FileInput],
+                false,
+            ),
+            (json!({ "role": "user", "content": [{ "type": "of_next_year" }] }), &[], false),
+            (
+                json!({ "type": "file_search_call", "id": "fs_1", "queries": ["x"], "status": "completed",
+                    "results": [{ "file_id": "file_1", "filename": "x", "score": 1, "text": "x", "attributes": {} }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "computer_call", "id": "x", "call_id": "c", "status": "completed", "pending_safety_checks": [],
+                    "action": { "type": "type", "text": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "computer_call_output", "call_id": "c",
+                    "output": { "type": "computer_screenshot", "image_url": picture } }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "type": "web_search_call", "id": "x", "status": "completed", "action": { "type": "search", "query": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "caller": caller }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "function_call_output", "call_id": "c", "output": parts }), &[], true),
+            (json!({ "type": "tool_search_call", "call_id": "c", "arguments": { "query": "x" } }), &[], true),
+            (
+                json!({ "type": "tool_search_output", "call_id": "c", "tools": [{ "type": "local_shell" }] }),
+                &[Feature::CodeExecution],
+                true,
+            ),
+            (
+                json!({ "type": "additional_tools", "role": "developer", "tools": [{ "type": "web_search" }] }),
+                &[Feature::WebSearch],
+                true,
+            ),
+            (json!({ "type": "reasoning", "id": "x", "summary": [], "encrypted_content": "x" }), &[], true),
+            (json!({ "type": "compaction", "id": "x", "encrypted_content": "x" }), &[], true),
+            (
+                json!({ "type": "image_generation_call", "id": "x", "status": "completed", "result": "iVBORw0KGgo=" }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "type": "code_interpreter_call", "id": "x", "code": "1", "container_id": null,
+                    "outputs": [{ "type": "image", "url": picture }], "status": "completed" }),
+                &[],
+                false,
+            ),
+            (
+                json!({ "type": "local_shell_call", "id": "x", "call_id": "c", "status": "completed",
+                    "action": { "type": "exec", "command": ["ls"], "env": { "file_id": "x" } } }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "local_shell_call_output", "id": "x", "output": "x" }), &[], true),
+            (
+                json!({ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] }, "environment": { "type": "local" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "shell_call_output", "call_id": "c", "max_output_length": 9,
+                    "output": [{ "stdout": "x", "stderr": "", "outcome": { "type": "timeout" } }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "apply_patch_call", "call_id": "c", "status": "completed",
+                    "operation": { "type": "update_file", "path": "x", "diff": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "apply_patch_call_output", "call_id": "c", "status": "completed", "output": "x" }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_list_tools", "id": "x", "server_label": "s", "tools": [{ "name": "f" }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_approval_request", "id": "x", "arguments": "{}", "name": "f", "server_label": "s" }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_approval_response", "approval_request_id": "x", "approve": true }),
+                &[Feature::RemoteMcp],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_call", "id": "x", "arguments": "{}", "name": "f", "server_label": "s", "output": "x" }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x" }), &[], true),
+            (json!({ "type": "custom_tool_call_output", "call_id": "c", "output": parts }), &[], true),
+            // Of these nobody has looked into what they make a service do.
+            (json!({ "type": "compaction_trigger" }), ANYTHING, false),
+            (
+                json!({ "type": "program", "id": "x", "call_id": "c", "code": "1", "fingerprint": "x" }),
+                ANYTHING,
+                false,
+            ),
+            (json!({ "type": "program_output", "id": "x", "call_id": "c", "result": "x" }), ANYTHING, false),
+            (json!({ "type": "of_next_year", "text": "x" }), ANYTHING, false),
+        ] {
+            let content = with_item(&item).unwrap_or_else(|refusal| panic!("{item}: {refusal:?}"));
+            assert_eq!(content.features, features.iter().copied().collect(), "{item}");
+            assert_eq!(!content.opaque, is_read, "{item}");
+            if let Some(kind) = item["type"].as_str().filter(|_| features != ANYTHING) {
+                assert!(READ.contains(&kind) || OPAQUE.contains(&kind), "{item}");
+            }
+        }
+        assert!(with_item(&json!({ "type": "item_reference", "id": "msg_1" })).is_err());
     }
 }
