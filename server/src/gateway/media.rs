@@ -5,10 +5,10 @@
 //! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
 //!
-//! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays
-//! opaque. Bytes in base64 that stand where no text of a conversation does, and that are none of these, are read by nobody, so they
-//! make a body opaque too, whatever they are. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read, in a `data:` URL and
-//! in a part of Anthropic's: its text is scanned and redacted within the base64.
+//! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays opaque. Bytes in
+//! base64 that stand where no text of a conversation does, and that are none of these, are read by nobody, so they make a body
+//! opaque too, whatever they are. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read,
+//! in a `data:` URL and in a part of Anthropic's: its text is scanned and redacted within the base64.
 
 use std::borrow::Cow;
 

@@ -56,7 +56,7 @@ pub struct Read {
     pub(super) asked_model: Option<String>,
     pub(super) shape: RequestShape,
     pub(super) features: FeatureSet,
-    /// Whether the body has a member that is not known, which may use any feature.
+    /// Whether the body, or one of its tools, has a member that is not known, which may use any feature.
     pub(super) strange: bool,
     pub(super) tools: Vec<String>,
     /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
@@ -183,7 +183,7 @@ pub fn read(
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features.union(of_members),
-        strange,
+        strange: strange || content.strange,
         api_headers: HeaderMap::new(),
         sealed: Known::default(),
         tools: content.tools,
@@ -233,6 +233,8 @@ struct Content {
     unbounded: bool,
     web_searches: u64,
     untold_fees: bool,
+    /// Whether a tool has a member that is not known.
+    strange: bool,
 }
 
 /// Searches that a request is taken to make where it does not limit them.

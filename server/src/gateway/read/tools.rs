@@ -168,6 +168,7 @@ pub(super) fn tool_features(
     let strange = known.is_some_and(|(_, _, members)| is_strange(document, tool, members));
     if strange {
         content.features = FeatureSet::all();
+        content.strange = true;
     }
     if strange || features.contains(&Feature::WebSearch) {
         content.web_searches = content.web_searches.saturating_add(SEARCHES);
@@ -348,6 +349,7 @@ mod tests {
             let wanted: FeatureSet = features.iter().copied().collect();
             assert_eq!(of(&tool).0, wanted, "{tool}");
             assert_eq!(of(&tool).1, names, "{tool}");
+            assert!(!read(&tool).0.strange, "{tool}");
         }
         let kinds: BTreeSet<&str> = KINDS.iter().map(|(name, _, _)| *name).collect();
         for kind in kinds {
@@ -393,6 +395,7 @@ mod tests {
             for strange in all {
                 assert_eq!(of(&strange).0, FeatureSet::all(), "{strange}");
                 assert_eq!(of(&strange).1, names, "{strange}");
+                assert!(read(&strange).0.strange, "{strange}");
             }
         }
         // None is none.

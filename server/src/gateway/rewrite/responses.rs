@@ -5,11 +5,11 @@
 //! redacted and keeps its placeholders, thoughts too: a thought may be signed, so one in which a rule would redact something goes
 //! out without its text, in none of its parts (on a stream from there on), and with what is sealed of it.
 //!
-//! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
-//! guard of its own, which holds back no more than its window; what it still holds goes out in a piece of its own before the
-//! text's end. An event of which nothing goes out is none. What is said whole is looked at as a whole, so that it is what the pieces add up to, and counts once. Events that
-//! are added or left out make the numbers of those after them others than the provider's, so all are numbered anew where they
-//! have to be.
+//! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of
+//! its item and of the answer. Each text in pieces has a guard of its own, which holds back no more than its window; what it still
+//! holds goes out in a piece of its own before the text's end. An event of which nothing goes out is none. What is said whole is
+//! looked at as a whole, so that it is what the pieces add up to, and counts once. Events that are added or left out make the
+//! numbers of those after them others than the provider's, so all are numbered anew where they have to be.
 //!
 //! What an answer tells again of its request is looked at and redacted like the rest, but it is the client's own: it counts as
 //! nothing that was found in the answer, and no answer stops at it.
