@@ -487,7 +487,7 @@ pub fn is_unread_bytes(document: &Document, id: NodeId, text: &str) -> bool {
 const SHORTEST_BYTES: usize = 128;
 
 /// Whether a text can hardly be anything but bytes in base64, of section 4 or of section 5 of RFC 4648, in a `data:` URL or bare,
-/// on one line or on several.
+/// on one line or on several. Those of a text are some, too: a recognizer reads only what is short and has no end of line.
 fn is_bytes(text: &str) -> bool {
     let body = data_url(text).map_or(text, |(_, body)| body).trim_end();
     let digits = body.trim_end_matches('=');

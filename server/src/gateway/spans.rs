@@ -3,8 +3,8 @@
 //! The allow-list is of positions *and* values: `/messages/0/role` is exempt only while it holds a role, `temperature`
 //! only while it is a short number. Anything else at such a position is text and is scanned. Binary media (an image in
 //! a `data:` URL, audio, a file) cannot be read here; it is left out of the scan. Any part of a message that is not known
-//! to be text, scanned or not, and bytes in base64 wherever else a service would decode them, make the body *opaque*, which turns every data class that nobody declared into an
-//! unknown one.
+//! to be text, scanned or not, and bytes in base64 wherever else a service would decode them, make the body *opaque*,
+//! which turns every data class that nobody declared into an unknown one.
 //!
 //! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
