@@ -11,6 +11,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{Error, response::Severity};
 
+use super::unhurried::Unhurried;
 use super::{Failure, secret};
 use crate::alerts::config::{MailConfig, MailTls};
 use crate::alerts::message::Outgoing;
@@ -73,17 +74,20 @@ async fn deliver(
     let failed = |what: &'static str| move |error: Error| Failure::for_now(format!("{what}: {error}"));
     let hello = ClientId::default();
     let tls = || roots.tls(&mail.server).map_err(failed("TLS cannot be set up"));
-    let implicit = match mail.tls {
-        MailTls::Implicit => Some(tls()?),
-        MailTls::Starttls | MailTls::None => None,
-    };
     let server = (mail.server.as_str(), mail.port());
-    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
-    let mut connection = connecting.await.map_err(failed("no connection"))?;
-    if mail.tls == MailTls::Starttls {
+    let mut connection = if mail.tls == MailTls::Starttls {
+        let stream = Unhurried::connect(server, CONNECT).await;
+        let stream = stream.map_err(|error| Failure::for_now(format!("no connection: {error}")))?;
+        let connecting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello);
+        let mut connection = connecting.await.map_err(failed("no connection"))?;
         // Nothing of the message and no password has gone out before.
         connection.starttls(tls()?, &hello).await.map_err(failed("no encryption"))?;
-    }
+        connection
+    } else {
+        let implicit = if mail.tls == MailTls::Implicit { Some(tls()?) } else { None };
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
+        connecting.await.map_err(failed("no connection"))?
+    };
     if let (Some(user), Some(password)) = (&mail.user, password) {
         let who = Credentials::new(user.clone(), password.expose().to_owned());
         let ways = [Mechanism::Plain, Mechanism::Login];
@@ -121,3 +125,6 @@ fn letter(mail: &MailConfig, target: &str, message: &Outgoing) -> Result<lettre:
         .multipart(MultiPart::alternative_plain_html(message.text(), message.html()))
         .map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

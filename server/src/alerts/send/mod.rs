@@ -1,6 +1,7 @@
 //! Sending a message through a channel: one try.
 
 mod mail;
+mod unhurried;
 mod webhook;
 
 use std::path::Path;
