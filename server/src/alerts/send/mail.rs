@@ -2,6 +2,7 @@
 //!
 //! The mail server is the configuration's word, which nobody else can change, so its address is not judged.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -58,7 +59,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure> {
     let letter = letter(mail, target, message).map_err(Failure::for_good)?;
     let password = match &mail.password_file {
-        Some(path) => Some(secret(path).await?),
+        Some(path) => Some(secret("password_file", path).await?),
         None => None,
     };
     let sent = deliver(mail, password.as_ref(), roots, &letter).await;
@@ -71,7 +72,8 @@ async fn deliver(
     roots: &Roots,
     letter: &lettre::Message,
 ) -> Result<(), Failure> {
-    let failed = |what: &'static str| move |error: Error| Failure::for_now(format!("{what}: {error}"));
+    let failed =
+        |what: &'static str| move |error: Error| Failure::for_now(format!("{what}: {}", words(&error)));
     let hello = ClientId::default();
     let tls = || roots.tls(&mail.server).map_err(failed("TLS cannot be set up"));
     let server = (mail.server.as_str(), mail.port());
@@ -91,19 +93,46 @@ async fn deliver(
     if let (Some(user), Some(password)) = (&mail.user, password) {
         let who = Credentials::new(user.clone(), password.expose().to_owned());
         let ways = [Mechanism::Plain, Mechanism::Login];
-        connection.auth(&ways, &who).await.map_err(failed("the sign-in is refused"))?;
+        connection.auth(&ways, &who).await.map_err(|error| {
+            // Its words may be the password's, in whatever spelling.
+            let words = error.status().map_or_else(|| words(&error), |code| format!("it answers {code}"));
+            Failure::for_now(format!("the sign-in is refused: {words}"))
+        })?;
     }
     let sent = connection.send(letter.envelope(), &letter.formatted()).await;
     sent.map_err(|error| match error.status().map(|code| code.severity) {
         // 4yz may come to something else later: greylisting, a full mailbox. 5yz will not (RFC 5321, 4.2.1).
         Some(Severity::PermanentNegativeCompletion) => {
-            Failure::for_good(format!("the mail server refuses it: {error}"))
+            Failure::for_good(format!("the mail server refuses it: {}", words(&error)))
         }
-        _ => Failure::for_now(format!("not taken: {error}")),
+        _ => Failure::for_now(format!("not taken: {}", words(&error))),
     })?;
     // It is taken; how the conversation ends does not matter.
     let _ = tokio::time::timeout(Duration::from_secs(2), connection.quit()).await;
     Ok(())
+}
+
+/// What is told of an error: nothing that a mail server wrote but its codes, of RFC 5321 and RFC 3463. Its words name
+/// whom the message is for, and may hold all that it was sent.
+fn words(error: &Error) -> String {
+    if let Some(code) = error.status() {
+        let said = error.source().map(ToString::to_string).unwrap_or_default();
+        let enhanced = said.split(' ').next().filter(|word| is_enhanced(word));
+        return enhanced.map_or_else(
+            || format!("it answers {code}"),
+            |enhanced| format!("it answers {code} {enhanced}"),
+        );
+    }
+    if error.is_response() {
+        return String::from("its answer is not understood");
+    }
+    error.to_string()
+}
+
+/// Whether it is an enhanced status code: `5.1.1`.
+fn is_enhanced(word: &str) -> bool {
+    let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    word.split('.').count() == 3 && word.split('.').all(number)
 }
 
 /// The message as mail. Its id is the same however often it is sent.

@@ -100,3 +100,59 @@ async fn what_is_said_in_clear_does_not_count_as_encrypted() {
     assert!(!failure.for_good);
     server.await.unwrap();
 }
+
+/// Says what it was sent, with this before it, in answer to a command, and takes all others.
+async fn echo(listener: TcpListener, command: &'static str, before: &'static str) {
+    let mut stream = client(&listener).await;
+    say(&mut stream, "220 localhost\r\n").await;
+    loop {
+        let line = heard(&mut stream).await;
+        let answer = match line.split(' ').next().unwrap_or_default() {
+            "" => return,
+            "EHLO" => String::from("250-localhost\r\n250 AUTH PLAIN\r\n"),
+            word if word == command => format!("{before}{line}\r\n"),
+            "AUTH" => String::from("235 signed in\r\n"),
+            "DATA" => String::from("354 go on\r\n"),
+            _ => String::from("250 fine\r\n"),
+        };
+        say(&mut stream, &answer).await;
+    }
+}
+
+#[tokio::test]
+async fn of_what_a_server_says_its_codes_are_told_and_no_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "hunter2hunter2").unwrap();
+    for (command, before, told, for_good) in [
+        ("AUTH", "535 5.7.8 you said ", "the sign-in is refused: it answers 535", false),
+        ("AUTH", "535 5.7.8-", "the sign-in is refused: it answers 535", false),
+        ("AUTH", "what is ", "the sign-in is refused: its answer is not understood", false),
+        ("RCPT", "550 5.1.1 there is no ", "the mail server refuses it: it answers 550 5.1.1", true),
+        ("RCPT", "550 ", "the mail server refuses it: it answers 550", true),
+        ("RCPT", "451 4.7.1 ", "not taken: it answers 451 4.7.1", false),
+        ("RCPT", "no ", "not taken: its answer is not understood", false),
+    ] {
+        let listener = listener().await;
+        let mail = MailConfig {
+            user: Some(String::from("bailiwick")),
+            password_file: Some(password.clone()),
+            ..mail(MailTls::None, &listener)
+        };
+        let server = tokio::spawn(echo(listener, command, before));
+        let roots = Roots::of(&Trust::PublicRoots);
+        let failure = send(&mail, "ops@example.com", &roots, &outgoing()).await.unwrap_err();
+        assert_eq!((failure.why.as_str(), failure.for_good), (told, for_good));
+        server.abort();
+    }
+    std::fs::remove_file(&password).unwrap();
+    let mail = MailConfig {
+        user: Some(String::from("bailiwick")),
+        password_file: Some(password.clone()),
+        ..mail(MailTls::None, &listener().await)
+    };
+    let roots = Roots::of(&Trust::PublicRoots);
+    let failure = send(&mail, "ops@example.com", &roots, &outgoing()).await.unwrap_err();
+    assert!(failure.why.starts_with("its `password_file`: "), "{failure}");
+    assert!(!failure.why.contains(&folder.path().display().to_string()), "{failure}");
+}
