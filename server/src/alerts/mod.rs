@@ -154,7 +154,7 @@ pub(crate) fn start(app: &Arc<App>) {
 async fn turn(app: &Arc<App>) -> Result<(), AlertError> {
     let alerts = &app.alerts;
     let refused = alerts.channels.config().refused_a_minute;
-    while let Some(read) = store::alerts::read(&app.store).await? {
+    while let Some(read) = store::alerts::read(&app.store, log(app)).await? {
         let now_ms = app.gateway.clock.now_ms();
         let Some(found) = recorded::look(&app.store, read, refused, now_ms).await? else { break };
         raise(app, Some(&found.step), found.events, now_ms).await?;
@@ -192,12 +192,17 @@ async fn look(app: &App, now_ms: i64) -> Result<(), AlertError> {
     raise(app, None, events, now_ms).await
 }
 
+/// The log in force.
+fn log(app: &App) -> &str {
+    app.gateway.audit.public_key().name().as_str()
+}
+
 async fn raise(app: &App, step: Option<&Step>, events: Vec<Event>, now_ms: i64) -> Result<(), AlertError> {
     if step.is_none() && events.is_empty() {
         return Ok(());
     }
     let raises: Vec<Raise> = events.into_iter().map(|event| app.alerts.raise(event, now_ms)).collect();
-    let raised = store::alerts::raise(&app.store, step, &raises, now_ms).await?;
+    let raised = store::alerts::raise(&app.store, log(app), step, &raises, now_ms).await?;
     for alert in raised.into_iter().flatten() {
         metrics::alert(&alert.kind, &alert.severity);
         let told = Told::from(&alert);

@@ -103,7 +103,7 @@ pub(super) async fn look(
     if to == read.leaf && begun == read.begun {
         return Ok(None);
     }
-    let step = Step { log: read.log, from: read.leaf, to, begun };
+    let step = Step { from: read.leaf, to, begun };
     Ok(Some(Found { step, events, more: to < read.size }))
 }
 

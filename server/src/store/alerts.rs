@@ -25,8 +25,6 @@ use alerts::Column;
 /// How far the log was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The log.
-    pub log: String,
     /// The first leaf that was not read yet.
     pub leaf: u64,
     /// The tree's size.
@@ -38,8 +36,6 @@ pub struct Read {
 /// A step of reading: from the leaf that it was read up to.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The log.
-    pub log: String,
     /// As it was found.
     pub from: u64,
     /// As it is afterwards.
@@ -125,44 +121,46 @@ pub async fn begin(store: &Store, log: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How far the log was read; `None` where it has not [begun](begin).
+/// How far a log was read; `None` where that has not [begun](begin).
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn read(store: &Store) -> Result<Option<Read>, StoreError> {
-    let Some(row) = alerts_read::Entity::find().one(&store.read).await? else { return Ok(None) };
-    let head = tree_head::Entity::find_by_id(row.log.clone()).one(&store.read).await?;
+pub async fn read(store: &Store, log: &str) -> Result<Option<Read>, StoreError> {
+    let row = alerts_read::Entity::find_by_id(log.to_owned()).one(&store.read).await?;
+    let Some(row) = row else { return Ok(None) };
+    let head = tree_head::Entity::find_by_id(log.to_owned()).one(&store.read).await?;
     Ok(Some(Read {
         leaf: leaf_of(row.leaf)?,
         size: leaf_of(head.map_or(0, |head| head.size))?,
         begun: serde_json::from_value(row.begun).map_err(|why| StoreError::Corrupt(why.to_string()))?,
-        log: row.log,
     }))
 }
 
-/// Raises alerts, and with a step moves how far the log was read: both or neither. Which were raised and are no
-/// repetition; `None` where another server took the step.
+/// Raises alerts, and with a step moves how far `log`, the one in force, was read: both or neither. Which were raised and
+/// are no repetition; `None` where another server took the step.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn raise(
     store: &Store,
+    log: &str,
     step: Option<&Step>,
     raises: &[Raise],
     now_ms: i64,
 ) -> Result<Option<Vec<Alert>>, StoreError> {
     store
         .transaction(|transaction| {
-            let (step, raises) = (step.cloned(), raises.to_vec());
+            let (log, step, raises) = (log.to_owned(), step.cloned(), raises.to_vec());
             Box::pin(async move {
-                let row = alerts_read::Entity::find().lock_exclusive().one(transaction).await?;
+                let row = alerts_read::Entity::find_by_id(log.clone());
+                let row = row.lock_exclusive().one(transaction).await?;
                 if let Some(step) = step {
                     let from = of_leaf(step.from)?;
                     if row.is_none_or(|row| row.leaf != from) {
                         return Ok(None);
                     }
                     let change = alerts_read::ActiveModel {
-                        log: Set(step.log),
+                        log: Set(log),
                         leaf: Set(of_leaf(step.to)?),
                         begun: Set(json!(step.begun)),
                     };
