@@ -243,6 +243,9 @@ async fn tell_of(
             let change = alert_messages::ActiveModel {
                 id: Set(open.id),
                 alerts: Set(Value::Array(of)),
+                // Whoever is to be told sooner is: with what was gathered until then.
+                next_ms: Set(open.next_ms.min(message.next_ms)),
+                collects_until_ms: Set(open.collects_until_ms.min(message.collects_until_ms)),
                 ..Default::default()
             };
             alert_messages::Entity::update(change).exec_without_returning(transaction).await?;
@@ -413,4 +416,57 @@ pub(crate) async fn oldest_unsequenced(store: &Store) -> Result<Option<i64>, Sto
         oldest = oldest.into_iter().chain(time_ms).reduce(Ord::min);
     }
     Ok(oldest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::alert_messages::{due, messages_of};
+
+    fn raise_of(id: &str, again: Again, messages: Vec<NewMessage>) -> Raise {
+        let alert = Alert {
+            id: id.to_owned(),
+            kind: String::from("kill_switch_lifted"),
+            severity: String::from("warning"),
+            scope: String::from("/"),
+            subject: id.to_owned(),
+            facts: json!({}),
+            raised_ms: 0,
+            last_ms: 0,
+            repeats: 0,
+            told_ms: 0,
+            acknowledged_ms: None,
+            acknowledged_by: None,
+            note: None,
+            closed_ms: None,
+        };
+        Raise { alert, again, messages }
+    }
+
+    fn digest(id: &str, until_ms: i64) -> NewMessage {
+        NewMessage {
+            id: id.to_owned(),
+            channel: String::from("ops"),
+            target: String::new(),
+            next_ms: until_ms,
+            collects_until_ms: Some(until_ms),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_to_be_told_sooner_takes_along_what_was_gathered() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        for (id, until_ms) in [("al_day", 86_400_000), ("al_quarter", 900_000), ("al_hour", 3_600_000)] {
+            let raise_of = raise_of(id, Again::Once, vec![digest(&format!("msg_{id}"), until_ms)]);
+            raise(&store, "log", None, &[raise_of], 1).await.unwrap();
+        }
+        assert!(due(&store, 899_999, 9).await.unwrap().is_empty());
+        let told = due(&store, 900_000, 9).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].alerts, json!(["al_day", "al_quarter", "al_hour"]));
+        assert_eq!(told[0].collects_until_ms, Some(900_000), "nothing is added after that");
+        assert_eq!(messages_of(&store, "al_hour").await.unwrap(), told);
+        store.close().await;
+    }
 }
