@@ -60,9 +60,9 @@ fn time(route: &RouteConfig, severity: Severity, now_ms: i64) -> (i64, bool) {
     if severity == Severity::Critical {
         return (now_ms, false);
     }
-    let quiet = route.quiet.as_ref().and_then(|quiet| quiet_until(quiet, now_ms));
     let gathered = now_ms.saturating_add(i64::from(route.digest_minutes).saturating_mul(MINUTE_MS));
-    let at = quiet.map_or(gathered, |until| until.max(gathered));
+    // Quiet is when it would be told, which is later than when it happens.
+    let at = route.quiet.as_ref().and_then(|quiet| quiet_until(quiet, gathered)).unwrap_or(gathered);
     (at, at > now_ms)
 }
 
@@ -174,6 +174,28 @@ mod tests {
         let digest = config("[[route]]\nchannels = ['chat']\ndigest_minutes = 15\n");
         let told = told(&digest, Severity::Warning, "/", NOON).remove(0);
         assert_eq!(told, ("chat ".into(), "2026-11-23T12:15:00+00:00".into(), true));
+    }
+
+    #[test]
+    fn a_digest_that_would_come_in_quiet_hours_waits_for_their_end() {
+        let both = config(
+            "[[route]]\nchannels = ['chat']\ndigest_minutes = 60\nquiet = { from = '22:00', to = '07:00' }\n",
+        );
+        for (now, told_at) in [
+            ("2026-11-23T20:59:00+00:00", "2026-11-23T21:59:00+00:00"),
+            ("2026-11-23T21:30:00+00:00", "2026-11-24T07:00:00+00:00"),
+            ("2026-11-23T23:00:00+00:00", "2026-11-24T07:00:00+00:00"),
+            ("2026-11-24T06:30:00+00:00", "2026-11-24T07:30:00+00:00"),
+            (NOON, "2026-11-23T13:00:00+00:00"),
+        ] {
+            let (_, at, gathered) = told(&both, Severity::Warning, "/", now).remove(0);
+            assert_eq!((at.as_str(), gathered), (told_at, true), "{now}");
+            assert_eq!(
+                told(&both, Severity::Critical, "/", now)[0].1,
+                now,
+                "what is critical waits for neither"
+            );
+        }
     }
 
     #[test]
