@@ -64,6 +64,8 @@ pub struct Alerts {
     spend_ms: AtomicI64,
     /// Messages that are being sent.
     sending: TaskTracker,
+    /// How many more may be, by channel.
+    room: outbox::Room,
 }
 
 /// Why an alert could not be raised or told; it is tried again.
@@ -84,6 +86,7 @@ impl Alerts {
             looked_ms: AtomicI64::new(0),
             spend_ms: AtomicI64::new(0),
             sending: TaskTracker::new(),
+            room: outbox::Room::default(),
         }
     }
 

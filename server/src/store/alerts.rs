@@ -461,8 +461,8 @@ mod tests {
             let raise_of = raise_of(id, Again::Once, vec![digest(&format!("msg_{id}"), until_ms)]);
             raise(&store, "log", None, &[raise_of], 1).await.unwrap();
         }
-        assert!(due(&store, 899_999, 9).await.unwrap().is_empty());
-        let told = due(&store, 900_000, 9).await.unwrap();
+        assert!(due(&store, 899_999, &[], 9).await.unwrap().is_empty());
+        let told = due(&store, 900_000, &[], 9).await.unwrap();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].alerts, json!(["al_day", "al_quarter", "al_hour"]));
         assert_eq!(told[0].collects_until_ms, Some(900_000), "nothing is added after that");

@@ -405,6 +405,36 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     app.finish().await;
 }
 
+/// A mail server that answers nothing, and more addresses than would be tried at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_server_that_says_nothing_holds_up_no_other_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hook, silent) = (Hook::start().await, tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let to: Vec<String> = (0..20).map(|number| format!("'{number}@example.com'")).collect();
+    let mut alerts = hooked(&hook, folder.path(), "");
+    // By its name it is the first one to be sent through.
+    let mail = written(&format!(
+        "[[mail]]\nname = 'a'\nserver = '127.0.0.1'\nport = {}\ntls = 'none'\nfrom = 'b@example.com'\nto = [{}]\n\
+         [[route]]\nchannels = ['a']\n",
+        silent.local_addr().unwrap().port(),
+        to.join(", ")
+    ));
+    alerts.mail = mail.mail;
+    alerts.route.extend(mail.route);
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    throw(&app, "bcr", "/").await;
+    let alert = until_listed(&app, "", 1).await.remove(0);
+    // A try of the mail server takes 45 seconds.
+    let began = Instant::now();
+    hook.until("the switch", |heard| heard.len() == 1).await;
+    assert!(began.elapsed() < Duration::from_secs(15));
+    let of_mail = |one: &&Value| one["channel"] == "a" && one["attempts"] == 1;
+    let messages =
+        until_told(&app, &id(&alert), |messages| messages.iter().filter(of_mail).count() >= 2).await;
+    assert_eq!(messages.iter().filter(of_mail).count(), 2, "two at once through one channel");
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mail_goes_to_no_server_that_is_not_trusted_and_without_encryption_to_none() {
     let Some(server) = MailServer::start() else { return };

@@ -500,7 +500,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     );
     undone!(alerts::acknowledge("al_1", "p", None, false, 2, None));
     undone!(alerts::close("s", 3));
-    let due = alert_messages::due(&store, 1, 9).await.unwrap();
+    let due = alert_messages::due(&store, 1, &[], 9).await.unwrap();
     let taken = undone!(alert_messages::take(&due[0], 5)).unwrap();
     assert_eq!(alert_messages::take(&store, &due[0], 5).await.unwrap(), None, "one has it");
     assert!(undone!(alert_messages::put_off(&taken, 7, "e")));
