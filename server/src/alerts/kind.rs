@@ -152,6 +152,34 @@ impl Kind {
         matches!(self, Self::EndpointDown | Self::LogBehind)
     }
 
+    /// Whether what happens at a scope concerns everybody below it too. Anything else is told to nobody below: what is
+    /// spent there, or which keys there are, is not theirs to know.
+    #[must_use]
+    pub const fn concerns_below(self) -> bool {
+        match self {
+            Self::AttestationEndsSoon
+            | Self::AttestationEnded
+            | Self::PolicyRefused
+            | Self::PolicyFollowed
+            | Self::SubprocessorsChanged
+            | Self::ComplianceChanged
+            | Self::KillSwitchThrown
+            | Self::KillSwitchLifted
+            | Self::KillSwitchExpired
+            | Self::LogBehind
+            | Self::ReplicaLost => true,
+            Self::BudgetThreshold
+            | Self::BudgetExhausted
+            | Self::UnusualSpend
+            | Self::KeyExpires
+            | Self::TokenExpires
+            | Self::BreakGlass
+            | Self::RefusedFlood
+            | Self::EndpointDown
+            | Self::Test => false,
+        }
+    }
+
     /// It in one line, of a bounded length and without control characters.
     #[must_use]
     pub fn title(self, facts: &Value) -> String {

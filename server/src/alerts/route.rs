@@ -40,8 +40,9 @@ pub(super) fn id(of: &str) -> String {
 }
 
 fn matches(route: &RouteConfig, event: &Event) -> bool {
-    // What concerns all, such as a refused policy, concerns each.
-    let concerns = bailiwick_policy::scope::overlap(&route.scope, &event.scope);
+    let covers = bailiwick_policy::scope::covers;
+    let concerns = covers(&route.scope, &event.scope)
+        || event.kind.concerns_below() && covers(&event.scope, &route.scope);
     concerns
         && event.severity >= route.severity
         && (route.kinds.is_empty() || route.kinds.contains(&event.kind))
@@ -118,8 +119,18 @@ mod tests {
         scope: &str,
         now: &str,
     ) -> Vec<(String, String, bool)> {
+        told_of(config, Kind::BudgetThreshold, severity, scope, now)
+    }
+
+    fn told_of(
+        config: &AlertsConfig,
+        kind: Kind,
+        severity: Severity,
+        scope: &str,
+        now: &str,
+    ) -> Vec<(String, String, bool)> {
         let event = Event {
-            kind: Kind::BudgetThreshold,
+            kind,
             severity,
             scope: scope.to_owned(),
             subject: String::from("s"),
@@ -140,13 +151,34 @@ mod tests {
     fn a_route_is_by_scope_severity_and_kind() {
         let all = config("[[route]]\nscope = '/acme/clinic'\nchannels = ['ops']\n");
         assert_eq!(told(&all, Severity::Warning, "/acme/clinic/ward", NOON).len(), 2, "each address");
-        assert_eq!(told(&all, Severity::Warning, "/", NOON).len(), 2, "what concerns all");
         assert!(told(&all, Severity::Warning, "/acme/retail", NOON).is_empty());
         assert!(told(&all, Severity::Warning, "/acme/clinical", NOON).is_empty());
         assert!(told(&all, Severity::Info, "/acme/clinic", NOON).is_empty());
         let kinds = config("[[route]]\nkinds = ['break_glass']\nchannels = ['ops']\n");
         assert!(told(&kinds, Severity::Critical, "/", NOON).is_empty());
         assert!(told(&config(""), Severity::Critical, "/", NOON).is_empty());
+    }
+
+    #[test]
+    fn what_is_above_is_told_below_only_where_it_concerns_them() {
+        let clinic = config("[[route]]\nscope = '/acme/clinic'\nchannels = ['chat']\nseverity = 'info'\n");
+        let hears = |kind, scope: &str| !told_of(&clinic, kind, Severity::Critical, scope, NOON).is_empty();
+        for kind in [Kind::PolicyRefused, Kind::ComplianceChanged, Kind::KillSwitchThrown, Kind::LogBehind] {
+            assert!(hears(kind, "/") && hears(kind, "/acme"), "{kind}");
+            assert!(!hears(kind, "/acme/research"), "{kind}");
+        }
+        for kind in [
+            Kind::BudgetExhausted,
+            Kind::UnusualSpend,
+            Kind::KeyExpires,
+            Kind::TokenExpires,
+            Kind::BreakGlass,
+            Kind::RefusedFlood,
+            Kind::EndpointDown,
+        ] {
+            assert!(!hears(kind, "/") && !hears(kind, "/acme"), "{kind}");
+            assert!(hears(kind, "/acme/clinic") && hears(kind, "/acme/clinic/ward"), "{kind}");
+        }
     }
 
     #[test]
