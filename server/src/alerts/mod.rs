@@ -58,6 +58,7 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Alerts {
     channels: Channels,
     before: conditions::Before,
+    refused: recorded::Refused,
     /// When it was last looked how things stand.
     looked_ms: AtomicI64,
     /// The last hour whose spend was looked at, by its beginning.
@@ -83,6 +84,7 @@ impl Alerts {
         Self {
             channels: Channels::new(config, http, trust),
             before: conditions::Before::default(),
+            refused: recorded::Refused::default(),
             looked_ms: AtomicI64::new(0),
             spend_ms: AtomicI64::new(0),
             sending: TaskTracker::new(),
@@ -156,10 +158,11 @@ pub(crate) fn start(app: &Arc<App>) {
 
 async fn turn(app: &Arc<App>) -> Result<(), AlertError> {
     let alerts = &app.alerts;
-    let refused = alerts.channels.config().refused_a_minute;
+    let refused_a_minute = alerts.channels.config().refused_a_minute;
     while let Some(read) = store::alerts::read(&app.store, log(app)).await? {
         let now_ms = app.gateway.clock.now_ms();
-        let Some(found) = recorded::look(&app.store, read, refused, now_ms).await? else { break };
+        let found = recorded::look(&app.store, read, &alerts.refused, refused_a_minute, now_ms).await?;
+        let Some(found) = found else { break };
         raise(app, Some(&found.step), found.events, now_ms).await?;
         if !found.more || app.gateway.stopping.is_cancelled() {
             break;
