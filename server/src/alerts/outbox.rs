@@ -93,7 +93,15 @@ async fn begin(app: &Arc<App>, message: &AlertMessage, now_ms: i64) -> Result<bo
 async fn deliver(app: Arc<App>, message: AlertMessage) -> Result<(), AlertError> {
     let now_ms = app.gateway.clock.now_ms();
     let ids: Vec<String> = serde_json::from_value(message.alerts.clone()).unwrap_or_default();
-    let told: Vec<Told> = alerts::all(&app.store, &ids).await?.iter().map(Told::from).collect();
+    let kept = alerts::all(&app.store, &ids).await?;
+    // What somebody knows of, or is over, is no news any more.
+    let news = kept.iter().filter(|alert| alert.acknowledged_ms.is_none() && alert.closed_ms.is_none());
+    let told: Vec<Told> = news.map(Told::from).collect();
+    if told.is_empty() && !kept.is_empty() {
+        let why = Some("all that it tells of is acknowledged or over");
+        alert_messages::end(&app.store, &message, alert_messages::GIVEN_UP, why, now_ms).await?;
+        return Ok(());
+    }
     let sent = if told.is_empty() {
         Err(Failure { why: String::from("what it tells of is no longer kept"), for_good: true })
     } else {

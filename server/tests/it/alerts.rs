@@ -194,6 +194,28 @@ async fn who_wants_no_more_gets_no_more_and_the_log_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_knows_of_is_told_to_nobody_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = Hook::start().await;
+    let alerts = hooked(&hook, folder.path(), "");
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    hook.answer([Answer::Status(500)]);
+    throw(&app, "bcr", "/").await;
+    let alert = until_listed(&app, "", 1).await.remove(0);
+    hook.until("the first try", |heard| heard.len() == 1).await;
+    app.admin(Method::POST, &format!("/api/v1/alerts/{}/acknowledge", id(&alert)), None).await.is(200);
+    let messages = until_told(&app, &id(&alert), |messages| messages[0]["state"] != "waiting").await;
+    assert_eq!(messages[0]["state"], "given_up");
+    assert_eq!(messages[0]["error"], "all that it tells of is acknowledged or over");
+    assert_eq!(hook.heard().len(), 1, "it is not tried again");
+    // Nothing went wrong that anybody would have to look at.
+    let records = app.records().await;
+    let acts = records.iter().filter_map(|record| record.sections.get("act"));
+    assert_eq!(acts.filter(|act| act["act"] == "alert_message_given_up").count(), 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_within_the_time_of_a_digest_is_one_message_and_what_is_critical_is_not_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let hook = Hook::start().await;
