@@ -156,7 +156,15 @@ pub(crate) fn start(app: &Arc<App>) {
     });
 }
 
+/// Each of the three goes on though another fails: what waits is sent though nothing can be read.
 async fn turn(app: &Arc<App>) -> Result<(), AlertError> {
+    let read = read_on(app).await;
+    let looked = look_around(app).await;
+    outbox::send_due(app).await.and(looked).and(read)
+}
+
+/// Reads the log as far as it goes.
+async fn read_on(app: &App) -> Result<(), AlertError> {
     let alerts = &app.alerts;
     let refused_a_minute = alerts.channels.config().refused_a_minute;
     while let Some(read) = store::alerts::read(&app.store, log(app)).await? {
@@ -168,18 +176,25 @@ async fn turn(app: &Arc<App>) -> Result<(), AlertError> {
             break;
         }
     }
+    Ok(())
+}
+
+/// Now and then: how things stand, what was spent, and what is kept for too long.
+async fn look_around(app: &App) -> Result<(), AlertError> {
+    let alerts = &app.alerts;
     let now_ms = app.gateway.clock.now_ms();
-    if now_ms.saturating_sub(alerts.looked_ms.load(Ordering::Relaxed)) >= LOOK_MS {
-        look(app, now_ms).await?;
-        store::alerts::sweep(&app.store, now_ms.saturating_sub(KEPT_MS)).await?;
-        alerts.looked_ms.store(now_ms, Ordering::Relaxed);
-        let hour_ms = spend::hour(now_ms);
-        if alerts.spend_ms.load(Ordering::Relaxed) != hour_ms {
-            raise(app, None, spend::look(&app.store, hour_ms).await?, now_ms).await?;
-            alerts.spend_ms.store(hour_ms, Ordering::Relaxed);
-        }
+    if now_ms.saturating_sub(alerts.looked_ms.load(Ordering::Relaxed)) < LOOK_MS {
+        return Ok(());
     }
-    outbox::send_due(app).await
+    look(app, now_ms).await?;
+    store::alerts::sweep(&app.store, now_ms.saturating_sub(KEPT_MS)).await?;
+    alerts.looked_ms.store(now_ms, Ordering::Relaxed);
+    let hour_ms = spend::hour(now_ms);
+    if alerts.spend_ms.load(Ordering::Relaxed) != hour_ms {
+        raise(app, None, spend::look(&app.store, hour_ms).await?, now_ms).await?;
+        alerts.spend_ms.store(hour_ms, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// How things stand: what is new is raised, what is over is closed.

@@ -89,7 +89,14 @@ pub(super) async fn look(
     let mut here: BTreeMap<String, &StoredRecord> = BTreeMap::new();
     let mut events = Vec::new();
     for record in &records {
-        let header = record.header()?;
+        // One that nobody can read must not hide all that come after it.
+        let header = match record.header() {
+            Ok(header) => header,
+            Err(error) => {
+                tracing::error!(%error, leaf = record.leaf, "no alert can be made of a record");
+                continue;
+            }
+        };
         let of = |name: &str| header.ids.get(name).map(String::as_str);
         match (of(ACT), of(PHASE)) {
             (Some(id), Some(BEGUN)) => {

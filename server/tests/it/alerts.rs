@@ -427,6 +427,21 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     app.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_sent_though_the_log_cannot_be_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = Hook::start().await;
+    let alerts = hooked(&hook, folder.path(), "");
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    hook.answer([Answer::Status(500)]);
+    throw(&app, "bcr", "/").await;
+    hook.until("the first try", |heard| heard.len() == 1).await;
+    crate::acts::sql(&app.data(), "UPDATE alerts_read SET begun = '[]'").await;
+    hook.until("the second try", |heard| heard.len() == 2).await;
+    assert_eq!(hook.heard()[1].status, 204);
+    app.finish().await;
+}
+
 /// A mail server that answers nothing, and more addresses than would be tried at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_server_that_says_nothing_holds_up_no_other_channel() {
