@@ -178,7 +178,8 @@ impl Outgoing {
         })
     }
 
-    /// For an incoming webhook of Slack (<https://docs.slack.dev/reference/block-kit/blocks>).
+    /// For an incoming webhook of Slack (<https://docs.slack.dev/reference/block-kit/blocks>). `verbatim`: an address or a
+    /// channel that somebody wrote into a reason becomes no link.
     pub(super) fn slack(&self) -> Value {
         let plain = |text: &str, longest: usize| -> String { text.chars().take(longest).collect() };
         let mut blocks = vec![json!({
@@ -193,13 +194,13 @@ impl Outgoing {
                 }
                 text.push_str(&line);
             }
-            blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
+            let text = json!({ "type": "mrkdwn", "text": text, "verbatim": true });
+            blocks.push(json!({ "type": "section", "text": text }));
         }
         let last = self.left_out(MOST_IN_CHAT).into_iter().chain([self.how_to_acknowledge()]);
         let last: Vec<String> = last.map(|line| for_slack(&line)).collect();
-        blocks.push(json!({
-            "type": "context", "elements": [{ "type": "mrkdwn", "text": last.join("\n") }],
-        }));
+        let last = json!({ "type": "mrkdwn", "text": last.join("\n"), "verbatim": true });
+        blocks.push(json!({ "type": "context", "elements": [last] }));
         json!({ "text": for_slack(&self.title()), "blocks": blocks })
     }
 
@@ -379,6 +380,12 @@ mod tests {
         assert!(html.contains("&lt;script&gt;") && !html.contains("<script") && !html.contains('\u{7}'));
         let slack = message.slack().to_string();
         assert!(slack.contains("&lt;!channel&gt;") && !slack.contains("<!channel>"), "{slack}");
+        let texts = message.slack()["blocks"].as_array().unwrap().iter().fold(0, |texts, block| {
+            let text = block.pointer("/elements/0").unwrap_or(&block["text"]);
+            assert!(text["type"] == "plain_text" || text["verbatim"] == true, "{block}");
+            texts + usize::from(text["type"] == "mrkdwn")
+        });
+        assert_eq!(texts, 2);
         let teams = message.teams().to_string();
         assert!(teams.contains(r"\\[x\\]\\(https") && !teams.contains("[x](https"), "{teams}");
         assert!(message.text().contains("reason: <script>alert(1)</script>"), "text stays text");
