@@ -89,6 +89,10 @@ pub enum Kind {
     EndpointDown,
     /// Records wait for their place in the log's tree.
     LogBehind,
+    /// A server was stopped, and what is in its spool has not come.
+    SpoolMissing,
+    /// A server's spool takes nothing.
+    SpoolUnusable,
     /// A missing server's records were given up.
     ReplicaLost,
     /// Nothing: somebody tries a channel.
@@ -97,7 +101,7 @@ pub enum Kind {
 
 impl Kind {
     /// Each that is raised.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::BudgetThreshold,
         Self::BudgetExhausted,
         Self::UnusualSpend,
@@ -116,6 +120,8 @@ impl Kind {
         Self::RefusedFlood,
         Self::EndpointDown,
         Self::LogBehind,
+        Self::SpoolMissing,
+        Self::SpoolUnusable,
         Self::ReplicaLost,
     ];
 
@@ -141,6 +147,8 @@ impl Kind {
             Self::RefusedFlood => "refused_flood",
             Self::EndpointDown => "endpoint_down",
             Self::LogBehind => "log_behind",
+            Self::SpoolMissing => "spool_missing",
+            Self::SpoolUnusable => "spool_unusable",
             Self::ReplicaLost => "replica_lost",
             Self::Test => "test",
         }
@@ -149,7 +157,7 @@ impl Kind {
     /// Whether it lasts until it is over, and is closed then; anything else is closed by whoever acknowledges it.
     #[must_use]
     pub const fn lasts(self) -> bool {
-        matches!(self, Self::EndpointDown | Self::LogBehind)
+        matches!(self, Self::EndpointDown | Self::LogBehind | Self::SpoolMissing | Self::SpoolUnusable)
     }
 
     /// Whether what happens at a scope concerns everybody below it too. Anything else is told to nobody below: what is
@@ -167,6 +175,8 @@ impl Kind {
             | Self::KillSwitchLifted
             | Self::KillSwitchExpired
             | Self::LogBehind
+            | Self::SpoolMissing
+            | Self::SpoolUnusable
             | Self::ReplicaLost => true,
             Self::BudgetThreshold
             | Self::BudgetExhausted
@@ -211,6 +221,8 @@ impl Kind {
             Self::RefusedFlood => format!("{} requests could not be authenticated", of("count")),
             Self::EndpointDown => format!("The endpoint {} fails", of("endpoint")),
             Self::LogBehind => String::from("Records wait for their place in the audit log"),
+            Self::SpoolMissing => format!("What is in the spool of server {} has not come", of("replica")),
+            Self::SpoolUnusable => format!("The spool of {} takes nothing", of("server")),
             Self::ReplicaLost => format!("The records of server {} were given up", of("replica")),
             Self::Test => format!("A test of the channel {}", of("channel")),
         };
@@ -266,6 +278,12 @@ impl Kind {
             }
             Self::LogBehind => {
                 "Requests are recorded, but not yet under a signed checkpoint. Look at the server's log and the database."
+            }
+            Self::SpoolMissing => {
+                "Records may be there and nowhere else, and what that server held of budgets stays counted. Start it again where it was; if its data directory is gone for good, `bailiwick replicas lost` says so."
+            }
+            Self::SpoolUnusable => {
+                "While the database is there nothing is missing; without it this server refuses requests at once. Look at the server's log and the disk of its data directory, then start it again."
             }
             Self::ReplicaLost => "What its spool held is not in the log. Its budgets are free again.",
             Self::Test => "This is a test. Nothing happened.",
