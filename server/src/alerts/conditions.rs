@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::json;
 
 use super::event::{Event, Often, instant};
+use super::facts::Aged;
 use super::kind::{Kind, Severity};
 use crate::app::App;
 use crate::store::replicas::{self, State};
@@ -31,6 +32,7 @@ pub(super) struct Before {
     failing: Mutex<BTreeMap<String, i64>>,
     /// Since when this server's spool takes nothing.
     unusable: Mutex<Option<i64>>,
+    aged: Aged,
 }
 
 /// How things stand.
@@ -51,6 +53,7 @@ pub(super) async fn look(app: &App, before: &Before, now_ms: i64) -> Result<Stan
     let spools = app.store.is_shared() && app.config.limits.spool_bytes > 0;
     let takes = !spools || app.gateway.audit.can_spool();
     lasting.extend(unusable(before, &app.config.replica, takes, now_ms));
+    lasting.extend(before.aged.look(&app.gateway.snapshot.load_full(), now_ms));
     for event in lasting {
         stands.lasting.entry(event.kind.as_str()).or_default().insert(event.subject.clone());
         stands.events.push(event);

@@ -67,6 +67,10 @@ pub enum Kind {
     AttestationEndsSoon,
     /// An attestation has ended.
     AttestationEnded,
+    /// Facts of the compliance database will soon be too old to count.
+    FactsAgeSoon,
+    /// They are.
+    FactsTooOld,
     /// The head of the policy's branch is not followed.
     PolicyRefused,
     /// Another commit's policy is in force.
@@ -101,7 +105,7 @@ pub enum Kind {
 
 impl Kind {
     /// Each that is raised.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BudgetThreshold,
         Self::BudgetExhausted,
         Self::UnusualSpend,
@@ -109,6 +113,8 @@ impl Kind {
         Self::TokenExpires,
         Self::AttestationEndsSoon,
         Self::AttestationEnded,
+        Self::FactsAgeSoon,
+        Self::FactsTooOld,
         Self::PolicyRefused,
         Self::PolicyFollowed,
         Self::SubprocessorsChanged,
@@ -136,6 +142,8 @@ impl Kind {
             Self::TokenExpires => "token_expires",
             Self::AttestationEndsSoon => "attestation_ends_soon",
             Self::AttestationEnded => "attestation_ended",
+            Self::FactsAgeSoon => "facts_age_soon",
+            Self::FactsTooOld => "facts_too_old",
             Self::PolicyRefused => "policy_refused",
             Self::PolicyFollowed => "policy_followed",
             Self::SubprocessorsChanged => "subprocessors_changed",
@@ -157,7 +165,15 @@ impl Kind {
     /// Whether it lasts until it is over, and is closed then; anything else is closed by whoever acknowledges it.
     #[must_use]
     pub const fn lasts(self) -> bool {
-        matches!(self, Self::EndpointDown | Self::LogBehind | Self::SpoolMissing | Self::SpoolUnusable)
+        matches!(
+            self,
+            Self::FactsAgeSoon
+                | Self::FactsTooOld
+                | Self::EndpointDown
+                | Self::LogBehind
+                | Self::SpoolMissing
+                | Self::SpoolUnusable
+        )
     }
 
     /// Whether what happens at a scope concerns everybody below it too. Anything else is told to nobody below: what is
@@ -167,6 +183,8 @@ impl Kind {
         match self {
             Self::AttestationEndsSoon
             | Self::AttestationEnded
+            | Self::FactsAgeSoon
+            | Self::FactsTooOld
             | Self::PolicyRefused
             | Self::PolicyFollowed
             | Self::SubprocessorsChanged
@@ -206,6 +224,10 @@ impl Kind {
                 format!("The attestation {} ends on {}", of("attestation"), of("ends"))
             }
             Self::AttestationEnded => format!("The attestation {} has ended", of("attestation")),
+            Self::FactsAgeSoon => {
+                format!("Facts of the compliance database are about to be too old: {}", of("count"))
+            }
+            Self::FactsTooOld => format!("Facts of the compliance database are too old: {}", of("count")),
             Self::PolicyRefused => format!("A policy is refused: {}", of("why")),
             Self::PolicyFollowed => format!("The policy of commit {} is in force", of("commit")),
             Self::SubprocessorsChanged => format!("{} has changed its subprocessors", of("service")),
@@ -251,6 +273,12 @@ impl Kind {
             }
             Self::AttestationEnded => {
                 "Endpoints have lost whatever rested on it, and requests that need it are refused. Renew the document, and write its new dates into the bundle."
+            }
+            Self::FactsAgeSoon => {
+                "Within 30 days they count for nothing, and endpoints lose whatever rests on them. Take a newer compliance database; or look at their pages again, and say so in the bundle."
+            }
+            Self::FactsTooOld => {
+                "They count for nothing any more, and endpoints have lost whatever rested on them. Take a newer compliance database; or look at their pages again, and say so in the bundle."
             }
             Self::PolicyRefused => {
                 "The policy in force stays. Mend what is named in the repository; it is looked at again by itself."

@@ -13,6 +13,7 @@
 mod conditions;
 mod config;
 mod event;
+mod facts;
 mod kind;
 mod message;
 mod outbox;
