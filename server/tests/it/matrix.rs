@@ -210,7 +210,7 @@ pub(crate) async fn things(app: &TestApp) -> Things {
         closed_ms: None,
     };
     let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
-    store::alerts::raise(&app.app().store, None, &[raise], 1).await.unwrap();
+    store::alerts::raise(&app.app().store, "log", None, &[raise], 1).await.unwrap();
     Things {
         key,
         switch: switch["id"].as_str().unwrap().to_owned(),
