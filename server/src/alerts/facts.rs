@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn facts_of_what_is_served_here_are_told_a_month_before_they_count_no_more_and_when_they_do() {
-        let database = Database::load(Database::embedded_files().collect()).unwrap();
+        let database = Database::load(Database::embedded_files()).unwrap();
         let bedrock = (None, String::from("aws"), String::from("amazon-bedrock"));
         let far = NaiveDate::from_ymd_opt(2100, 1, 1).unwrap();
         let old = database.lint(far, 365).into_iter().filter(|doubt| doubt.doubt == Doubt::OverAge);

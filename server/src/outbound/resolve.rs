@@ -12,6 +12,10 @@ use super::guard::Guard;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a test answers a name with.
+#[cfg(test)]
+type Told = std::sync::Arc<dyn Fn(&str) -> Vec<std::net::IpAddr> + Send + Sync>;
+
 /// Who is asked for the addresses of a name.
 #[derive(Clone, Default)]
 pub(crate) enum Names {
@@ -20,7 +24,7 @@ pub(crate) enum Names {
     System,
     /// A test, which answers otherwise each time.
     #[cfg(test)]
-    Told(std::sync::Arc<dyn Fn(&str) -> Vec<std::net::IpAddr> + Send + Sync>),
+    Told(Told),
 }
 
 impl Names {

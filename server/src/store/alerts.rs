@@ -244,8 +244,8 @@ async fn tell_of(
                 id: Set(open.id),
                 alerts: Set(Value::Array(of)),
                 // Whoever is to be told sooner is: with what was gathered until then.
-                next_ms: Set(open.next_ms.min(message.next_ms)),
-                collects_until_ms: Set(open.collects_until_ms.min(message.collects_until_ms)),
+                next_ms: Set(Ord::min(open.next_ms, message.next_ms)),
+                collects_until_ms: Set(Ord::min(open.collects_until_ms, message.collects_until_ms)),
                 ..Default::default()
             };
             alert_messages::Entity::update(change).exec_without_returning(transaction).await?;

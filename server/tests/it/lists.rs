@@ -88,10 +88,11 @@ async fn fill(app: &TestApp) -> (String, String) {
     };
     let limit = |scope: &str, per: &str| json!({ "scope": scope, "requests": 999_999, "per": per });
     let budget = |scope: &str, window: &str| json!({ "scope": scope, "window": window, "limit_usd": "9999" });
+    let groups = ["a", "b", "c"].map(|name| json!({ "name": name, "models": ["listed"] }));
     app.apply(json!({
         "endpoints": [declared("listed", "/acme/clinic")],
         "workloads": [workload("one"), workload("two"), workload("three")],
-        "model_groups": ["a", "b", "c"].map(|name| json!({ "name": name, "models": ["listed"] })),
+        "model_groups": groups,
         "limits": [limit("/acme/research", "hour"), limit("/acme/research", "day"), limit("/acme/clinic", "day")],
         "budgets": [budget("/acme/research", "day"), budget("/acme/clinic", "day"), budget("/acme", "day")],
     }))

@@ -57,12 +57,15 @@ const TEMPLATES: i64 = 0x6261_696c_746d_706c;
 
 /// The name of a database with this program's schema, made by whoever needs it first.
 async fn template(cluster: &str) -> String {
-    let program = std::env::current_exe().and_then(std::fs::metadata).and_then(|file| file.modified()).unwrap();
+    let program =
+        std::env::current_exe().and_then(std::fs::metadata).and_then(|file| file.modified()).unwrap();
     let built = program.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     let name = format!("template_{built:x}");
     let mut connection = PgConnection::connect(cluster).await.unwrap();
     let known = |connection| {
-        query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)").bind(&name).fetch_one(connection)
+        query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(connection)
     };
     connection.execute(AssertSqlSafe(format!("SELECT pg_advisory_lock({TEMPLATES})"))).await.unwrap();
     let made: bool = known(&mut connection).await.unwrap();
