@@ -165,7 +165,7 @@ async fn fill(app: &TestApp) -> (String, String) {
             closed_ms: None,
         };
         let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
-        store::alerts::raise(&app.app().store, None, &[raise], 1).await.unwrap();
+        store::alerts::raise(&app.app().store, "log", None, &[raise], 1).await.unwrap();
     }
     app.admin(Method::POST, "/api/v1/alerts/al_1/acknowledge", Some(&json!({}))).await.is(200);
     // Servers that died with a spool each: nothing of them is booked until somebody says that it is lost.

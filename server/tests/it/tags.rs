@@ -205,7 +205,7 @@ async fn no_change_of_anything_goes_by_a_tag_that_it_has_no_more() {
         closed_ms: None,
     };
     let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
-    store::alerts::raise(&walk.app.app().store, None, &[raise], 1).await.unwrap();
+    store::alerts::raise(&walk.app.app().store, "log", None, &[raise], 1).await.unwrap();
     walk.own(post.clone(), "/api/v1/alerts/{id}/acknowledge", "al_tagged", json!({ "note": "x" })).await;
 
     // Requests: somebody else decides.

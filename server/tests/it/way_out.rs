@@ -15,6 +15,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::TestApp;
 
+/// Where what is behind the proxy listens, once that is known.
+type Behind = Arc<Mutex<Option<SocketAddr>>>;
+/// The certificates that were presented, in DER.
+type Presented = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// A name that nothing resolves: it is reached through the proxy or not at all.
 const HOST: &str = "models.example";
 const ENDPOINT: &str = "vllm-germany";
@@ -58,8 +63,7 @@ impl Front {
             .unwrap();
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (behind, presented): (Arc<Mutex<Option<SocketAddr>>>, Arc<Mutex<Vec<Vec<u8>>>>) =
-            Default::default();
+        let (behind, presented): (Behind, Presented) = Default::default();
         let front = Self { address: listener.local_addr().unwrap(), behind, presented };
         let (behind, presented) = (Arc::clone(&front.behind), Arc::clone(&front.presented));
         tokio::spawn(async move {
