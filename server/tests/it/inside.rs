@@ -34,7 +34,7 @@ async fn inside() -> (u16, Arc<AtomicUsize>) {
 fn vllm(name: &str, base_url: &str) -> Value {
     json!({
         "name": name, "scope": "/acme", "dialect": "vllm", "base_url": base_url,
-        "models": [{ "alias": name, "upstream": name }],
+        "models": [{ "alias": name, "upstream": name }], "price": { "input": "1", "output": "1" },
         "profile": { "name": name, "operator": "self", "service": "vllm", "model": name },
     })
 }

@@ -118,7 +118,7 @@ fn left<'a>(tokens: &[(Token<'a>, usize)], comparison: usize) -> Vec<&'a str> {
     while let Some(before) = at.checked_sub(1) {
         at = before;
         match tokens.get(at) {
-            Some((Token::Mark('?'), _)) => {}
+            Some((Token::Mark('?' | '.'), _)) => {}
             Some((Token::Mark(')' | ']'), _)) => {
                 let mut depth = 1_usize;
                 while let (Some(before), true) = (at.checked_sub(1), depth > 0) {
@@ -133,12 +133,11 @@ fn left<'a>(tokens: &[(Token<'a>, usize)], comparison: usize) -> Vec<&'a str> {
             }
             // The same in another form: what is before it counts.
             Some((Token::Word(word), _)) if FORMS.contains(word) => within.clear(),
-            Some((Token::Mark('.'), _)) => {}
             Some((Token::Word(word), _)) => {
                 if !WRAPS.contains(word) {
                     within.clear();
                 }
-                within.push(word);
+                within.push(*word);
                 return within;
             }
             _ => break,
