@@ -197,14 +197,17 @@ fn is_picture_of_a_tool(document: &Document, holder: NodeId, id: NodeId) -> Opti
         let kind = document.get(item, "type").and_then(|kind| document.string(kind));
         within(document, item, "input") && kind.is_some_and(|kind| kind == wanted)
     };
-    let key = document.key(id)?;
-    let text = document.string(id)?;
-    if key == "result" && of_kind(holder, "image_generation_call") {
-        return Some(IMAGES.iter().any(|(kind, _)| is_of(IMAGES, kind, &text)));
+    match &*document.key(id)? {
+        "result" if of_kind(holder, "image_generation_call") => {
+            let text = document.string(id)?;
+            let head = base64::engine::general_purpose::STANDARD.decode(text.get(..32)?).ok()?;
+            Some(IMAGES.iter().any(|(_, magic)| magic(&head)) && is_base64(&text))
+        }
+        "image_url" if document.key(holder)? == "output" => {
+            Some(of_kind(document.parent(holder)?, "computer_call_output") && is_image(&document.string(id)?))
+        }
+        _ => None,
     }
-    let of_output = document.key(holder).is_some_and(|key| key == "output");
-    let item = document.parent(holder).filter(|_| of_output && key == "image_url")?;
-    Some(of_kind(item, "computer_call_output") && is_image(&text))
 }
 
 /// Whether a part is what a shell said, of which all is text.

@@ -238,7 +238,19 @@ impl Rewriter {
         let is_other = |id: NodeId| {
             document.kind(id) != Kind::Object && !handled.contains(&id) && encloses(document, delta, id)
         };
-        Ok(any && !told && !document.ids().any(is_other))
+        Ok(any && !told && self.tells_pieces_alone(document) && !document.ids().any(is_other))
+    }
+
+    /// Whether an event has nothing to tell but its pieces.
+    fn tells_pieces_alone(&self, document: &Document) -> bool {
+        document.children(document.root()).all(|member| {
+            let name = document.key(member);
+            match name.as_deref().unwrap_or_default() {
+                "type" | "sequence_number" | "delta" | "obfuscation" => true,
+                "logprobs" => self.hides_logprobs() || document.children(member).next().is_none(),
+                name => PLACES.contains(&name),
+            }
+        })
     }
 
     /// Takes one piece of a text; gives what of it goes out.
@@ -512,10 +524,12 @@ fn pieces(document: &Document, delta: NodeId) -> Vec<(NodeId, Vec<String>)> {
 /// The longest name of a piece.
 const NAME: usize = 32;
 
-/// The members that say which text it is: `,"item_id":"…","output_index":0`.
+/// Members that say which text a piece is of.
+const PLACES: [&str; 5] = ["item_id", "output_index", "content_index", "summary_index", "command_index"];
+
+/// These members of an event: `,"item_id":"…","output_index":0`.
 fn members(document: &Document) -> String {
-    const NAMES: [&str; 5] = ["item_id", "output_index", "content_index", "summary_index", "command_index"];
-    let told = NAMES.iter().filter_map(|name| Some((name, document.member(name)?)));
+    let told = PLACES.iter().filter_map(|name| Some((name, document.member(name)?)));
     told.map(|(name, id)| format!(",\"{name}\":{}", document.raw(id))).collect()
 }
 

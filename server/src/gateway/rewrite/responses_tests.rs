@@ -205,7 +205,7 @@ fn what_nothing_changes_goes_out_byte_for_byte() {
         event.as_object_mut().unwrap().remove("obfuscation");
         event
     };
-    for (spot, sent) in SPOTS.iter().zip(["Well.", "No.", "{}", "x", "ls", "+x", "{}", "1 + 1", "x"]) {
+    for (spot, sent) in SPOTS.iter().zip(["x", "x", "1", "x", "x", "x", "1", "x", "x"]) {
         let mut rewriter = streaming(&vault);
         let mut sizes = Vec::new();
         for (number, event) in events(spot, sent, &[sent.to_owned()]).iter().enumerate() {
