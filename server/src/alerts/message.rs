@@ -263,6 +263,8 @@ fn facts_of(alert: &Told) -> Vec<(String, String)> {
         let again = format!("{} times, last {}", alert.repeats, instant(alert.last_ms));
         facts.push((String::from("happened again"), again));
     }
+    // What it is acknowledged by: a message that tells of several names none elsewhere.
+    facts.push((String::from("alert"), alert.id.clone()));
     facts
 }
 
@@ -301,7 +303,7 @@ fn card(alert: &Told) -> String {
          style=\"background:#ffffff;border:1px solid #d1d5db;border-left:4px solid {color};border-radius:4px\">\
          <tr><td style=\"padding:16px 20px\">\
          <div style=\"font-size:12px;font-weight:600;letter-spacing:.04em;text-transform:uppercase;color:{color}\">{}</div>\
-         <div style=\"font-size:18px;font-weight:600;line-height:1.35;padding:2px 0 6px\">{}</div>\
+         <div style=\"font-size:18px;font-weight:600;line-height:1.35;padding:2px 0 6px;word-break:break-word\">{}</div>\
          <div style=\"padding:0 0 10px\">{}</div>\
          <table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"font-size:14px\">{facts}</table>\
          </td></tr></table></td></tr>",
@@ -403,6 +405,31 @@ mod tests {
             assert!(text.chars().count() <= 3_000);
         }
         assert!(slack.to_string().contains("And 180 more"));
+    }
+
+    #[test]
+    fn each_of_several_alerts_shows_what_it_is_acknowledged_by() {
+        let mut message = outgoing(2, "short");
+        for (number, alert) in message.alerts.iter_mut().enumerate() {
+            alert.id = format!("ALERT{number}");
+        }
+        let all = [message.text(), message.html(), message.slack().to_string(), message.teams().to_string()];
+        for shown in all {
+            assert!(shown.contains("ALERT0") && shown.contains("ALERT1"), "{shown}");
+        }
+    }
+
+    /// Or a commit's name makes the whole mail wider than a phone.
+    #[test]
+    fn a_long_word_of_a_title_may_be_broken() {
+        let mut message = outgoing(1, "short");
+        let commit = "3f2a9c8e".repeat(5);
+        for alert in &mut message.alerts {
+            alert.title = Kind::PolicyFollowed.title(&json!({ "commit": commit }));
+        }
+        let html = message.html();
+        let heading = html.rsplit("<div style=").find(|part| part.contains(&commit)).unwrap();
+        assert!(heading.split('>').next().unwrap().contains("word-break:break-word"), "{heading}");
     }
 
     #[test]
