@@ -452,7 +452,8 @@ async fn a_release_is_taken_if_it_is_signed_whole_and_newer_and_what_it_changes_
         (&json!("mistral-api"), &json!("2098.2.1"))
     );
     // And is an alert, with what has changed.
-    let filter = Filter { kind: Some(String::from("subprocessors_changed")), ..Filter::default() };
+    let kind = Some(String::from("subprocessors_changed"));
+    let filter = Filter { scopes: vec![String::from("/")], kind, ..Filter::default() };
     let began = Instant::now();
     let raised = loop {
         let raised = store::alerts::page(&app.store, &filter, None, 10).await.unwrap();
