@@ -29,6 +29,10 @@ fn benches(criterion: &mut Criterion) {
         let body = black_box(chat.as_bytes());
         bench.iter(|| request(Wire::OpenAiChat, Upstream::BedrockConverse, body, 4_096).unwrap());
     });
+    criterion.bench_function("request_4kb_chat_to_gemini", |bench| {
+        let body = black_box(chat.as_bytes());
+        bench.iter(|| request(Wire::OpenAiChat, Upstream::Gemini, body, 4_096).unwrap());
+    });
     let text = "She says that it came late. ".repeat(140);
     let whole = format!(
         r#"{{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{{"type":"text","text":"{text}"}}],"stop_reason":"end_turn","usage":{{"input_tokens":10,"output_tokens":5}}}}"#
@@ -59,6 +63,19 @@ fn benches(criterion: &mut Criterion) {
         stream
     };
     criterion.bench_function("event_bedrock_to_chat", |bench| {
+        bench.iter_batched_ref(
+            begun,
+            |stream| stream.event(black_box(event)).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    let event = br#"{"candidates":[{"content":{"parts":[{"text":" parcel"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15},"modelVersion":"m","responseId":"r"}"#;
+    let begun = || {
+        let mut stream = Stream::new(Upstream::Gemini, Wire::OpenAiChat, 0, true);
+        stream.event(event).unwrap();
+        stream
+    };
+    criterion.bench_function("event_gemini_to_chat", |bench| {
         bench.iter_batched_ref(
             begun,
             |stream| stream.event(black_box(event)).unwrap(),

@@ -19,6 +19,7 @@
 pub mod anthropic;
 pub mod bedrock_converse;
 pub mod form;
+pub mod gemini;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
@@ -60,6 +61,8 @@ pub enum Upstream {
     Served(Wire),
     /// Amazon Bedrock's Converse.
     BedrockConverse,
+    /// Google's Gemini API.
+    Gemini,
 }
 
 impl From<Wire> for Upstream {
@@ -140,12 +143,16 @@ pub fn request(
         Upstream::Served(Wire::OpenAiChat) => openai_chat::write_request(form, &mut losses),
         Upstream::Served(Wire::Anthropic) => anthropic::write_request(form, most, &mut losses),
         Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses),
+        Upstream::Gemini => gemini::write_request(form, &mut losses),
     };
-    if from == Client::OpenAiResponses {
-        let out = out.map_err(|refused| openai_responses::renamed_refusal(&refused))?;
-        return Ok((out.write(), openai_responses::renamed(&losses)));
-    }
-    Ok((out?.write(), losses))
+    // What the writers of other wires call something, in the words of the client's.
+    let named: fn(&str) -> String = match from {
+        Client::Served(Wire::OpenAiChat) => return Ok((out?.write(), losses)),
+        Client::Served(Wire::Anthropic) => anthropic::named,
+        Client::OpenAiResponses => openai_responses::named,
+    };
+    let out = out.map_err(|refused| Refused { place: named(&refused.place), why: refused.why })?;
+    Ok((out.write(), losses.renamed(named)))
 }
 
 /// Translates a whole answer, and tells what was left out of it.
@@ -163,10 +170,12 @@ pub fn answer<'a>(
         Upstream::Served(Wire::OpenAiChat) => openai_chat::read_answer(json)?,
         Upstream::Served(Wire::Anthropic) => anthropic::read_answer(json)?,
         Upstream::BedrockConverse => bedrock_converse::read_answer(json)?,
+        Upstream::Gemini => gemini::read_answer(json)?,
     };
     let untold = untold.into();
     or(&mut form.id, untold.id);
     or(&mut form.model, untold.model);
+    name_calls(&mut form);
     let mut losses = Losses::default();
     let out = match to.into() {
         Client::Served(Wire::OpenAiChat) => openai_chat::write_answer(form, untold.created, &mut losses),
@@ -180,6 +189,23 @@ pub fn answer<'a>(
 fn or(said: &mut String, known: &str) {
     if said.is_empty() {
         known.clone_into(said);
+    }
+}
+
+/// The id of a call whose own wire gives it none: the how manieth it is, and of which answer. Other wires take letters,
+/// digits, `_` and `-`, and no more than 64 of them.
+fn id_of_call(number: usize, answer: &str) -> String {
+    let known = |character: &char| character.is_ascii_alphanumeric() || "_-".contains(*character);
+    format!("call_{number}_{}", answer.chars().filter(known).take(40).collect::<String>())
+}
+
+fn name_calls(answer: &mut form::Answer) {
+    let calls = answer.parts.iter_mut().filter_map(|part| match &mut part.content {
+        form::Content::Call(call) => Some(call),
+        _ => None,
+    });
+    for (number, call) in calls.enumerate().filter(|(_, call)| call.id.is_empty()) {
+        call.id = id_of_call(number, &answer.id);
     }
 }
 
@@ -198,6 +224,7 @@ enum Reader {
     OpenAiChat(openai_chat::Reader),
     Anthropic(anthropic::Reader),
     BedrockConverse(bedrock_converse::Reader),
+    Gemini(gemini::Reader),
 }
 
 #[derive(Debug)]
@@ -222,6 +249,7 @@ impl Stream {
                 Upstream::Served(Wire::OpenAiChat) => Reader::OpenAiChat(openai_chat::Reader::default()),
                 Upstream::Served(Wire::Anthropic) => Reader::Anthropic(anthropic::Reader::default()),
                 Upstream::BedrockConverse => Reader::BedrockConverse(bedrock_converse::Reader::default()),
+                Upstream::Gemini => Reader::Gemini(gemini::Reader::default()),
             },
             writer: match to.into() {
                 Client::Served(Wire::OpenAiChat) => {
@@ -248,15 +276,40 @@ impl Stream {
             Reader::OpenAiChat(reader) => reader.event(data, &mut pieces)?,
             Reader::Anthropic(reader) => reader.event(data, &mut pieces)?,
             Reader::BedrockConverse(reader) => reader.event(data, &mut pieces)?,
+            Reader::Gemini(reader) => reader.event(data, &mut pieces)?,
         }
+        self.write(pieces)
+    }
+
+    /// What is said when the connection has ended as it should: a wire without an end mark may have told all by then. Whether
+    /// it has, [`Self::is_over`] says.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn close(&mut self) -> Result<Vec<String>, Broken> {
+        let mut pieces = Vec::new();
+        if let Reader::Gemini(reader) = &mut self.reader {
+            reader.close(&mut pieces);
+        }
+        self.write(pieces)
+    }
+
+    fn write(&mut self, pieces: Vec<Piece>) -> Result<Vec<String>, Broken> {
         let mut out = Vec::with_capacity(pieces.len());
         for mut piece in pieces {
             match &mut piece {
                 Piece::Start { id, model } => {
                     or(id, &self.untold.0);
                     or(model, &self.untold.1);
+                    self.untold.0.clone_from(id);
+                }
+                Piece::Call { number, id, .. } if id.is_empty() => {
+                    *id = id_of_call(usize::try_from(*number).unwrap_or(usize::MAX), &self.untold.0);
                 }
                 Piece::Own(own) => self.losses.of_answer(own),
+                Piece::Logprobs(_) if !matches!(self.writer, Writer::OpenAiChat(_)) => {
+                    self.losses.add(loss::LOGPROBS);
+                }
                 _ => {}
             }
             match &mut self.writer {
@@ -287,6 +340,7 @@ impl Stream {
             Reader::OpenAiChat(reader) => reader.is_over(),
             Reader::Anthropic(reader) => reader.is_over(),
             Reader::BedrockConverse(reader) => reader.is_over(),
+            Reader::Gemini(reader) => reader.is_over(),
         }
     }
 }

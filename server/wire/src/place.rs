@@ -36,6 +36,8 @@ pub enum Name {
     Instructions,
     /// The parts of what a tool answered.
     Output,
+    /// What Google's service says of a message or a call besides.
+    ExtraContent,
 }
 
 impl Name {
@@ -49,6 +51,7 @@ impl Name {
             Self::Input => "input",
             Self::Instructions => "instructions",
             Self::Output => "output",
+            Self::ExtraContent => "extra_content",
         }
     }
 }

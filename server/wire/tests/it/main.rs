@@ -5,6 +5,7 @@
 
 mod bedrock;
 mod coverage;
+mod gemini;
 mod golden;
 mod properties;
 mod responses;

@@ -202,7 +202,7 @@ fn answered() -> impl Strategy<Value = Answer> {
             let stop = if calls && stop == Stop::End { Stop::Tools } else { stop };
             let usage = Usage { input: plain + cached + written, cached, written, output, reasoning: 0 };
             let (id, model) = ("a".into(), "m".into());
-            Answer { id, model, parts, stop: Some(stop), usage: Some(usage), own: Vec::new() }
+            Answer { id, model, parts, stop: Some(stop), usage: Some(usage), ..Answer::default() }
         })
 }
 
