@@ -1,4 +1,4 @@
-//! Google's Gemini API: what a provider speaks.
+//! Google's Gemini API: what providers and clients speak.
 //!
 //! Shape: <https://ai.google.dev/api/generate-content>, member by member as the vendor's SDKs write it for the Gemini API and
 //! not for Vertex (`_…_to_mldev` in `google/genai/models.py` and `google/genai/types.py` of
@@ -16,12 +16,23 @@
 mod answer;
 mod config;
 mod parts;
+mod read;
+mod read_config;
+mod read_parts;
+mod schema;
+mod seal;
 mod stream;
+mod tell;
 mod write;
+mod writer;
 
 pub use answer::read_answer;
+pub use read::{MEMBERS, read_request};
 pub use stream::Reader;
+pub(crate) use tell::UNSIGNED;
+pub use tell::write_answer;
 pub use write::write_request;
+pub use writer::Writer;
 
 use crate::form::{Stop, Token, Usage};
 use crate::json::{Json, Members};
@@ -86,6 +97,40 @@ fn read_stop(reason: &str, calls: bool) -> Result<Stop, Broken> {
     })
 }
 
+/// The `finishReason` for it.
+const fn write_stop(stop: Option<&Stop>) -> &'static str {
+    match stop {
+        None | Some(Stop::End | Stop::Sequence(_) | Stop::Tools | Stop::Other) => "STOP",
+        // Whoever pauses has not said all, and clients know one word for that.
+        Some(Stop::Length | Stop::Context | Stop::Pause) => "MAX_TOKENS",
+        Some(Stop::Refusal) => "SAFETY",
+    }
+}
+
+/// What the writers of other wires call something, in the words of this one.
+pub(crate) fn named(place: &str) -> String {
+    let full = match place {
+        "max_tokens" => "generationConfig.maxOutputTokens",
+        "temperature" => "generationConfig.temperature",
+        "top_k" => "generationConfig.topK",
+        "stop" => "generationConfig.stopSequences",
+        "seed" => "generationConfig.seed",
+        "presence_penalty" => "generationConfig.presencePenalty",
+        "frequency_penalty" => "generationConfig.frequencyPenalty",
+        "logprobs" => "generationConfig.responseLogprobs",
+        "response_format" => "generationConfig.responseMimeType",
+        "reasoning_effort" => "generationConfig.thinkingConfig.thinkingLevel",
+        "thinking" => "generationConfig.thinkingConfig",
+        "tool_choice" => "toolConfig.functionCallingConfig",
+        // Functions stand in lists within a list, and are one list elsewhere.
+        place => match place.strip_prefix("tools.").and_then(|tool| tool.split_once('.')) {
+            Some((at, member)) if at.parse::<u32>().is_ok() => return format!("tools.{member}"),
+            _ => place,
+        },
+    };
+    full.to_owned()
+}
+
 /// What stands for no reason.
 const NO_REASON: &str = "FINISH_REASON_UNSPECIFIED";
 
@@ -108,6 +153,35 @@ fn read_usage(usage: Json) -> Option<Usage> {
         output: whole("candidatesTokenCount").saturating_add(reasoning),
         reasoning,
     })
+}
+
+/// Writes `usageMetadata`.
+fn write_usage(usage: &Usage) -> Json {
+    let mut out = Json::object([
+        ("promptTokenCount", usage.input.into()),
+        ("candidatesTokenCount", usage.output.saturating_sub(usage.reasoning).into()),
+        ("totalTokenCount", usage.input.saturating_add(usage.output).into()),
+    ]);
+    out.set_some("cachedContentTokenCount", Some(usage.cached).filter(|cached| *cached > 0));
+    out.set_some("thoughtsTokenCount", Some(usage.reasoning).filter(|thoughts| *thoughts > 0));
+    out
+}
+
+/// Writes `logprobsResult`.
+fn write_logprobs(tokens: &[Token]) -> Json {
+    let one = |text: &str, logprob: &str| {
+        Json::object([("token", text.into()), ("logProbability", Json::Number(logprob.to_owned()))])
+    };
+    let chosen: Vec<Json> = tokens.iter().map(|token| one(&token.text, &token.logprob)).collect();
+    let mut out = Json::object([("chosenCandidates", chosen.into())]);
+    if tokens.iter().any(|token| !token.top.is_empty()) {
+        let top = tokens.iter().map(|token| {
+            let others: Vec<Json> = token.top.iter().map(|(text, logprob)| one(text, logprob)).collect();
+            Json::object([("candidates", others.into())])
+        });
+        out.set("topCandidates", top.collect::<Vec<_>>());
+    }
+    out
 }
 
 /// Reads `logprobsResult`. `None` for what is not what the API says.

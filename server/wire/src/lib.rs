@@ -78,12 +78,14 @@ pub enum Client {
     Served(Wire),
     /// OpenAI's Responses. A service that has it gets it as it came.
     OpenAiResponses,
+    /// Google's Gemini API. Where a request goes and whether its answer comes in events is in the address ([`Address`]).
+    Gemini,
 }
 
 impl Client {
     /// Every one.
-    pub const ALL: [Self; 3] =
-        [Self::Served(Wire::OpenAiChat), Self::Served(Wire::Anthropic), Self::OpenAiResponses];
+    pub const ALL: [Self; 4] =
+        [Self::Served(Wire::OpenAiChat), Self::Served(Wire::Anthropic), Self::OpenAiResponses, Self::Gemini];
 }
 
 impl From<Wire> for Client {
@@ -110,6 +112,15 @@ impl From<u64> for Untold<'_> {
     }
 }
 
+/// What the address of a request says, for an API that says it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Address<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// Whether the answer comes in events.
+    pub stream: bool,
+}
+
 /// Why a request was not translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untranslated {
@@ -121,7 +132,8 @@ pub enum Untranslated {
     Refused(#[from] Refused),
 }
 
-/// Translates a request. `most` is the limit on output for a wire that asks for one where the request has none.
+/// Translates a request whose body says all. `most` is the limit on output for a wire that asks for one where the request
+/// has none.
 ///
 /// # Errors
 /// [`Untranslated`].
@@ -131,12 +143,27 @@ pub fn request(
     body: &[u8],
     most: u64,
 ) -> Result<(String, Losses), Untranslated> {
+    request_at(from, to, body, most, Address::default())
+}
+
+/// Translates a request, with what its address says. An API that says all in the body is not asked for it.
+///
+/// # Errors
+/// [`Untranslated`].
+pub fn request_at(
+    from: impl Into<Client>,
+    to: impl Into<Upstream>,
+    body: &[u8],
+    most: u64,
+    address: Address<'_>,
+) -> Result<(String, Losses), Untranslated> {
     let json = Json::parse(body)?;
     let from = from.into();
     let form = match from {
         Client::Served(Wire::OpenAiChat) => openai_chat::read_request(json)?,
         Client::Served(Wire::Anthropic) => anthropic::read_request(json)?,
         Client::OpenAiResponses => openai_responses::read_request(json)?,
+        Client::Gemini => gemini::read_request(json, address)?,
     };
     let mut losses = Losses::default();
     let out = match to.into() {
@@ -150,6 +177,7 @@ pub fn request(
         Client::Served(Wire::OpenAiChat) => return Ok((out?.write(), losses)),
         Client::Served(Wire::Anthropic) => anthropic::named,
         Client::OpenAiResponses => openai_responses::named,
+        Client::Gemini => gemini::named,
     };
     let out = out.map_err(|refused| Refused { place: named(&refused.place), why: refused.why })?;
     Ok((out.write(), losses.renamed(named)))
@@ -181,6 +209,7 @@ pub fn answer<'a>(
         Client::Served(Wire::OpenAiChat) => openai_chat::write_answer(form, untold.created, &mut losses),
         Client::Served(Wire::Anthropic) => anthropic::write_answer(form, &mut losses),
         Client::OpenAiResponses => openai_responses::write_answer(form, untold.created, &mut losses),
+        Client::Gemini => gemini::write_answer(form, &mut losses),
     };
     Ok((out.write(), losses))
 }
@@ -232,6 +261,7 @@ enum Writer {
     OpenAiChat(openai_chat::Writer),
     Anthropic(anthropic::Writer),
     OpenAiResponses(openai_responses::Writer),
+    Gemini(gemini::Writer),
 }
 
 impl Stream {
@@ -259,6 +289,7 @@ impl Stream {
                 Client::OpenAiResponses => {
                     Writer::OpenAiResponses(openai_responses::Writer::new(untold.created))
                 }
+                Client::Gemini => Writer::Gemini(gemini::Writer::default()),
             },
             untold: (untold.id.to_owned(), untold.model.to_owned()),
             losses: Losses::default(),
@@ -307,7 +338,7 @@ impl Stream {
                     *id = id_of_call(usize::try_from(*number).unwrap_or(usize::MAX), &self.untold.0);
                 }
                 Piece::Own(own) => self.losses.of_answer(own),
-                Piece::Logprobs(_) if !matches!(self.writer, Writer::OpenAiChat(_)) => {
+                Piece::Logprobs(_) if !matches!(self.writer, Writer::OpenAiChat(_) | Writer::Gemini(_)) => {
                     self.losses.add(loss::LOGPROBS);
                 }
                 _ => {}
@@ -321,6 +352,13 @@ impl Stream {
                 Writer::OpenAiResponses(writer) => {
                     openai_responses::note(&piece, &mut self.losses);
                     writer.piece(piece, &mut out)?;
+                }
+                Writer::Gemini(writer) => {
+                    openai_responses::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                    if writer.has_lost() {
+                        self.losses.add(gemini::UNSIGNED);
+                    }
                 }
             }
         }

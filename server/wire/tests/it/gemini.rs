@@ -169,8 +169,13 @@ fn streams() {
 }
 
 /// Words by which clients know that an answer is whole.
-const ENDS: [&str; 4] =
-    ["[DONE]", "\"message_stop\"", "\"type\":\"response.completed\"", "\"type\":\"response.incomplete\""];
+const ENDS: [&str; 5] = [
+    "[DONE]",
+    "\"message_stop\"",
+    "\"type\":\"response.completed\"",
+    "\"type\":\"response.incomplete\"",
+    "\"finishReason\"",
+];
 
 #[test]
 fn a_stream_that_is_cut_anywhere_is_not_over_and_tells_no_end() {
@@ -366,6 +371,9 @@ fn a_signature_comes_back_to_its_part_through_every_client() {
             Client::OpenAiResponses => {
                 json!({ "type": "function_call_output", "call_id": id, "output": "x" })
             }
+            Client::Gemini => {
+                json!({ "functionResponse": { "id": id, "name": "f", "response": { "output": "x" } } })
+            }
         };
         let asked = json!({ "role": "user", "content": "Who?" });
         let again = match to {
@@ -380,6 +388,8 @@ fn a_signature_comes_back_to_its_part_through_every_client() {
                 input.extend([result("fc_1"), result("fc_2")]);
                 json!({ "model": "m", "input": input })
             }
+            Client::Gemini => json!({ "contents": [{ "parts": [{ "text": "Who?" }] },
+                body["candidates"][0]["content"], { "parts": [result("fc_1"), result("fc_2")] }] }),
         };
         let (sent, losses) =
             bailiwick_wire::request(to, Upstream::Gemini, again.to_string().as_bytes(), 9).unwrap();
@@ -401,6 +411,7 @@ fn with_tools(to: Client, mut body: Value) -> String {
         Client::Served(Wire::OpenAiChat) => json!([{ "type": "function", "function": { "name": "f" } }]),
         Client::Served(Wire::Anthropic) => json!([{ "name": "f", "input_schema": { "type": "object" } }]),
         Client::OpenAiResponses => json!([{ "type": "function", "name": "f" }]),
+        Client::Gemini => json!([{ "functionDeclarations": [{ "name": "f" }] }]),
     };
     body.to_string()
 }

@@ -6,6 +6,7 @@
 mod bedrock;
 mod coverage;
 mod gemini;
+mod gemini_client;
 mod golden;
 mod properties;
 mod responses;
