@@ -12,7 +12,9 @@ fn chat(bytes: usize) -> String {
     let tool = r#"{"type":"function","function":{"name":"look_up","description":"Finds a customer.","parameters":{"type":"object","properties":{"zip":{"type":"string"},"age":{"type":"integer"}},"required":["zip"]}}}"#;
     let turn = r#"{"role":"user","content":"Please summarise what the customer wrote about the delivery of the parcel."},{"role":"assistant","content":"She says that it came late and that one of the boxes was open."}"#;
     let turns = vec![turn; (bytes - tool.len()).div_ceil(turn.len())].join(",");
-    format!(r#"{{"model":"m","max_tokens":100,"temperature":0.5,"messages":[{turns}],"tools":[{tool}]}}"#)
+    format!(
+        r#"{{"model":"m","max_tokens":100,"temperature":0.5,"messages":[{turns},{{"role":"user","content":"And now?"}}],"tools":[{tool}]}}"#
+    )
 }
 
 fn benches(criterion: &mut Criterion) {
