@@ -198,6 +198,9 @@ pub(crate) fn models(path: &str, text: &str, models: &[ModelInfo], problems: &mu
         let mut wrong = |what: &str| {
             problems.push(Problem { file: path.to_owned(), line: None, what: format!("{of}: {what}") });
         };
+        if model.unknown.iter().any(|what| model.says(*what)) {
+            wrong("what it says to be unknown it says as well");
+        }
         for variant in &model.variants {
             if variant.scope == FactScope::default() && variant.from.is_none() && variant.until.is_none() {
                 wrong("a variant that fits every endpoint at any time: make it the price");

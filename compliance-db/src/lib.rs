@@ -47,7 +47,9 @@ pub use fact::{
 pub use feature::{Feature, FeatureSet};
 pub use lint::{Doubt, Doubtful};
 pub use matrix::{Answer, Judgement, Regulation};
-pub use model::{LongContext, Modality, ModelInfo, ModelKind, NotAPrice, PerMillion, Price, PriceVariant};
+pub use model::{
+    LongContext, Modality, ModelInfo, ModelKind, NotAPrice, PerMillion, Price, PriceVariant, Unsaid,
+};
 pub use region::{Adequacy, REGION_NAMES, UnknownRegion, expand};
 pub use resolve::Context;
 pub use resolved::{Missing, Resolved};

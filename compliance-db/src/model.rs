@@ -32,14 +32,29 @@ pub struct ModelInfo {
     /// How many tokens a response may hold. `None` is unknown, or it makes no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
-    /// What it takes.
+    /// What it takes. What comes out of it its kind says.
     pub input: Vec<Modality>,
-    /// Whether it calls functions.
-    #[serde(default)]
-    pub tools: bool,
+    /// Whether it calls functions. `None` is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<bool>,
+    /// What of the above nobody was found to say, so that it is seen to have been looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Unsaid>,
     /// Who says so.
     #[schemars(length(min = 1))]
     pub evidence: Vec<Evidence>,
+}
+
+/// What an entry may say to be unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unsaid {
+    /// How many tokens a request may hold.
+    ContextTokens,
+    /// How many tokens a response may hold.
+    MaxOutputTokens,
+    /// Whether it calls functions.
+    Tools,
 }
 
 /// What a model does.
@@ -283,6 +298,16 @@ impl ModelInfo {
     /// The days on which its price may change.
     pub fn price_changes(&self) -> impl Iterator<Item = NaiveDate> {
         self.variants.iter().flat_map(|variant| variant.from.into_iter().chain(variant.until))
+    }
+
+    /// Whether the entry says this of the model.
+    #[must_use]
+    pub fn says(&self, what: Unsaid) -> bool {
+        match what {
+            Unsaid::ContextTokens => self.context_tokens.is_some(),
+            Unsaid::MaxOutputTokens => self.max_output_tokens.is_some(),
+            Unsaid::Tools => self.tools.is_some(),
+        }
     }
 
     /// Whether the entry is about a model of this name.

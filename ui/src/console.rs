@@ -60,6 +60,9 @@ pub enum ConsoleError {
     /// The viewer's roles don't allow it: a 403 page.
     #[error("the viewer may not see this")]
     Forbidden,
+    /// The viewer holds nothing there, so they are not told that it is there: a 404 page.
+    #[error("there is nothing for the viewer")]
+    NotFound,
     /// The server can't read what the page needs: a 500 page with this reference, which the server's log holds too.
     #[error("console data is unavailable, see log reference {reference}")]
     Unavailable {

@@ -176,6 +176,7 @@ fn fault(frame: &Frame, error: ConsoleError) -> Response {
         frame,
         match error {
             ConsoleError::Forbidden => PageError::Forbidden,
+            ConsoleError::NotFound => PageError::NotFound,
             ConsoleError::Unavailable { reference } => PageError::Unavailable { reference },
         },
     )

@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Extension, Path, State};
 use axum::response::{IntoResponse, Response};
+use bailiwick_ledger::Kind;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::Problem;
 use super::input::{self, Asked};
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::audit::ExportRequest;
 use crate::gateway::{Named, api, authenticate};
 use crate::identity::Permit;
@@ -94,9 +95,10 @@ pub(super) struct PseudonymOf {
 }
 
 /// `POST /api/v1/audit/pseudonym`: what the log calls a user, subject or session. In a body, because addresses are logged
-/// on the way.
+/// on the way. Who asks is recorded: from here on they can follow somebody through the log.
 pub(super) async fn pseudonym(
     State(app): State<Arc<App>>,
+    permit: Permit,
     body: Result<input::Body<PseudonymOf>, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     // Without the parser's words: they may repeat the name.
@@ -104,6 +106,15 @@ pub(super) async fn pseudonym(
         Problem::invalid("the body is `{\"kind\": \"user\"|\"subject\"|\"session\", \"name\": \"…\"}`")
     })?;
     let pseudonym = app.gateway.pseudonyms.of(of.kind, of.name.trim());
+    let act = Act {
+        kind: Kind::Admin,
+        principal: permit.subject(),
+        scope: Some("/"),
+        name: "pseudonym_asked",
+        what: serde_json::json!({ "pseudonym": pseudonym }),
+    };
+    let nothing = async { Ok::<_, Problem>(()) };
+    app.act_aside(act, |()| serde_json::Value::Null, nothing).await?;
     Ok(Json(serde_json::json!({ "pseudonym": pseudonym })))
 }
 

@@ -82,6 +82,7 @@ pub fn router(app: Arc<App>) -> axum::Router {
         .route("/api/v1/policy/rules", get(policy::rules))
         .route("/api/v1/policy:notify", post(policy::notify))
         .route("/api/v1/requests", get(requests::list).post(requests::ask))
+        .route("/api/v1/requests/{id}", get(requests::get))
         .route("/api/v1/requests/{id}/approve", post(requests::approve))
         .route("/api/v1/requests/{id}/refuse", post(requests::refuse))
         .route("/api/v1/requests/{id}/withdraw", post(requests::withdraw))

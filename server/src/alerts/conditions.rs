@@ -6,9 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::json;
 
 use super::event::{Event, Often, instant};
+use super::facts::Aged;
 use super::kind::{Kind, Severity};
 use crate::app::App;
-use crate::store::{self, StoreError};
+use crate::store::replicas::{self, State};
+use crate::store::{self, Store, StoreError};
 
 /// Days before an end at which it is told.
 const DAYS: [i64; 3] = [1, 7, 30];
@@ -18,11 +20,19 @@ const FAILS_MS: i64 = 60_000;
 /// How long records may wait for their place in the tree.
 const BEHIND_MS: i64 = 60_000;
 
+/// How long a server that was stopped may take to come back: as long as one that is moved to another machine with its disk.
+const MISSING_MS: i64 = 600_000;
+/// How long a spool takes nothing before that is an alert: others have to be told of it first.
+const UNUSABLE_MS: i64 = 60_000;
+
 /// What has to be known of how things stood before.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     /// Since when endpoints fail, by name.
     failing: Mutex<BTreeMap<String, i64>>,
+    /// Since when this server's spool takes nothing.
+    unusable: Mutex<Option<i64>>,
+    aged: Aged,
 }
 
 /// How things stand.
@@ -37,7 +47,14 @@ pub(super) struct Stands {
 /// Looks at everything.
 pub(super) async fn look(app: &App, before: &Before, now_ms: i64) -> Result<Stands, StoreError> {
     let mut stands = Stands { events: expiring(app, now_ms).await?, ..Stands::default() };
-    for event in endpoints(app, before, now_ms).await?.into_iter().chain(log(app, now_ms).await?) {
+    let mut lasting = endpoints(app, before, now_ms).await?;
+    lasting.extend(log(app, now_ms).await?);
+    lasting.extend(missing(&app.store).await?);
+    let spools = app.store.is_shared() && app.config.limits.spool_bytes > 0;
+    let takes = !spools || app.gateway.audit.can_spool();
+    lasting.extend(unusable(before, &app.config.replica, takes, now_ms));
+    lasting.extend(before.aged.look(&app.gateway.snapshot.load_full(), now_ms));
+    for event in lasting {
         stands.lasting.entry(event.kind.as_str()).or_default().insert(event.subject.clone());
         stands.events.push(event);
     }
@@ -132,9 +149,85 @@ async fn log(app: &App, now_ms: i64) -> Result<Option<Event>, StoreError> {
     }))
 }
 
+/// Servers that were stopped a while ago, whose spools have not come.
+async fn missing(store: &Store) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    for peer in replicas::peers(store).await? {
+        if peer.state != State::Fenced || !peer.spools || peer.silent_ms < MISSING_MS {
+            continue;
+        }
+        let (number, name) = (peer.number.get(), replicas::name(store, peer.number).await?);
+        events.push(Event {
+            kind: Kind::SpoolMissing,
+            severity: Severity::Critical,
+            scope: String::from("/"),
+            subject: format!("spool_missing/{number}"),
+            facts: json!({ "replica": number, "server": name }),
+            often: Often::WhileOpen,
+        });
+    }
+    Ok(events)
+}
+
+/// Whether this server's spool has taken nothing for a while, though the database is there.
+fn unusable(before: &Before, server: &str, takes: bool, now_ms: i64) -> Option<Event> {
+    let mut since = before.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+    let since_ms = *since.get_or_insert(now_ms);
+    if takes {
+        *since = None;
+    }
+    (!takes && now_ms.saturating_sub(since_ms) >= UNUSABLE_MS).then(|| Event {
+        kind: Kind::SpoolUnusable,
+        severity: Severity::Warning,
+        scope: String::from("/"),
+        subject: format!("spool_unusable/{server}"),
+        facts: json!({ "server": server, "since": instant(since_ms) }),
+        often: Often::WhileOpen,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_was_stopped_with_a_spool_is_missed_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        let (with, _) = replicas::join(&store, "with", 0).await.unwrap();
+        let (without, _) = replicas::join(&store, "without", 0).await.unwrap();
+        assert!(replicas::spools(&store, with).await.unwrap());
+        let seen = format!("UPDATE replicas SET seen_ms = seen_ms - {MISSING_MS}");
+        store.sql(&seen).await;
+        assert!(missing(&store).await.unwrap().is_empty(), "they run");
+        for stopped in [with, without] {
+            replicas::stop(&store, stopped.number).await.unwrap();
+        }
+        let found = missing(&store).await.unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].facts["replica"], with.number.get());
+        assert_eq!(found[0].subject, format!("spool_missing/{}", with.number.get()));
+        store.sql("UPDATE replicas SET seen_ms = seen_ms + 60000").await;
+        assert!(missing(&store).await.unwrap().is_empty(), "it may come back yet");
+        store.sql(&seen).await;
+        assert!(replicas::spool_ended(&store, with.number).await.unwrap());
+        assert!(missing(&store).await.unwrap().is_empty(), "it has come, or is lost");
+        store.close().await;
+    }
+
+    #[test]
+    fn a_spool_that_takes_nothing_is_told_after_a_minute_and_no_more_when_it_takes_something() {
+        let before = Before::default();
+        let looked = |takes, now_ms| unusable(&before, "a", takes, now_ms).map(|event| event.subject);
+        let told = Some(String::from("spool_unusable/a"));
+        assert_eq!([looked(true, 0), looked(false, 1_000), looked(false, 60_999)], [None, None, None]);
+        assert_eq!([looked(false, 61_000), looked(false, 99_000)], [told.clone(), told.clone()]);
+        assert_eq!(
+            [looked(true, 100_000), looked(false, 161_000), looked(false, 220_000)],
+            [None, None, None]
+        );
+        assert_eq!(looked(false, 221_000), told);
+    }
 
     #[test]
     fn an_end_is_told_at_thirty_seven_and_one_days_unless_the_whole_life_is_shorter() {

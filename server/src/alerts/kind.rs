@@ -67,6 +67,10 @@ pub enum Kind {
     AttestationEndsSoon,
     /// An attestation has ended.
     AttestationEnded,
+    /// Facts of the compliance database will soon be too old to count.
+    FactsAgeSoon,
+    /// They are.
+    FactsTooOld,
     /// The head of the policy's branch is not followed.
     PolicyRefused,
     /// Another commit's policy is in force.
@@ -89,6 +93,10 @@ pub enum Kind {
     EndpointDown,
     /// Records wait for their place in the log's tree.
     LogBehind,
+    /// A server was stopped, and what is in its spool has not come.
+    SpoolMissing,
+    /// A server's spool takes nothing.
+    SpoolUnusable,
     /// A missing server's records were given up.
     ReplicaLost,
     /// Nothing: somebody tries a channel.
@@ -97,7 +105,7 @@ pub enum Kind {
 
 impl Kind {
     /// Each that is raised.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::BudgetThreshold,
         Self::BudgetExhausted,
         Self::UnusualSpend,
@@ -105,6 +113,8 @@ impl Kind {
         Self::TokenExpires,
         Self::AttestationEndsSoon,
         Self::AttestationEnded,
+        Self::FactsAgeSoon,
+        Self::FactsTooOld,
         Self::PolicyRefused,
         Self::PolicyFollowed,
         Self::SubprocessorsChanged,
@@ -116,6 +126,8 @@ impl Kind {
         Self::RefusedFlood,
         Self::EndpointDown,
         Self::LogBehind,
+        Self::SpoolMissing,
+        Self::SpoolUnusable,
         Self::ReplicaLost,
     ];
 
@@ -130,6 +142,8 @@ impl Kind {
             Self::TokenExpires => "token_expires",
             Self::AttestationEndsSoon => "attestation_ends_soon",
             Self::AttestationEnded => "attestation_ended",
+            Self::FactsAgeSoon => "facts_age_soon",
+            Self::FactsTooOld => "facts_too_old",
             Self::PolicyRefused => "policy_refused",
             Self::PolicyFollowed => "policy_followed",
             Self::SubprocessorsChanged => "subprocessors_changed",
@@ -141,6 +155,8 @@ impl Kind {
             Self::RefusedFlood => "refused_flood",
             Self::EndpointDown => "endpoint_down",
             Self::LogBehind => "log_behind",
+            Self::SpoolMissing => "spool_missing",
+            Self::SpoolUnusable => "spool_unusable",
             Self::ReplicaLost => "replica_lost",
             Self::Test => "test",
         }
@@ -149,7 +165,47 @@ impl Kind {
     /// Whether it lasts until it is over, and is closed then; anything else is closed by whoever acknowledges it.
     #[must_use]
     pub const fn lasts(self) -> bool {
-        matches!(self, Self::EndpointDown | Self::LogBehind)
+        matches!(
+            self,
+            Self::FactsAgeSoon
+                | Self::FactsTooOld
+                | Self::EndpointDown
+                | Self::LogBehind
+                | Self::SpoolMissing
+                | Self::SpoolUnusable
+        )
+    }
+
+    /// Whether what happens at a scope concerns everybody below it too. Anything else is told to nobody below: what is
+    /// spent there, or which keys there are, is not theirs to know.
+    #[must_use]
+    pub const fn concerns_below(self) -> bool {
+        match self {
+            Self::AttestationEndsSoon
+            | Self::AttestationEnded
+            | Self::FactsAgeSoon
+            | Self::FactsTooOld
+            | Self::PolicyRefused
+            | Self::PolicyFollowed
+            | Self::SubprocessorsChanged
+            | Self::ComplianceChanged
+            | Self::KillSwitchThrown
+            | Self::KillSwitchLifted
+            | Self::KillSwitchExpired
+            | Self::LogBehind
+            | Self::SpoolMissing
+            | Self::SpoolUnusable
+            | Self::ReplicaLost => true,
+            Self::BudgetThreshold
+            | Self::BudgetExhausted
+            | Self::UnusualSpend
+            | Self::KeyExpires
+            | Self::TokenExpires
+            | Self::BreakGlass
+            | Self::RefusedFlood
+            | Self::EndpointDown
+            | Self::Test => false,
+        }
     }
 
     /// It in one line, of a bounded length and without control characters.
@@ -168,6 +224,10 @@ impl Kind {
                 format!("The attestation {} ends on {}", of("attestation"), of("ends"))
             }
             Self::AttestationEnded => format!("The attestation {} has ended", of("attestation")),
+            Self::FactsAgeSoon => {
+                format!("Facts of the compliance database are about to be too old: {}", of("count"))
+            }
+            Self::FactsTooOld => format!("Facts of the compliance database are too old: {}", of("count")),
             Self::PolicyRefused => format!("A policy is refused: {}", of("why")),
             Self::PolicyFollowed => format!("The policy of commit {} is in force", of("commit")),
             Self::SubprocessorsChanged => format!("{} has changed its subprocessors", of("service")),
@@ -183,6 +243,8 @@ impl Kind {
             Self::RefusedFlood => format!("{} requests could not be authenticated", of("count")),
             Self::EndpointDown => format!("The endpoint {} fails", of("endpoint")),
             Self::LogBehind => String::from("Records wait for their place in the audit log"),
+            Self::SpoolMissing => format!("What is in the spool of server {} has not come", of("replica")),
+            Self::SpoolUnusable => format!("The spool of {} takes nothing", of("server")),
             Self::ReplicaLost => format!("The records of server {} were given up", of("replica")),
             Self::Test => format!("A test of the channel {}", of("channel")),
         };
@@ -212,6 +274,12 @@ impl Kind {
             Self::AttestationEnded => {
                 "Endpoints have lost whatever rested on it, and requests that need it are refused. Renew the document, and write its new dates into the bundle."
             }
+            Self::FactsAgeSoon => {
+                "Within 30 days they count for nothing, and endpoints lose whatever rests on them. Take a newer compliance database; or look at their pages again, and say so in the bundle."
+            }
+            Self::FactsTooOld => {
+                "They count for nothing any more, and endpoints have lost whatever rested on them. Take a newer compliance database; or look at their pages again, and say so in the bundle."
+            }
             Self::PolicyRefused => {
                 "The policy in force stays. Mend what is named in the repository; it is looked at again by itself."
             }
@@ -238,6 +306,12 @@ impl Kind {
             }
             Self::LogBehind => {
                 "Requests are recorded, but not yet under a signed checkpoint. Look at the server's log and the database."
+            }
+            Self::SpoolMissing => {
+                "Records may be there and nowhere else, and what that server held of budgets stays counted. Start it again where it was; if its data directory is gone for good, `bailiwick replicas lost` says so."
+            }
+            Self::SpoolUnusable => {
+                "While the database is there nothing is missing; without it this server refuses requests at once. Look at the server's log and the disk of its data directory, then start it again."
             }
             Self::ReplicaLost => "What its spool held is not in the log. Its budgets are free again.",
             Self::Test => "This is a test. Nothing happened.",

@@ -16,6 +16,11 @@ const MOST_IN_CHAT: usize = 20;
 /// Characters that a section of Slack takes, with room for what is escaped.
 const LONGEST_SECTION: usize = 2_400;
 
+/// Bytes of a card: Teams takes a message of 28 KB (Microsoft, "Create an Incoming Webhook").
+const MOST_IN_CARD: usize = 26 * 1024;
+/// Bytes of one alert's facts in it.
+const MOST_IN_FACTS: usize = 6 * 1024;
+
 /// An alert as it is told.
 #[derive(Debug, Clone, Serialize)]
 pub struct Told {
@@ -173,7 +178,8 @@ impl Outgoing {
         })
     }
 
-    /// For an incoming webhook of Slack (<https://docs.slack.dev/reference/block-kit/blocks>).
+    /// For an incoming webhook of Slack (<https://docs.slack.dev/reference/block-kit/blocks>). `verbatim`: an address or a
+    /// channel that somebody wrote into a reason becomes no link.
     pub(super) fn slack(&self) -> Value {
         let plain = |text: &str, longest: usize| -> String { text.chars().take(longest).collect() };
         let mut blocks = vec![json!({
@@ -188,13 +194,13 @@ impl Outgoing {
                 }
                 text.push_str(&line);
             }
-            blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
+            let text = json!({ "type": "mrkdwn", "text": text, "verbatim": true });
+            blocks.push(json!({ "type": "section", "text": text }));
         }
         let last = self.left_out(MOST_IN_CHAT).into_iter().chain([self.how_to_acknowledge()]);
         let last: Vec<String> = last.map(|line| for_slack(&line)).collect();
-        blocks.push(json!({
-            "type": "context", "elements": [{ "type": "mrkdwn", "text": last.join("\n") }],
-        }));
+        let last = json!({ "type": "mrkdwn", "text": last.join("\n"), "verbatim": true });
+        blocks.push(json!({ "type": "context", "elements": [last] }));
         json!({ "text": for_slack(&self.title()), "blocks": blocks })
     }
 
@@ -212,6 +218,7 @@ impl Outgoing {
         if self.alerts.len() != 1 {
             body.push(block(&self.title(), json!({ "weight": "Bolder", "size": "Large" })));
         }
+        let (mut shown, mut held) = (0, 1_024);
         for alert in self.alerts.iter().take(MOST_IN_CHAT) {
             let color = match alert.severity.as_str() {
                 "critical" => "Attention",
@@ -219,15 +226,19 @@ impl Outgoing {
                 _ => "Default",
             };
             let title = format!("[{}] {}", alert.severity, alert.title);
-            body.push(block(&title, json!({ "weight": "Bolder", "size": "Medium", "color": color })));
-            body.push(block(alert.meaning, json!({})));
-            let facts: Vec<Value> = facts_of(alert)
-                .into_iter()
-                .map(|(name, value)| json!({ "title": for_teams(&name), "value": for_teams(&value) }))
-                .collect();
-            body.push(json!({ "type": "FactSet", "facts": facts }));
+            let blocks = [
+                block(&title, json!({ "weight": "Bolder", "size": "Medium", "color": color })),
+                block(alert.meaning, json!({})),
+                json!({ "type": "FactSet", "facts": facts_for_teams(alert) }),
+            ];
+            held += blocks.iter().map(|block| block.to_string().len() + 1).sum::<usize>();
+            if held > MOST_IN_CARD {
+                break;
+            }
+            body.extend(blocks);
+            shown += 1;
         }
-        for line in self.left_out(MOST_IN_CHAT).into_iter().chain([self.how_to_acknowledge()]) {
+        for line in self.left_out(shown).into_iter().chain([self.how_to_acknowledge()]) {
             body.push(block(&line, json!({ "isSubtle": true })));
         }
         json!({
@@ -252,7 +263,22 @@ fn facts_of(alert: &Told) -> Vec<(String, String)> {
         let again = format!("{} times, last {}", alert.repeats, instant(alert.last_ms));
         facts.push((String::from("happened again"), again));
     }
+    // What it is acknowledged by: a message that tells of several names none elsewhere.
+    facts.push((String::from("alert"), alert.id.clone()));
     facts
+}
+
+/// As many as there is room for.
+fn facts_for_teams(alert: &Told) -> Vec<Value> {
+    let mut held = 0_usize;
+    facts_of(alert)
+        .into_iter()
+        .map(|(name, value)| json!({ "title": for_teams(&name), "value": for_teams(&value) }))
+        .take_while(|fact| {
+            held = held.saturating_add(fact.to_string().len());
+            held <= MOST_IN_FACTS
+        })
+        .collect()
 }
 
 fn card(alert: &Told) -> String {
@@ -277,7 +303,7 @@ fn card(alert: &Told) -> String {
          style=\"background:#ffffff;border:1px solid #d1d5db;border-left:4px solid {color};border-radius:4px\">\
          <tr><td style=\"padding:16px 20px\">\
          <div style=\"font-size:12px;font-weight:600;letter-spacing:.04em;text-transform:uppercase;color:{color}\">{}</div>\
-         <div style=\"font-size:18px;font-weight:600;line-height:1.35;padding:2px 0 6px\">{}</div>\
+         <div style=\"font-size:18px;font-weight:600;line-height:1.35;padding:2px 0 6px;word-break:break-word\">{}</div>\
          <div style=\"padding:0 0 10px\">{}</div>\
          <table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"font-size:14px\">{facts}</table>\
          </td></tr></table></td></tr>",
@@ -356,6 +382,12 @@ mod tests {
         assert!(html.contains("&lt;script&gt;") && !html.contains("<script") && !html.contains('\u{7}'));
         let slack = message.slack().to_string();
         assert!(slack.contains("&lt;!channel&gt;") && !slack.contains("<!channel>"), "{slack}");
+        let texts = message.slack()["blocks"].as_array().unwrap().iter().fold(0, |texts, block| {
+            let text = block.pointer("/elements/0").unwrap_or(&block["text"]);
+            assert!(text["type"] == "plain_text" || text["verbatim"] == true, "{block}");
+            texts + usize::from(text["type"] == "mrkdwn")
+        });
+        assert_eq!(texts, 2);
         let teams = message.teams().to_string();
         assert!(teams.contains(r"\\[x\\]\\(https") && !teams.contains("[x](https"), "{teams}");
         assert!(message.text().contains("reason: <script>alert(1)</script>"), "text stays text");
@@ -373,6 +405,45 @@ mod tests {
             assert!(text.chars().count() <= 3_000);
         }
         assert!(slack.to_string().contains("And 180 more"));
+    }
+
+    #[test]
+    fn each_of_several_alerts_shows_what_it_is_acknowledged_by() {
+        let mut message = outgoing(2, "short");
+        for (number, alert) in message.alerts.iter_mut().enumerate() {
+            alert.id = format!("ALERT{number}");
+        }
+        let all = [message.text(), message.html(), message.slack().to_string(), message.teams().to_string()];
+        for shown in all {
+            assert!(shown.contains("ALERT0") && shown.contains("ALERT1"), "{shown}");
+        }
+    }
+
+    /// Or a commit's name makes the whole mail wider than a phone.
+    #[test]
+    fn a_long_word_of_a_title_may_be_broken() {
+        let mut message = outgoing(1, "short");
+        let commit = "3f2a9c8e".repeat(5);
+        for alert in &mut message.alerts {
+            alert.title = Kind::PolicyFollowed.title(&json!({ "commit": commit }));
+        }
+        let html = message.html();
+        let heading = html.rsplit("<div style=").find(|part| part.contains(&commit)).unwrap();
+        assert!(heading.split('>').next().unwrap().contains("word-break:break-word"), "{heading}");
+    }
+
+    #[test]
+    fn a_card_of_teams_holds_what_teams_takes() {
+        for (reason, least) in [("short", 20), (&*"long ".repeat(400), 5), (&*"\"(ä)\" ".repeat(2_000), 3)] {
+            let card = outgoing(200, reason).teams();
+            assert!(card.to_string().len() <= 28 * 1024, "{}", card.to_string().len());
+            let body = card.pointer("/attachments/0/content/body").and_then(Value::as_array).unwrap();
+            let shown = body.iter().filter(|block| block["type"] == "FactSet").count();
+            assert!((least..=20).contains(&shown), "{shown}");
+            assert!(card.to_string().contains(&format!("And {} more", 200 - shown)), "{shown}");
+        }
+        let one = outgoing(1, &"\"(ä)\" ".repeat(2_000)).teams().to_string();
+        assert!(one.contains("gpt-4.1") && one.len() <= 28 * 1024);
     }
 
     /// With `BAILIWICK_ALERTS_RENDERED` set to a folder, each kind's mail stands there to be looked at.

@@ -13,6 +13,7 @@
 mod conditions;
 mod config;
 mod event;
+mod facts;
 mod kind;
 mod message;
 mod outbox;
@@ -58,12 +59,15 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Alerts {
     channels: Channels,
     before: conditions::Before,
+    refused: recorded::Refused,
     /// When it was last looked how things stand.
     looked_ms: AtomicI64,
     /// The last hour whose spend was looked at, by its beginning.
     spend_ms: AtomicI64,
     /// Messages that are being sent.
     sending: TaskTracker,
+    /// How many more may be, by channel.
+    room: outbox::Room,
 }
 
 /// Why an alert could not be raised or told; it is tried again.
@@ -81,9 +85,11 @@ impl Alerts {
         Self {
             channels: Channels::new(config, http, trust),
             before: conditions::Before::default(),
+            refused: recorded::Refused::default(),
             looked_ms: AtomicI64::new(0),
             spend_ms: AtomicI64::new(0),
             sending: TaskTracker::new(),
+            room: outbox::Room::default(),
         }
     }
 
@@ -151,29 +157,45 @@ pub(crate) fn start(app: &Arc<App>) {
     });
 }
 
+/// Each of the three goes on though another fails: what waits is sent though nothing can be read.
 async fn turn(app: &Arc<App>) -> Result<(), AlertError> {
+    let read = read_on(app).await;
+    let looked = look_around(app).await;
+    outbox::send_due(app).await.and(looked).and(read)
+}
+
+/// Reads the log as far as it goes.
+async fn read_on(app: &App) -> Result<(), AlertError> {
     let alerts = &app.alerts;
-    let refused = alerts.channels.config().refused_a_minute;
-    while let Some(read) = store::alerts::read(&app.store).await? {
+    let refused_a_minute = alerts.channels.config().refused_a_minute;
+    while let Some(read) = store::alerts::read(&app.store, log(app)).await? {
         let now_ms = app.gateway.clock.now_ms();
-        let Some(found) = recorded::look(&app.store, read, refused, now_ms).await? else { break };
+        let found = recorded::look(&app.store, read, &alerts.refused, refused_a_minute, now_ms).await?;
+        let Some(found) = found else { break };
         raise(app, Some(&found.step), found.events, now_ms).await?;
         if !found.more || app.gateway.stopping.is_cancelled() {
             break;
         }
     }
+    Ok(())
+}
+
+/// Now and then: how things stand, what was spent, and what is kept for too long.
+async fn look_around(app: &App) -> Result<(), AlertError> {
+    let alerts = &app.alerts;
     let now_ms = app.gateway.clock.now_ms();
-    if now_ms.saturating_sub(alerts.looked_ms.load(Ordering::Relaxed)) >= LOOK_MS {
-        look(app, now_ms).await?;
-        store::alerts::sweep(&app.store, now_ms.saturating_sub(KEPT_MS)).await?;
-        alerts.looked_ms.store(now_ms, Ordering::Relaxed);
-        let hour_ms = spend::hour(now_ms);
-        if alerts.spend_ms.load(Ordering::Relaxed) != hour_ms {
-            raise(app, None, spend::look(&app.store, hour_ms).await?, now_ms).await?;
-            alerts.spend_ms.store(hour_ms, Ordering::Relaxed);
-        }
+    if now_ms.saturating_sub(alerts.looked_ms.load(Ordering::Relaxed)) < LOOK_MS {
+        return Ok(());
     }
-    outbox::send_due(app).await
+    look(app, now_ms).await?;
+    store::alerts::sweep(&app.store, now_ms.saturating_sub(KEPT_MS)).await?;
+    alerts.looked_ms.store(now_ms, Ordering::Relaxed);
+    let hour_ms = spend::hour(now_ms);
+    if alerts.spend_ms.load(Ordering::Relaxed) != hour_ms {
+        raise(app, None, spend::look(&app.store, hour_ms).await?, now_ms).await?;
+        alerts.spend_ms.store(hour_ms, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// How things stand: what is new is raised, what is over is closed.
@@ -192,12 +214,17 @@ async fn look(app: &App, now_ms: i64) -> Result<(), AlertError> {
     raise(app, None, events, now_ms).await
 }
 
+/// The log in force.
+fn log(app: &App) -> &str {
+    app.gateway.audit.public_key().name().as_str()
+}
+
 async fn raise(app: &App, step: Option<&Step>, events: Vec<Event>, now_ms: i64) -> Result<(), AlertError> {
     if step.is_none() && events.is_empty() {
         return Ok(());
     }
     let raises: Vec<Raise> = events.into_iter().map(|event| app.alerts.raise(event, now_ms)).collect();
-    let raised = store::alerts::raise(&app.store, step, &raises, now_ms).await?;
+    let raised = store::alerts::raise(&app.store, log(app), step, &raises, now_ms).await?;
     for alert in raised.into_iter().flatten() {
         metrics::alert(&alert.kind, &alert.severity);
         let told = Told::from(&alert);

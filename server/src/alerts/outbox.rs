@@ -3,10 +3,12 @@
 //! Whoever takes a message has it for longer than a try lasts. One whose server died meanwhile is tried again by whoever is
 //! on duty then, under the same id.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bailiwick_ledger::Kind as Record;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::message::{Outgoing, Told};
 use super::send::{Failure, LONGEST};
@@ -16,47 +18,90 @@ use crate::gateway::metrics;
 use crate::store::alert_messages::{self, AlertMessage};
 use crate::store::alerts;
 
-/// Messages that are sent at once: one mail server that is slow does not hold up the others.
-const AT_ONCE: usize = 8;
+/// Messages that are sent at once through one channel.
+const AT_ONCE: usize = 2;
+/// Messages that are read at once.
+const PAGE: u64 = 16;
 /// The first pause; each is twice the one before.
 const PAUSE_MS: i64 = 5_000;
 /// The longest.
 const LONGEST_PAUSE_MS: i64 = 30 * 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
+/// How many messages each channel may still begin with: one whose server is slow holds up no other.
+#[derive(Debug, Default)]
+pub(super) struct Room(Mutex<BTreeMap<String, Arc<Semaphore>>>);
+
+impl Room {
+    /// A place in a channel, held until it is dropped.
+    fn take(&self, channel: &str) -> Option<OwnedSemaphorePermit> {
+        let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = channels.entry(channel.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)));
+        Arc::clone(places).try_acquire_owned().ok()
+    }
+
+    /// The channels that have none.
+    fn none_in(&self) -> Vec<String> {
+        let channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = channels.iter().filter(|(_, places)| places.available_permits() == 0);
+        full.map(|(channel, _)| channel.clone()).collect()
+    }
+}
+
 /// Begins to send what is due, as far as there is room.
 pub(super) async fn send_due(app: &Arc<App>) -> Result<(), AlertError> {
     metrics::alert_messages_waiting(alert_messages::waiting(&app.store).await?);
-    let room = AT_ONCE.saturating_sub(app.alerts.sending.len());
-    let now_ms = app.gateway.clock.now_ms();
-    let lease_ms = i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX).saturating_mul(2);
-    for message in alert_messages::due(&app.store, now_ms, room as u64).await? {
-        let until_ms = now_ms.saturating_add(lease_ms);
-        let Some(taken) = alert_messages::take(&app.store, &message, until_ms).await? else { continue };
-        let (app, stopping) = (Arc::clone(app), app.gateway.stopping.clone());
-        let tracker = app.alerts.sending.clone();
-        let deliver = Box::pin(deliver(app, taken));
-        tracker.spawn(async move {
-            let over = async {
-                stopping.cancelled().await;
-                tokio::time::sleep(GRACE).await;
-            };
-            tokio::select! {
-                done = deliver => if let Err(error) = done {
-                    // It stays taken until its time is over.
-                    tracing::warn!(%error, "what came of a message about alerts could not be noted");
-                },
-                () = over => tracing::warn!("a message about alerts was being sent when the server ended"),
-            }
-        });
+    // What is full is left out the next time, so that nothing that is due behind it waits for another turn.
+    for _ in 0..=app.alerts.channels.config().names().count() {
+        let (now_ms, full) = (app.gateway.clock.now_ms(), app.alerts.room.none_in());
+        let mut begun = false;
+        for message in alert_messages::due(&app.store, now_ms, &full, PAGE).await? {
+            begun |= begin(app, &message, now_ms).await?;
+        }
+        if !begun {
+            break;
+        }
     }
     Ok(())
+}
+
+/// Begins to send a message; `false` where there is no room, or somebody else does.
+async fn begin(app: &Arc<App>, message: &AlertMessage, now_ms: i64) -> Result<bool, AlertError> {
+    let Some(place) = app.alerts.room.take(&message.channel) else { return Ok(false) };
+    let lease_ms = i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX).saturating_mul(2);
+    let until_ms = now_ms.saturating_add(lease_ms);
+    let Some(taken) = alert_messages::take(&app.store, message, until_ms).await? else { return Ok(false) };
+    let stopping = app.gateway.stopping.clone();
+    let deliver = Box::pin(deliver(Arc::clone(app), taken));
+    app.alerts.sending.spawn(async move {
+        let _place = place;
+        let over = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            done = deliver => if let Err(error) = done {
+                // It stays taken until its time is over.
+                tracing::warn!(%error, "what came of a message about alerts could not be noted");
+            },
+            () = over => tracing::warn!("a message about alerts was being sent when the server ended"),
+        }
+    });
+    Ok(true)
 }
 
 async fn deliver(app: Arc<App>, message: AlertMessage) -> Result<(), AlertError> {
     let now_ms = app.gateway.clock.now_ms();
     let ids: Vec<String> = serde_json::from_value(message.alerts.clone()).unwrap_or_default();
-    let told: Vec<Told> = alerts::all(&app.store, &ids).await?.iter().map(Told::from).collect();
+    let kept = alerts::all(&app.store, &ids).await?;
+    // What somebody knows of, or is over, is no news any more.
+    let news = kept.iter().filter(|alert| alert.acknowledged_ms.is_none() && alert.closed_ms.is_none());
+    let told: Vec<Told> = news.map(Told::from).collect();
+    if told.is_empty() && !kept.is_empty() {
+        let why = Some("all that it tells of is acknowledged or over");
+        alert_messages::end(&app.store, &message, alert_messages::GIVEN_UP, why, now_ms).await?;
+        return Ok(());
+    }
     let sent = if told.is_empty() {
         Err(Failure { why: String::from("what it tells of is no longer kept"), for_good: true })
     } else {
@@ -159,6 +204,16 @@ mod tests {
             ended_ms: None,
             error: None,
         }
+    }
+
+    #[test]
+    fn each_channel_has_room_of_its_own() {
+        let room = Room::default();
+        let of_ops: Vec<_> = std::iter::from_fn(|| room.take("ops")).collect();
+        assert_eq!((of_ops.len(), room.none_in()), (AT_ONCE, vec![String::from("ops")]));
+        assert!(room.take("pager").is_some());
+        drop(of_ops);
+        assert!(room.take("ops").is_some() && room.none_in().is_empty());
     }
 
     #[test]

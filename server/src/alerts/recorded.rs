@@ -5,6 +5,7 @@
 //! An act counts when its end says that it was done; of one that has no end for a while its beginning counts.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use bailiwick_ledger::Kind as Record;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use super::kind::{Kind, Severity};
 use crate::app::{ACT, BEGUN, PHASE};
 use crate::store::alerts::{Read, Step};
 use crate::store::records::{self, StoredRecord};
+use crate::store::replicas::ReplicaNumber;
 use crate::store::{Store, StoreError};
 
 /// Leaves of one step.
@@ -24,6 +26,27 @@ const LONGEST_ACT_MS: i64 = 600_000;
 /// The kinds of record in which something may stand.
 const KINDS: [Record; 5] =
     [Record::Admin, Record::SignIn, Record::Policy, Record::KillSwitch, Record::RefusedAuthentication];
+
+/// How often each server records what it refused.
+const EVERY_MS: u64 = 60_000;
+
+/// What each server last recorded of requests that could not be authenticated: when, and how many, by its number. Whoever
+/// tries keys tries them on all servers.
+#[derive(Debug, Default)]
+pub(super) struct Refused(Mutex<BTreeMap<i64, (i64, u64)>>);
+
+impl Refused {
+    /// How many all servers together refused within a minute of this record. The same one twice changes nothing.
+    fn with(&self, server: ReplicaNumber, time_ms: i64, count: u64) -> u64 {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.insert(server.get(), (time_ms, count));
+        let newest_ms = servers.values().map(|(at_ms, _)| *at_ms).max().unwrap_or(time_ms);
+        let within = servers.values().filter(|(at_ms, _)| at_ms.abs_diff(time_ms) < EVERY_MS);
+        let sum = within.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        servers.retain(|_, (at_ms, _)| at_ms.abs_diff(newest_ms) < EVERY_MS);
+        sum
+    }
+}
 
 /// What a step found.
 #[derive(Debug)]
@@ -52,6 +75,7 @@ struct Ended {
 pub(super) async fn look(
     store: &Store,
     read: Read,
+    refused: &Refused,
     refused_a_minute: u32,
     now_ms: i64,
 ) -> Result<Option<Found>, StoreError> {
@@ -65,7 +89,14 @@ pub(super) async fn look(
     let mut here: BTreeMap<String, &StoredRecord> = BTreeMap::new();
     let mut events = Vec::new();
     for record in &records {
-        let header = record.header()?;
+        // One that nobody can read must not hide all that come after it.
+        let header = match record.header() {
+            Ok(header) => header,
+            Err(error) => {
+                tracing::error!(%error, leaf = record.leaf, "no alert can be made of a record");
+                continue;
+            }
+        };
         let of = |name: &str| header.ids.get(name).map(String::as_str);
         match (of(ACT), of(PHASE)) {
             (Some(id), Some(BEGUN)) => {
@@ -85,7 +116,7 @@ pub(super) async fn look(
                         .extend(of_leaf(store, leaf).await?.map(|of| of_act(&of)).transpose()?.flatten()),
                 }
             }
-            _ => events.extend(of_record(record, refused_a_minute)),
+            _ => events.extend(of_record(record, refused, refused_a_minute)),
         }
     }
     let earlier: Vec<(String, u64)> = begun
@@ -103,7 +134,7 @@ pub(super) async fn look(
     if to == read.leaf && begun == read.begun {
         return Ok(None);
     }
-    let step = Step { log: read.log, from: read.leaf, to, begun };
+    let step = Step { from: read.leaf, to, begun };
     Ok(Some(Found { step, events, more: to < read.size }))
 }
 
@@ -238,9 +269,9 @@ fn event(act: &str, what: &Value, by: &str, scope: &str, id: &str) -> Option<Eve
 }
 
 /// The alert of a record that is no act.
-fn of_record(record: &StoredRecord, refused_a_minute: u32) -> Option<Event> {
-    let refused: Value = serde_json::from_slice(&record.section("refused")?.bytes).ok()?;
-    let of = |name: &str| refused.get(name).cloned().unwrap_or_default();
+fn of_record(record: &StoredRecord, refused: &Refused, refused_a_minute: u32) -> Option<Event> {
+    let section: Value = serde_json::from_slice(&record.section("refused")?.bytes).ok()?;
+    let of = |name: &str| section.get(name).cloned().unwrap_or_default();
     let event = |kind, severity, subject, facts| Event {
         kind,
         severity,
@@ -250,7 +281,8 @@ fn of_record(record: &StoredRecord, refused_a_minute: u32) -> Option<Event> {
         often: Often::WhileOpen,
     };
     if record.kind == Record::RefusedAuthentication.as_str() {
-        let count = refused.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let count = section.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let count = refused.with(ReplicaNumber::of(record.id), record.time_ms, count);
         let facts = json!({ "count": count, "recorded": instant(record.time_ms) });
         let subject = String::from("refused_authentication");
         return (count >= u64::from(refused_a_minute))
@@ -281,6 +313,41 @@ mod tests {
         assert_eq!(event("key_created", &what, "token:t", "/acme", "act_1"), None);
         let first = json!({ "from": null, "to": { "version": "1" } });
         assert_eq!(event("compliance_database_in_force", &first, "system", "/", "act_1"), None);
+    }
+
+    #[test]
+    fn what_all_servers_refused_within_a_minute_counts_together() {
+        let refused = Refused::default();
+        let with =
+            |server: i64, time_ms: i64, count| refused.with(ReplicaNumber::new(server), time_ms, count);
+        assert_eq!(with(1, 0, 60), 60);
+        assert_eq!(with(2, 20_000, 30), 90);
+        assert_eq!(with(3, 40_000, 30), 120);
+        assert_eq!(with(3, 40_000, 30), 120, "read again");
+        assert_eq!(with(1, 59_990, 50), 110, "each server's last one");
+        assert_eq!(with(2, 80_000, 5), 85, "the same minute");
+        assert_eq!(with(4, 3_000, 70), 150, "one that was handed in late counts with those of its minute");
+        assert_eq!(with(1, 200_000, 7), 7);
+    }
+
+    #[test]
+    fn the_alert_of_refused_requests_tells_of_all_servers() {
+        use crate::gateway::record::{Salts, section};
+
+        let refused = Refused::default();
+        let record = |server: i64, count: u64| StoredRecord {
+            id: ReplicaNumber::new(server).record(1).unwrap(),
+            leaf: Some(0),
+            time_ms: 1_000 * server,
+            kind: Record::RefusedAuthentication.as_str().to_owned(),
+            scope: None,
+            leaf_bytes: Vec::new(),
+            leaf_hash: bailiwick_ledger::Hash([0; 32]),
+            sections: vec![section("refused", &json!({ "count": count }), &mut Salts::new(1)).unwrap()],
+        };
+        assert_eq!(of_record(&record(1, 60), &refused, 100), None);
+        let event = of_record(&record(2, 60), &refused, 100).unwrap();
+        assert_eq!((event.kind, &event.facts["count"]), (Kind::RefusedFlood, &json!(120)));
     }
 
     #[test]

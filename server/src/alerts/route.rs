@@ -40,8 +40,9 @@ pub(super) fn id(of: &str) -> String {
 }
 
 fn matches(route: &RouteConfig, event: &Event) -> bool {
-    // What concerns all, such as a refused policy, concerns each.
-    let concerns = bailiwick_policy::scope::overlap(&route.scope, &event.scope);
+    let covers = bailiwick_policy::scope::covers;
+    let concerns = covers(&route.scope, &event.scope)
+        || event.kind.concerns_below() && covers(&event.scope, &route.scope);
     concerns
         && event.severity >= route.severity
         && (route.kinds.is_empty() || route.kinds.contains(&event.kind))
@@ -60,9 +61,9 @@ fn time(route: &RouteConfig, severity: Severity, now_ms: i64) -> (i64, bool) {
     if severity == Severity::Critical {
         return (now_ms, false);
     }
-    let quiet = route.quiet.as_ref().and_then(|quiet| quiet_until(quiet, now_ms));
     let gathered = now_ms.saturating_add(i64::from(route.digest_minutes).saturating_mul(MINUTE_MS));
-    let at = quiet.map_or(gathered, |until| until.max(gathered));
+    // Quiet is when it would be told, which is later than when it happens.
+    let at = route.quiet.as_ref().and_then(|quiet| quiet_until(quiet, gathered)).unwrap_or(gathered);
     (at, at > now_ms)
 }
 
@@ -118,8 +119,18 @@ mod tests {
         scope: &str,
         now: &str,
     ) -> Vec<(String, String, bool)> {
+        told_of(config, Kind::BudgetThreshold, severity, scope, now)
+    }
+
+    fn told_of(
+        config: &AlertsConfig,
+        kind: Kind,
+        severity: Severity,
+        scope: &str,
+        now: &str,
+    ) -> Vec<(String, String, bool)> {
         let event = Event {
-            kind: Kind::BudgetThreshold,
+            kind,
             severity,
             scope: scope.to_owned(),
             subject: String::from("s"),
@@ -140,13 +151,34 @@ mod tests {
     fn a_route_is_by_scope_severity_and_kind() {
         let all = config("[[route]]\nscope = '/acme/clinic'\nchannels = ['ops']\n");
         assert_eq!(told(&all, Severity::Warning, "/acme/clinic/ward", NOON).len(), 2, "each address");
-        assert_eq!(told(&all, Severity::Warning, "/", NOON).len(), 2, "what concerns all");
         assert!(told(&all, Severity::Warning, "/acme/retail", NOON).is_empty());
         assert!(told(&all, Severity::Warning, "/acme/clinical", NOON).is_empty());
         assert!(told(&all, Severity::Info, "/acme/clinic", NOON).is_empty());
         let kinds = config("[[route]]\nkinds = ['break_glass']\nchannels = ['ops']\n");
         assert!(told(&kinds, Severity::Critical, "/", NOON).is_empty());
         assert!(told(&config(""), Severity::Critical, "/", NOON).is_empty());
+    }
+
+    #[test]
+    fn what_is_above_is_told_below_only_where_it_concerns_them() {
+        let clinic = config("[[route]]\nscope = '/acme/clinic'\nchannels = ['chat']\nseverity = 'info'\n");
+        let hears = |kind, scope: &str| !told_of(&clinic, kind, Severity::Critical, scope, NOON).is_empty();
+        for kind in [Kind::PolicyRefused, Kind::ComplianceChanged, Kind::KillSwitchThrown, Kind::LogBehind] {
+            assert!(hears(kind, "/") && hears(kind, "/acme"), "{kind}");
+            assert!(!hears(kind, "/acme/research"), "{kind}");
+        }
+        for kind in [
+            Kind::BudgetExhausted,
+            Kind::UnusualSpend,
+            Kind::KeyExpires,
+            Kind::TokenExpires,
+            Kind::BreakGlass,
+            Kind::RefusedFlood,
+            Kind::EndpointDown,
+        ] {
+            assert!(!hears(kind, "/") && !hears(kind, "/acme"), "{kind}");
+            assert!(hears(kind, "/acme/clinic") && hears(kind, "/acme/clinic/ward"), "{kind}");
+        }
     }
 
     #[test]
@@ -174,6 +206,28 @@ mod tests {
         let digest = config("[[route]]\nchannels = ['chat']\ndigest_minutes = 15\n");
         let told = told(&digest, Severity::Warning, "/", NOON).remove(0);
         assert_eq!(told, ("chat ".into(), "2026-11-23T12:15:00+00:00".into(), true));
+    }
+
+    #[test]
+    fn a_digest_that_would_come_in_quiet_hours_waits_for_their_end() {
+        let both = config(
+            "[[route]]\nchannels = ['chat']\ndigest_minutes = 60\nquiet = { from = '22:00', to = '07:00' }\n",
+        );
+        for (now, told_at) in [
+            ("2026-11-23T20:59:00+00:00", "2026-11-23T21:59:00+00:00"),
+            ("2026-11-23T21:30:00+00:00", "2026-11-24T07:00:00+00:00"),
+            ("2026-11-23T23:00:00+00:00", "2026-11-24T07:00:00+00:00"),
+            ("2026-11-24T06:30:00+00:00", "2026-11-24T07:30:00+00:00"),
+            (NOON, "2026-11-23T13:00:00+00:00"),
+        ] {
+            let (_, at, gathered) = told(&both, Severity::Warning, "/", now).remove(0);
+            assert_eq!((at.as_str(), gathered), (told_at, true), "{now}");
+            assert_eq!(
+                told(&both, Severity::Critical, "/", now)[0].1,
+                now,
+                "what is critical waits for neither"
+            );
+        }
     }
 
     #[test]

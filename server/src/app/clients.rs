@@ -27,7 +27,7 @@ pub(super) fn way(config: &UpstreamConfig) -> Result<Way, StartError> {
     let proxy = config.proxy.as_ref().map(crate::outbound::ProxyConfig::read).transpose();
     let proxy = proxy
         .map_err(|why| StartError::System { what: String::from("the outbound proxy cannot be used"), why })?;
-    Ok(Way { guard: Guard::new(config.private_networks.clone()), proxy })
+    Ok(Way { guard: Guard::new(config.private_networks.clone()), proxy, ..Way::default() })
 }
 
 fn impossible(what: &str) -> impl Fn(ClientError) -> StartError {

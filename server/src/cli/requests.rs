@@ -120,7 +120,7 @@ pub(super) enum AskCommand {
         /// The models that it may use; all of its scope where not said
         #[arg(long, value_delimiter = ',', value_name = "M")]
         models: Vec<String>,
-        /// When it ends (RFC 3339)
+        /// When it ends (RFC 3339), within 365 days; 90 days from now where not said
         #[arg(long, value_name = "T")]
         expires: Option<String>,
         /// Why

@@ -78,7 +78,7 @@ impl Console for ServerConsole {
         let wanted = filter.scope.as_deref().unwrap_or(&viewer.scope);
         let sees = self.sight(viewer);
         if !sees(wanted) {
-            return Err(ConsoleError::Forbidden);
+            return Err(unseen(viewer, wanted));
         }
         let mut asked = audit::DecisionFilter {
             scope: Some(wanted.to_owned()),
@@ -182,7 +182,7 @@ impl Console for ServerConsole {
         let rights = viewer.rights.iter();
         let held = rights.filter(|right| right.object == "console:decisions" && right.action == "read");
         let scopes: Vec<String> = match scope {
-            Some(scope) if !sees(scope) => return Err(ConsoleError::Forbidden),
+            Some(scope) if !sees(scope) => return Err(unseen(viewer, scope)),
             Some(scope) => vec![scope.to_owned()],
             None => held.flat_map(|right| right.scopes.iter().cloned()).collect(),
         };
@@ -214,6 +214,15 @@ impl Console for ServerConsole {
 /// The names that policy lines know the viewer by.
 fn held(viewer: &Viewer) -> Vec<Held> {
     viewer.names.iter().map(|(name, scope)| Held::new(name, scope)).collect()
+}
+
+/// Why a viewer does not see a scope: as the API has it, who holds nothing there, above or below is not told that it is there.
+fn unseen(viewer: &Viewer, scope: &str) -> ConsoleError {
+    let mut held = viewer.rights.iter().flat_map(|right| &right.scopes);
+    match held.any(|held| bailiwick_policy::scope::overlap(held, scope)) {
+        true => ConsoleError::Forbidden,
+        false => ConsoleError::NotFound,
+    }
 }
 
 impl ServerConsole {

@@ -253,6 +253,7 @@ impl Keyring {
             known.tried = Some(Instant::now());
             match found {
                 Ok(secret) => {
+                    // not in constant time: both are ours, and nobody who could try values out waits for it
                     let same = known.had.as_ref().is_some_and(|(had, _)| had.expose() == secret.expose());
                     changed |= !same || known.given_up;
                     known.has(secret);

@@ -17,6 +17,7 @@ use super::api_headers::api_headers;
 use super::classify::Hints;
 use super::decide::Decided;
 use super::large::on_body;
+use super::members::is_of_responses;
 use super::refusal::{Code, Refusal};
 use super::serve::{Incoming, serve};
 use super::{Gateway, dry_run, metrics, read};
@@ -224,8 +225,6 @@ async fn explained(gateway: &Gateway, request: Req) -> Result<Response<Body>, Re
 /// What a body of OpenAI's API asks for. An embeddings request and one for a response have an `input`; the latter is told by
 /// what only it has, or by an `input` of items. Everything else has to be a chat.
 fn told_by(body: &[u8]) -> Operation {
-    const OF_RESPONSES: [&str; 8] =
-        ["instructions", "max_output_tokens", "reasoning", "store", "stream", "text", "tools", "include"];
     let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else {
         return Operation::ChatCompletions;
     };
@@ -233,7 +232,8 @@ fn told_by(body: &[u8]) -> Operation {
         return Operation::ChatCompletions;
     };
     let of_items = input.as_array().is_some_and(|items| items.iter().any(serde_json::Value::is_object));
-    if of_items || OF_RESPONSES.iter().any(|name| body.get(name).is_some()) {
+    let mut members = body.as_object().into_iter().flatten();
+    if of_items || members.any(|(name, value)| is_of_responses(name, value)) {
         Operation::Responses
     } else {
         Operation::Embeddings

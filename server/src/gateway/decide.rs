@@ -175,8 +175,8 @@ impl Decided {
         if self.classified.read.strange {
             // Not by its name, which may be any text.
             refusal.fix.push_str(
-                " The body has a member that is not known here, and so counts as every feature that there is: leave it \
-                 out, if it is not needed.",
+                " The body, or a tool in it, has a member that is not known here, and so counts as every feature that \
+                 there is: leave it out, if it is not needed.",
             );
         }
         Some(refusal)

@@ -75,7 +75,8 @@ pub async fn forward(
     let stream = decided.classified.read.shape.stream;
     wire.check_head(stream, &response.headers)?;
     if stream {
-        let mut events = UpstreamEvents::new(response.body, wire.framing(), target.limits().max_event_bytes);
+        let most = target.limits().event_bytes(prepared.operation);
+        let mut events = UpstreamEvents::new(response.body, wire.framing(), most);
         let first = events.next(wire).await?.ok_or(UpstreamFailure::Closed)?;
         // What ends before it begins is no answer.
         if matches!(first.1, StreamEvent::Done { .. }) {

@@ -32,7 +32,7 @@ pub struct Funded {
     pub(super) long_cache: bool,
     /// Whether the provider may search the web for it, which has a price beside the tokens.
     pub(super) searches: bool,
-    /// Whether it may use what is paid by something that no usage tells: the hours of a container.
+    /// Whether it may use what is paid by something that no usage tells: the hours of a container, a picture, a search in files.
     pub(super) untold_fees: bool,
     /// How the tightest limits stand with it.
     pub(super) rates: Rates,
@@ -128,7 +128,8 @@ pub async fn fund(
     let grows = read.unbounded || GROWS.iter().any(|feature| read.features.contains(*feature));
     let uses = |feature| !counts && read.features.contains(feature);
     let long_cache = uses(Feature::PromptCacheExtended);
-    let (searches, untold_fees) = (uses(Feature::WebSearch), uses(Feature::CodeExecution));
+    let searches = uses(Feature::WebSearch);
+    let untold_fees = uses(Feature::CodeExecution) || !counts && read.untold_fees;
     let worst = |output: Option<u64>| WorstCase {
         input: read.input_tokens,
         output: output.unwrap_or(ASSUMED_OUTPUT).saturating_mul(read.answers),

@@ -5,9 +5,10 @@
 //! a parameter, an unknown type, or bytes that are something else is text, which a recognizer reads. Blind spot: text in
 //! the bytes of what does begin like an image; that is what makes a body with media opaque.
 //!
-//! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays
-//! opaque. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read, in a `data:` URL and
-//! in a part of Anthropic's: its text is scanned and redacted within the base64.
+//! Of a PDF the text is read as far as it can be had (`pdf.rs`); nothing in it can be redacted, and it stays opaque. Bytes in
+//! base64 that stand where no text of a conversation does, and that are none of these, are read by nobody, so they make a body
+//! opaque too, whatever they are. A file of a type that is text, and whose bytes are (`text/csv`, `application/json`, …), is read,
+//! in a `data:` URL and in a part of Anthropic's: its text is scanned and redacted within the base64.
 
 use std::borrow::Cow;
 
@@ -169,6 +170,9 @@ pub fn media(document: &Document, id: NodeId) -> Media {
 /// What a member of a part of a response's input is: there the bytes stand in the part itself.
 fn of_response(document: &Document, id: NodeId) -> Option<Media> {
     let part = document.parent(id)?;
+    if is_picture_of_a_tool(document, part, id) == Some(true) {
+        return Some(Media::Image);
+    }
     let list = document.parent(part).filter(|list| is_content(document, *list))?;
     if document.kind(list) != Kind::Array {
         return None;
@@ -184,6 +188,48 @@ fn of_response(document: &Document, id: NodeId) -> Option<Media> {
         ("input_file", "file_data") => TextFile::of(&text).map(Media::File),
         _ => None,
     }
+}
+
+/// Whether a string is a picture that a tool made or took: the `result` of a call, in bare base64, or the screen that a call
+/// answered with, in a `data:` URL.
+fn is_picture_of_a_tool(document: &Document, holder: NodeId, id: NodeId) -> Option<bool> {
+    let of_kind = |item: NodeId, wanted: &str| {
+        let kind = document.get(item, "type").and_then(|kind| document.string(kind));
+        within(document, item, "input") && kind.is_some_and(|kind| kind == wanted)
+    };
+    match &*document.key(id)? {
+        "result" if of_kind(holder, "image_generation_call") => {
+            let text = document.string(id)?;
+            let head = base64::engine::general_purpose::STANDARD.decode(text.get(..32)?).ok()?;
+            Some(IMAGES.iter().any(|(_, magic)| magic(&head)) && is_base64(&text))
+        }
+        "image_url" if document.key(holder)? == "output" => {
+            Some(of_kind(document.parent(holder)?, "computer_call_output") && is_image(&document.string(id)?))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a part is what a shell said, of which all is text.
+#[must_use]
+pub fn is_said_by_shell(document: &Document, part: NodeId) -> bool {
+    let named = |id: NodeId, names: &[&str]| document.key(id).is_some_and(|key| names.contains(&&*key));
+    let item = document
+        .parent(part)
+        .filter(|list| named(*list, &["output"]))
+        .and_then(|list| document.parent(list))
+        .filter(|item| within(document, *item, "input"));
+    let kind = item.and_then(|item| document.get(item, "type")).and_then(|kind| document.string(kind));
+    kind.is_some_and(|kind| kind == "shell_call_output")
+        && document.kind(part) == Kind::Object
+        && document.children(part).all(|member| match document.kind(member) {
+            Kind::Object => {
+                named(member, &["outcome"])
+                    && document.children(member).all(|member| named(member, &["exit_code", "type"]))
+            }
+            Kind::Array => false,
+            _ => named(member, &["created_by", "stderr", "stdout"]),
+        })
 }
 
 /// So many digits in a row are a number rather than bytes: there are fewer than one in ten million places of random ones.
@@ -383,7 +429,7 @@ pub fn is_unread_part(document: &Document, id: NodeId) -> bool {
             )
         )
     };
-    part && !is_text() && !is_read_file(document, id)
+    part && !is_text() && !is_read_file(document, id) && !is_said_by_shell(document, id)
 }
 
 /// Whether a value is a message's content, or that of what a tool answered within one.
@@ -418,6 +464,52 @@ fn part_of(document: &Document, id: NodeId) -> Option<(Cow<'_, str>, Cow<'_, str
     let content = document.parent(part)?;
     is_content(document, content).then_some((document.key(id)?, document.key(object)?, part))
 }
+
+/// Whether a string is bytes in base64 which nobody here reads: a service decodes what a member of an item or of a tool holds. Of
+/// what a model reads as it stands, the text of a conversation, that is not so.
+#[must_use]
+pub fn is_unread_bytes(document: &Document, id: NodeId, text: &str) -> bool {
+    if document.kind(id) != Kind::String || text.len() < SHORTEST_BYTES || !is_bytes(text) {
+        return false;
+    }
+    let key = |id: NodeId| document.key(id);
+    let read_by_a_model = |key: &str| {
+        matches!(key, "arguments" | "content" | "input" | "instructions" | "output" | "system" | "text")
+    };
+    // A member of a list goes by the list's name.
+    let named = std::iter::successors(Some(id), |at| document.parent(*at)).find_map(key);
+    if named.is_none_or(|key| read_by_a_model(&key)) {
+        return false;
+    }
+    let top = std::iter::successors(Some(id), |at| document.parent(*at))
+        .find(|at| document.parent(*at) == Some(document.root()));
+    !top.and_then(key).is_some_and(|key| matches!(&*key, "messages" | "system"))
+}
+
+/// Shorter ones hold little, and could be names.
+const SHORTEST_BYTES: usize = 128;
+
+/// Whether a text can hardly be anything but bytes in base64, of section 4 or of section 5 of RFC 4648, in a `data:` URL or bare,
+/// on one line or on several. Those of a text are some, too: a recognizer reads only what is short and has no end of line.
+fn is_bytes(text: &str) -> bool {
+    let body = data_url(text).map_or(text, |(_, body)| body).trim_end();
+    let digits = body.trim_end_matches('=');
+    if !digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_\r\n".contains(&byte)) {
+        return false;
+    }
+    let longest = body.lines().map(str::len).max().unwrap_or_default();
+    let full = body.lines().filter(|line| line.len() == longest).count();
+    let lines = body.lines().count();
+    let even = lines == 1 || longest >= LINE && full + 1 >= lines;
+    let has = |is: fn(&u8) -> bool| body.bytes().any(|byte| is(&byte));
+    // Words and numbers have letters of one kind; paths and names have signs of both alphabets.
+    let one_alphabet = !(has(|byte| b"+/".contains(byte)) && has(|byte| b"-_".contains(byte)));
+    let of_both_kinds = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    even && one_alphabet && of_both_kinds
+}
+
+/// How long lines of base64 are at least (RFC 1421; RFC 2045 has longer ones).
+const LINE: usize = 64;
 
 /// A `data:` URL of an image (RFC 2397) without any parameter but `base64`.
 fn is_image(text: &str) -> bool {
@@ -521,6 +613,40 @@ mod tests {
             String::from("data:text/csv;base64,%%%"),
         ] {
             assert_eq!(TextFile::of(&url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_told_from_words() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let plain = base64::engine::general_purpose::STANDARD.encode(&bytes);
+        let bare = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes);
+        let lines = |text: &str, size: usize| {
+            let lines: Vec<&str> =
+                text.as_bytes().chunks(size).map(|line| std::str::from_utf8(line).unwrap()).collect();
+            lines.join("\r\n")
+        };
+        for text in [
+            plain.clone(),
+            bare,
+            plain.trim_end_matches('=').to_owned(),
+            lines(&plain, 64),
+            lines(&plain, 76),
+            format!("{plain}\n"),
+            format!("data:application/octet-stream;base64,{plain}"),
+            base64::engine::general_purpose::STANDARD.encode("Ottilie Schmidt, Hamburg. ".repeat(9)),
+        ] {
+            assert!(is_bytes(&text), "{text}");
+        }
+        for text in [
+            String::from("It says nothing at all, and it says it in a great many words. ").repeat(4),
+            "x".repeat(300),
+            "one\nTwo\nthree\n".repeat(20),
+            "0123456789abcdef".repeat(16),
+            "src/gateway-of-words/Read_me/".repeat(8),
+            "eyJhbGciOiJIUzI1NiJ9.".repeat(9),
+        ] {
+            assert!(!is_bytes(&text), "{text}");
         }
     }
 

@@ -125,6 +125,18 @@ const FEATURES: &[(&str, &[Feature])] = &[
     ("diagnostics", &[Feature::StoredState]),
 ];
 
+/// Whether a member tells that a body is a request for a response rather than one for an embedding, which has an `input`, too.
+pub(super) fn is_of_responses(name: &str, value: &serde_json::Value) -> bool {
+    match name {
+        "model" | "user" => false,
+        // Vectors are not streamed, whatever some clients of theirs say.
+        "stream" => true,
+        // Of an embedding it is said whether.
+        "truncation" => value.is_string(),
+        name => openai_responses::MEMBERS.contains(&name) && !OF_EMBEDDINGS.contains(&name),
+    }
+}
+
 /// What the members of a body use, and whether one is not known.
 pub(super) fn features(document: &Document, operation: Operation) -> (FeatureSet, bool) {
     let own: [&[&str]; 2] = match operation {
@@ -311,6 +323,18 @@ mod tests {
         assert_eq!(of(&chat, Operation::ChatCompletions).0, extended);
         let other = r#"{"model": "m", "messages": [], "prompt_cache_options": {"ttl": "24h"}}"#;
         assert_eq!(of(other, Operation::ChatCompletions).0, extended);
+    }
+
+    #[test]
+    fn a_request_for_a_response_is_told_by_every_member_that_only_it_has() {
+        let of = |name: &str| is_of_responses(name, &serde_json::json!("x"));
+        for name in openai_responses::MEMBERS {
+            assert_eq!(of(name), !["input", "model", "user"].contains(name), "{name}");
+        }
+        for name in OF_EMBEDDINGS.iter().filter(|name| !["stream", "truncation"].contains(name)) {
+            assert!(!of(name), "{name}");
+        }
+        assert!(!is_of_responses("truncation", &serde_json::json!(true)));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub mod spans;
 mod stopped;
 pub mod timeline;
 pub mod translate;
+mod uncached;
 mod unread;
 
 use std::sync::Arc;

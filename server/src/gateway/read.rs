@@ -2,6 +2,7 @@
 
 mod messages;
 mod responses;
+mod tools;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +13,6 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::authenticate::Authenticated;
-use super::classify::UNKNOWN;
 use super::document::{self, Document, Kind, NodeId};
 use super::media::is_read_file;
 use super::members;
@@ -20,6 +20,7 @@ use super::refusal::{Code, Refusal};
 use super::sealed::Known;
 use super::spans::Text;
 use crate::providers::{MOST_TOKENS, Operation, RequestShape};
+use tools::{check_tools, tool_features};
 
 /// Limits on what a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub struct Read {
     pub(super) asked_model: Option<String>,
     pub(super) shape: RequestShape,
     pub(super) features: FeatureSet,
-    /// Whether the body has a member that is not known, which may use any feature.
+    /// Whether the body, or one of its tools, has a member that is not known, which may use any feature.
     pub(super) strange: bool,
     pub(super) tools: Vec<String>,
     /// Whether parts of it cannot be read: media, or parts of a kind that is not known.
@@ -71,6 +72,8 @@ pub struct Read {
     pub(super) thinking_tokens: Option<u64>,
     /// Searches of the web that the provider makes at most, or is taken to make.
     pub(super) web_searches: u64,
+    /// Whether it offers a tool of which each use is paid, and no usage tells how often it was used.
+    pub(super) untold_fees: bool,
     /// Answers asked for (`n`), each with its own output.
     pub(super) answers: u64,
     /// The headers of the client's API that go on to a provider of that API.
@@ -176,10 +179,11 @@ pub fn read(
             .and_then(|thinking| document.get(thinking, "budget_tokens"))
             .and_then(|tokens| document.unsigned(tokens)),
         web_searches: content.web_searches,
+        untold_fees: content.untold_fees,
         input_tokens: input_tokens(&document, &text, content.media),
         answers: positive(&document, "n", MAX_ANSWERS)?.unwrap_or(1),
         features: content.features.union(of_members),
-        strange,
+        strange: strange || content.strange,
         api_headers: HeaderMap::new(),
         sealed: Known::default(),
         tools: content.tools,
@@ -228,6 +232,9 @@ struct Content {
     /// Whether a part may be any number of tokens.
     unbounded: bool,
     web_searches: u64,
+    untold_fees: bool,
+    /// Whether a tool has a member that is not known.
+    strange: bool,
 }
 
 /// Searches that a request is taken to make where it does not limit them.
@@ -289,31 +296,6 @@ fn chat(document: &Document, content: &mut Content) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Names of tools are recorded.
-fn check_tools(tools: &BTreeSet<String>) -> Result<(), Refusal> {
-    if tools.len() <= MAX_TOOLS && tools.iter().all(|name| name.len() <= MAX_NAME) {
-        return Ok(());
-    }
-    Err(Refusal::invalid(
-        "tools",
-        format!("more than {MAX_TOOLS} tools, or one whose name is longer than {MAX_NAME} bytes"),
-    )
-    .fix("offer the model fewer tools, with shorter names"))
-}
-
-/// Kinds of tools that stand in a record under their kind's name. Any other could be any text.
-const KINDS: &[&str] = &[
-    "function",
-    "custom",
-    "code_interpreter",
-    "local_shell",
-    "shell",
-    "computer_use_preview",
-    "file_search",
-    "image_generation",
-    "mcp",
-];
-
 fn part_features(document: &Document, part: NodeId, content: &mut Content) {
     let kind = document.get(part, "type").and_then(|id| document.string(id));
     match kind.as_deref() {
@@ -335,44 +317,6 @@ fn part_features(document: &Document, part: NodeId, content: &mut Content) {
     }
     content.opaque = true;
     content.media += 1;
-}
-
-fn tool_features(document: &Document, tool: NodeId, content: &mut Content, names: &mut BTreeSet<String>) {
-    let kind = document.get(tool, "type").and_then(|id| document.string(id)).unwrap_or_default();
-    let features: &[Feature] = match &*kind {
-        "function" | "custom" => &[],
-        kind if kind.starts_with("web_search") => &[Feature::WebSearch],
-        "code_interpreter" | "local_shell" | "shell" | "computer_use_preview" => &[Feature::CodeExecution],
-        "file_search" => &[Feature::Files],
-        "image_generation" => &[Feature::ImageGeneration],
-        "mcp" => &[Feature::RemoteMcp],
-        // A tool of a kind that is not known here may do anything that a provider's tool can.
-        _ => &[
-            Feature::WebSearch,
-            Feature::CodeExecution,
-            Feature::Files,
-            Feature::ImageGeneration,
-            Feature::RemoteMcp,
-        ],
-    };
-    for feature in features {
-        content.features.insert(*feature);
-    }
-    if features.contains(&Feature::WebSearch) {
-        content.web_searches = content.web_searches.saturating_add(SEARCHES);
-    }
-    let name = ["function", "custom"]
-        .iter()
-        .find_map(|inner| document.get(tool, inner))
-        .or(Some(tool))
-        .and_then(|holder| document.get(holder, "name"))
-        .and_then(|id| document.string(id));
-    let kind = match &*kind {
-        kind if kind.starts_with("web_search") => "web_search",
-        kind if KINDS.contains(&kind) => kind,
-        _ => UNKNOWN,
-    };
-    names.insert(name.map_or_else(|| kind.to_owned(), std::borrow::Cow::into_owned));
 }
 
 fn embeddings(document: &Document) -> Result<(), Refusal> {

@@ -1,4 +1,5 @@
-//! What is done to the body before it leaves: findings replaced, and what can be put back kept for the way back.
+//! What is done to the body before it leaves: findings replaced, and what can be put back kept for the way back; and what
+//! the rules do not let a provider be asked for left out.
 //!
 //! A thought that its provider signed is never altered: one in which something is to be replaced goes out without its text,
 //! which is how the API itself keeps thoughts that it does not show
@@ -11,12 +12,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bailiwick_pii::{Embedded, EntityCounts, Mode, TokenKey, Vault, redact, redact_embedded};
+use bailiwick_wire::Losses;
 use bailiwick_wire::openai_responses::SIGNED;
 
 use super::classify::Classified;
 use super::decide::Decided;
 use super::document::{Document, Edits, Kind, NodeId, rename, tell_apart};
 use super::spans::{is_arguments, within};
+use super::uncached;
 
 /// The edits that redact a body, with what is needed on the way back.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Redacted {
     pub(super) vault: Arc<Vault>,
     pub(super) counts: EntityCounts,
     pub(super) key: TokenKey,
+    /// What the rules do not let a provider be asked for, by name.
+    pub(super) left_out: Losses,
 }
 
 /// Makes the redactions of a decision. `root` is the server's secret for placeholders.
@@ -33,9 +38,12 @@ pub fn redact_body(decided: &Decided, root: &TokenKey) -> Redacted {
     let classified = &decided.classified;
     let plan = &decided.decision.request_redactions;
     let key = token_key(decided, root);
-    let mut redacted =
-        Redacted { edits: Edits::new(), vault: Arc::default(), counts: EntityCounts::default(), key };
     let document = &classified.read.document;
+    let mut edits = Edits::new();
+    let denied = decided.decision.obligations.cache_denied;
+    let left_out = if denied { uncached::take_out(document, &mut edits) } else { Losses::default() };
+    let mut redacted =
+        Redacted { edits, vault: Arc::default(), counts: EntityCounts::default(), key, left_out };
     for seal in &classified.read.sealed.cut {
         // Of which the client has only a part: without any of it, it is what was signed.
         let Some(part) = document.parent(*seal) else { continue };

@@ -35,6 +35,9 @@ use crate::budgets::format_usd;
 use crate::providers::{Api, Operation, StreamEvent, UpstreamEvents, UpstreamFailure, sse};
 use crate::router::Candidate;
 
+/// How a request for a response asks for the probabilities of tokens.
+const OF_OUTPUT_TEXT: &str = "message.output_text.logprobs";
+
 /// How long a client waits for an attempt's record. Longer than that takes only where the database went away meanwhile.
 const RECORDED: Duration = Duration::from_secs(8);
 
@@ -500,7 +503,17 @@ impl Attempt<'_> {
     fn known_to_be_left_out(&self, rewriter: &Rewriter) -> Losses {
         let mut left_out = Losses::default();
         let asked = &self.attempted.decided.classified.read.document;
-        let wanted = asked.member("logprobs").is_some_and(|id| asked.kind(id) == Kind::True);
+        let of_chat = || asked.member("logprobs").is_some_and(|id| asked.kind(id) == Kind::True);
+        let of_response = || {
+            let included = asked.member("include").into_iter().flat_map(|include| asked.children(include));
+            let most = asked.member("top_logprobs").and_then(|most| asked.unsigned(most));
+            most.is_some_and(|most| most > 0)
+                || included.filter_map(|id| asked.string(id)).any(|name| name == OF_OUTPUT_TEXT)
+        };
+        let wanted = match self.attempted.decided.classified.read.operation {
+            Operation::Responses => of_response(),
+            _ => of_chat(),
+        };
         if wanted && rewriter.hides_logprobs() {
             left_out.add(LOGPROBS);
         }

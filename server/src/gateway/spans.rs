@@ -3,8 +3,8 @@
 //! The allow-list is of positions *and* values: `/messages/0/role` is exempt only while it holds a role, `temperature`
 //! only while it is a short number. Anything else at such a position is text and is scanned. Binary media (an image in
 //! a `data:` URL, audio, a file) cannot be read here; it is left out of the scan. Any part of a message that is not known
-//! to be text, scanned or not, makes the body *opaque*, which turns every data class that nobody declared into an
-//! unknown one.
+//! to be text, scanned or not, and bytes in base64 wherever else a service would decode them, make the body *opaque*,
+//! which turns every data class that nobody declared into an unknown one.
 //!
 //! All spans are laid into one buffer so that one scan serves the whole body. A key stands right before its value, so
 //! that `"ssn": "…"` gives the recognizers their context. A finding that crosses from one span into the next is cut at
@@ -20,7 +20,7 @@ use std::ops::Range;
 use bailiwick_pii::Embedded;
 
 use super::document::{Document, Kind, NodeId};
-use super::media::{Media, TextFile, is_unread_part, media};
+use super::media::{Media, TextFile, is_unread_bytes, is_unread_part, media};
 
 /// Stands between two spans. The bar is in no recognizer's alphabet, so that nothing matches across it that would not
 /// match at an end of text. (A control character would be left out, as one that is not shown.)
@@ -105,6 +105,7 @@ impl Text {
             if let Some(leaf) = document.text(id)
                 && !is_exempt(document, id, &leaf)
             {
+                text.opaque |= is_unread_bytes(document, id, &leaf);
                 text.leaf(id, &leaf, is_arguments(document, id));
             }
         }
@@ -493,6 +494,58 @@ mod tests {
         ] {
             let (texts, opaque) = texts(elsewhere);
             assert_eq!((texts.len(), opaque), (1, false), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn what_tools_of_a_response_made_is_an_image_and_what_they_said_is_text() {
+        let pixels = format!("iVBORw0KGgo{}", "A".repeat(149));
+        let made = format!(r#"{{"input":[{{"type":"image_generation_call","result":"{pixels}"}}]}}"#);
+        let taken = format!(
+            r#"{{"input":[{{"type":"computer_call_output","output":{{"image_url":"data:image/png;base64,{pixels}"}}}}]}}"#
+        );
+        for body in [&made, &taken] {
+            let (texts, opaque) = texts(body);
+            assert!(opaque && texts.iter().all(|text| text.len() < 30), "{texts:?}");
+            let document = Document::parse(Bytes::from(body.clone()), Limits::default()).unwrap();
+            assert!(Text::of(&document).image_bytes >= pixels.len(), "{body}");
+        }
+        // Anything else at these places is text, and so is a picture's place elsewhere.
+        for body in [
+            made.replace(&pixels, "Ottilie"),
+            taken.replace(&pixels, "Ottilie"),
+            made.replace("image_generation_call", "message"),
+        ] {
+            let document = Document::parse(Bytes::from(body.clone()), Limits::default()).unwrap();
+            assert_eq!(Text::of(&document).image_bytes, 0, "{body}");
+        }
+        let said = r#"{"input":[{"type":"shell_call_output","output":[{"stdout":"Ottilie","stderr":"","outcome":{"type":"timeout"}}]}]}"#;
+        let (texts, opaque) = texts(said);
+        assert!(!opaque && texts.contains(&String::from("Ottilie")), "{texts:?}");
+    }
+
+    #[test]
+    fn bytes_that_nobody_reads_are_opaque_wherever_a_service_would_decode_them() {
+        let bytes = format!("UEsDBAoAAAAA{}", "Q29udG9zb0FH".repeat(16));
+        for body in [
+            r#"{"tools":[{"type":"shell","environment":{"skills":[{"source":{"data":"HERE"}}]}}]}"#,
+            r#"{"tools":[{"type":"image_generation","input_image_mask":{"image_url":"data:image/png;base64,HERE"}}]}"#,
+            r#"{"input":[{"type":"shell_call","action":{"commands":[]},"of_next_year":"HERE"}]}"#,
+            r#"{"input":[{"role":"user","content":"x","of_next_year":{"deep":["HERE"]}}]}"#,
+            r#"{"input":"x","metadata":{"a":"HERE"}}"#,
+        ] {
+            assert!(texts(&body.replace("HERE", &bytes)).1, "{body}");
+            assert!(!texts(&body.replace("HERE", "UEsDBAoAAAAA")).1, "{body}");
+        }
+        // What is said is said as it stands.
+        for body in [
+            r#"{"input":"HERE","instructions":"HERE"}"#,
+            r#"{"input":["HERE"]}"#,
+            r#"{"input":[{"role":"user","content":"HERE"},{"role":"user","content":[{"type":"input_text","text":"HERE"}]}]}"#,
+            r#"{"input":[{"type":"function_call_output","output":"HERE"},{"type":"function_call","arguments":"HERE"}]}"#,
+            r#"{"messages":[{"role":"user","content":"HERE"}]}"#,
+        ] {
+            assert!(!texts(&body.replace("HERE", &bytes)).1, "{body}");
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Prepared {
     pub(super) shape: RequestShape,
     /// The body, where it is not the client's own.
     translated: Option<Arc<Translated>>,
+    /// What the rules do not let the provider be asked for.
+    ruled_out: Losses,
 }
 
 /// A body that was translated.
@@ -127,7 +129,12 @@ pub(super) fn carried<'a>(
         let target = &candidate.route.target;
         let result = match on_the_wire(read.operation, target.dialect(), target.has_responses()) {
             None => Err(Unable(String::from("this endpoint's API has no such operation"), None)),
-            Some((operation, None)) => Ok(Prepared { operation, shape: read.shape, translated: None }),
+            Some((operation, None)) => Ok(Prepared {
+                operation,
+                shape: read.shape,
+                translated: None,
+                ruled_out: redacted.left_out.clone(),
+            }),
             Some((operation, Some(spoken))) => {
                 let before = made.iter().find(|(for_what, limit, _)| (*for_what, *limit) == (spoken, most));
                 let translated = match before {
@@ -142,6 +149,7 @@ pub(super) fn carried<'a>(
                     operation,
                     shape: translated.shape,
                     translated: Some(translated),
+                    ruled_out: redacted.left_out.clone(),
                 })
             }
         };
@@ -263,7 +271,8 @@ impl Prepared {
         let betas = translated.and(decided.classified.read.api_headers.get(BETA)).map(|_| "anthropic-beta");
         let of_request = translated.into_iter().flat_map(|translated| translated.left_out.places());
         let of_answer = answer.into_iter().flat_map(Losses::places);
-        let places: Vec<&str> = betas.into_iter().chain(of_request).chain(of_answer).collect();
+        let ruled_out = self.ruled_out.places();
+        let places: Vec<&str> = ruled_out.chain(betas).chain(of_request).chain(of_answer).collect();
         (!places.is_empty()).then(|| places.join(", "))
     }
 }

@@ -215,7 +215,7 @@ fn https(config: &GitConfig) -> Result<Box<dyn Any>, String> {
             };
             Ok(builder
                 .tls_backend_preconfigured(tls.clone())
-                .dns_resolver(Arc::new(Resolver::new(way.guard.clone())))
+                .dns_resolver(Arc::new(Resolver::new(way.names.clone(), way.guard.clone())))
                 .timeout(REQUEST)
                 .https_only(true))
         })),

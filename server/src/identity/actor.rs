@@ -391,8 +391,8 @@ impl Permit {
     /// A [`Problem`] where it may see nothing there.
     pub fn scope(&self, named: Option<String>) -> Result<String, Problem> {
         match named {
-            Some(scope) if bailiwick_policy::scope::validate(&scope).is_ok() && self.covers(&scope) => {
-                Ok(scope)
+            Some(scope) if bailiwick_policy::scope::validate(&scope).is_ok() => {
+                self.at(&scope, "scope").map(|()| scope)
             }
             Some(_) => Err(Problem::not_found("scope")),
             None => self.scopes().into_iter().next().ok_or_else(|| self.forbidden(None)),

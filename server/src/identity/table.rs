@@ -203,6 +203,7 @@ pub const ROUTES: &[Route] = &[
     at("POST", "/api/v1/service-tokens/{id}/revoke", Scoped(TOKENS, "revoke"), "Revoke a service token"),
     at("GET", "/api/v1/requests", Own(REQUESTS, "read"), "The caller's own requests; with the right, those of its scopes"),
     at("POST", "/api/v1/requests", Scoped(REQUESTS, "ask"), "Ask for an exception, more budget, access to content or a key, with a reason"),
+    at("GET", "/api/v1/requests/{id}", Own(REQUESTS, "read"), "One request, with the tag that a decision may ask for"),
     fresh("POST", "/api/v1/requests/{id}/approve", Scoped(REQUESTS, "approve"), "Approve what somebody else asked for; carried out when this answers"),
     at("POST", "/api/v1/requests/{id}/refuse", Scoped(REQUESTS, "approve"), "Refuse what somebody else asked for, with a reason"),
     at("POST", "/api/v1/requests/{id}/withdraw", Own(REQUESTS, "read"), "Withdraw what one asked for"),

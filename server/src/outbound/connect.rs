@@ -27,7 +27,7 @@ use tower::{Service, ServiceExt as _};
 use super::{
     guard::{Forbidden, Guard, name_for_others},
     proxy::Proxy,
-    resolve::Resolver,
+    resolve::{Names, Resolver},
 };
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -39,6 +39,8 @@ pub struct Way {
     pub guard: Guard,
     /// Through whom.
     pub proxy: Option<Proxy>,
+    /// Who is asked for addresses.
+    pub(crate) names: Names,
 }
 
 impl std::fmt::Debug for Way {
@@ -113,7 +115,8 @@ struct Ways {
 
 impl Transport {
     fn new(way: &Way, limit: Duration) -> Self {
-        let direct = tcp(HttpConnector::new_with_resolver(Resolver::new(way.guard.clone())), limit);
+        let direct =
+            tcp(HttpConnector::new_with_resolver(Resolver::new(way.names.clone(), way.guard.clone())), limit);
         let tunnel = way.proxy.clone().map(|proxy| {
             let tunnel = Tunnel::new(proxy.address.clone(), tcp(HttpConnector::new(), limit));
             let tunnel = match &proxy.credential {
@@ -196,6 +199,6 @@ fn classify(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ConnectE
 impl Way {
     /// To servers of tests.
     pub(crate) fn here() -> Self {
-        Self { guard: Guard::new(crate::keys::Networks::default().and_loopback()), proxy: None }
+        Self { guard: Guard::new(crate::keys::Networks::default().and_loopback()), ..Self::default() }
     }
 }

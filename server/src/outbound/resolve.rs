@@ -6,23 +6,48 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use tower::Service;
+use tower::{Service, ServiceExt as _};
 
 use super::guard::Guard;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a test answers a name with.
+#[cfg(test)]
+type Told = std::sync::Arc<dyn Fn(&str) -> Vec<std::net::IpAddr> + Send + Sync>;
+
+/// Who is asked for the addresses of a name.
+#[derive(Clone, Default)]
+pub(crate) enum Names {
+    /// The operating system.
+    #[default]
+    System,
+    /// A test, which answers otherwise each time.
+    #[cfg(test)]
+    Told(Told),
+}
+
+impl Names {
+    async fn addresses(self, name: Name) -> Result<Vec<SocketAddr>, Fault> {
+        match self {
+            Self::System => Ok(GaiResolver::new().oneshot(name).await?.collect()),
+            #[cfg(test)]
+            Self::Told(told) => Ok(told(name.as_str()).into_iter().map(|ip| (ip, 0).into()).collect()),
+        }
+    }
+}
+
 /// The operating system's resolver behind the [`Guard`]. A name that leads to one address that is forbidden is refused
 /// whole: whoever controls it tries something.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Resolver {
-    inner: GaiResolver,
+    names: Names,
     guard: Guard,
 }
 
 impl Resolver {
-    pub(crate) fn new(guard: Guard) -> Self {
-        Self { inner: GaiResolver::new(), guard }
+    pub(crate) fn new(names: Names, guard: Guard) -> Self {
+        Self { names, guard }
     }
 }
 
@@ -31,15 +56,15 @@ impl Service<Name> for Resolver {
     type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Fault>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        Service::poll_ready(&mut self.inner, cx).map_err(Into::into)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let resolving = Service::call(&mut self.inner, name);
+        let resolving = self.names.clone().addresses(name);
         let guard = self.guard.clone();
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = resolving.await?.collect();
+            let addresses = resolving.await?;
             for address in &addresses {
                 guard.address(address.ip())?;
             }

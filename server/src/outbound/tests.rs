@@ -1,5 +1,6 @@
 //! The way out over real sockets: who is not reached, by which address, and what a proxy is told.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +18,10 @@ use crate::providers::Trust;
 async fn server(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    (port, serve(listener, answer))
+}
+
+fn serve(listener: TcpListener, answer: &'static str) -> Arc<AtomicUsize> {
     let seen = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&seen);
     tokio::spawn(async move {
@@ -28,7 +33,7 @@ async fn server(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
             });
         }
     });
-    (port, seen)
+    seen
 }
 
 /// What comes up to the first empty line.
@@ -47,7 +52,7 @@ const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\
 
 fn guarded(allowed: &[&str], proxy: Option<Proxy>) -> Http {
     let allowed: Vec<String> = allowed.iter().map(|text| (*text).to_owned()).collect();
-    let way = Way { guard: Guard::new(Networks::try_from(allowed).unwrap()), proxy };
+    let way = Way { guard: Guard::new(Networks::try_from(allowed).unwrap()), proxy, ..Way::default() };
     Http::new(Trust::default(), &way).unwrap()
 }
 
@@ -97,6 +102,36 @@ async fn a_name_is_reached_by_the_address_that_was_judged() {
     // One forbidden address among several is enough: whether `localhost` has the other one is the machine's affair.
     let failure = ask(&guarded(&["192.0.2.0/24"], None), &url).await.unwrap_err();
     assert!(matches!(failure, OutboundError::Forbidden(Forbidden::Private(_))), "{failure:?}");
+}
+
+/// Whoever controls a name answers with one address when it is looked at, and with another when it is connected to.
+#[tokio::test]
+async fn a_name_that_changes_between_two_looks_is_looked_at_once() {
+    // What is allowed stands for an address outside; on the same port there is something inside.
+    let (outside, inside) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST);
+    let (port, seen_inside) = server(FINE).await;
+    let seen_outside = serve(TcpListener::bind((outside, port)).await.unwrap(), FINE);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    let told = move |_: &str| match counted.fetch_add(1, Ordering::SeqCst) {
+        0 => vec![IpAddr::V4(outside)],
+        1 => vec![IpAddr::V4(inside)],
+        _ => vec![IpAddr::V4(outside), IpAddr::V4(inside)],
+    };
+    let allowed = Networks::try_from(vec![outside.to_string()]).unwrap();
+    let way =
+        Way { guard: Guard::new(allowed), names: resolve::Names::Told(Arc::new(told)), ..Way::default() };
+    let http = Http::new(Trust::default(), &way).unwrap();
+    let url = format!("http://models.example:{port}/");
+    assert_eq!(ask(&http, &url).await.unwrap(), "fine");
+    let counts = || [&looks, &seen_outside, &seen_inside].map(|count| count.load(Ordering::SeqCst));
+    assert_eq!(counts(), [1, 1, 0], "what was judged is what was connected to");
+    // The next connection looks anew, and what it finds is judged; of two addresses both.
+    for round in [2, 3] {
+        let failure = ask(&http, &url).await.unwrap_err();
+        assert!(matches!(failure, OutboundError::Forbidden(Forbidden::Private(_))), "{failure:?}");
+        assert_eq!(counts(), [round, 1, 0]);
+    }
 }
 
 #[tokio::test]

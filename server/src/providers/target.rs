@@ -57,6 +57,23 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Bytes of one event of a stream of an operation. The last event of a response tells all of the answer once more, be it a
+    /// picture, so it may be as long as an answer.
+    #[must_use]
+    pub fn event_bytes(&self, operation: Operation) -> usize {
+        match operation {
+            Operation::Responses => {
+                self.max_event_bytes.max(usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX))
+            }
+            Operation::ChatCompletions
+            | Operation::Embeddings
+            | Operation::Messages
+            | Operation::CountTokens => self.max_event_bytes,
+        }
+    }
+}
+
 /// What an endpoint's configuration says about its wire.
 #[derive(Debug, Clone)]
 pub struct TargetSpec {

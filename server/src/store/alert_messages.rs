@@ -29,14 +29,20 @@ pub async fn messages_of(store: &Store, alert: &str) -> Result<Vec<AlertMessage>
     Ok(found.all(&store.read).await?)
 }
 
-/// Up to `limit` messages that are to be sent by `now_ms`.
+/// Up to `limit` messages that are to be sent by `now_ms`, through any channel but those of `except`.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn due(store: &Store, now_ms: i64, limit: u64) -> Result<Vec<AlertMessage>, StoreError> {
+pub async fn due(
+    store: &Store,
+    now_ms: i64,
+    except: &[String],
+    limit: u64,
+) -> Result<Vec<AlertMessage>, StoreError> {
     let due = Entity::find()
         .filter(Message::State.eq(WAITING))
         .filter(Message::NextMs.lte(now_ms))
+        .filter(Message::Channel.is_not_in(except))
         .order_by_asc(Message::NextMs)
         .order_by_asc(Message::Id)
         .limit(limit);

@@ -25,8 +25,6 @@ use alerts::Column;
 /// How far the log was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The log.
-    pub log: String,
     /// The first leaf that was not read yet.
     pub leaf: u64,
     /// The tree's size.
@@ -38,8 +36,6 @@ pub struct Read {
 /// A step of reading: from the leaf that it was read up to.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The log.
-    pub log: String,
     /// As it was found.
     pub from: u64,
     /// As it is afterwards.
@@ -125,44 +121,46 @@ pub async fn begin(store: &Store, log: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How far the log was read; `None` where it has not [begun](begin).
+/// How far a log was read; `None` where that has not [begun](begin).
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub async fn read(store: &Store) -> Result<Option<Read>, StoreError> {
-    let Some(row) = alerts_read::Entity::find().one(&store.read).await? else { return Ok(None) };
-    let head = tree_head::Entity::find_by_id(row.log.clone()).one(&store.read).await?;
+pub async fn read(store: &Store, log: &str) -> Result<Option<Read>, StoreError> {
+    let row = alerts_read::Entity::find_by_id(log.to_owned()).one(&store.read).await?;
+    let Some(row) = row else { return Ok(None) };
+    let head = tree_head::Entity::find_by_id(log.to_owned()).one(&store.read).await?;
     Ok(Some(Read {
         leaf: leaf_of(row.leaf)?,
         size: leaf_of(head.map_or(0, |head| head.size))?,
         begun: serde_json::from_value(row.begun).map_err(|why| StoreError::Corrupt(why.to_string()))?,
-        log: row.log,
     }))
 }
 
-/// Raises alerts, and with a step moves how far the log was read: both or neither. Which were raised and are no
-/// repetition; `None` where another server took the step.
+/// Raises alerts, and with a step moves how far `log`, the one in force, was read: both or neither. Which were raised and
+/// are no repetition; `None` where another server took the step.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn raise(
     store: &Store,
+    log: &str,
     step: Option<&Step>,
     raises: &[Raise],
     now_ms: i64,
 ) -> Result<Option<Vec<Alert>>, StoreError> {
     store
         .transaction(|transaction| {
-            let (step, raises) = (step.cloned(), raises.to_vec());
+            let (log, step, raises) = (log.to_owned(), step.cloned(), raises.to_vec());
             Box::pin(async move {
-                let row = alerts_read::Entity::find().lock_exclusive().one(transaction).await?;
+                let row = alerts_read::Entity::find_by_id(log.clone());
+                let row = row.lock_exclusive().one(transaction).await?;
                 if let Some(step) = step {
                     let from = of_leaf(step.from)?;
                     if row.is_none_or(|row| row.leaf != from) {
                         return Ok(None);
                     }
                     let change = alerts_read::ActiveModel {
-                        log: Set(step.log),
+                        log: Set(log),
                         leaf: Set(of_leaf(step.to)?),
                         begun: Set(json!(step.begun)),
                     };
@@ -245,6 +243,9 @@ async fn tell_of(
             let change = alert_messages::ActiveModel {
                 id: Set(open.id),
                 alerts: Set(Value::Array(of)),
+                // Whoever is to be told sooner is: with what was gathered until then.
+                next_ms: Set(Ord::min(open.next_ms, message.next_ms)),
+                collects_until_ms: Set(Ord::min(open.collects_until_ms, message.collects_until_ms)),
                 ..Default::default()
             };
             alert_messages::Entity::update(change).exec_without_returning(transaction).await?;
@@ -415,4 +416,57 @@ pub(crate) async fn oldest_unsequenced(store: &Store) -> Result<Option<i64>, Sto
         oldest = oldest.into_iter().chain(time_ms).reduce(Ord::min);
     }
     Ok(oldest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::alert_messages::{due, messages_of};
+
+    fn raise_of(id: &str, again: Again, messages: Vec<NewMessage>) -> Raise {
+        let alert = Alert {
+            id: id.to_owned(),
+            kind: String::from("kill_switch_lifted"),
+            severity: String::from("warning"),
+            scope: String::from("/"),
+            subject: id.to_owned(),
+            facts: json!({}),
+            raised_ms: 0,
+            last_ms: 0,
+            repeats: 0,
+            told_ms: 0,
+            acknowledged_ms: None,
+            acknowledged_by: None,
+            note: None,
+            closed_ms: None,
+        };
+        Raise { alert, again, messages }
+    }
+
+    fn digest(id: &str, until_ms: i64) -> NewMessage {
+        NewMessage {
+            id: id.to_owned(),
+            channel: String::from("ops"),
+            target: String::new(),
+            next_ms: until_ms,
+            collects_until_ms: Some(until_ms),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_to_be_told_sooner_takes_along_what_was_gathered() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_in(folder.path()).await.unwrap();
+        for (id, until_ms) in [("al_day", 86_400_000), ("al_quarter", 900_000), ("al_hour", 3_600_000)] {
+            let raise_of = raise_of(id, Again::Once, vec![digest(&format!("msg_{id}"), until_ms)]);
+            raise(&store, "log", None, &[raise_of], 1).await.unwrap();
+        }
+        assert!(due(&store, 899_999, &[], 9).await.unwrap().is_empty());
+        let told = due(&store, 900_000, &[], 9).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].alerts, json!(["al_day", "al_quarter", "al_hour"]));
+        assert_eq!(told[0].collects_until_ms, Some(900_000), "nothing is added after that");
+        assert_eq!(messages_of(&store, "al_hour").await.unwrap(), told);
+        store.close().await;
+    }
 }

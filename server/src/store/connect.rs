@@ -229,7 +229,7 @@ impl Store {
     /// The database of a test's folder, of the kind that the run is on.
     #[cfg(test)]
     pub(crate) async fn open_in(folder: &Path) -> Result<Self, StoreError> {
-        match crate::testing::database::postgres_in(folder).await {
+        match crate::testing::database::migrated_in(folder).await {
             Some(url) => Self::open(&url).await,
             None => Self::open_file(&folder.join("bailiwick.db")).await,
         }

@@ -11,7 +11,7 @@ use sea_orm::{
 
 pub use super::entities::requests::Model as Request;
 use super::entities::requests::{Column, Entity};
-use super::{Store, StoreError, budgets, keys};
+use super::{Store, StoreError, budgets, keys, seen::unchanged};
 
 /// What an approval brings about.
 #[derive(Clone, Debug, Default)]
@@ -91,13 +91,22 @@ pub async fn ask(store: &Store, request: Request) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where it was decided before or has expired, or where what would follow contradicts what is
-/// there; [`StoreError::NotFound`], [`StoreError::Unavailable`].
-pub async fn decide(store: &Store, id: &str, decision: Decision, effect: Effect) -> Result<(), StoreError> {
+/// there; [`StoreError::Changed`] where it is not as it was `seen`; [`StoreError::NotFound`],
+/// [`StoreError::Unavailable`].
+pub async fn decide(
+    store: &Store,
+    id: &str,
+    decision: Decision,
+    effect: Effect,
+    seen: Option<&Request>,
+) -> Result<(), StoreError> {
     get(store, id).await?;
     store
         .transaction(|transaction| {
             let (id, decision, effect) = (id.to_owned(), decision.clone(), effect.clone());
+            let seen = seen.cloned();
             Box::pin(async move {
+                unchanged(transaction, Entity::find_by_id(id.clone()), seen.as_ref()).await?;
                 end(transaction, &id, decision).await?;
                 if let Some((key, own)) = effect.key {
                     keys::create_in(transaction, key, own).await?;

@@ -14,7 +14,7 @@ const FILE: &str = "a b?c%20#.db";
 
 /// The database of `folder`, of the kind that this run is on.
 async fn open(folder: &TempDir) -> Store {
-    match database::postgres_in(folder.path()).await {
+    match database::migrated_in(folder.path()).await {
         Some(url) => Store::open(&url).await.unwrap(),
         None => Store::open_file(&folder.path().join(FILE)).await.unwrap(),
     }

@@ -141,11 +141,15 @@ async fn a_viewer_sees_their_scope_and_no_other() {
     }
     let receipt = server.page(&format!("/v1/decisions/{others}"), AUTHORIZATION, &auditor).await;
     assert!([403, 404].contains(&receipt.status), "{}: {}", receipt.status, receipt.body);
-    for path in ["/decisions?scope=/acme/retail", "/decisions?scope=/", "/decisions?scope=/acme/researchers"]
-    {
-        let page = server.page(path, AUTHORIZATION, &auditor).await;
-        assert_eq!(page.status, 403, "{path}");
-        assert!(!page.body.contains(&others));
+    // Above it they are told what is missing; beside it there is nothing, whether somebody else has something there or not.
+    for (scope, status) in [("/", 403), ("/acme", 403), ("/acme/retail", 404), ("/acme/researchers", 404)] {
+        for page in ["/decisions", "/"] {
+            let page = server.page(&format!("{page}?scope={scope}"), AUTHORIZATION, &auditor).await;
+            assert_eq!(page.status, status, "{scope}");
+            assert!(!page.body.contains(&others));
+        }
+        let api = server.page(&format!("/api/v1/decisions?scope={scope}"), AUTHORIZATION, &auditor).await;
+        assert_eq!(api.status, status, "{scope}");
     }
     // A role that may read nothing here is nobody.
     let application = token("/acme", "application").await;

@@ -306,6 +306,13 @@ async fn one_person_asks_and_another_approves() {
     assert_eq!(asks(&server, &key).await.0, 401, "not before somebody else agrees");
     let page = person.sees("/requests").await;
     assert!(page.body.contains("For the new model") && !page.body.contains(&key));
+    // Nobody said when it ends; who approves sees it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server's process has its own clock, which is the system's"
+    )]
+    let usual = (chrono::Utc::now() + chrono::TimeDelta::days(90)).format("%Y-%m-%d").to_string();
+    assert!(page.body.contains(&usual), "{}", page.body);
     let id = page.body.split("id=\"req_").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let approve = format!("/requests/req_{id}/approve");
     assert!(!page.body.contains(&approve), "nobody is offered to decide what they asked for");

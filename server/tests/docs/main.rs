@@ -28,3 +28,4 @@ mod page;
 mod pages;
 mod reference;
 mod run;
+mod sign_in;

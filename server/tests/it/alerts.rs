@@ -45,7 +45,7 @@ async fn listed(app: &TestApp, query: &str) -> Vec<Value> {
 }
 
 /// The alerts of a query, as soon as there are as many.
-async fn until_listed(app: &TestApp, query: &str, count: usize) -> Vec<Value> {
+pub(crate) async fn until_listed(app: &TestApp, query: &str, count: usize) -> Vec<Value> {
     let began = Instant::now();
     loop {
         let found = listed(app, query).await;
@@ -194,6 +194,28 @@ async fn who_wants_no_more_gets_no_more_and_the_log_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_knows_of_is_told_to_nobody_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = Hook::start().await;
+    let alerts = hooked(&hook, folder.path(), "");
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    hook.answer([Answer::Status(500)]);
+    throw(&app, "bcr", "/").await;
+    let alert = until_listed(&app, "", 1).await.remove(0);
+    hook.until("the first try", |heard| heard.len() == 1).await;
+    app.admin(Method::POST, &format!("/api/v1/alerts/{}/acknowledge", id(&alert)), None).await.is(200);
+    let messages = until_told(&app, &id(&alert), |messages| messages[0]["state"] != "waiting").await;
+    assert_eq!(messages[0]["state"], "given_up");
+    assert_eq!(messages[0]["error"], "all that it tells of is acknowledged or over");
+    assert_eq!(hook.heard().len(), 1, "it is not tried again");
+    // Nothing went wrong that anybody would have to look at.
+    let records = app.records().await;
+    let acts = records.iter().filter_map(|record| record.sections.get("act"));
+    assert_eq!(acts.filter(|act| act["act"] == "alert_message_given_up").count(), 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_within_the_time_of_a_digest_is_one_message_and_what_is_critical_is_not_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let hook = Hook::start().await;
@@ -295,9 +317,12 @@ async fn a_channel_can_be_tried_and_says_what_is_wrong() {
     };
     assert_eq!(test("hook", 200).await["sent"], 1);
     assert!(hook.heard()[0].signed && hook.heard()[0].kinds() == ["test"]);
-    for (channel, why) in [("private", "not public"), ("unsigned", "none"), ("down", "no connection")] {
+    for (channel, why) in
+        [("private", "not public"), ("unsigned", "its `secret_file`"), ("down", "no connection")]
+    {
         let answer = test(channel, 502).await;
         assert!(answer["detail"].as_str().unwrap().contains(why), "{channel}: {answer}");
+        assert!(!answer.to_string().contains(&folder.path().display().to_string()), "no path: {answer}");
     }
     assert!(test("hok", 400).await.to_string().contains("did you mean `hook`"));
     for (channel, member) in [("slack", "blocks"), ("teams", "attachments")] {
@@ -389,7 +414,7 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     let refused = |messages: &[Value]| messages.iter().any(|one| one["state"] == "given_up");
     let messages = until_told(&app, &id(&alert), refused).await;
     let gone = messages.iter().find(|one| one["state"] == "given_up").unwrap();
-    assert!(gone["error"].as_str().unwrap().contains("550"), "{gone}");
+    assert_eq!(gone["error"], "the mail server refuses it: it answers 550 5.1.1");
     assert_eq!(gone["attempts"], 1);
     server.until("the one that was put off", |mail| mail.len() == 2).await;
     let late = server.to("greylisted@example.com").remove(0);
@@ -399,6 +424,51 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     let id = format!("<{}@example.com>", put_off["id"].as_str().unwrap());
     assert_eq!(late["headers"]["message-id"], id.as_str(), "the id that it was tried with first");
     assert!(messages.iter().any(|one| one["state"] == "waiting"), "the slow one is not given up");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_sent_though_the_log_cannot_be_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = Hook::start().await;
+    let alerts = hooked(&hook, folder.path(), "");
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    hook.answer([Answer::Status(500)]);
+    throw(&app, "bcr", "/").await;
+    hook.until("the first try", |heard| heard.len() == 1).await;
+    crate::acts::sql(&app.data(), "UPDATE alerts_read SET begun = '[]'").await;
+    hook.until("the second try", |heard| heard.len() == 2).await;
+    assert_eq!(hook.heard()[1].status, 204);
+    app.finish().await;
+}
+
+/// A mail server that answers nothing, and more addresses than would be tried at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_server_that_says_nothing_holds_up_no_other_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hook, silent) = (Hook::start().await, tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let to: Vec<String> = (0..20).map(|number| format!("'{number}@example.com'")).collect();
+    let mut alerts = hooked(&hook, folder.path(), "");
+    // By its name it is the first one to be sent through.
+    let mail = written(&format!(
+        "[[mail]]\nname = 'a'\nserver = '127.0.0.1'\nport = {}\ntls = 'none'\nfrom = 'b@example.com'\nto = [{}]\n\
+         [[route]]\nchannels = ['a']\n",
+        silent.local_addr().unwrap().port(),
+        to.join(", ")
+    ));
+    alerts.mail = mail.mail;
+    alerts.route.extend(mail.route);
+    let app = TestApp::with(|config| config.alerts = alerts).await;
+    throw(&app, "bcr", "/").await;
+    let alert = until_listed(&app, "", 1).await.remove(0);
+    // A try of the mail server takes 45 seconds.
+    let began = Instant::now();
+    hook.until("the switch", |heard| heard.len() == 1).await;
+    assert!(began.elapsed() < Duration::from_secs(15));
+    let of_mail = |one: &&Value| one["channel"] == "a" && one["attempts"] == 1;
+    let messages =
+        until_told(&app, &id(&alert), |messages| messages.iter().filter(of_mail).count() >= 2).await;
+    assert_eq!(messages.iter().filter(of_mail).count(), 2, "two at once through one channel");
     app.finish().await;
 }
 
@@ -418,7 +488,7 @@ async fn mail_goes_to_no_server_that_is_not_trusted_and_without_encryption_to_no
     assert_eq!(test("fine").await["sent"], 1);
     std::fs::write(server.password_file(), "wrong").unwrap();
     let refused = test("fine").await;
-    assert!(refused["detail"].as_str().unwrap().contains("535"), "{refused}");
+    assert_eq!(refused["detail"], "the sign-in is refused: it answers 535");
     assert_eq!(server.mail().len(), 1);
     app.finish().await;
     // Without its certificate among those that are believed.

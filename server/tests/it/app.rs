@@ -88,7 +88,7 @@ impl TestApp {
         prepare();
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), folder.path().join("data"));
-        config.database_url = database::postgres_in(folder.path()).await.map(Into::into);
+        config.database_url = database::migrated_in(folder.path()).await.map(Into::into);
         // What the database does not take is refused at once; the spool has tests with servers of their own.
         config.limits.spool_bytes = 0;
         change(&mut config);

@@ -215,8 +215,49 @@ fn bundles_are_checked_and_tested() {
     // A rule that is off fails the tests that hold to it.
     let rule = std::fs::read_to_string(dir.join("rules/phi.yaml")).unwrap();
     std::fs::write(dir.join("rules/phi.yaml"), rule.replacen("scope: /", "mode: off\nscope: /", 1)).unwrap();
-    let failed = run(&["policy", "test", path], None, "").is(1);
+    let junit = folder.path().join("results.xml");
+    let junit = junit.to_str().unwrap();
+    let failed = run(&["policy", "test", path, "--junit", junit], None, "").is(1);
     assert!(failed.out.contains("FAILED"), "{failed:?}");
+    // Below each that failed stands what was expected of it, and what came instead.
+    let lines: Vec<&str> = failed.out.lines().collect();
+    let below = lines.iter().position(|line| line.starts_with("FAILED PHI of the clinic reaches")).unwrap();
+    let differs: Vec<&str> =
+        lines[below + 1..].iter().take_while(|line| line.starts_with(' ')).map(|line| line.trim()).collect();
+    let starts = "expected the endpoints [azure-sweden, bedrock-us-east-1] to be eligible, got [";
+    assert!(differs.iter().any(|line| line.starts_with(starts)), "{differs:?}");
+    let ended = failed.out.lines().last().unwrap();
+
+    // The same for machines: what passed and what failed, and why.
+    let told = run(&["policy", "test", path, "--json"], None, "").is(1).json();
+    let told = told.as_array().unwrap();
+    let (bad, good): (Vec<&Value>, Vec<&Value>) =
+        told.iter().partition(|result| !result["failures"].as_array().unwrap().is_empty());
+    assert!(
+        !good.is_empty() && good.iter().all(|result| result["file"].as_str().unwrap().starts_with("tests/"))
+    );
+    assert_eq!(ended, format!("{} passed, {} failed", good.len(), bad.len()));
+    let one = bad.iter().find(|result| lines[below].contains(result["name"].as_str().unwrap())).unwrap();
+    assert_eq!(one["file"], "tests/phi.yaml");
+    let failures: Vec<&str> =
+        one["failures"].as_array().unwrap().iter().map(|failure| failure.as_str().unwrap()).collect();
+    assert_eq!(failures, differs);
+
+    // And for a CI system, which counts what it reads.
+    let xml = std::fs::read_to_string(junit).unwrap();
+    let (mut suites, mut cases, mut failures) = (0, 0, 0);
+    for line in xml.lines() {
+        suites += usize::from(line.trim_start().starts_with("<testsuite "));
+        cases += usize::from(line.trim_start().starts_with("<testcase "));
+        failures += line.matches("<failure ").count();
+    }
+    let files: std::collections::BTreeSet<&str> =
+        told.iter().map(|result| result["file"].as_str().unwrap()).collect();
+    assert_eq!((suites, cases, failures), (files.len(), told.len(), bad.len()), "{xml}");
+    let whole = format!("tests=\"{}\" failures=\"{}\" time=\"", told.len(), bad.len());
+    let head = xml.lines().nth(1).unwrap();
+    assert!(head.starts_with("<testsuites name=\"") && head.contains(&whole), "{head}");
+    assert!(xml.contains(starts), "{xml}");
     std::fs::write(dir.join("rules/broken.yaml"), "id: broken\nscope: /\nrequire: { colour: blue }\n")
         .unwrap();
     let failed = run(&["policy", "check", path], None, "").is(1);

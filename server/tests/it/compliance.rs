@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use bailiwick::app::{App, ComplianceConfig, Config, StartError};
 use bailiwick::release::Release;
+use bailiwick::store::{self, alerts::Filter};
 use bailiwick_compliance_db::Database;
 use bailiwick_ledger::{LogId, Signer};
 use ed25519_dalek::SigningKey;
@@ -450,5 +451,21 @@ async fn a_release_is_taken_if_it_is_signed_whole_and_newer_and_what_it_changes_
         (&changed[0]["service"], &changed[0]["database"]),
         (&json!("mistral-api"), &json!("2098.2.1"))
     );
+    // And is an alert, with what has changed.
+    let filter = Filter { kind: Some(String::from("subprocessors_changed")), ..Filter::default() };
+    let began = Instant::now();
+    let raised = loop {
+        let raised = store::alerts::page(&app.store, &filter, None, 10).await.unwrap();
+        if !raised.is_empty() {
+            break raised;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "nobody is alerted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    let facts = &raised[0].facts;
+    assert_eq!((&facts["service"], &facts["database"]), (&json!("mistral-api"), &json!("2098.2.1")));
+    let words = facts["changes"].to_string();
+    assert!(words.contains("Duck is new") && words.contains("Brave is gone"), "{facts}");
     app.close(Duration::from_secs(5)).await;
 }

@@ -9,6 +9,7 @@ use bailiwick::snapshot::Archive;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::alerts::until_listed;
 use crate::app::{TestApp, logs, metrics};
 use crate::repository::{Repository, STRANGER, rule};
 
@@ -201,10 +202,26 @@ async fn what_nobody_may_sign_is_refused() {
         .await
         .iter()
         .filter(|record| record.header.kind == "policy")
-        .filter_map(|record| record.sections.get("refused"))
-        .map(|refused| refused["stage"].clone())
+        .filter_map(|record| record.sections.get("refused").cloned())
         .collect();
-    assert_eq!(refused, vec![json!("signature"); 10]);
+    let stages: Vec<&Value> = refused.iter().map(|refused| &refused["stage"]).collect();
+    assert_eq!(stages, vec!["signature"; 10]);
+    // Each is an alert that says of which commit and why, and that is critical: nobody else would look.
+    let mut commits: Vec<&str> = refused.iter().map(|refused| refused["commit"].as_str().unwrap()).collect();
+    commits.sort_unstable();
+    commits.dedup();
+    let raised = until_listed(&app, "?kind=policy_refused", commits.len()).await;
+    assert_eq!(raised.len(), commits.len(), "{raised:#?}");
+    for alert in &raised {
+        assert_eq!((&alert["severity"], &alert["scope"]), (&json!("critical"), &json!("/")), "{alert}");
+        assert_eq!(alert["facts"]["stage"], "signature", "{alert}");
+        let of = refused.iter().find(|refused| refused["commit"] == alert["facts"]["commit"]);
+        let of = of.unwrap_or_else(|| panic!("{alert} is of none of {commits:?}"));
+        assert!(of["why"].is_string(), "{of}");
+        let same =
+            refused.iter().any(|one| one["commit"] == of["commit"] && one["why"] == alert["facts"]["why"]);
+        assert!(same, "{alert}");
+    }
     assert!(metrics().contains("bailiwick_policy_refused{stage=\"signature\"} 1"), "{}", metrics());
     assert!(logs().contains("the policy in force stays"));
     app.finish().await;

@@ -210,7 +210,7 @@ pub(crate) async fn things(app: &TestApp) -> Things {
         closed_ms: None,
     };
     let raise = store::alerts::Raise { alert, again: store::alerts::Again::Once, messages: Vec::new() };
-    store::alerts::raise(&app.app().store, None, &[raise], 1).await.unwrap();
+    store::alerts::raise(&app.app().store, "log", None, &[raise], 1).await.unwrap();
     Things {
         key,
         switch: switch["id"].as_str().unwrap().to_owned(),
@@ -366,6 +366,7 @@ pub(crate) fn probe(route: &Route, of: &Things) -> Option<Probe> {
             let wanted = json!({ "scope": "/acme/clinic", "name": "x", "models": ["nobody serves it"] });
             (None, Some(json!({ "kind": "key", "reason": "x", "wanted": wanted })), true)
         }
+        ("GET", "/api/v1/requests/{id}") => (Some(route.path.replace("{id}", &of.request)), None, true),
         ("POST", path) if path.starts_with("/api/v1/requests/{id}/") => {
             (Some(path.replace("{id}", &of.request)), bad(), true)
         }

@@ -15,6 +15,12 @@ const MODEL: &str = "claude-sonnet-4-5";
 /// A server with an endpoint that speaks Anthropic's wire, in Germany and our own, and `assistant` on it too where asked.
 pub(crate) async fn with_claude(also_assistant: bool) -> (TestApp, SimulatorHandle) {
     let app = TestApp::start().await;
+    let claude = add_claude(&app, also_assistant).await;
+    (app, claude)
+}
+
+/// Adds that endpoint.
+pub(crate) async fn add_claude(app: &TestApp, also_assistant: bool) -> SimulatorHandle {
     let config = SimulatorConfig::new("claude", Dialect::Anthropic).chat_model(MODEL).credential(CREDENTIAL);
     let claude = Simulator::start(config).await.unwrap();
     let secret = app.data().parent().unwrap().join("claude.credential");
@@ -33,7 +39,7 @@ pub(crate) async fn with_claude(also_assistant: bool) -> (TestApp, SimulatorHand
         "simulated": true,
     }] }))
     .await;
-    (app, claude)
+    claude
 }
 
 pub(crate) fn asked(model: &str, text: &str) -> Value {

@@ -19,7 +19,8 @@ const LINES: &str = "\n\
     g, group:corp:clinic, role:viewer, /acme/clinic\n\
     g, claim:corp:department=Finance, role:finance, /acme\n\
     g, group:corp:bosses, role:owner, /\n\
-    g, group-id:corp:the-owners, role:owner, /\n";
+    g, group-id:corp:the-owners, role:owner, /\n\
+    g, group:partner:admins, role:viewer, /acme/research\n";
 
 fn starter_with(lines: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -137,9 +138,19 @@ fn encoded(text: &str) -> String {
 
 /// The browser comes back with a code for this token.
 async fn come_back(app: &TestApp, idp: &Idp, begun: &Begun, token: String, session: &str) -> Reply {
+    come_back_of(app, ("corp", idp), begun, token, session).await
+}
+
+async fn come_back_of(
+    app: &TestApp,
+    (id, idp): (&str, &Idp),
+    begun: &Begun,
+    token: String,
+    session: &str,
+) -> Reply {
     let code = idp.code(&begun.asked["code_challenge"], token);
     let path =
-        format!("/auth/callback/corp?code={code}&state={}&iss={}", begun.asked["state"], encoded(&idp.url));
+        format!("/auth/callback/{id}?code={code}&state={}&iss={}", begun.asked["state"], encoded(&idp.url));
     follow(app, &path, &format!("{}; {session}", begun.cookie)).await
 }
 
@@ -359,6 +370,51 @@ async fn nobody_is_sent_elsewhere_afterwards() {
     {
         let reply = follow(&app, &format!("/auth/start?email={}", encoded(email)), "").await.is(403);
         assert!(reply.header("refresh").is_none(), "{email}");
+    }
+    app.finish().await;
+}
+
+/// Two providers, each for the addresses of its own domains: whoever holds one of them says nothing of the other's people.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_address_is_for_the_provider_of_its_domain_alone() {
+    let (ours, theirs) = (Idp::start().await, Idp::start().await);
+    let Setup { app, _folder } = serve(&[
+        ("corp", &ours, "email_domains = ['a.example']"),
+        ("partner", &theirs, "email_domains = ['b.example', 'b2.example']"),
+    ])
+    .await;
+    for (email, id, idp) in [
+        ("ada@a.example", "corp", &ours),
+        ("bo@b.example", "partner", &theirs),
+        ("bo@B2.Example", "partner", &theirs),
+    ] {
+        let found = follow(&app, &format!("/auth/start?email={email}"), "").await.is(200);
+        let on = format!("/auth/start?provider={id}");
+        assert_eq!(found.header("refresh"), Some(format!("0; url={on}").as_str()), "{email}");
+        let sent = follow(&app, &on, "").await.is(303);
+        assert!(sent.header("location").unwrap().starts_with(&idp.url), "{email}");
+    }
+    follow(&app, "/auth/start?email=eve@c.example", "").await.is(403);
+
+    let enter = async |id: &str, idp: &Idp, email: Value| {
+        let begun = begin(&app, &format!("/auth/start?provider={id}"), "").await;
+        let changes = json!({ "email": email, "sub": format!("{id}-somebody") });
+        let token = idp.sign(&signed("k1"), "JWT", &with(honest(idp, &begun), &changes));
+        come_back_of(&app, (id, idp), &begun, token, "").await
+    };
+    for (id, idp, own, group) in [
+        ("corp", &ours, "ada@a.example", "corp:admins"),
+        ("partner", &theirs, "bo@b2.example", "partner:admins"),
+    ] {
+        let cookie = session_cookie(&enter(id, idp, json!(own)).await.is(303)).unwrap();
+        assert_eq!(me(&app, &cookie).await.is(200).json()["groups"], json!([group]));
+        // It vouches for an address of the other's, or of nobody's, or for none.
+        let others = if id == "corp" { "ada@b.example" } else { "bo@a.example" };
+        for email in [json!(others), json!("x@c.example"), json!("x@sub.a.example"), Value::Null] {
+            let refused = enter(id, idp, email.clone()).await.is(403);
+            assert!(refused.text().contains("wrong_domain"), "{id} {email}: {}", refused.text());
+            assert!(session_cookie(&refused).is_none());
+        }
     }
     app.finish().await;
 }

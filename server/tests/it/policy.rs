@@ -7,6 +7,7 @@ use bailiwick::demo::DECIDE_AT_MS;
 use bailiwick_policy::BundleSource;
 use serde_json::json;
 
+use crate::alerts::until_listed;
 use crate::app::{TestApp, message, metrics};
 
 /// The starter bundle with other files, in a folder.
@@ -217,35 +218,70 @@ async fn an_inference_profile_that_is_sent_is_the_one_that_is_decided_about() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attestation_that_ends_soon_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
-    let ends = chrono::DateTime::from_timestamp_millis(DECIDE_AT_MS).unwrap() + chrono::TimeDelta::days(20);
-    let attestation = format!(
-        "id: soon-over\nkind: dpa\noperator: openai\nservices: [openai-api]\ndocument: dpa.pdf\n\
-         parties: [Acme, OpenAI]\nvalid_from: 2026-01-01\nvalid_to: {}\n",
-        ends.to_rfc3339()
-    );
-    bundle(folder.path(), &[("attestations/soon.yaml", attestation)]);
+    let attestation = |id: &str, days: i64| {
+        let now = chrono::DateTime::from_timestamp_millis(DECIDE_AT_MS).unwrap();
+        let ends = now + chrono::TimeDelta::days(days);
+        let text = format!(
+            "id: {id}\nkind: dpa\noperator: openai\nservices: [openai-api]\ndocument: {id}.pdf\n\
+             parties: [Acme, OpenAI]\nvalid_from: 2026-01-01\nvalid_to: {}\n",
+            ends.to_rfc3339()
+        );
+        (format!("attestations/{id}.yaml"), text)
+    };
+    // By its days left: the step that it is told at, and how much it matters.
+    let all = [
+        ("far-off", 70, None),
+        ("in-two-months", 50, Some((60, "info"))),
+        ("soon-over", 20, Some((30, "warning"))),
+        ("nearly-over", 5, Some((7, "warning"))),
+        ("over", -1, Some((0, "critical"))),
+    ];
+    let files: Vec<(String, String)> = all.iter().map(|(id, days, _)| attestation(id, *days)).collect();
+    let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    bundle(folder.path(), &files);
     let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
     let told = async || {
         let records = app.records().await;
         let acts = records.iter().filter(|record| {
-            record.sections.get("act").is_some_and(|act| act["act"] == json!("attestation_ends_soon"))
+            let act = record.sections.get("act").map(|act| act["act"].clone()).unwrap_or_default();
+            ["attestation_ends_soon", "attestation_ended"].contains(&act.as_str().unwrap_or_default())
         });
-        acts.map(|record| record.sections["act"]["what"].clone()).collect::<Vec<_>>()
+        let mut acts: Vec<_> = acts.map(|record| record.sections["act"]["what"].clone()).collect();
+        acts.sort_by_key(|what| std::cmp::Reverse(what["days"].as_i64()));
+        acts
     };
     let began = Instant::now();
-    while told().await.is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it is never told");
+    while told().await.len() < 4 {
+        assert!(began.elapsed() < Duration::from_secs(20), "they are never told");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let told = told().await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((&told[0]["attestation"], &told[0]["days"]), (&json!("soon-over"), &json!(30)));
-    assert_eq!(told[0]["parties"], json!(["Acme", "OpenAI"]));
+    assert_eq!(told.len(), 4, "{told:?}");
+    let mut open = until_listed(&app, "?kind=attestation_ends_soon", 3).await;
+    open.extend(until_listed(&app, "?kind=attestation_ended", 1).await);
+    assert_eq!(open.len(), 4, "{open:#?}");
+    let ending = all.iter().filter_map(|(id, _, step)| step.map(|step| (*id, step)));
+    for ((id, (days, severity)), what) in ending.zip(&told) {
+        assert_eq!((&what["attestation"], &what["days"]), (&json!(id), &json!(days)));
+        assert_eq!(what["parties"], json!(["Acme", "OpenAI"]));
+        let alert = open.iter().find(|alert| alert["facts"]["attestation"] == id);
+        let alert = alert.unwrap_or_else(|| panic!("nobody is alerted of {id}: {open:#?}"));
+        assert_eq!(alert["severity"], severity, "{alert}");
+        assert_eq!(
+            (&alert["facts"]["document"], &alert["facts"]["ends"]),
+            (&what["document"], &what["ends"])
+        );
+    }
     let status = app.admin(reqwest::Method::GET, "/api/v1/compliance", None).await.is(200).json();
-    let ends: Vec<_> =
-        status["attestations"].as_array().unwrap().iter().map(|one| &one["attestation"]).collect();
-    assert_eq!(ends, [&json!("soon-over")]);
+    let mut ends: Vec<&str> = status["attestations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["attestation"].as_str().unwrap())
+        .collect();
+    ends.sort_unstable();
+    assert_eq!(ends, ["in-two-months", "nearly-over", "over", "soon-over"]);
     app.finish().await;
 }
 

@@ -79,6 +79,16 @@ async fn a_key_works_once_somebody_else_has_approved_it() {
             json!({ "kind": "key", "reason": "x", "wanted": wanted, "expires": "2001-01-01T00:00:00Z" }),
             "/expires",
         ),
+        (
+            json!({ "kind": "key", "reason": "x", "wanted": {
+                "scope": "/acme/research", "name": "long", "expires": hours(24 * 366) } }),
+            "/wanted/expires",
+        ),
+        (
+            json!({ "kind": "key", "reason": "x", "wanted": {
+                "scope": "/acme/research", "name": "gone", "expires": hours(-1) } }),
+            "/wanted/expires",
+        ),
     ] {
         let refused = post(&app, &developer, PATH, &body).await.is(400);
         assert_eq!(refused.json()["errors"][0]["pointer"], says, "{body}: {}", refused.text());
@@ -94,6 +104,51 @@ async fn a_key_works_once_somebody_else_has_approved_it() {
     let folder = app.finish().await;
     let secret = key.rsplit('_').next().unwrap();
     assert_eq!(stored(folder.path(), secret).await, Vec::<String>::new());
+}
+
+/// Where who asks says no end, there is the usual one: who approves sees it, and the key has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_asked_for_has_an_end() {
+    const DAY_MS: i64 = 86_400_000;
+    let app = TestApp::start().await;
+    let developer = token(&app, "developer", "/acme/research").await;
+    let approver = token(&app, "approver", "/acme/research").await;
+    let end = |at: &Value| {
+        let at = chrono::DateTime::parse_from_rfc3339(at.as_str().unwrap_or_else(|| panic!("{at}")));
+        at.unwrap().timestamp_millis()
+    };
+    for (name, expires, days) in [
+        ("unsaid", None, 90),
+        ("null", Some(Value::Null), 90),
+        ("said", Some(hours(24 * 7)), 7),
+        ("longest", Some(hours(24 * 365 - 1)), 365),
+    ] {
+        let mut wanted = json!({ "scope": "/acme/research", "name": name });
+        if let Some(expires) = expires {
+            wanted["expires"] = expires;
+        }
+        let asked = ask(&app, &developer, "key", wanted).await;
+        let seen = app.get(&format!("{PATH}?state=open"), &approver).await.is(200).json();
+        let seen_ms = end(&seen["requests"][0]["wanted"]["key"]["expires"]);
+        let approved = decide(&app, &approver, &asked, "approve").await.is(200).json();
+        assert_eq!(approved["until_ms"], seen_ms, "{name}: {approved}");
+        let id = approved["made"]["key"].as_str().unwrap();
+        let key = app.admin(Method::GET, &format!("/api/v1/keys/{id}"), None).await.is(200).json();
+        assert_eq!(key["expires_ms"], seen_ms, "{name}: {key}");
+        let ahead_ms = seen_ms - app.app().gateway.clock.now_ms();
+        assert!((ahead_ms - days * DAY_MS).abs() < 2 * 3_600_000, "{name}: {ahead_ms}");
+    }
+    // Asked by a version that knew of no end: it gets one when it is approved.
+    let asked = ask(&app, &developer, "key", json!({ "scope": "/acme/research", "name": "old" })).await;
+    let id = asked["id"].as_str().unwrap();
+    let mut row = store::requests::get(&app.app().store, id).await.unwrap();
+    row.wanted["key"].as_object_mut().unwrap().remove("expires");
+    let set = format!("UPDATE requests SET wanted = '{}' WHERE id = '{id}'", row.wanted);
+    crate::acts::sql(&app.data(), &set).await;
+    let approved = decide(&app, &approver, &asked, "approve").await.is(200).json();
+    let ahead_ms = approved["until_ms"].as_i64().unwrap() - app.app().gateway.clock.now_ms();
+    assert!((ahead_ms - 90 * DAY_MS).abs() < 3_600_000, "{approved}");
+    app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -214,6 +214,11 @@ async fn what_refers_to_what_a_provider_keeps_is_refused_by_name() {
     let native = with_native(&app).await;
     let file = json!([{ "role": "user", "content": [{ "type": "input_file", "file_id": "file_1" }] }]);
     let image = json!([{ "role": "user", "content": [{ "type": "input_image", "file_id": "file_1" }] }]);
+    let environment = json!({ "type": "container_reference", "container_id": "cntr_1" });
+    let shell = json!([{ "type": "shell", "environment": environment }]);
+    let shell_call = json!([{ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] }, "environment": environment }]);
+    let screenshot = json!({ "type": "computer_screenshot", "file_id": "file_1" });
+    let screenshot = json!([{ "type": "computer_call_output", "call_id": "c", "output": screenshot }]);
     let kept = json!([{ "type": "code_interpreter", "container": "cntr_1" }]);
     let files =
         json!([{ "type": "code_interpreter", "container": { "type": "auto", "file_ids": ["file_1"] } }]);
@@ -236,6 +241,10 @@ async fn what_refers_to_what_a_provider_keeps_is_refused_by_name() {
         ("input", json!([]), "input"),
         ("input", json!({ "role": "user" }), "input"),
         ("input", json!(["Hello"]), "/input/0"),
+        ("input", shell_call, "/input/0/environment/container_id"),
+        ("input", screenshot, "/input/0/output/file_id"),
+        ("input", json!([{ "type": "image_generation_call", "id": "ig_1" }]), "/input/0"),
+        ("tools", shell, "/tools/0/environment/container_id"),
         ("tools", kept, "/tools/0/container"),
         ("tools", files, "/tools/0/container/file_ids"),
         ("max_output_tokens", json!(0), "max_output_tokens"),
@@ -298,6 +307,99 @@ async fn tools_of_the_service_reach_the_decision_and_are_not_translated() {
     assert!(explained["decision"]["facts"]["features"].as_array().unwrap().len() > 5, "{explained}");
     assert!(app.received().is_empty() && claude.received_count() == 0 && native.received_count() == 0);
     drop((claude, native));
+    app.finish().await;
+}
+
+/// What is decided about a request, as it is explained: its facts.
+async fn facts(app: &TestApp, body: &Value) -> Value {
+    let told = app.post("support", "/v1/decisions:explain", &[], body.to_string()).await.is(200).json();
+    told["decision"]["facts"].clone()
+}
+
+/// Tools may come with an item of the input, and within one another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tools_reach_the_decision_wherever_they_stand() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let remote = json!({ "type": "mcp", "server_label": "x", "server_url": "https://mcp.example" });
+    let crm = json!({ "type": "namespace", "name": "crm", "description": "",
+        "tools": [{ "type": "function", "name": "delete_customer" }] });
+    let named = json!({ "type": "web_search", "name": "harmless" });
+    for (tool, features, tools) in [
+        (remote, json!(["remote_mcp"]), json!(["mcp"])),
+        (crm, json!([]), json!(["crm", "delete_customer", "namespace"])),
+        (named, Value::Null, json!(["harmless", "web_search"])),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        let item = json!({ "type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed",
+            "tools": [tool] });
+        let mut brought = asked("native", "x");
+        brought["input"] = json!([{ "role": "user", "content": "x" }, item]);
+        for body in [body, brought] {
+            let facts = facts(&app, &body).await;
+            assert_eq!(facts["tools"], tools, "{body}");
+            if features.is_null() {
+                // It has a member that no such tool has.
+                assert!(facts["features"].as_array().unwrap().len() > 5, "{facts}");
+            } else {
+                assert_eq!(facts["features"], features, "{body}");
+            }
+        }
+    }
+    // It is told by any member that only it has.
+    for (name, value) in
+        [("metadata", json!({ "a": "b" })), ("top_logprobs", json!(1)), ("truncation", json!("auto"))]
+    {
+        let mut body = asked("native", "x");
+        body[name] = value;
+        assert_eq!(facts(&app, &body).await["operation"], "responses", "{body}");
+    }
+    // What a tool holds that cannot be read may be of any class that nobody declared.
+    let archive = json!({ "type": "inline", "name": "s", "description": "",
+        "source": { "type": "base64", "media_type": "application/zip", "data": "UEsDBAoAAAAA" } });
+    let bytes = format!("UEsDBAoAAAAA{}", "Q29udG9zb0FH".repeat(16));
+    let (_, plain) = app.create_key(json!({ "scope": "/acme", "name": "plain" })).await;
+    respond(&app, &plain, &asked("native", "x")).await.is(200);
+    native.clear();
+    for tool in [
+        json!({ "type": "shell", "environment": { "type": "container_auto", "skills": [archive] } }),
+        json!({ "type": "image_generation", "input_image_mask": { "image_url": "data:image/png;base64,AAAA" } }),
+        json!({ "type": "function", "name": "f", "parameters": { "default": bytes } }),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        let facts = facts(&app, &body).await;
+        assert!(!facts["classes"]["unknown"].as_array().unwrap().is_empty(), "{facts}");
+        respond(&app, &plain, &body).await.refused(403, "no_eligible_endpoint");
+    }
+    assert_eq!(native.received_count(), 0);
+    drop(native);
+    app.finish().await;
+}
+
+/// Of a picture, of a search in files and of the hours of a container no usage tells, so what was held is booked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fees_that_no_usage_tells_are_not_taken_for_nothing() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    for (tool, is_paid) in [
+        (function(), false),
+        (json!({ "type": "image_generation" }), true),
+        (json!({ "type": "file_search", "vector_store_ids": ["vs_1"] }), true),
+        (json!({ "type": "code_interpreter", "container": { "type": "auto" } }), true),
+    ] {
+        let mut body = asked("native", "x");
+        body["tools"] = json!([tool]);
+        body["max_output_tokens"] = json!(1000);
+        let reply = respond(&app, "research", &body).await.is(200);
+        let records = app.records_of(&reply.decision()).await;
+        let used = &records.last().unwrap().sections["usage"];
+        let held = &records[0].sections["attempt"]["reserved_nano"];
+        assert_eq!(used["doubts"] == json!(["unpriced"]), is_paid, "{tool}: {used}");
+        assert_eq!(&used["cost_nano"] == held, is_paid, "{tool}: {used}");
+    }
+    drop(native);
     app.finish().await;
 }
 
@@ -496,6 +598,66 @@ async fn streams_that_are_out_of_order_or_end_too_early_are_failures_in_the_apis
         let got = events(&reply);
         assert_eq!(got.last().unwrap()["type"], "error", "{behaviour:?}: {got:?}");
     }
+    drop(native);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probabilities_of_tokens_are_left_out_and_said_to_be() {
+    const NOTE: Option<&str> = Some("answer.logprobs");
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let logprobs = json!([{ "token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": [] }]);
+    let part = json!({ "type": "output_text", "text": "Hi", "annotations": [], "logprobs": logprobs });
+    let item = json!({ "id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part] });
+    for (name, value, is_asked) in [
+        ("include", json!(["message.output_text.logprobs"]), true),
+        ("top_logprobs", json!(2), true),
+        ("top_logprobs", json!(0), false),
+        ("include", json!(["reasoning.encrypted_content"]), false),
+    ] {
+        let mut body = asked("native", "x");
+        body[name] = value;
+        body["stream"] = json!(true);
+        let reply = respond(&app, "research", &body).await.is(200);
+        assert_eq!(reply.header("x-bailiwick-left-out") == NOTE, is_asked, "{body}");
+    }
+    let mut whole = told("completed")["response"].clone();
+    whole["output"] = json!([item]);
+    native.push_behaviour(Behaviour::Answer(vec![whole]));
+    let reply = respond(&app, "research", &asked("native", "x")).await.is(200);
+    assert_eq!(reply.header("x-bailiwick-left-out"), NOTE);
+    assert_eq!(reply.json()["output"][0]["content"][0]["logprobs"], json!([]));
+    drop(native);
+    app.finish().await;
+}
+
+/// A picture is told as a whole with its item, and once more at the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_tells_a_picture_however_large() {
+    let app = TestApp::start().await;
+    let native = with_native(&app).await;
+    let picture = format!("iVBORw0KGgo{}", "A".repeat(4_400_000));
+    let item = |status: &str, result: Value| json!({ "id": "ig_1", "type": "image_generation_call", "status": status, "result": result });
+    native.push_behaviour(Behaviour::Answer(vec![
+        said("response.created", told("in_progress")),
+        said(
+            "response.output_item.added",
+            json!({ "output_index": 0, "item": item("in_progress", Value::Null) }),
+        ),
+        said(
+            "response.output_item.done",
+            json!({ "output_index": 0, "item": item("completed", json!(picture)) }),
+        ),
+        said("response.completed", told("completed")),
+    ]));
+    let mut body = asked("native", "x");
+    body["stream"] = json!(true);
+    body["tools"] = json!([{ "type": "image_generation" }]);
+    let reply = respond(&app, "research", &body).await.is(200);
+    let got = events(&reply);
+    assert_eq!(got.last().unwrap()["type"], "response.completed", "{}", got.len());
+    assert!(got[2]["item"]["result"] == *picture, "{}", got[2]["item"]["id"]);
     drop(native);
     app.finish().await;
 }

@@ -118,7 +118,13 @@ async fn what_is_ones_own_is_nobody_elses() {
         ROUTES.iter().filter(|route| matches!(route.needs, Needs::Own(..))).map(|route| route.path).collect();
     assert_eq!(
         own,
-        ["/api/v1/sessions", "/api/v1/sessions/{id}", "/api/v1/requests", "/api/v1/requests/{id}/withdraw"],
+        [
+            "/api/v1/sessions",
+            "/api/v1/sessions/{id}",
+            "/api/v1/requests",
+            "/api/v1/requests/{id}",
+            "/api/v1/requests/{id}/withdraw"
+        ],
         "each is tried below"
     );
     let budgets = app.admin(Method::GET, "/api/v1/budgets", None).await.is(200).json();
@@ -147,6 +153,10 @@ async fn what_is_ones_own_is_nobody_elses() {
     };
     let withdraw = |id: &str| format!("/api/v1/requests/{id}/withdraw");
     assert_eq!(tried(withdraw(id), Method::POST).await, tried(withdraw("req_none"), Method::POST).await);
+    let one = |id: &str| format!("/api/v1/requests/{id}");
+    assert_eq!(tried(one(id), Method::GET).await, tried(one("req_none"), Method::GET).await);
+    let own = browse(&app, Method::GET, &one(id), &ada, None).await.is(200);
+    assert!(own.header("etag").is_some() && own.json()["reason"] == "x", "{}", own.text());
     let end = |id: &str| format!("/api/v1/sessions/{id}");
     assert_eq!(tried(end("cs_ada"), Method::DELETE).await, tried(end("cs_none"), Method::DELETE).await);
     assert_eq!(me(&app, &ada).await.status, 200, "it goes on");

@@ -8,6 +8,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
+use crate::books::Record;
+use crate::hook::Hook;
+use crate::idp::{CLIENT, Idp, Signature};
 
 /// Routes that take no `GET` and change nothing, or nothing that is anybody else's.
 const OF_PAGES: [&str; 6] = [
@@ -18,13 +21,10 @@ const OF_PAGES: [&str; 6] = [
     "POST /people/",
     "POST /sessions/",
 ];
-const NO_ACT: [(&str, &str); 17] = [
-    ("POST /api/v1/alerts:test", "sends a test; recorded, and nothing is changed"),
+const NO_ACT: [(&str, &str); 13] = [
     ("POST /api/v1/policy:notify", "the policy is looked at as it is in any case"),
     ("POST /api/v1/policy:plan", "decides once more what was decided, and keeps nothing"),
     ("POST /api/v1/compliance:impact", "tells what another database would say, and keeps nothing"),
-    ("POST /api/v1/audit/pseudonym", "tells a pseudonym"),
-    ("POST /api/v1/credentials/{name}/test", "asks a provider; recorded, and nothing is changed"),
     ("POST /scim/v2/Users/.search", "a list"),
     ("POST /scim/v2/Groups/.search", "a list"),
     ("POST /scim/v2/.search", "a list"),
@@ -32,7 +32,6 @@ const NO_ACT: [(&str, &str); 17] = [
     ("HEAD /auth/setup", "a look"),
     ("POST /auth/break-glass", "begins the caller's own session"),
     ("POST /auth/sign-out", "ends the caller's own session"),
-    ("POST /auth/back-channel-logout/{provider}", "the provider ends its sessions"),
     ("POST /auth/token", "a workload gets a key of its own"),
     // Needs a server that has died with a spool: `tests/replicas/spool.rs` looks at its record.
     ("POST /api/v1/replicas/{number}/lost", "elsewhere"),
@@ -64,23 +63,22 @@ impl Walk {
         act: &str,
     ) -> Value {
         let known = self.acts(act).await.len();
-        let mut request = self.app.client.request(method.clone(), format!("{}{at}", self.app.url()));
-        if !token.is_empty() {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = &body {
-            let kind = if at.starts_with("/scim/") { "application/scim+json" } else { "application/json" };
-            request = request.header("content-type", kind).body(body.to_string());
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{method} {at}: {status} {text}");
+        // What comes without a token is done by what it presents.
+        let by = match (&body, token) {
+            (Some(body), "") => format!("key:{}", id_in(body["key"].as_str().unwrap())),
+            (_, token) => format!("token:{}", id_in(token)),
+        };
+        let text = self.sends(token, &method, at, body).await;
         let acts = self.acts(act).await;
         let route = format!("{method} {route}");
+        if acts.len() > known + 1 {
+            self.wrong.push(format!("{route}: `{act}` was done {} times", acts.len() - known));
+        }
         match acts.get(known) {
             None => self.wrong.push(format!("{route}: no `{act}` was recorded")),
-            Some((what, made)) => {
+            Some(told) => {
+                self.wrong.extend(told.wrong(&route, act, &by));
+                let (what, made) = (&told.what, &told.made);
                 for phase in ["before", "after"] {
                     let of_each = what["keys"].as_array().is_some_and(|keys| {
                         !keys.is_empty() && keys.iter().all(|key| key.get(phase).is_some())
@@ -112,8 +110,54 @@ impl Walk {
         answer
     }
 
-    /// What acts of this name say that they change, and what came of them, oldest first.
-    async fn acts(&self, name: &str) -> Vec<(Value, Value)> {
+    /// Does what changes nothing of ours, and is recorded all the same.
+    async fn asks(&mut self, route: &str, at: &str, body: Option<Value>, act: &str) -> Told {
+        let token = self.app.token().to_owned();
+        self.sends(&token, &Method::POST, at, body).await;
+        self.is_told(&format!("POST {route}"), act, &format!("token:{}", id_in(&token))).await
+    }
+
+    /// The one act of this name, which tells who and from where.
+    async fn is_told(&mut self, route: &str, act: &str, by: &str) -> Told {
+        let mut acts = self.acts(act).await;
+        assert_eq!(acts.len(), 1, "{route}: {act}");
+        let told = acts.remove(0);
+        self.wrong.extend(told.wrong(route, act, by));
+        self.walked.insert(route.to_owned());
+        told
+    }
+
+    /// Sends it; what can be sent again is sent twice, and the second time it is answered and not done.
+    async fn sends(&self, token: &str, method: &Method, at: &str, body: Option<Value>) -> String {
+        let again = *method == Method::POST && at.starts_with("/api/v1/") && !token.is_empty();
+        let key = uuid::Uuid::now_v7().to_string();
+        let mut texts = Vec::new();
+        for time in 0..=usize::from(again) {
+            let mut request = self.app.client.request(method.clone(), format!("{}{at}", self.app.url()));
+            if !token.is_empty() {
+                request = request.bearer_auth(token);
+            }
+            if again {
+                request = request.header("idempotency-key", &key);
+            }
+            if let Some(body) = &body {
+                let kind =
+                    if at.starts_with("/scim/") { "application/scim+json" } else { "application/json" };
+                request = request.header("content-type", kind).body(body.to_string());
+            }
+            let answer = request.send().await.unwrap();
+            let (status, replayed) = (answer.status(), answer.headers().contains_key("idempotency-replayed"));
+            let text = answer.text().await.unwrap();
+            assert!(status.is_success(), "{method} {at}: {status} {text}");
+            assert_eq!(replayed, time == 1, "{method} {at}: {text}");
+            texts.push(text);
+        }
+        assert!(texts.windows(2).all(|both| both[0] == both[1]), "{method} {at}: {texts:?}");
+        texts.remove(0)
+    }
+
+    /// The acts of this name, oldest first.
+    async fn acts(&self, name: &str) -> Vec<Told> {
         let records = self.app.records().await;
         let begun =
             records.iter().filter(|record| record.sections.get("act").is_some_and(|it| it["act"] == name));
@@ -123,17 +167,62 @@ impl Walk {
                     .iter()
                     .find(|other| other.id("act") == record.id("act") && other.id("phase") == Some("ended"));
                 let made = ended.map(|ended| ended.sections["result"]["made"].clone()).unwrap_or_default();
-                (record.sections["act"]["what"].clone(), made)
+                let by = |record: &Record| record.id("principal").unwrap_or_default().to_owned();
+                Told {
+                    what: record.sections["act"]["what"].clone(),
+                    made,
+                    by: by(record),
+                    ended_by: ended.map(by).unwrap_or_default(),
+                    from: record.sections.get("network").map(|it| it["client"].clone()).unwrap_or_default(),
+                }
             })
             .collect()
     }
 }
 
+/// What is recorded of an act.
+struct Told {
+    /// What it says that it changes, and what came of it.
+    what: Value,
+    made: Value,
+    /// Who did it, in the words of its two records, and from which address.
+    by: String,
+    ended_by: String,
+    from: Value,
+}
+
+impl Told {
+    /// Whether it tells who acted, and from where.
+    fn wrong(&self, route: &str, act: &str, by: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if (self.by.as_str(), self.ended_by.as_str()) != (by, by) {
+            wrong.push(format!("{route}: `{act}` was done by {by}, not `{}`, `{}`", self.by, self.ended_by));
+        }
+        if self.from != "127.0.0.1" {
+            wrong.push(format!("{route}: `{act}` does not tell from where: {}", self.from));
+        }
+        wrong
+    }
+}
+
+/// The id of a key or a token in its written form.
+fn id_in(written: &str) -> &str {
+    written.split('_').nth(1).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_act_tells_what_was_before_and_what_is_after() {
+    let (idp, hook, folder) = (Idp::start().await, Hook::start().await, tempfile::tempdir().unwrap());
+    let provider =
+        format!("[[provider]]\nid = 'corp'\nissuer = '{}'\nclient_id = '{CLIENT}'\nscim = {{}}", idp.url);
+    let channel = format!(
+        "[[webhook]]\nname = 'hook'\nurl = '{}'\nsecret_file = '{}'",
+        hook.url(),
+        Hook::secret(folder.path()).display()
+    );
     let app = TestApp::with(|config| {
-        let provider = "[[provider]]\nid = 'corp'\nissuer = 'https://id.example'\nclient_id = 'b'\nscim = {}";
-        config.identity = toml::from_str(provider).unwrap();
+        config.identity = toml::from_str(&provider).unwrap();
+        config.alerts = toml::from_str(&channel).unwrap();
     })
     .await;
     let mut walk = Walk { app, walked: BTreeSet::new(), wrong: Vec::new(), secrets: Vec::new() };
@@ -195,7 +284,7 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     walk.does(post.clone(), "/api/v1/apply", "/api/v1/apply?prune=true", Some(whole.clone()), "applied")
         .await;
     let applied = walk.acts("applied").await;
-    let changes = applied[0].0["changes"].as_array().unwrap().clone();
+    let changes = applied[0].what["changes"].as_array().unwrap().clone();
     let of = |change: &str, kind: &str, name: &str| {
         let found =
             changes.iter().find(|it| it["change"] == change && it["kind"] == kind && it["name"] == name);
@@ -246,6 +335,9 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     let path = "/api/v1/credentials";
     let secret = json!({ "name": "own", "scope": "/acme", "value": "sk-canary-one" });
     walk.does(post.clone(), path, path, Some(secret), "credential_created").await;
+    let path = "/api/v1/credentials/own/test";
+    let told = walk.asks("/api/v1/credentials/{name}/test", path, None, "credential_tested").await;
+    assert_eq!(told.what["credential"], "own", "{}", told.what);
     let (path, secret) = ("/api/v1/credentials/own/rotate", json!({ "value": "sk-canary-two" }));
     walk.does(post.clone(), "/api/v1/credentials/{name}/rotate", path, Some(secret), "credential_rotated")
         .await;
@@ -323,6 +415,34 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     let path = at(&id_of(&token), "revoke");
     walk.does(post.clone(), "/api/v1/service-tokens/{id}/revoke", &path, None, "service_token_revoked").await;
 
+    // What changes nothing of ours: a message, a look, and what a provider says of its own.
+    let path = "/api/v1/alerts:test";
+    let told = walk.asks(path, path, Some(json!({ "channel": "hook" })), "alert_channel_tested").await;
+    assert_eq!((&told.what, &told.made), (&json!({ "channel": "hook" }), &json!({ "sent": 1 })));
+    let path = "/api/v1/audit/pseudonym";
+    let asked = json!({ "kind": "user", "name": "ada@example.org" });
+    let told = walk.asks(path, path, Some(asked), "pseudonym_asked").await;
+    assert!(told.what["pseudonym"].as_str().unwrap().starts_with("usr_"), "{}", told.what);
+    crate::identity::person(&walk.app, "p2", &["owner"]).await;
+    let of_corp = "UPDATE sessions SET provider = 'corp', provider_subject = 'ada' WHERE person = 'p2'";
+    crate::acts::sql(&walk.app.data(), of_corp).await;
+    let at = chrono::Utc::now().timestamp();
+    let logout = idp.sign(
+        &Signature::Key(String::from("k1")),
+        "logout+jwt",
+        &json!({
+            "iss": idp.url, "aud": CLIENT, "iat": at, "exp": at + 120, "jti": "one", "sub": "ada",
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        }),
+    );
+    let request = walk.app.client.post(format!("{}/auth/back-channel-logout/corp", walk.app.url()));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(format!("logout_token={logout}")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let route = "POST /auth/back-channel-logout/{provider}";
+    let told = walk.is_told(route, "provider_ended_sessions", "provider:corp").await;
+    assert_eq!((&told.what["provider"], &told.made), (&json!("corp"), &json!({ "sessions": 1 })));
+
     // Requests: somebody else decides.
     let asker =
         create_token(&walk.app.app().store, "asker", "/", &["developer"], now_ms).await.unwrap().reveal();
@@ -345,8 +465,9 @@ async fn every_act_tells_what_was_before_and_what_is_after() {
     }
     let approved = walk.acts("request_approved").await;
     assert_eq!(
-        approved[0].0["after"]["granted"]["name"], "asked-a",
-        "what was granted can be read: {approved:?}"
+        approved[0].what["after"]["granted"]["name"], "asked-a",
+        "what was granted can be read: {}",
+        approved[0].what
     );
 
     // The directory.

@@ -105,7 +105,8 @@ async fn decisions_are_counted_by_hour_outcome_and_kind() {
     // Ids that begin with their time, as the gateway makes them; two hours of them, long ago.
     // Older than what the server counts by itself, and not so old that it forgets it.
     let began = app.app().gateway.clock.now_ms() - 100 * 24 * HOUR_MS;
-    let began = began - began % HOUR_MS;
+    // At noon, so that both hours are of one day whatever the time is now.
+    let began = began - began % (24 * HOUR_MS) + 12 * HOUR_MS;
     let row = |n: i64, at_ms: i64, scope: &str, outcome: &str, redactions: &str| {
         format!(
             "INSERT INTO decisions (id, record, time_ms, scope, outcome, redactions, cost_nano) VALUES \

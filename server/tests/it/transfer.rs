@@ -10,7 +10,7 @@ use bailiwick::audit::ExportRequest;
 use bailiwick::store;
 use bailiwick_ledger::SignedCheckpoint;
 use bailiwick_ledger::merkle::Frontier;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::message;
 use crate::books::{check_books, read_export};
@@ -396,7 +396,33 @@ async fn an_old_backup_is_recognised_and_never_forks_the_log() {
 async fn served_again(data: &Path, url: Option<String>) {
     let demo = DemoProcess::start_with(data, url);
     ask(&demo, 3).await;
+    told(&demo).await;
     assert_eq!(tokio::task::spawn_blocking(move || demo.terminate()).await.unwrap(), Some(0));
+}
+
+/// What is recorded from now on becomes an alert.
+async fn told(demo: &DemoProcess) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = demo.told["admin_token"].as_str().unwrap();
+    let expires = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let switch = json!({
+        "kind": "transfer_mechanism", "target": "bcr", "reason": "after the restore", "expires": expires,
+    });
+    let thrown = client.post(format!("{}/api/v1/kill-switches", demo.url())).bearer_auth(token).json(&switch);
+    assert_eq!(thrown.send().await.unwrap().status(), 201);
+    let began = std::time::Instant::now();
+    loop {
+        let asked = client.get(format!("{}/api/v1/alerts?kind=kill_switch_thrown", demo.url()));
+        let alerts: Value = asked.bearer_auth(token).send().await.unwrap().json().await.unwrap();
+        if alerts["alerts"].as_array().is_some_and(|alerts| !alerts.is_empty()) {
+            return;
+        }
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(20),
+            "no alert comes out of the log: {alerts}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -114,7 +114,7 @@ impl Fleet {
     pub(crate) async fn start_with(count: usize, price: &Value, limits: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let url = database::postgres_in(folder.path()).await;
+        let url = database::migrated_in(folder.path()).await;
         assert!(count == 1 || url.is_some());
         let mut replicas = Vec::new();
         for at in 0..count {

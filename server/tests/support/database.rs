@@ -24,8 +24,21 @@ fn cluster() -> Option<String> {
     std::env::var(CLUSTER).ok().filter(|url| !url.is_empty())
 }
 
-/// The URL of the folder's PostgreSQL database, which is created the first time; none where the run is on SQLite.
+/// The URL of the folder's PostgreSQL database, which is created empty the first time; none where the run is on SQLite.
 pub(crate) async fn postgres_in(folder: &Path) -> Option<String> {
+    postgres_from(folder, None).await
+}
+
+/// As [`postgres_in`], but a database that is created has the schema already, which takes a tenth of the time of making it.
+pub(crate) async fn migrated_in(folder: &Path) -> Option<String> {
+    let cluster = cluster()?;
+    if folder.join(FILE).exists() {
+        return postgres_in(folder).await;
+    }
+    postgres_from(folder, Some(&template(&cluster).await)).await
+}
+
+async fn postgres_from(folder: &Path, template: Option<&str>) -> Option<String> {
     let cluster = cluster()?;
     let file = folder.join(FILE);
     if let Ok(url) = std::fs::read_to_string(&file) {
@@ -33,10 +46,46 @@ pub(crate) async fn postgres_in(folder: &Path) -> Option<String> {
     }
     let name = format!("t{}", hex::encode(random()));
     std::fs::create_dir_all(folder).unwrap();
-    create(&name, "template0", folder).await;
+    create(&name, template.unwrap_or("template0"), folder).await;
     let url = with_database(&cluster, &name);
     std::fs::write(&file, &url).unwrap();
     Some(url)
+}
+
+/// The key of the lock of who makes the template.
+const TEMPLATES: i64 = 0x6261_696c_746d_706c;
+
+/// The name of a database with this program's schema, made by whoever needs it first.
+async fn template(cluster: &str) -> String {
+    let program =
+        std::env::current_exe().and_then(std::fs::metadata).and_then(|file| file.modified()).unwrap();
+    let built = program.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let name = format!("template_{built:x}");
+    let mut connection = PgConnection::connect(cluster).await.unwrap();
+    let known = |connection| {
+        query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(connection)
+    };
+    connection.execute(AssertSqlSafe(format!("SELECT pg_advisory_lock({TEMPLATES})"))).await.unwrap();
+    let made: bool = known(&mut connection).await.unwrap();
+    if !made {
+        // Under another name until it is whole: who makes it may be killed.
+        for statement in [
+            format!("DROP DATABASE IF EXISTS {name}_new WITH (FORCE)"),
+            format!("CREATE DATABASE {name}_new TEMPLATE template0"),
+        ] {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        let db = sea_orm::Database::connect(with_database(cluster, &format!("{name}_new"))).await.unwrap();
+        bailiwick_migrations::up(&db).await.unwrap();
+        db.close().await.unwrap();
+        let rename = format!("ALTER DATABASE {name}_new RENAME TO {name}");
+        connection.execute(AssertSqlSafe(rename)).await.unwrap();
+    }
+    // The connection's end releases the lock.
+    connection.close().await.unwrap();
+    name
 }
 
 /// Creates a database that is as `template`, and goes when `folder` has gone.

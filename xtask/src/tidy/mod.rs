@@ -9,6 +9,7 @@ mod lexer;
 mod licences;
 mod links;
 mod purity;
+mod secrets;
 mod sizes;
 mod sources;
 mod sql;
@@ -33,6 +34,7 @@ pub(crate) fn check(context: &Context) -> Result<Findings> {
     problems.extend(layout::check(&files));
     problems.extend(sql::check(&files));
     problems.extend(purity::check(&files));
+    problems.extend(secrets::check(&files));
     problems.extend(links::check(&context.root, &files));
     problems.extend(licences::check(context)?);
     Ok(Findings { problems, summary: sizes::summary(&files) })

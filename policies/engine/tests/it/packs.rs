@@ -111,6 +111,98 @@ fn every_rule_of_a_pack_is_tested() {
     assert_eq!(untested, ["eu-ai-act-logging/only-assessed-models"], "no test notices that they are gone");
 }
 
+/// The sources that a rule of a pack may follow; a number follows, with or without the letters of a criterion.
+const SOURCES: [&str; 8] = [
+    "45 CFR ",
+    "AI Act Art. ",
+    "DORA Art. ",
+    "GDPR Art. ",
+    "Implementing Decision (EU) ",
+    "Implementing Regulation (EU) ",
+    "PCI DSS v4.0.1, requirement ",
+    "Trust Services Criteria ",
+];
+
+/// Whether a reason names an article that one can look up.
+fn names_an_article(because: &str) -> bool {
+    let place = SOURCES.iter().find_map(|source| because.strip_prefix(source));
+    place.is_some_and(|place| place.trim_start_matches('C').starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The places that a cell of the page names: `164.502(e)`, `CC9.2`, `2024/2956`.
+fn places(cell: &str) -> Vec<String> {
+    // Of a link, what is read.
+    let read: String = cell
+        .split("](")
+        .enumerate()
+        .map(|(at, part)| if at == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) })
+        .collect();
+    let of_place = |c: char| c.is_ascii_alphanumeric() || "./()_".contains(c);
+    read.split(|c| !of_place(c))
+        .map(|word| word.trim_matches('.'))
+        .filter(|word| word.contains(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What stands in a rule's `because` can be looked up, and the page of the packs names each rule with the same articles.
+#[test]
+fn every_rule_names_its_article_and_the_page_names_both() {
+    assert!(
+        names_an_article("GDPR Art. 44, met") && names_an_article("Trust Services Criteria CC9.2, risks")
+    );
+    assert!(!names_an_article("GDPR, somewhere") && !names_an_article("Good practice"));
+    assert_eq!(
+        places("Art. 28(3), 30(2)(b); [ITS (EU) 2024/2956](https://x/2022/1), B_02.02"),
+        ["28(3)", "30(2)(b)", "2024/2956", "B_02.02"]
+    );
+    let page = include_str!("../../../../docs/reference/packs.md");
+    for name in NAMES {
+        let bundle = loaded(&including(&[name], &format!("  - pack: {name}")));
+        let section = page.split("\n## ").find_map(|part| part.strip_prefix(&format!("{name}\n")));
+        let section = section.unwrap_or_else(|| panic!("packs.md has nothing on {name}"));
+        let rows: Vec<Vec<&str>> = section
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.split('|').map(str::trim).collect())
+            .collect();
+        // `…` stands for several endings of one name.
+        let of_row = |row: &[&str], id: &str| {
+            let named = row[1].trim_matches('`');
+            named.strip_suffix('…').map_or(named == id, |beginning| id.starts_with(beginning))
+        };
+        for rule in &bundle.rules {
+            let (_, id) = rule.id.split_once('/').unwrap();
+            for because in &rule.because {
+                assert!(
+                    names_an_article(because) || because.starts_with("House policy"),
+                    "{}: `{because}` names nothing that can be looked up",
+                    rule.id
+                );
+            }
+            let told: Vec<_> = rows.iter().filter(|row| of_row(row, id)).collect();
+            assert_eq!(told.len(), 1, "packs.md: rows for {}", rule.id);
+            let follows = told[0][2];
+            let because = rule.because.join("\n");
+            let places = places(follows);
+            for place in &places {
+                assert!(
+                    because.contains(place.as_str()),
+                    "{}: packs.md says {place}, not {because}",
+                    rule.id
+                );
+            }
+            let house = follows.contains("house policy");
+            assert!(!house || because.contains("House policy"), "{}: {because}", rule.id);
+            assert!(house || !places.is_empty(), "packs.md: {} follows nothing", rule.id);
+        }
+        for row in &rows {
+            let some = bundle.rules.iter().any(|rule| of_row(row, rule.id.split_once('/').unwrap().1));
+            assert!(some, "packs.md: {name} has no rule {}", row[1]);
+        }
+    }
+}
+
 #[test]
 fn all_packs_together_load_and_none_contradicts_another() {
     let include: String = NAMES.iter().map(|name| format!("  - pack: {name}\n")).collect();

@@ -154,6 +154,7 @@ fn every_kind_has_examples_and_counter_examples_and_they_hold() {
 }
 
 /// The files of a folder and those below.
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::identity::{Needs, ROUTES, Route};
 
 /// Things that have a tag.
-const TAGGED: [&str; 12] = [
+const TAGGED: [&str; 13] = [
     "/api/v1/alerts/",
     "/api/v1/scopes/",
     "/api/v1/endpoints/{",
@@ -23,6 +23,7 @@ const TAGGED: [&str; 12] = [
     "/api/v1/service-tokens/",
     "/api/v1/kill-switches/",
     "/api/v1/credentials/",
+    "/api/v1/requests/",
 ];
 
 /// `GET /api/openapi.json`.

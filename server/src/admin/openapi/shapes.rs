@@ -552,6 +552,7 @@ pub(super) fn of(method: &str, path: &str) -> Shape {
             &[("expires", json!({ "type": ["string", "null"], "format": "date-time" }))],
             true,
         )),
+        ("GET", "/api/v1/requests/{id}") => Shape::ok(request()),
         ("POST", "/api/v1/requests/{id}/approve") => Shape::ok(request()).may_take(why(false)),
         ("POST", "/api/v1/requests/{id}/refuse") => Shape::ok(request()).takes(why(true)),
         ("POST", "/api/v1/requests/{id}/withdraw") => Shape::ok(request()),

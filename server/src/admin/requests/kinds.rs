@@ -17,6 +17,9 @@ use crate::store::requests::{Effect, Request};
 pub(super) const SECRET_HASH: &str = "secret_hash";
 /// How long content may be read for one approval, at most.
 const CONTENT_DAYS: i64 = 7;
+/// When a key ends that somebody approves, where who asks does not say, and at the latest.
+const KEY_DAYS: i64 = 90;
+const LONGEST_KEY_DAYS: i64 = 365;
 const DAY_MS: i64 = 86_400_000;
 
 /// The kinds.
@@ -146,8 +149,10 @@ pub(super) async fn asked(
             Ok(same(content.scope, wanted))
         }
         Wanted::Key => {
+            let wanted = with_an_end(app, wanted);
             let planned = keys::plan(app, read(&wanted)?, |scope| permit.at(scope, "scope")).await;
             let planned = planned.map_err(|problem| problem.within(WANTED))?;
+            check_end(app, planned.row.expires_ms)?;
             let hash = hex::encode(&planned.row.secret_hash);
             Ok(Asked {
                 told: json!({ "key": planned.row.id, "wanted": keys::told(app, &planned.row) }),
@@ -171,6 +176,26 @@ fn check_exception(app: &App, wanted: &WantedException) -> Result<(), Problem> {
 
 fn check_content(app: &App, wanted: &WantedContent) -> Result<(), Problem> {
     within(app, wanted.until, CONTENT_DAYS)
+}
+
+/// The key that is asked for, with the usual end where none is said: who approves sees it.
+fn with_an_end(app: &App, mut key: Value) -> Value {
+    let usual_ms = app.gateway.clock.now_ms().saturating_add(KEY_DAYS * DAY_MS);
+    if let (Some(key), Some(end)) = (key.as_object_mut(), DateTime::from_timestamp_millis(usual_ms)) {
+        let expires = key.entry("expires").or_insert(Value::Null);
+        if expires.is_null() {
+            *expires = json!(end);
+        }
+    }
+    key
+}
+
+fn check_end(app: &App, expires_ms: Option<i64>) -> Result<(), Problem> {
+    let latest_ms = app.gateway.clock.now_ms().saturating_add(LONGEST_KEY_DAYS * DAY_MS);
+    if expires_ms.is_some_and(|at_ms| at_ms <= latest_ms) {
+        return Ok(());
+    }
+    Err(wrong("expires", &format!("a key that somebody approves ends within {LONGEST_KEY_DAYS} days")))
 }
 
 fn within(app: &App, until: DateTime<Utc>, days: i64) -> Result<(), Problem> {
@@ -233,7 +258,8 @@ pub(super) async fn granted(app: &App, permit: &Permit, request: &Request) -> Re
                     *owner = Value::String(request.principal.clone());
                 }
             }
-            let planned = keys::plan(app, read(&asked.key)?, |_| Ok(())).await?;
+            // What was asked by an older version may have none.
+            let planned = keys::plan(app, read(&with_an_end(app, asked.key))?, |_| Ok(())).await?;
             let (mut row, mut own) = (planned.row, planned.own);
             // The secret is the one that was shown to who asked.
             let mine = row.id.clone();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use bailiwick_ledger::Kind;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Problem;
+use super::etag::{self, IfMatch};
 use super::input::{Asked, At, Body, OptionalBody};
 use super::page::{Page, number, of_number};
 use crate::app::{Act, App};
@@ -123,6 +125,21 @@ pub(super) async fn list(
     };
     let (requests, next) = page.fill(read, key, keep).await?;
     Ok(Json(page.answer(&requests, next)))
+}
+
+/// `GET /api/v1/requests/{id}`, with the tag that a decision may ask for. What is another's is not there, but for who may
+/// read it.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    permit: Permit,
+    At(id): At<String>,
+) -> Result<Response, Problem> {
+    let request = store::requests::get(&app.store, &id).await?;
+    if request.principal != permit.subject() && !permit.covers(&request.scope) {
+        return Err(Problem::not_found("request"));
+    }
+    let tag = etag::tag(&request);
+    Ok(etag::tagged(&tag, Json(view(request, app.gateway.clock.now_ms()))))
 }
 
 /// The body of `POST /api/v1/requests`.
@@ -259,6 +276,7 @@ pub(super) async fn approve(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<String>,
+    expected: IfMatch,
     body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let request = to_decide(&app, &permit, &id).await?;
@@ -266,6 +284,7 @@ pub(super) async fn approve(
     let because = why.reason.map(|text| reason(Some(&text))).transpose()?;
     still_asks(&app, &request).await?;
     let granted = kinds::granted(&app, &permit, &request).await?;
+    let seen = expected.seen(&request)?;
     let what = json!({
         "request": id, "kind": request.kind, "asked_by": request.principal, "reason": request.reason,
         "because": because, "before": granted.before, "after": granted.after, "until_ms": granted.until_ms,
@@ -279,8 +298,9 @@ pub(super) async fn approve(
         now_ms: app.gateway.clock.now_ms(),
     };
     let act = act(&permit, &request.scope, "request_approved", what);
-    let change =
-        async { Ok::<_, Problem>(store::requests::decide(&app.store, &id, decision, granted.effect).await?) };
+    let change = async {
+        Ok::<_, Problem>(store::requests::decide(&app.store, &id, decision, granted.effect, seen).await?)
+    };
     app.act(act, |()| Value::Null, change).await?;
     told(&app, &id).await
 }
@@ -295,12 +315,14 @@ pub(super) async fn refuse(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<String>,
+    expected: IfMatch,
     body: Result<OptionalBody<Why>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let request = to_decide(&app, &permit, &id).await?;
     let OptionalBody(why) = body?;
     let because = reason(why.reason.as_deref())?;
-    ended(&app, &permit, &request, "refused", "request_refused", Some(because)).await
+    let end = End { state: "refused", name: "request_refused", because: Some(because) };
+    ended(&app, &permit, &request, &expected, end).await
 }
 
 /// `POST /api/v1/requests/{id}/withdraw`: by who asked.
@@ -308,6 +330,7 @@ pub(super) async fn withdraw(
     State(app): State<Arc<App>>,
     permit: Permit,
     At(id): At<String>,
+    expected: IfMatch,
 ) -> Result<Json<Value>, Problem> {
     let request = store::requests::get(&app.store, &id).await?;
     if request.principal != permit.subject() {
@@ -315,17 +338,26 @@ pub(super) async fn withdraw(
         return Err(Problem::not_found("request"));
     }
     open(&app, &request)?;
-    ended(&app, &permit, &request, "withdrawn", "request_withdrawn", None).await
+    let end = End { state: "withdrawn", name: "request_withdrawn", because: None };
+    ended(&app, &permit, &request, &expected, end).await
+}
+
+/// How a request ends that is not carried out.
+struct End {
+    state: &'static str,
+    name: &'static str,
+    because: Option<String>,
 }
 
 async fn ended(
     app: &App,
     permit: &Permit,
     request: &Request,
-    state: &'static str,
-    name: &'static str,
-    because: Option<String>,
+    expected: &IfMatch,
+    end: End,
 ) -> Result<Json<Value>, Problem> {
+    let End { state, name, because } = end;
+    let seen = expected.seen(request)?;
     let what = json!({
         "request": request.id, "kind": request.kind, "asked_by": request.principal, "because": because,
         "before": { "state": request.state }, "after": { "state": state },
@@ -339,7 +371,8 @@ async fn ended(
         now_ms: app.gateway.clock.now_ms(),
     };
     let change = async {
-        Ok::<_, Problem>(store::requests::decide(&app.store, &request.id, decision, Effect::default()).await?)
+        let (store, nothing) = (&app.store, Effect::default());
+        Ok::<_, Problem>(store::requests::decide(store, &request.id, decision, nothing, seen).await?)
     };
     app.act_aside(act(permit, &request.scope, name, what), |()| Value::Null, change).await?;
     told(app, &request.id).await

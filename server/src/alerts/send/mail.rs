@@ -2,6 +2,7 @@
 //!
 //! The mail server is the configuration's word, which nobody else can change, so its address is not judged.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -11,6 +12,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{Error, response::Severity};
 
+use super::unhurried::Unhurried;
 use super::{Failure, secret};
 use crate::alerts::config::{MailConfig, MailTls};
 use crate::alerts::message::Outgoing;
@@ -57,7 +59,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure> {
     let letter = letter(mail, target, message).map_err(Failure::for_good)?;
     let password = match &mail.password_file {
-        Some(path) => Some(secret(path).await?),
+        Some(path) => Some(secret("password_file", path).await?),
         None => None,
     };
     let sent = deliver(mail, password.as_ref(), roots, &letter).await;
@@ -70,36 +72,67 @@ async fn deliver(
     roots: &Roots,
     letter: &lettre::Message,
 ) -> Result<(), Failure> {
-    let failed = |what: &'static str| move |error: Error| Failure::for_now(format!("{what}: {error}"));
+    let failed =
+        |what: &'static str| move |error: Error| Failure::for_now(format!("{what}: {}", words(&error)));
     let hello = ClientId::default();
     let tls = || roots.tls(&mail.server).map_err(failed("TLS cannot be set up"));
-    let implicit = match mail.tls {
-        MailTls::Implicit => Some(tls()?),
-        MailTls::Starttls | MailTls::None => None,
-    };
     let server = (mail.server.as_str(), mail.port());
-    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
-    let mut connection = connecting.await.map_err(failed("no connection"))?;
-    if mail.tls == MailTls::Starttls {
+    let mut connection = if mail.tls == MailTls::Starttls {
+        let stream = Unhurried::connect(server, CONNECT).await;
+        let stream = stream.map_err(|error| Failure::for_now(format!("no connection: {error}")))?;
+        let connecting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello);
+        let mut connection = connecting.await.map_err(failed("no connection"))?;
         // Nothing of the message and no password has gone out before.
         connection.starttls(tls()?, &hello).await.map_err(failed("no encryption"))?;
-    }
+        connection
+    } else {
+        let implicit = if mail.tls == MailTls::Implicit { Some(tls()?) } else { None };
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, implicit, None);
+        connecting.await.map_err(failed("no connection"))?
+    };
     if let (Some(user), Some(password)) = (&mail.user, password) {
         let who = Credentials::new(user.clone(), password.expose().to_owned());
         let ways = [Mechanism::Plain, Mechanism::Login];
-        connection.auth(&ways, &who).await.map_err(failed("the sign-in is refused"))?;
+        connection.auth(&ways, &who).await.map_err(|error| {
+            // Its words may be the password's, in whatever spelling.
+            let words = error.status().map_or_else(|| words(&error), |code| format!("it answers {code}"));
+            Failure::for_now(format!("the sign-in is refused: {words}"))
+        })?;
     }
     let sent = connection.send(letter.envelope(), &letter.formatted()).await;
     sent.map_err(|error| match error.status().map(|code| code.severity) {
         // 4yz may come to something else later: greylisting, a full mailbox. 5yz will not (RFC 5321, 4.2.1).
         Some(Severity::PermanentNegativeCompletion) => {
-            Failure::for_good(format!("the mail server refuses it: {error}"))
+            Failure::for_good(format!("the mail server refuses it: {}", words(&error)))
         }
-        _ => Failure::for_now(format!("not taken: {error}")),
+        _ => Failure::for_now(format!("not taken: {}", words(&error))),
     })?;
     // It is taken; how the conversation ends does not matter.
     let _ = tokio::time::timeout(Duration::from_secs(2), connection.quit()).await;
     Ok(())
+}
+
+/// What is told of an error: nothing that a mail server wrote but its codes, of RFC 5321 and RFC 3463. Its words name
+/// whom the message is for, and may hold all that it was sent.
+fn words(error: &Error) -> String {
+    if let Some(code) = error.status() {
+        let said = error.source().map(ToString::to_string).unwrap_or_default();
+        let enhanced = said.split(' ').next().filter(|word| is_enhanced(word));
+        return enhanced.map_or_else(
+            || format!("it answers {code}"),
+            |enhanced| format!("it answers {code} {enhanced}"),
+        );
+    }
+    if error.is_response() {
+        return String::from("its answer is not understood");
+    }
+    error.to_string()
+}
+
+/// Whether it is an enhanced status code: `5.1.1`.
+fn is_enhanced(word: &str) -> bool {
+    let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    word.split('.').count() == 3 && word.split('.').all(number)
 }
 
 /// The message as mail. Its id is the same however often it is sent.
@@ -121,3 +154,6 @@ fn letter(mail: &MailConfig, target: &str, message: &Outgoing) -> Result<lettre:
         .multipart(MultiPart::alternative_plain_html(message.text(), message.html()))
         .map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

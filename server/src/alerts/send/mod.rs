@@ -1,6 +1,7 @@
 //! Sending a message through a channel: one try.
 
 mod mail;
+mod unhurried;
 mod webhook;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ const READ: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub(super) struct Failure {
-    /// In words, without any secret.
+    /// In words, without any secret, address of mail or path: it is recorded, and read by others than who configures.
     pub(super) why: String,
     /// Whether the same again would come to the same.
     pub(super) for_good: bool,
@@ -113,8 +114,8 @@ impl Channels {
     }
 }
 
-/// The secret that a file holds, read anew for each message: one that is replaced needs no restart.
-async fn secret(path: &Path) -> Result<Secret, Failure> {
+/// The secret that the file of a setting holds, read anew for each message: one that is replaced needs no restart.
+async fn secret(setting: &str, path: &Path) -> Result<Secret, Failure> {
     let owned = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         crate::credentials::read_file(&owned, None).and_then(crate::credentials::usable)
@@ -123,5 +124,5 @@ async fn secret(path: &Path) -> Result<Secret, Failure> {
         Ok(Ok(read)) => read,
         Ok(Err(_)) | Err(_) => Err(String::from("it cannot be read in time")),
     };
-    read.map_err(|why| Failure::for_now(format!("the file {}: {why}", path.display())))
+    read.map_err(|why| Failure::for_now(format!("its `{setting}`: {why}")))
 }

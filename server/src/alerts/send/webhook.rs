@@ -33,11 +33,11 @@ pub(super) async fn send(
     now_ms: i64,
 ) -> Result<(), Failure> {
     let uri = check_url(&hook.url).map_err(Failure::for_good)?;
-    let key = secret(&hook.secret_file).await?;
+    let key = secret("secret_file", &hook.secret_file).await?;
     let body = message.json().to_string();
     let timestamp = now_ms / 1_000;
     let signature = sign(&key, &message.id, timestamp, &body)
-        .map_err(|why| Failure::for_now(format!("the file {}: {why}", hook.secret_file.display())))?;
+        .map_err(|why| Failure::for_now(format!("its `secret_file`: {why}")))?;
     let request = Request::builder()
         .method(Method::POST)
         .uri(uri)
@@ -53,8 +53,8 @@ pub(super) async fn send(
 
 /// Says something in a chat. Whoever has the address may say anything there, so it is a secret.
 pub(super) async fn say(chat: &ChatConfig, http: &Http, body: &Value) -> Result<(), Failure> {
-    let url = secret(&chat.url_file).await?;
-    let wrong = |why: &str| Failure::for_now(format!("the file {}: {why}", chat.url_file.display()));
+    let url = secret("url_file", &chat.url_file).await?;
+    let wrong = |why: &str| Failure::for_now(format!("its `url_file`: {why}"));
     let uri = check_url(url.expose()).map_err(wrong)?;
     let request = Request::builder()
         .method(Method::POST)

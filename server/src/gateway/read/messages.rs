@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::Feature;
 
-use super::{Content, MESSAGES, SEARCHES, check_tools, member};
+use super::tools::check_tools;
+use super::{Content, MESSAGES, SEARCHES, member};
 use crate::gateway::classify::UNKNOWN;
 use crate::gateway::document::{Document, Kind, NodeId};
 use crate::gateway::media::is_read_file;

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use bailiwick_compliance_db::{Feature, FeatureSet};
 
-use super::{Content, check_tools, member, tool_features};
+use super::tools::{FREE, check_tools, tool_features};
+use super::{Content, member};
 use crate::gateway::document::{Document, Kind, NodeId};
-use crate::gateway::media::is_read_file;
+use crate::gateway::media::{is_read_file, is_said_by_shell};
 use crate::gateway::refusal::Refusal;
 
 /// The way out of every `input` that is none.
@@ -56,6 +57,13 @@ const READ: &[&str] = &[
 
 /// Items that may hold what cannot be read: pictures.
 const OPAQUE: &[&str] = &["computer_call_output", "image_generation_call", "code_interpreter_call"];
+
+/// Items that use something beside text: a screen, a picture that was made before, a call that a server is allowed to take.
+const USES: &[(&str, Feature)] = &[
+    ("computer_call_output", Feature::ImageInput),
+    ("image_generation_call", Feature::ImageInput),
+    ("mcp_approval_response", Feature::RemoteMcp),
+];
 
 /// Reads what a request uses.
 ///
@@ -140,14 +148,16 @@ fn input(document: &Document, content: &mut Content, names: &mut BTreeSet<String
                 unread(content);
             }
         }
+        let used = USES.iter().find(|(name, _)| Some(*name) == kind.as_deref());
+        used.into_iter().for_each(|(_, feature)| content.features.insert(*feature));
+        kept_by_item(document, item, kind.as_deref(), content)?;
         for holder in ["content", "output"] {
             parts(document, item, holder, content)?;
         }
-        if kind.as_deref() == Some("additional_tools") {
-            let tools = document.get(item, "tools");
-            for tool in tools.into_iter().flat_map(|tools| document.children(tools)) {
-                tool_of(document, tool, content, names)?;
-            }
+        // Those of a remote server are told as it told them, and are called through a tool `mcp` alone.
+        let tools = document.get(item, "tools").filter(|_| kind.as_deref() != Some("mcp_list_tools"));
+        for tool in tools.into_iter().flat_map(|tools| document.children(tools)) {
+            tool_of(document, tool, content, names)?;
         }
     }
     Ok(())
@@ -176,6 +186,7 @@ fn parts(document: &Document, item: NodeId, holder: &str, content: &mut Content)
             Some("input_text" | "output_text" | "text" | "refusal" | "reasoning_text" | "summary_text") => {
                 continue;
             }
+            None if is_said_by_shell(document, part) => continue,
             Some("input_image") => content.features.insert(Feature::ImageInput),
             Some("input_audio") => content.features.insert(Feature::Audio),
             Some("input_file") => {
@@ -202,16 +213,436 @@ fn tool_of(
     content: &mut Content,
     names: &mut BTreeSet<String>,
 ) -> Result<(), Refusal> {
-    let container = document.get(tool, "container");
-    let kept = container.filter(|id| document.kind(*id) == Kind::String);
-    let files = container
-        .and_then(|container| document.get(container, "file_ids"))
-        .filter(|files| document.children(*files).next().is_some());
-    if let Some(id) = kept.or(files) {
-        let why = "what a provider keeps for its tools cannot be inspected, and nobody could say whose it is";
-        return Err(Refusal::invalid(document.pointer(id), why)
-            .fix("send `\"container\": {\"type\": \"auto\"}` without files"));
+    if let Some(id) = document.get(tool, "container").filter(|id| document.kind(*id) == Kind::String) {
+        return Err(kept(document, id));
     }
+    inner(document, tool, content)?;
     tool_features(document, tool, content, names);
     Ok(())
+}
+
+/// Members that name what a provider keeps for its tools.
+const OF_TOOLS: &[&str] = &["container_id", "file_id", "file_ids", "skill_id"];
+
+/// Refuses a name of what a provider keeps for its tools.
+fn kept(document: &Document, id: NodeId) -> Refusal {
+    let why = "what a provider keeps for its tools cannot be inspected, and nobody could say whose it is";
+    Refusal::invalid(document.pointer(id), why).fix(
+        "send the thing itself; let a tool make a container of its own (`\"container\": {\"type\": \"auto\"}`, \
+         `\"environment\": {\"type\": \"container_auto\"}`) without files, and leave out of the input what names one",
+    )
+}
+
+/// Reads what stands within a tool, or within what one was called with or has answered, beside what its client writes as it
+/// likes.
+fn inner(document: &Document, holder: NodeId, content: &mut Content) -> Result<(), Refusal> {
+    for member in document.children(holder) {
+        let key = document.key(member);
+        let key = key.as_deref().unwrap_or_default();
+        if FREE.contains(&key) || is_none(document, member) {
+            continue;
+        }
+        match key {
+            key if OF_TOOLS.contains(&key) => return Err(kept(document, member)),
+            // Archives, but where they are what the client itself has, of which it tells the names.
+            "skills" if !is_local(document, member) => unread(content),
+            "input_image_mask" => {
+                content.features.insert(Feature::ImageInput);
+                unread(content);
+            }
+            // From where it may reach a server, something may be sent to one.
+            "network_policy" if !is_disabled(document, member) => {
+                content.features.insert(Feature::RemoteMcp);
+            }
+            _ => {}
+        }
+        inner(document, member, content)?;
+    }
+    Ok(())
+}
+
+/// Whether a policy says that nothing is reached.
+fn is_disabled(document: &Document, policy: NodeId) -> bool {
+    document.get(policy, "type").and_then(|kind| document.string(kind)).as_deref() == Some("disabled")
+}
+
+/// Reads what of an item names what a provider keeps: a container in which an earlier call ran, and in which the next one would run
+/// too, a picture by its file or by the call that made it.
+fn kept_by_item(
+    document: &Document,
+    item: NodeId,
+    kind: Option<&str>,
+    content: &mut Content,
+) -> Result<(), Refusal> {
+    let named = document.children(item).find(|member| {
+        document.key(*member).is_some_and(|key| OF_TOOLS.contains(&&*key)) && !is_none(document, *member)
+    });
+    if let Some(id) = named {
+        return Err(kept(document, id));
+    }
+    // What a tool was called with is the model's, and may be called anything.
+    for holder in ["content", "environment", "output"] {
+        if let Some(holder) =
+            document.get(item, holder).filter(|holder| document.kind(*holder) == Kind::Object)
+        {
+            inner(document, holder, content)?;
+        }
+    }
+    let made = document.get(item, "result").filter(|result| document.kind(*result) == Kind::String);
+    if kind == Some("image_generation_call") && made.is_none() {
+        return Err(kept(document, item));
+    }
+    Ok(())
+}
+
+/// Whether a value says that there is none.
+fn is_none(document: &Document, id: NodeId) -> bool {
+    match document.kind(id) {
+        Kind::Null => true,
+        Kind::Array => document.children(id).next().is_none(),
+        _ => false,
+    }
+}
+
+/// Whether a list holds nothing but names, descriptions and paths.
+fn is_local(document: &Document, skills: NodeId) -> bool {
+    let text = |member: NodeId| {
+        document.kind(member) == Kind::String
+            && document.key(member).is_some_and(|key| matches!(&*key, "name" | "description" | "path"))
+    };
+    document.kind(skills) == Kind::Array
+        && document
+            .children(skills)
+            .all(|skill| document.kind(skill) == Kind::Object && document.children(skill).all(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::super::super::document::Limits;
+    use super::*;
+
+    fn read(body: &Value) -> Result<Content, Refusal> {
+        let document = Document::parse(Bytes::from(body.to_string()), Limits::default()).unwrap();
+        let mut content = Content::default();
+        responses(&document, &mut content).map(|()| content)
+    }
+
+    fn with_item(item: &Value) -> Result<Content, Refusal> {
+        read(&json!({ "model": "m", "input": [{ "role": "user", "content": "x" }, item] }))
+    }
+
+    #[test]
+    fn tools_that_an_item_brings_are_read_like_those_of_the_request() {
+        let tools = json!([
+            { "type": "mcp", "server_label": "x", "server_url": "https://evil.example" },
+            { "type": "namespace", "name": "crm", "description": "", "tools": [{ "type": "function", "name": "pay" }] },
+            { "type": "web_search" },
+        ]);
+        for item in [
+            json!({ "type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed", "tools": tools }),
+            json!({ "type": "additional_tools", "role": "developer", "tools": tools }),
+        ] {
+            let content = with_item(&item).unwrap();
+            let features = [Feature::RemoteMcp, Feature::WebSearch].into_iter().collect();
+            assert_eq!(content.features, features, "{item}");
+            assert_eq!(content.tools, ["crm", "mcp", "namespace", "pay", "web_search"], "{item}");
+            assert!(content.web_searches > 0, "{item}");
+            let mut kept = item.clone();
+            kept["tools"] = json!([{ "type": "code_interpreter", "container": "cntr_1" }]);
+            assert_eq!(with_item(&kept).err().unwrap().param.as_deref(), Some("/input/1/tools/0/container"));
+            let mut many = item.clone();
+            let names = (0..200).map(|at| json!({ "type": "function", "name": format!("f{at}") }));
+            many["tools"] = names.collect();
+            assert_eq!(with_item(&many).err().unwrap().param.as_deref(), Some("tools"));
+        }
+        let told = json!({ "type": "mcp_list_tools", "id": "x", "server_label": "x",
+            "tools": [{ "name": "f", "input_schema": {} }] });
+        assert_eq!(with_item(&told).unwrap().features, FeatureSet::EMPTY);
+    }
+
+    #[test]
+    fn what_a_tool_holds_that_cannot_be_read_is_not_taken_for_read() {
+        let with = |tool: Value| read(&json!({ "model": "m", "input": "x", "tools": [tool] })).unwrap();
+        let shell = |skills: Value| json!({ "type": "shell", "environment": { "type": "container_auto", "skills": skills } });
+        let archive = json!({ "type": "inline", "name": "s", "description": "",
+            "source": { "type": "base64", "media_type": "application/zip", "data": "UEsDBAoAAAAA" } });
+        let mask = json!({ "type": "image_generation", "input_image_mask": { "image_url": "data:image/png;base64,iVBORw0KGgo=" } });
+        for tool in [shell(json!([archive])), shell(json!({ "a": archive })), mask.clone()] {
+            let content = with(tool.clone());
+            assert!(content.opaque && content.unbounded && content.media == 1, "{tool}");
+        }
+        assert!(with(mask).features.contains(Feature::ImageInput));
+        let named = json!([{ "name": "s", "description": "x", "path": "skills/s" }]);
+        for tool in
+            [shell(named), shell(json!([])), json!({ "type": "image_generation", "input_image_mask": null })]
+        {
+            let content = with(tool.clone());
+            assert!(!content.opaque && content.media == 0, "{tool}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_keeps_for_its_tools_is_refused_wherever_it_is_named() {
+        let refused = |result: Result<Content, Refusal>, param: &str| {
+            let refusal = result.err().unwrap_or_else(|| panic!("{param}"));
+            assert_eq!(refusal.param.as_deref(), Some(param));
+            assert!(refusal.fix.contains("container_auto"), "{refusal:?}");
+        };
+        let with = |tool: Value| read(&json!({ "model": "m", "input": "x", "tools": [tool] }));
+        let shell = |environment: Value| json!({ "type": "shell", "environment": environment });
+        let auto = |name: &str, value: Value| {
+            let mut environment = json!({ "type": "container_auto" });
+            environment[name] = value;
+            shell(environment)
+        };
+        let skill = json!([{ "type": "skill_reference", "skill_id": "skill_1", "version": "1" }]);
+        let mask = json!({ "type": "image_generation", "input_image_mask": { "file_id": "file_1" } });
+        let nested =
+            |tool: Value| json!({ "type": "namespace", "name": "n", "description": "", "tools": [tool] });
+        for (tool, at) in [
+            (
+                shell(json!({ "type": "container_reference", "container_id": "cntr_1" })),
+                "environment/container_id",
+            ),
+            (auto("file_ids", json!(["file_1"])), "environment/file_ids"),
+            (auto("skills", skill), "environment/skills/0/skill_id"),
+            (mask.clone(), "input_image_mask/file_id"),
+            (nested(mask), "tools/0/input_image_mask/file_id"),
+            (json!({ "type": "code_interpreter", "container": "cntr_1" }), "container"),
+            (
+                json!({ "type": "code_interpreter", "container": { "type": "auto", "file_ids": ["file_1"] } }),
+                "container/file_ids",
+            ),
+            (json!({ "type": "of_next_year", "of": [{ "file_id": "file_1" }] }), "of/0/file_id"),
+        ] {
+            refused(with(tool), &format!("/tools/0/{at}"));
+        }
+        // What a client's own function is called with may be named like that.
+        let schema = json!({ "type": "object", "properties": { "file_id": { "type": "string" } } });
+        assert!(with(json!({ "type": "function", "name": "f", "parameters": schema })).is_ok());
+        assert!(with(auto("file_ids", json!([]))).is_ok() && with(auto("container_id", Value::Null)).is_ok());
+
+        for (item, at) in [
+            (
+                json!({ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] },
+                    "environment": { "type": "container_reference", "container_id": "cntr_1" } }),
+                "/environment/container_id",
+            ),
+            (
+                json!({ "type": "computer_call_output", "call_id": "c",
+                    "output": { "type": "computer_screenshot", "file_id": "file_1" } }),
+                "/output/file_id",
+            ),
+            (
+                json!({ "type": "code_interpreter_call", "id": "ci_1", "code": "1", "container_id": "cntr_1" }),
+                "/container_id",
+            ),
+            (json!({ "type": "image_generation_call", "id": "ig_1" }), ""),
+            (json!({ "type": "image_generation_call", "id": "ig_1", "result": null }), ""),
+        ] {
+            refused(with_item(&item), &format!("/input/1{at}"));
+        }
+        let call = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"file_id\":\"1\"}" });
+        assert!(with_item(&call).is_ok());
+    }
+
+    #[test]
+    fn a_container_that_reaches_servers_counts_as_one_that_does() {
+        for kind in ["code_interpreter", "shell"] {
+            let (holder, auto) =
+                if kind == "shell" { ("environment", "container_auto") } else { ("container", "auto") };
+            let with = |policy: Value| {
+                let mut tool = json!({ "type": kind });
+                tool[holder] = json!({ "type": auto, "network_policy": policy });
+                read(&json!({ "model": "m", "input": "x", "tools": [tool] })).unwrap().features
+            };
+            let alone = FeatureSet::EMPTY.with(Feature::CodeExecution);
+            for policy in [json!({ "type": "disabled" }), Value::Null] {
+                assert_eq!(with(policy), alone, "{kind}");
+            }
+            for policy in [
+                json!({ "type": "allowlist", "allowed_domains": ["x.example"],
+                    "domain_secrets": [{ "domain": "x.example", "name": "x", "value": "x" }] }),
+                json!({}),
+                json!("anywhere"),
+            ] {
+                assert_eq!(with(policy), alone.with(Feature::RemoteMcp), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_shell_said_is_text() {
+        let with = |part: Value| {
+            with_item(&json!({ "type": "shell_call_output", "call_id": "c", "output": [part] })).unwrap()
+        };
+        let said = json!({ "stdout": "x", "stderr": "", "outcome": { "type": "exit", "exit_code": 0 }, "created_by": null });
+        let content = with(said.clone());
+        assert!(!content.opaque && !content.unbounded && content.media == 0);
+        let mut other = said.clone();
+        other["of_next_year"] = json!("x");
+        let mut nested = said.clone();
+        nested["outcome"]["of_next_year"] = json!("x");
+        let mut typed = said.clone();
+        typed["type"] = json!("of_next_year");
+        for part in [other, nested, typed, json!("x")] {
+            assert!(with(part.clone()).opaque, "{part}");
+        }
+        let of_another = json!({ "type": "function_call_output", "call_id": "c", "output": [said] });
+        assert!(with_item(&of_another).unwrap().opaque);
+    }
+
+    /// What an item that is told from its kind counts as: what it uses, and whether all of it is read.
+    #[test]
+    fn every_published_kind_of_item_counts_as_what_it_holds() {
+        const ANYTHING: &[Feature] = Feature::ALL;
+        let picture = "data:image/png;base64,iVBORw0KGgo=";
+        let caller = json!({ "type": "direct" });
+        let parts = json!([{ "type": "input_text", "text": "x" }]);
+        for (item, features, is_read) in [
+            (json!({ "role": "user", "content": "x" }), &[][..], true),
+            (json!({ "type": "message", "role": "developer", "content": parts }), &[], true),
+            (
+                json!({ "type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": "final_answer",
+                    "content": [{ "type": "output_text", "text": "x", "annotations": [] }, { "type": "refusal", "refusal": "x" }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "role": "user", "content": [{ "type": "input_image", "image_url": picture }] }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "role": "user", "content": [{ "type": "input_file", "file_url": "https://x.example/a.pdf" }] }),
+                &[Feature::FileInput],
+                false,
+            ),
+            (json!({ "role": "user", "content": [{ "type": "of_next_year" }] }), &[], false),
+            (
+                json!({ "type": "file_search_call", "id": "fs_1", "queries": ["x"], "status": "completed",
+                    "results": [{ "file_id": "file_1", "filename": "x", "score": 1, "text": "x", "attributes": {} }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "computer_call", "id": "x", "call_id": "c", "status": "completed", "pending_safety_checks": [],
+                    "action": { "type": "type", "text": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "computer_call_output", "call_id": "c",
+                    "output": { "type": "computer_screenshot", "image_url": picture } }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "type": "web_search_call", "id": "x", "status": "completed", "action": { "type": "search", "query": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "caller": caller }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "function_call_output", "call_id": "c", "output": parts }), &[], true),
+            (json!({ "type": "tool_search_call", "call_id": "c", "arguments": { "query": "x" } }), &[], true),
+            (
+                json!({ "type": "tool_search_output", "call_id": "c", "tools": [{ "type": "local_shell" }] }),
+                &[Feature::CodeExecution],
+                true,
+            ),
+            (
+                json!({ "type": "additional_tools", "role": "developer", "tools": [{ "type": "web_search" }] }),
+                &[Feature::WebSearch],
+                true,
+            ),
+            (json!({ "type": "reasoning", "id": "x", "summary": [], "encrypted_content": "x" }), &[], true),
+            (json!({ "type": "compaction", "id": "x", "encrypted_content": "x" }), &[], true),
+            (
+                json!({ "type": "image_generation_call", "id": "x", "status": "completed", "result": "iVBORw0KGgo=" }),
+                &[Feature::ImageInput],
+                false,
+            ),
+            (
+                json!({ "type": "code_interpreter_call", "id": "x", "code": "1", "container_id": null,
+                    "outputs": [{ "type": "image", "url": picture }], "status": "completed" }),
+                &[],
+                false,
+            ),
+            (
+                json!({ "type": "local_shell_call", "id": "x", "call_id": "c", "status": "completed",
+                    "action": { "type": "exec", "command": ["ls"], "env": { "file_id": "x" } } }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "local_shell_call_output", "id": "x", "output": "x" }), &[], true),
+            (
+                json!({ "type": "shell_call", "call_id": "c", "action": { "commands": ["ls"] }, "environment": { "type": "local" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "shell_call_output", "call_id": "c", "max_output_length": 9,
+                    "output": [{ "stdout": "x", "stderr": "", "outcome": { "type": "timeout" } }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "apply_patch_call", "call_id": "c", "status": "completed",
+                    "operation": { "type": "update_file", "path": "x", "diff": "x" } }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "apply_patch_call_output", "call_id": "c", "status": "completed", "output": "x" }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_list_tools", "id": "x", "server_label": "s", "tools": [{ "name": "f" }] }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_approval_request", "id": "x", "arguments": "{}", "name": "f", "server_label": "s" }),
+                &[],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_approval_response", "approval_request_id": "x", "approve": true }),
+                &[Feature::RemoteMcp],
+                true,
+            ),
+            (
+                json!({ "type": "mcp_call", "id": "x", "arguments": "{}", "name": "f", "server_label": "s", "output": "x" }),
+                &[],
+                true,
+            ),
+            (json!({ "type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x" }), &[], true),
+            (json!({ "type": "custom_tool_call_output", "call_id": "c", "output": parts }), &[], true),
+            // Of these nobody has looked into what they make a service do.
+            (json!({ "type": "compaction_trigger" }), ANYTHING, false),
+            (
+                json!({ "type": "program", "id": "x", "call_id": "c", "code": "1", "fingerprint": "x" }),
+                ANYTHING,
+                false,
+            ),
+            (json!({ "type": "program_output", "id": "x", "call_id": "c", "result": "x" }), ANYTHING, false),
+            (json!({ "type": "of_next_year", "text": "x" }), ANYTHING, false),
+        ] {
+            let content = with_item(&item).unwrap_or_else(|refusal| panic!("{item}: {refusal:?}"));
+            assert_eq!(content.features, features.iter().copied().collect(), "{item}");
+            assert_eq!(!content.opaque, is_read, "{item}");
+            if let Some(kind) = item["type"].as_str().filter(|_| features != ANYTHING) {
+                assert!(READ.contains(&kind) || OPAQUE.contains(&kind), "{item}");
+            }
+        }
+        assert!(with_item(&json!({ "type": "item_reference", "id": "msg_1" })).is_err());
+    }
 }

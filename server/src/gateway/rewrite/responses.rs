@@ -3,13 +3,16 @@
 //! Its output is items. What a message says is for the client; what one of the client's tools is called with is restored only
 //! where a rule allows it, and what the provider called a tool of its own with never is; everything else is scanned and
 //! redacted and keeps its placeholders, thoughts too: a thought may be signed, so one in which a rule would redact something goes
-//! out without its text (on a stream from there on) and with what is sealed of it.
+//! out without its text, in none of its parts (on a stream from there on), and with what is sealed of it.
 //!
-//! A stream says a text in pieces and then, whole, at the end of its part, of its item and of the answer. Each text in pieces has a
-//! guard of its own, which holds back no more than its window; what it still holds goes out in a piece of its own before the
-//! text's end. What is said whole is looked at as a whole, so that it is what the pieces add up to, and counts once. Events that
-//! are added or left out make the numbers of those after them others than the provider's, so all are numbered anew where they
-//! have to be.
+//! A stream says a text in pieces (what a shell says and what it complains of are two) and then, whole, at the end of its part, of
+//! its item and of the answer. Each text in pieces has a guard of its own, which holds back no more than its window; what it still
+//! holds goes out in a piece of its own before the text's end. An event of which nothing goes out is none. What is said whole is
+//! looked at as a whole, so that it is what the pieces add up to, and counts once. Events that are added or left out make the
+//! numbers of those after them others than the provider's, so all are numbered anew where they have to be.
+//!
+//! What an answer tells again of its request is looked at and redacted like the rest, but it is the client's own: it counts as
+//! nothing that was found in the answer, and no answer stops at it.
 //!
 //! Where a rule has the answer stop at a value, wherever that stands, the answer is over: what is open is closed, the answer is
 //! incomplete because of `content_filter`, and nothing else goes out. An item in which it stops stays, cut, only if it is a
@@ -26,7 +29,7 @@ use bytes::Bytes;
 use super::order_of_responses::Order;
 use super::place::Place;
 use super::said::Said;
-use super::said_of_responses::{is_plain_number, is_said, item_of, part_of, said};
+use super::said_of_responses::{is_asked, is_plain_number, is_said, item_of, part_of, said};
 use super::strand::Flow;
 use super::stream::Chunk;
 use super::{LIMITS, Rewriter, encloses, malformed};
@@ -64,17 +67,24 @@ impl Events {
     }
 }
 
-/// Which text: the item's place, and that of the part of it.
+/// Which text: the item's place, and that of the part of it or of the command that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Text {
     output: Option<u64>,
     part: Option<u64>,
+    command: Option<u64>,
 }
 
 impl Text {
     fn of(document: &Document) -> Self {
         let at = |name: &str| document.member(name).and_then(|id| document.unsigned(id));
-        Self { output: at("output_index"), part: at("content_index").or_else(|| at("summary_index")) }
+        let part = at("content_index").or_else(|| at("summary_index"));
+        Self { output: at("output_index"), part, command: at("command_index") }
+    }
+
+    /// Whether it is of the same part, or about the same command.
+    fn is_beside(self, other: Self) -> bool {
+        self.part == other.part && self.command == other.command
     }
 }
 
@@ -83,6 +93,8 @@ impl Text {
 struct Piece {
     /// The events' name, without `.delta`.
     stem: String,
+    /// The names that lead to it within `delta`, where that holds several.
+    path: Vec<String>,
     text: Text,
     place: Place,
     thought: bool,
@@ -129,8 +141,9 @@ impl Rewriter {
             return Ok(Chunk { before, data: None, changed: true });
         }
         let stem = kind.strip_suffix(".delta").filter(|_| document.member("delta").is_some());
+        let mut held = false;
         if let Some(stem) = stem {
-            self.take_piece(&document, stem, text, &mut edits, &mut handled)?;
+            held = self.take_pieces(&document, stem, text, &mut edits, &mut handled)?;
         } else if ends {
             before.extend(self.end_texts(|_| true, Flow::finish)?);
         } else if let Some(stem) = kind.strip_suffix(".done") {
@@ -138,7 +151,7 @@ impl Rewriter {
             let of_part = matches!(stem, "response.content_part" | "response.reasoning_summary_part");
             let is_ended = |piece: &Piece| {
                 piece.text.output == text.output
-                    && (of_item || piece.text.part == text.part && (of_part || piece.stem == stem))
+                    && (of_item || piece.text.is_beside(text) && (of_part || piece.stem == stem))
             };
             before.extend(self.end_texts(is_ended, Flow::finish)?);
         }
@@ -174,6 +187,10 @@ impl Rewriter {
                 }
             }
         }
+        // A piece of which nothing goes out yet says nothing; what is held of it has an event, and a number, of its own.
+        if held {
+            return Ok(Chunk { before, data: None, changed: true });
+        }
         let number = self.response.number;
         let told = document.member("sequence_number").and_then(|id| document.unsigned(id));
         if told != Some(number) {
@@ -188,7 +205,7 @@ impl Rewriter {
     fn closes(&self, kind: &str, text: Text) -> bool {
         let Some(over) = self.response.over_at else { return false };
         let of_item = text.output.is_some() && over.output == text.output;
-        of_item && kind.ends_with(".done") && (kind == "response.output_item.done" || text.part == over.part)
+        of_item && kind.ends_with(".done") && (kind == "response.output_item.done" || text.is_beside(over))
     }
 
     /// Whether an event says once more what was said in pieces, or what the client itself asked.
@@ -198,23 +215,57 @@ impl Rewriter {
                 && text.output.is_some_and(|output| self.response.told.contains(&output))
     }
 
-    /// Takes one piece of a text: what of it goes out stands in its place.
-    fn take_piece(
+    /// Takes the pieces of an event: what of each goes out stands in its place. Of a text that is told alone there is one; what a
+    /// shell says comes in two, each under its name. Tells whether all of it is held, and nothing else is there to be told.
+    fn take_pieces(
         &mut self,
         document: &Document,
         stem: &str,
         text: Text,
         edits: &mut Edits,
         handled: &mut Vec<NodeId>,
-    ) -> Result<(), UpstreamFailure> {
-        let id = document.member("delta").ok_or_else(malformed)?;
-        if document.kind(id) != Kind::String {
-            // Audio and the like: looked at as it stands.
-            return if is_text(stem) { Err(malformed()) } else { Ok(()) };
+    ) -> Result<bool, UpstreamFailure> {
+        let delta = document.member("delta").ok_or_else(malformed)?;
+        if document.kind(delta) != Kind::String && is_text(stem) {
+            return Err(malformed());
         }
+        // What stands in a list has no name, so it is looked at as it stands.
+        let (mut any, mut told) = (false, false);
+        for (id, path) in pieces(document, delta) {
+            any |= document.string(id).is_some_and(|piece| !piece.is_empty());
+            told |= !self.take_piece(document, (stem, path), (id, text), edits, handled)?.is_empty();
+        }
+        let is_other = |id: NodeId| {
+            document.kind(id) != Kind::Object && !handled.contains(&id) && encloses(document, delta, id)
+        };
+        Ok(any && !told && self.tells_pieces_alone(document) && !document.ids().any(is_other))
+    }
+
+    /// Whether an event has nothing to tell but its pieces.
+    fn tells_pieces_alone(&self, document: &Document) -> bool {
+        document.children(document.root()).all(|member| {
+            let name = document.key(member);
+            match name.as_deref().unwrap_or_default() {
+                "type" | "sequence_number" | "delta" | "obfuscation" => true,
+                "logprobs" => self.hides_logprobs() || document.children(member).next().is_none(),
+                name => PLACES.contains(&name),
+            }
+        })
+    }
+
+    /// Takes one piece of a text; gives what of it goes out.
+    fn take_piece(
+        &mut self,
+        document: &Document,
+        (stem, path): (&str, Vec<String>),
+        (id, text): (NodeId, Text),
+        edits: &mut Edits,
+        handled: &mut Vec<NodeId>,
+    ) -> Result<String, UpstreamFailure> {
         handled.push(id);
         let delta = document.string(id).unwrap_or_default();
-        let found = self.response.pieces.iter().position(|piece| piece.text == text && piece.stem == stem);
+        let is_it = |piece: &Piece| piece.text == text && piece.stem == stem && piece.path == path;
+        let found = self.response.pieces.iter().position(is_it);
         let at = match found {
             Some(at) => at,
             None if self.response.pieces.len() >= MOST_OPEN => return Err(malformed()),
@@ -222,12 +273,12 @@ impl Rewriter {
                 let (place, thought) = place_of(stem);
                 let flow = Flow::new(self.guard(place), self.credential.clone().map(EchoScan::new));
                 let (stem, members) = (stem.to_owned(), members(document));
-                self.response.pieces.push(Piece { stem, text, place, thought, members, flow });
+                self.response.pieces.push(Piece { stem, path, text, place, thought, members, flow });
                 self.response.pieces.len() - 1
             }
         };
         self.response.told.extend(text.output);
-        let Some(piece) = self.response.pieces.get_mut(at) else { return Ok(()) };
+        let Some(piece) = self.response.pieces.get_mut(at) else { return Ok(String::new()) };
         let mut out = piece.flow.push(&delta)?;
         if piece.thought {
             if *piece.flow.guard.redacted() != EntityCounts::default() {
@@ -245,11 +296,12 @@ impl Rewriter {
             edits.set_string(document, id, &out);
         }
         // The padding stands for the length of what came.
-        if let Some(padding) = document.member("obfuscation").filter(|_| out != *delta) {
+        let padding = document.member("obfuscation").filter(|id| out != *delta && !handled.contains(id));
+        if let Some(padding) = padding {
             edits.set_string(document, padding, "");
             handled.push(padding);
         }
-        Ok(())
+        Ok(out)
     }
 
     /// Ends texts; gives out the events with what they still held.
@@ -299,26 +351,28 @@ impl Rewriter {
         handled: &[NodeId],
         edits: &mut Edits,
     ) -> Result<Option<NodeId>, UpstreamFailure> {
-        let (mut keys, mut seals, mut altered) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut keys, mut seals, mut thoughts, mut altered) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut stopped = None;
         let hidden: Vec<NodeId> = document.ids().filter(|id| is_logprobs(document, *id)).collect();
         for id in document.ids() {
             if handled.contains(&id) || hidden.iter().any(|hidden| encloses(document, *hidden, id)) {
                 continue;
             }
+            let asked = is_asked(document, id).then_some((self.found, self.redacted));
             if let Some(key) = document.key(id).filter(|key| !is_schema_name(key)) {
                 if let Some(out) = self.plain(&key) {
                     keys.push((id, out));
                 }
-                if self.stopped_now {
+                if self.stopped_now && asked.is_none() {
                     stopped.get_or_insert(id);
                 }
             }
-            let is_over = stopped.is_some();
+            let is_over = stopped.is_some() && asked.is_none();
             let clean = match document.kind(id) {
                 Kind::Number if !is_plain_number(document, id) => {
                     let out = self.plain(document.raw(id));
-                    if self.stopped_now {
+                    if self.stopped_now && asked.is_none() {
                         stopped.get_or_insert(id);
                     }
                     out
@@ -337,15 +391,15 @@ impl Rewriter {
                             if self.stopped_now {
                                 stopped.get_or_insert(id);
                             }
-                            // Part of it would no longer be what was signed.
-                            (out != *text).then(|| {
-                                altered.extend(item_of(document, id));
-                                String::new()
-                            })
+                            if out != *text {
+                                altered.push(id);
+                            }
+                            thoughts.push(id);
+                            None
                         }
                         Said::At(place) => {
                             let out = self.at_once(&text, place)?;
-                            if self.stopped_now {
+                            if self.stopped_now && asked.is_none() {
                                 stopped.get_or_insert(id);
                             }
                             Some(out).filter(|out| *out != *text)
@@ -357,18 +411,37 @@ impl Rewriter {
             if let Some(clean) = clean {
                 edits.set_string(document, id, &clean);
             }
+            if let Some(counted) = asked {
+                (self.found, self.redacted) = counted;
+            }
         }
         rename(document, keys, edits);
         if !self.plan.is_empty() {
             let told = hidden.into_iter().filter(|list| document.children(*list).next().is_some());
-            told.for_each(|list| edits.set_raw(document, list, String::from("[]")));
+            for list in told {
+                edits.set_raw(document, list, String::from("[]"));
+                self.hid_logprobs = true;
+            }
         }
-        let output = Text::of(document).output;
-        let omitted = output.is_some_and(|output| self.response.omitted.contains(&output));
+        let altered_items: Vec<NodeId> = altered.iter().filter_map(|id| item_of(document, *id)).collect();
+        if altered_items.is_empty() && !altered.is_empty() {
+            self.response.omitted.extend(output_of(document, None));
+        }
+        let is_left_out = |response: &Events, item: Option<NodeId>| {
+            item.is_some_and(|item| altered_items.contains(&item))
+                || output_of(document, item).is_some_and(|output| response.omitted.contains(&output))
+        };
+        for id in thoughts {
+            // Part of one would no longer be what was signed, and was not told in pieces either.
+            let left_out = altered.contains(&id) || is_left_out(&self.response, item_of(document, id));
+            if left_out && document.string(id).is_some_and(|text| !text.is_empty()) {
+                edits.set_string(document, id, "");
+            }
+        }
         for id in seals {
             let mut digest = DefaultHasher::new();
             document.raw(id).hash(&mut digest);
-            let cut = omitted || item_of(document, id).is_some_and(|item| altered.contains(&item));
+            let cut = is_left_out(&self.response, item_of(document, id));
             if self.response.sealed.insert(digest.finish()) || cut {
                 self.seal(document, id, cut);
             }
@@ -383,7 +456,8 @@ impl Piece {
         let mut out =
             format!("{{\"type\":\"{}.delta\",\"sequence_number\":{number}{}", self.stem, self.members);
         let text = serde_json::to_string(text).unwrap_or_default();
-        out.push_str(&format!(",\"delta\":{text}"));
+        let delta = self.path.iter().rev().fold(text, |inner, name| format!("{{\"{name}\":{inner}}}"));
+        out.push_str(&format!(",\"delta\":{delta}"));
         if self.place == Place::Text && self.stem == "response.output_text" {
             out.push_str(",\"logprobs\":[]");
         }
@@ -392,12 +466,24 @@ impl Piece {
     }
 }
 
+/// The place of an item among those of the answer: what its event says, or where it stands.
+fn output_of(document: &Document, item: Option<NodeId>) -> Option<u64> {
+    Text::of(document).output.or_else(|| {
+        let item = item?;
+        let at = document.children(document.parent(item)?).position(|one| one == item)?;
+        u64::try_from(at).ok()
+    })
+}
+
 /// What a text is of which pieces come, and whether it is a thought.
 fn place_of(stem: &str) -> (Place, bool) {
     match stem {
         "response.output_text" | "response.refusal" => (Place::Text, false),
         "response.function_call_arguments" => (Place::Arguments, false),
-        "response.custom_tool_call_input" => (Place::Input, false),
+        // What the client runs stands as it is.
+        "response.custom_tool_call_input"
+        | "response.shell_call_command"
+        | "response.apply_patch_call_operation_diff" => (Place::Input, false),
         "response.mcp_call_arguments" => (Place::ProviderArguments, false),
         "response.reasoning_text" | "response.reasoning_summary_text" => (Place::Other, true),
         _ => (Place::Other, false),
@@ -410,10 +496,40 @@ fn is_text(stem: &str) -> bool {
     thought || place != Place::Other
 }
 
-/// The members that say which text it is: `,"item_id":"…","output_index":0`.
+/// The strings of `delta`, with the names that lead to them. Names that could be anything lead nowhere: they would have to be
+/// looked at themselves.
+fn pieces(document: &Document, delta: NodeId) -> Vec<(NodeId, Vec<String>)> {
+    fn collect(document: &Document, id: NodeId, path: &[String], found: &mut Vec<(NodeId, Vec<String>)>) {
+        match document.kind(id) {
+            Kind::String => found.push((id, path.to_vec())),
+            Kind::Object => {
+                for member in document.children(id) {
+                    let name = document.key(member).filter(|name| {
+                        name.len() <= NAME
+                            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                    });
+                    if let Some(name) = name {
+                        collect(document, member, &[path, &[name.into_owned()]].concat(), found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(document, delta, &[], &mut found);
+    found
+}
+
+/// The longest name of a piece.
+const NAME: usize = 32;
+
+/// Members that say which text a piece is of.
+const PLACES: [&str; 5] = ["item_id", "output_index", "content_index", "summary_index", "command_index"];
+
+/// These members of an event: `,"item_id":"…","output_index":0`.
 fn members(document: &Document) -> String {
-    const NAMES: [&str; 4] = ["item_id", "output_index", "content_index", "summary_index"];
-    let told = NAMES.iter().filter_map(|name| Some((name, document.member(name)?)));
+    let told = PLACES.iter().filter_map(|name| Some((name, document.member(name)?)));
     told.map(|(name, id)| format!(",\"{name}\":{}", document.raw(id))).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What a string or number of an answer of OpenAI's Responses is.
 
+use bailiwick_wire::openai_responses::MEMBERS;
+
 use super::place::Place;
 use super::said::{Said, is_member, is_word};
 use crate::gateway::document::{Document, Kind, NodeId};
@@ -94,7 +96,9 @@ fn of_event(document: &Document, id: NodeId, key: &str) -> Said {
         ("response.reasoning_text.done" | "response.reasoning_summary_text.done", "text") => Said::Thought,
         ("response.function_call_arguments.done", "arguments") => Said::At(Place::Arguments),
         ("response.function_call_arguments.done", "name") => Said::Protocol,
-        ("response.custom_tool_call_input.done", "input") => Said::At(Place::Input),
+        ("response.custom_tool_call_input.done", "input")
+        | ("response.shell_call_command.added" | "response.shell_call_command.done", "command")
+        | ("response.apply_patch_call_operation_diff.done", "diff") => Said::At(Place::Input),
         ("response.mcp_call_arguments.done", "arguments") => Said::At(Place::ProviderArguments),
         _ => Said::At(Place::Other),
     }
@@ -105,6 +109,13 @@ fn is_response(document: &Document, id: NodeId) -> bool {
     let whole = || document.get(id, "object").and_then(|object| document.string(object));
     is_member(document, id, "response")
         || id == document.root() && whole().is_some_and(|object| object == "response")
+}
+
+/// Whether a value stands in what an answer tells again of its request: a member of it that requests have, too.
+pub(super) fn is_asked(document: &Document, id: NodeId) -> bool {
+    let member = std::iter::successors(Some(id), |at| document.parent(*at))
+        .find(|at| document.parent(*at).is_some_and(|holder| is_response(document, holder)));
+    member.and_then(|member| document.key(member)).is_some_and(|key| MEMBERS.contains(&&*key))
 }
 
 /// The item that a value is in.

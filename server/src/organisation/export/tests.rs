@@ -1,10 +1,17 @@
 //! What is written makes the same again, in an empty database too.
 
+use bailiwick_compliance_db::{Declared, EndpointProfile};
+use bailiwick_policy::ModelAlias;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::organisation::{Applied, Applying};
+use crate::credentials::VaultSecret;
+use crate::organisation::{
+    Applied, Applying, ClientCertificate, EndpointDefinition, LongContextUsd, PriceChange, PriceUsd,
+    WorkloadDefinition,
+};
+use crate::providers::AnalyzerSettings;
 
 async fn apply(store: &Store, wanted: &Organisation, now_ms: i64) -> Applied {
     crate::organisation::apply(store, wanted, &Applying::default(), now_ms).await.unwrap()
@@ -62,11 +69,25 @@ fn whole() -> Value {
             { "name": "one", "scope": "/acme", "dialect": "vllm", "base_url": "https://one.example",
               "models": [{ "alias": "a", "upstream": "b", "operations": ["chat_completions"] }], "credential": "sealed",
               "operations": ["chat_completions", "embeddings"],
-              "profile": { "name": "one", "operator": "self", "service": "vllm", "model": "b",
+              "client_certificate": { "certificate": "/run/own.pem", "key": "/run/own.key" }, "allow_plain_http": true,
+              "profile": { "name": "one", "developer": "somebody", "operator": "self", "service": "vllm", "model": "b",
+                  "version": "1", "hosting_option": "h", "profile": "eu", "source_region": "r", "tier": "t",
                   "declared": { "countries": ["DE"], "hosting": "on_premises", "retention_days": 0 } },
-              "price": { "input": "0.1", "output": "0.4" }, "markup_percent": "5",
-              "price_changes": [{ "from": "2027-01-01", "markup_percent": "7.5" }],
+              "price": { "input": "0.1", "cached_input": "0.01", "cache_write": "0.2", "cache_write_1h": "0.3",
+                  "image_input": "1", "audio_input": "2", "output": "0.4", "reasoning": "0.5", "image_output": "3",
+                  "audio_output": "4", "requests": "5", "web_searches": "10000",
+                  "long_context": { "above_input_tokens": 200000, "input": "0.2", "cached_input": "0.02", "output": "0.8" } },
+              "markup_percent": "5",
+              "price_changes": [{ "from": "2027-01-01", "price": { "input": "1", "output": "2" }, "markup_percent": "7.5" }],
               "first_byte_timeout_s": 5, "idle_timeout_s": 6, "simulated": true },
+            { "name": "three", "scope": "/acme", "dialect": "openai", "preset": "groq", "credential": "env",
+              "models": [{ "alias": "e", "upstream": "f" }],
+              "profile": { "name": "three", "operator": "groq", "service": "groq", "model": "f" } },
+            { "name": "four", "scope": "/acme", "dialect": "vllm", "base_url": "https://four.example", "credential": "file",
+              "models": [{ "alias": "n", "upstream": "n" }], "operations": ["analyze"],
+              "analyzer": { "language": "de", "min_confidence": 60, "deadline_ms": 600, "at_once": 2,
+                  "kinds": { "EMAIL_ADDRESS": "EMAIL" } },
+              "profile": { "name": "four", "operator": "self", "service": "presidio", "model": "n" } },
             { "name": "two", "scope": "/acme/lab", "dialect": "openai", "base_url": "https://two.example",
               "models": [{ "alias": "c", "upstream": "d" }], "credential": { "env": "TWO" },
               "profile": { "name": "two", "operator": "openai", "service": "openai-api", "model": "d" } }],
@@ -83,12 +104,69 @@ fn whole() -> Value {
             { "scope": "/acme", "name": "app", "expires": "2027-06-30T00:00:00Z", "models": ["a"], "purposes": ["p"],
               "roles": ["application"], "requests_per_minute": 120, "owner": "u", "environment": "staging",
               "tags": ["t"], "endpoints": ["o*"], "allowed_networks": ["10.0.0.0/8"], "data_classes": ["phi"],
-              "max_data_classes": ["phi"], "max_sensitivity": "confidential" },
+              "max_data_classes": ["phi"], "max_sensitivity": "confidential", "controller": "FR", "subject_regions": ["EU"],
+              "sensitivity": "confidential", "opaque_content": "as_declared" },
             { "scope": "/acme", "name": "same" }, { "scope": "/acme/lab", "name": "same" }],
         "workloads": [{ "name": "ci", "scope": "/acme/ci", "issuer": "https://id.example", "audience": "b",
             "claims": { "sub": "x/*", "env": ["a", "b"] }, "lifetime_s": 120, "reusable": true, "most_keys": 3,
             "key": { "models": ["a"], "tags": ["ci"] } }],
     })
+}
+
+/// The fields that serde reads of a type, which it tells whoever writes another one.
+fn fields_of<T: DeserializeOwned>() -> BTreeSet<String> {
+    let Err(error) = serde_json::from_value::<T>(json!({ "no such field": 0 })) else {
+        panic!("it takes any field")
+    };
+    let told = error.to_string();
+    let known =
+        told.strip_prefix("unknown field `no such field`, expected ").unwrap_or_else(|| panic!("{told}"));
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The fields that what is found at these places has, all together: `*` stands for each entry of a list.
+fn written_at(value: &Value, place: &str) -> BTreeSet<String> {
+    let mut found = vec![value];
+    for step in place.split('/') {
+        found = match step {
+            "*" => found.into_iter().filter_map(Value::as_array).flatten().collect(),
+            step => found.into_iter().filter_map(|it| it.get(step)).collect(),
+        };
+    }
+    found.into_iter().filter_map(Value::as_object).flat_map(|it| it.keys().cloned()).collect()
+}
+
+/// A field that is added to a declaration is added to [`whole`], or it is not known whether it comes back.
+#[test]
+fn the_whole_has_every_field_of_everything() {
+    let whole = whole();
+    let mut of_scopes = fields_of::<Declarations>();
+    of_scopes.insert(String::from("path"));
+    for (place, mut fields) in [
+        ("scopes/*", of_scopes),
+        ("credentials/*", fields_of::<CredentialDefinition>()),
+        ("credentials/*/vault", fields_of::<VaultSecret>()),
+        ("endpoints/*", fields_of::<EndpointDefinition>()),
+        ("endpoints/*/models/*", fields_of::<ModelAlias>()),
+        ("endpoints/*/client_certificate", fields_of::<ClientCertificate>()),
+        ("endpoints/*/profile", fields_of::<EndpointProfile>()),
+        ("endpoints/*/profile/declared", fields_of::<Declared>()),
+        ("endpoints/*/price", fields_of::<PriceUsd>()),
+        ("endpoints/*/price/long_context", fields_of::<LongContextUsd>()),
+        ("endpoints/*/price_changes/*", fields_of::<PriceChange>()),
+        ("endpoints/*/analyzer", fields_of::<AnalyzerSettings>()),
+        ("model_groups/*", fields_of::<ModelGroup>()),
+        ("budgets/*", fields_of::<BudgetDefinition>()),
+        ("limits/*", fields_of::<LimitDefinition>()),
+        ("keys/*", fields_of::<KeyDefinition>()),
+        ("workloads/*", fields_of::<WorkloadDefinition>()),
+    ] {
+        // What has ended is not written.
+        fields.remove("retired");
+        assert_eq!(written_at(&whole, place), fields, "{place}");
+    }
+    let lists: BTreeSet<String> = whole.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(lists, fields_of::<Organisation>());
 }
 
 #[tokio::test]

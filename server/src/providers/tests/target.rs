@@ -99,3 +99,13 @@ fn no_limit_may_be_zero_and_no_model_empty() {
     nameless.upstream_model = String::new();
     assert_eq!(refusal(nameless), TargetError::Model);
 }
+
+#[test]
+fn an_event_that_tells_all_of_an_answer_may_be_as_long_as_one() {
+    let limits = Limits { max_body_bytes: 1 << 20, max_event_bytes: 1 << 16, ..Limits::default() };
+    assert_eq!(limits.event_bytes(Operation::Responses), 1 << 20);
+    assert_eq!(limits.event_bytes(Operation::ChatCompletions), 1 << 16);
+    assert_eq!(limits.event_bytes(Operation::Messages), 1 << 16);
+    let limits = Limits { max_body_bytes: 1, ..limits };
+    assert_eq!(limits.event_bytes(Operation::Responses), 1 << 16);
+}

@@ -94,7 +94,7 @@ pub(crate) fn tables() -> Result<Vec<Table>, StoreError> {
         of(policy_versions::Entity, Other)?,
         of(alerts::Entity, Other)?,
         of(alert_messages::Entity, Other)?,
-        of(alerts_read::Entity, Other)?,
+        of(alerts_read::Entity, Log)?,
         of(replicas::Entity, Log)?,
         of(records::Entity, Log)?,
         of(tree_runs::Entity, Log)?,

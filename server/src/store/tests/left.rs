@@ -116,7 +116,7 @@ async fn who_leaves_takes_along_what_is_theirs_by_every_name_and_id() {
         made: json!(null),
         now_ms: 6,
     };
-    requests::decide(&store, "req_1", granted, requests::Effect::default()).await.unwrap();
+    requests::decide(&store, "req_1", granted, requests::Effect::default(), None).await.unwrap();
     assert_eq!(requests::content_access(&store, "user:ada", 7).await.unwrap(), ["/acme"]);
     requests::ask(&store, request("req_2", "user:ada", "key")).await.unwrap();
     requests::ask(&store, request("req_3", "user:bo", "key")).await.unwrap();

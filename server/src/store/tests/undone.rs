@@ -347,7 +347,7 @@ async fn every_change_that_the_database_undoes_is_made_again() {
         made: json!(null),
         now_ms: 2,
     };
-    undone!(requests::decide("req_1", decision, requests::Effect::default()));
+    undone!(requests::decide("req_1", decision, requests::Effect::default(), None));
     let sign_in = sign_ins::SignIn {
         state_hash: vec![1; 32],
         browser_hash: vec![2; 32],
@@ -492,11 +492,15 @@ async fn every_change_that_the_database_undoes_is_made_again() {
     };
     let raise =
         alerts::Raise { alert, again: alerts::Again::Once, messages: vec![told("msg_1"), told("msg_2")] };
-    assert_eq!(undone!(alerts::raise(None, std::slice::from_ref(&raise), 1)).unwrap().len(), 1);
-    assert_eq!(alerts::raise(&store, None, &[raise], 1).await.unwrap().unwrap().len(), 0, "it is told once");
+    assert_eq!(undone!(alerts::raise("log", None, std::slice::from_ref(&raise), 1)).unwrap().len(), 1);
+    assert_eq!(
+        alerts::raise(&store, "log", None, &[raise], 1).await.unwrap().unwrap().len(),
+        0,
+        "it is told once"
+    );
     undone!(alerts::acknowledge("al_1", "p", None, false, 2, None));
     undone!(alerts::close("s", 3));
-    let due = alert_messages::due(&store, 1, 9).await.unwrap();
+    let due = alert_messages::due(&store, 1, &[], 9).await.unwrap();
     let taken = undone!(alert_messages::take(&due[0], 5)).unwrap();
     assert_eq!(alert_messages::take(&store, &due[0], 5).await.unwrap(), None, "one has it");
     assert!(undone!(alert_messages::put_off(&taken, 7, "e")));

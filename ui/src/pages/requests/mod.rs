@@ -158,6 +158,7 @@ fn card(
                 )} {super::fact(t.asked_at, moments::ago(asked.created_ms, now_ms, lang).into_any())}
                 {open.then(|| super::fact(t.waits_until, moments::ago(asked.expires_ms, now_ms, lang).into_any()))}
                 {asked.until_ms.map(|at| super::fact(t.holds_until, moments::ago(at, now_ms, lang).into_any()))}
+                {open.then(|| last_day(asked)).flatten().map(|day| super::fact(t.holds_until, day.into_any()))}
             </dl>
             {decided} {proposed(asked, lang)}
             {decides
@@ -228,6 +229,13 @@ fn decide(
             </form>
         </details>
     }
+}
+
+/// The day until which it would hold, where one is asked for.
+fn last_day(asked: &Asked) -> Option<String> {
+    let said = ["/key/expires", "/until"].iter().find_map(|place| asked.wanted.pointer(place)?.as_str());
+    let day = said?.get(..10)?;
+    day.starts_with(|first: char| first.is_ascii_digit()).then(|| day.to_owned())
 }
 
 /// What is wanted, in a sentence.
