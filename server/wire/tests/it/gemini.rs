@@ -485,7 +485,8 @@ fn the_table_is_the_fixtures() {
         }
     }
     let mut table = String::from(BEGIN);
-    table.push_str("\n| what a request has | OpenAI's API | Anthropic's API |\n| --- | --- | --- |\n");
+    table.push_str("\n| what a request has | OpenAI's API to Gemini, not called yet | Anthropic's API to Gemini, not called yet |\n");
+    table.push_str("| --- | --- | --- |\n");
     for (name, cells) in rows {
         if name.starts_with("place_") {
             continue;

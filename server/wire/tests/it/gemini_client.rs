@@ -382,7 +382,8 @@ fn cell(upstream: Upstream, text: &str) -> String {
 #[test]
 fn the_table_is_the_fixtures() {
     let mut table = String::from(BEGIN);
-    table.push_str("\n| what a request has | OpenAI's chat | Anthropic's messages | Bedrock's Converse |\n");
+    table.push_str("\n| what a request of Gemini's API has, not served yet ");
+    table.push_str("| OpenAI's chat | Anthropic's messages | Bedrock's Converse |\n");
     table.push_str("| --- | --- | --- | --- |\n");
     for (name, text) in fixtures("gemini", "requests") {
         let [one, two, three, _] = WIRES.map(|(_, upstream)| cell(upstream, &text));

@@ -268,7 +268,7 @@ fn cell(upstream: Upstream, text: &str) -> String {
 fn the_table_is_the_fixtures() {
     let mut table = String::from(BEGIN);
     table.push_str(
-        "\n| what a request has | OpenAI's chat | Anthropic's messages | Bedrock's Converse | Gemini |\n",
+        "\n| what a request has | OpenAI's chat | Anthropic's messages | Bedrock's Converse | Gemini, not called yet |\n",
     );
     table.push_str("| --- | --- | --- | --- | --- |\n");
     for (name, text) in fixtures("openai-responses", "requests") {
