@@ -131,7 +131,7 @@ fn of_responses(
     let (id, model) = (id.to_owned(), model.to_owned());
     if !stream {
         let parts = vec![Part::new(Content::Text(text))];
-        let answer = Answer { id, model, parts, stop: Some(Stop::End), usage, own: Vec::new() };
+        let answer = Answer { id, model, parts, stop: Some(Stop::End), usage, ..Answer::default() };
         let body = openai_responses::write_answer(answer, created, &mut Losses::default()).write();
         return (with_reasons(&body, true).into(), "application/json");
     }

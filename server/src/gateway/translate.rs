@@ -230,6 +230,8 @@ fn translate(
     let shape = match spoken {
         Spoken::Served(_) => read::shape(&document, operation).map_err(|_| unreadable())?,
         Spoken::BedrockConverse => of_converse(&document, operation, read.shape.stream),
+        // No dialect is of it.
+        Spoken::Gemini => return Err(Unable(String::from("no endpoint here speaks Gemini's API"), None)),
     };
     Ok(Translated { document, shape, spoken, left_out })
 }

@@ -12,7 +12,9 @@ fn chat(bytes: usize) -> String {
     let tool = r#"{"type":"function","function":{"name":"look_up","description":"Finds a customer.","parameters":{"type":"object","properties":{"zip":{"type":"string"},"age":{"type":"integer"}},"required":["zip"]}}}"#;
     let turn = r#"{"role":"user","content":"Please summarise what the customer wrote about the delivery of the parcel."},{"role":"assistant","content":"She says that it came late and that one of the boxes was open."}"#;
     let turns = vec![turn; (bytes - tool.len()).div_ceil(turn.len())].join(",");
-    format!(r#"{{"model":"m","max_tokens":100,"temperature":0.5,"messages":[{turns}],"tools":[{tool}]}}"#)
+    format!(
+        r#"{{"model":"m","max_tokens":100,"temperature":0.5,"messages":[{turns},{{"role":"user","content":"And now?"}}],"tools":[{tool}]}}"#
+    )
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -28,6 +30,10 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("request_4kb_chat_to_bedrock", |bench| {
         let body = black_box(chat.as_bytes());
         bench.iter(|| request(Wire::OpenAiChat, Upstream::BedrockConverse, body, 4_096).unwrap());
+    });
+    criterion.bench_function("request_4kb_chat_to_gemini", |bench| {
+        let body = black_box(chat.as_bytes());
+        bench.iter(|| request(Wire::OpenAiChat, Upstream::Gemini, body, 4_096).unwrap());
     });
     let text = "She says that it came late. ".repeat(140);
     let whole = format!(
@@ -59,6 +65,19 @@ fn benches(criterion: &mut Criterion) {
         stream
     };
     criterion.bench_function("event_bedrock_to_chat", |bench| {
+        bench.iter_batched_ref(
+            begun,
+            |stream| stream.event(black_box(event)).unwrap(),
+            BatchSize::SmallInput,
+        );
+    });
+    let event = br#"{"candidates":[{"content":{"parts":[{"text":" parcel"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15},"modelVersion":"m","responseId":"r"}"#;
+    let begun = || {
+        let mut stream = Stream::new(Upstream::Gemini, Wire::OpenAiChat, 0, true);
+        stream.event(event).unwrap();
+        stream
+    };
+    criterion.bench_function("event_gemini_to_chat", |bench| {
         bench.iter_batched_ref(
             begun,
             |stream| stream.event(black_box(event)).unwrap(),

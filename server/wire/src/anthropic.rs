@@ -16,6 +16,14 @@ pub use write::write_request;
 use crate::form::{Stop, Usage};
 use crate::json::{Json, Members};
 
+/// What the writers of other wires call something, in the words of this one.
+pub(crate) fn named(place: &str) -> String {
+    match place {
+        "reasoning_effort" => String::from("output_config.effort"),
+        place => place.replace(".file.filename", ".title"),
+    }
+}
+
 /// Why an answer ended, from `stop_reason` and `stop_sequence`.
 fn read_stop(reason: &str, sequence: Option<String>) -> Stop {
     match reason {

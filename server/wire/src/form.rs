@@ -1,7 +1,7 @@
 //! The one form between the wires: what a request asks and an answer says, with the names of no wire.
 
 use crate::place::Place;
-use crate::{Json, Own};
+use crate::{Json, Losses, Own, Refused};
 
 /// A request for a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +26,14 @@ pub struct Request {
     pub top_p: Option<String>,
     /// As it is written.
     pub top_k: Option<String>,
+    /// As it is written.
+    pub seed: Option<String>,
+    /// As it is written; none where it is zero.
+    pub presence_penalty: Option<String>,
+    /// As it is written; none where it is zero.
+    pub frequency_penalty: Option<String>,
+    /// Whether the probability of each token of the answer is told, and that of how many others in its place.
+    pub logprobs: Option<u64>,
     /// What ends the answer.
     pub stop: Vec<String>,
     /// Whether the answer comes in events.
@@ -44,6 +52,25 @@ pub struct Request {
     pub user: Option<String>,
     /// What only the wire has that it came from.
     pub own: Vec<Own>,
+}
+
+impl Request {
+    /// For a wire that has no seed, no penalties and no probabilities.
+    ///
+    /// # Errors
+    /// [`Refused`] where probabilities are asked for.
+    pub(crate) fn untuned(&self, losses: &mut Losses) -> Result<(), Refused> {
+        if self.logprobs.is_some() {
+            return Err(Refused::new("logprobs", "the other API tells no probabilities of tokens"));
+        }
+        let tuned = [
+            ("seed", &self.seed),
+            ("presence_penalty", &self.presence_penalty),
+            ("frequency_penalty", &self.frequency_penalty),
+        ];
+        tuned.iter().filter(|(_, value)| value.is_some()).for_each(|(name, _)| losses.add(*name));
+        Ok(())
+    }
 }
 
 /// One text before the conversation.
@@ -297,8 +324,21 @@ pub struct Answer {
     pub stop: Option<Stop>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// Its tokens, where they are told.
+    pub logprobs: Vec<Token>,
     /// What only the wire has that it came from.
     pub own: Vec<Own>,
+}
+
+/// A token of an answer and how probable it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it says.
+    pub text: String,
+    /// The logarithm of its probability, as it is written.
+    pub logprob: String,
+    /// The most probable ones in its place, with the logarithms of theirs.
+    pub top: Vec<(String, String)>,
 }
 
 /// Why an answer ended.
@@ -387,6 +427,8 @@ pub enum Piece {
         /// The text.
         text: String,
     },
+    /// Tokens of what was said last.
+    Logprobs(Vec<Token>),
     /// It ended, for this reason.
     Stop(Stop),
     /// What it used so far.

@@ -176,6 +176,11 @@ impl Members {
         Some(value).filter(|value| *value != Json::Null)
     }
 
+    /// Puts a member in.
+    pub(crate) fn put(&mut self, name: &str, value: Json) {
+        self.0.push((name.to_owned(), value));
+    }
+
     /// Takes a string out.
     ///
     /// # Errors

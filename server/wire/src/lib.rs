@@ -19,6 +19,7 @@
 pub mod anthropic;
 pub mod bedrock_converse;
 pub mod form;
+pub mod gemini;
 pub mod json;
 pub mod loss;
 pub mod openai_chat;
@@ -60,6 +61,8 @@ pub enum Upstream {
     Served(Wire),
     /// Amazon Bedrock's Converse.
     BedrockConverse,
+    /// Google's Gemini API.
+    Gemini,
 }
 
 impl From<Wire> for Upstream {
@@ -75,12 +78,14 @@ pub enum Client {
     Served(Wire),
     /// OpenAI's Responses. A service that has it gets it as it came.
     OpenAiResponses,
+    /// Google's Gemini API. Where a request goes and whether its answer comes in events is in the address ([`Address`]).
+    Gemini,
 }
 
 impl Client {
     /// Every one.
-    pub const ALL: [Self; 3] =
-        [Self::Served(Wire::OpenAiChat), Self::Served(Wire::Anthropic), Self::OpenAiResponses];
+    pub const ALL: [Self; 4] =
+        [Self::Served(Wire::OpenAiChat), Self::Served(Wire::Anthropic), Self::OpenAiResponses, Self::Gemini];
 }
 
 impl From<Wire> for Client {
@@ -107,6 +112,15 @@ impl From<u64> for Untold<'_> {
     }
 }
 
+/// What the address of a request says, for an API that says it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Address<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// Whether the answer comes in events.
+    pub stream: bool,
+}
+
 /// Why a request was not translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untranslated {
@@ -118,7 +132,8 @@ pub enum Untranslated {
     Refused(#[from] Refused),
 }
 
-/// Translates a request. `most` is the limit on output for a wire that asks for one where the request has none.
+/// Translates a request whose body says all. `most` is the limit on output for a wire that asks for one where the request
+/// has none.
 ///
 /// # Errors
 /// [`Untranslated`].
@@ -128,24 +143,44 @@ pub fn request(
     body: &[u8],
     most: u64,
 ) -> Result<(String, Losses), Untranslated> {
+    request_at(from, to, body, most, Address::default())
+}
+
+/// Translates a request, with what its address says. An API that says all in the body is not asked for it.
+///
+/// # Errors
+/// [`Untranslated`].
+pub fn request_at(
+    from: impl Into<Client>,
+    to: impl Into<Upstream>,
+    body: &[u8],
+    most: u64,
+    address: Address<'_>,
+) -> Result<(String, Losses), Untranslated> {
     let json = Json::parse(body)?;
     let from = from.into();
     let form = match from {
         Client::Served(Wire::OpenAiChat) => openai_chat::read_request(json)?,
         Client::Served(Wire::Anthropic) => anthropic::read_request(json)?,
         Client::OpenAiResponses => openai_responses::read_request(json)?,
+        Client::Gemini => gemini::read_request(json, address)?,
     };
     let mut losses = Losses::default();
     let out = match to.into() {
         Upstream::Served(Wire::OpenAiChat) => openai_chat::write_request(form, &mut losses),
         Upstream::Served(Wire::Anthropic) => anthropic::write_request(form, most, &mut losses),
         Upstream::BedrockConverse => bedrock_converse::write_request(form, &mut losses),
+        Upstream::Gemini => gemini::write_request(form, &mut losses),
     };
-    if from == Client::OpenAiResponses {
-        let out = out.map_err(|refused| openai_responses::renamed_refusal(&refused))?;
-        return Ok((out.write(), openai_responses::renamed(&losses)));
-    }
-    Ok((out?.write(), losses))
+    // What the writers of other wires call something, in the words of the client's.
+    let named: fn(&str) -> String = match from {
+        Client::Served(Wire::OpenAiChat) => return Ok((out?.write(), losses)),
+        Client::Served(Wire::Anthropic) => anthropic::named,
+        Client::OpenAiResponses => openai_responses::named,
+        Client::Gemini => gemini::named,
+    };
+    let out = out.map_err(|refused| Refused { place: named(&refused.place), why: refused.why })?;
+    Ok((out.write(), losses.renamed(named)))
 }
 
 /// Translates a whole answer, and tells what was left out of it.
@@ -163,15 +198,18 @@ pub fn answer<'a>(
         Upstream::Served(Wire::OpenAiChat) => openai_chat::read_answer(json)?,
         Upstream::Served(Wire::Anthropic) => anthropic::read_answer(json)?,
         Upstream::BedrockConverse => bedrock_converse::read_answer(json)?,
+        Upstream::Gemini => gemini::read_answer(json)?,
     };
     let untold = untold.into();
     or(&mut form.id, untold.id);
     or(&mut form.model, untold.model);
+    name_calls(&mut form);
     let mut losses = Losses::default();
     let out = match to.into() {
         Client::Served(Wire::OpenAiChat) => openai_chat::write_answer(form, untold.created, &mut losses),
         Client::Served(Wire::Anthropic) => anthropic::write_answer(form, &mut losses),
         Client::OpenAiResponses => openai_responses::write_answer(form, untold.created, &mut losses),
+        Client::Gemini => gemini::write_answer(form, &mut losses),
     };
     Ok((out.write(), losses))
 }
@@ -180,6 +218,23 @@ pub fn answer<'a>(
 fn or(said: &mut String, known: &str) {
     if said.is_empty() {
         known.clone_into(said);
+    }
+}
+
+/// The id of a call whose own wire gives it none: the how manieth it is, and of which answer. Other wires take letters,
+/// digits, `_` and `-`, and no more than 64 of them.
+fn id_of_call(number: usize, answer: &str) -> String {
+    let known = |character: &char| character.is_ascii_alphanumeric() || "_-".contains(*character);
+    format!("call_{number}_{}", answer.chars().filter(known).take(40).collect::<String>())
+}
+
+fn name_calls(answer: &mut form::Answer) {
+    let calls = answer.parts.iter_mut().filter_map(|part| match &mut part.content {
+        form::Content::Call(call) => Some(call),
+        _ => None,
+    });
+    for (number, call) in calls.enumerate().filter(|(_, call)| call.id.is_empty()) {
+        call.id = id_of_call(number, &answer.id);
     }
 }
 
@@ -198,6 +253,7 @@ enum Reader {
     OpenAiChat(openai_chat::Reader),
     Anthropic(anthropic::Reader),
     BedrockConverse(bedrock_converse::Reader),
+    Gemini(gemini::Reader),
 }
 
 #[derive(Debug)]
@@ -205,6 +261,7 @@ enum Writer {
     OpenAiChat(openai_chat::Writer),
     Anthropic(anthropic::Writer),
     OpenAiResponses(openai_responses::Writer),
+    Gemini(gemini::Writer),
 }
 
 impl Stream {
@@ -222,6 +279,7 @@ impl Stream {
                 Upstream::Served(Wire::OpenAiChat) => Reader::OpenAiChat(openai_chat::Reader::default()),
                 Upstream::Served(Wire::Anthropic) => Reader::Anthropic(anthropic::Reader::default()),
                 Upstream::BedrockConverse => Reader::BedrockConverse(bedrock_converse::Reader::default()),
+                Upstream::Gemini => Reader::Gemini(gemini::Reader::default()),
             },
             writer: match to.into() {
                 Client::Served(Wire::OpenAiChat) => {
@@ -231,6 +289,7 @@ impl Stream {
                 Client::OpenAiResponses => {
                     Writer::OpenAiResponses(openai_responses::Writer::new(untold.created))
                 }
+                Client::Gemini => Writer::Gemini(gemini::Writer::default()),
             },
             untold: (untold.id.to_owned(), untold.model.to_owned()),
             losses: Losses::default(),
@@ -248,15 +307,40 @@ impl Stream {
             Reader::OpenAiChat(reader) => reader.event(data, &mut pieces)?,
             Reader::Anthropic(reader) => reader.event(data, &mut pieces)?,
             Reader::BedrockConverse(reader) => reader.event(data, &mut pieces)?,
+            Reader::Gemini(reader) => reader.event(data, &mut pieces)?,
         }
+        self.write(pieces)
+    }
+
+    /// What is said when the connection has ended as it should: a wire without an end mark may have told all by then. Whether
+    /// it has, [`Self::is_over`] says.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn close(&mut self) -> Result<Vec<String>, Broken> {
+        let mut pieces = Vec::new();
+        if let Reader::Gemini(reader) = &mut self.reader {
+            reader.close(&mut pieces);
+        }
+        self.write(pieces)
+    }
+
+    fn write(&mut self, pieces: Vec<Piece>) -> Result<Vec<String>, Broken> {
         let mut out = Vec::with_capacity(pieces.len());
         for mut piece in pieces {
             match &mut piece {
                 Piece::Start { id, model } => {
                     or(id, &self.untold.0);
                     or(model, &self.untold.1);
+                    self.untold.0.clone_from(id);
+                }
+                Piece::Call { number, id, .. } if id.is_empty() => {
+                    *id = id_of_call(usize::try_from(*number).unwrap_or(usize::MAX), &self.untold.0);
                 }
                 Piece::Own(own) => self.losses.of_answer(own),
+                Piece::Logprobs(_) if !matches!(self.writer, Writer::OpenAiChat(_) | Writer::Gemini(_)) => {
+                    self.losses.add(loss::LOGPROBS);
+                }
                 _ => {}
             }
             match &mut self.writer {
@@ -268,6 +352,13 @@ impl Stream {
                 Writer::OpenAiResponses(writer) => {
                     openai_responses::note(&piece, &mut self.losses);
                     writer.piece(piece, &mut out)?;
+                }
+                Writer::Gemini(writer) => {
+                    openai_responses::note(&piece, &mut self.losses);
+                    writer.piece(piece, &mut out)?;
+                    if writer.has_lost() {
+                        self.losses.add(gemini::UNSIGNED);
+                    }
                 }
             }
         }
@@ -287,6 +378,7 @@ impl Stream {
             Reader::OpenAiChat(reader) => reader.is_over(),
             Reader::Anthropic(reader) => reader.is_over(),
             Reader::BedrockConverse(reader) => reader.is_over(),
+            Reader::Gemini(reader) => reader.is_over(),
         }
     }
 }

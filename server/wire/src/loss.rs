@@ -26,6 +26,9 @@ pub enum Fate {
     Refuse(&'static str),
 }
 
+/// Probabilities of tokens, where the client's wire has no place for them.
+pub(crate) const LOGPROBS: &str = "answer.logprobs";
+
 /// Something that only the wire has that it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
@@ -130,6 +133,13 @@ impl Losses {
             0..MOST if !self.0.contains(&place) => self.0.push(place),
             _ => {}
         }
+    }
+
+    /// The same in other words.
+    pub(crate) fn renamed(&self, named: fn(&str) -> String) -> Self {
+        let mut renamed = Self::default();
+        self.places().for_each(|place| renamed.add(named(place)));
+        renamed
     }
 
     /// Adds those of another list.

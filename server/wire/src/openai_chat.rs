@@ -16,7 +16,8 @@ pub(crate) use read::{has_only, is_data, read_source};
 pub use stream::{Reader, Writer};
 pub use write::write_request;
 
-use crate::form::{Piece, Stop, Usage};
+use crate::form::{Piece, Stop, Token, Usage};
+use crate::gemini;
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Losses};
 
@@ -24,7 +25,7 @@ use crate::loss::{Broken, Losses};
 pub(crate) fn note(piece: &Piece, losses: &mut Losses) {
     match piece {
         Piece::Signature(_) => losses.add(answer::SIGNATURE),
-        Piece::Encrypted(_) => losses.add(answer::ENCRYPTED),
+        Piece::Encrypted(seal) if gemini::of_part(seal).is_none() => losses.add(answer::ENCRYPTED),
         Piece::Stop(Stop::Sequence(Some(_))) => losses.add(answer::STOP_SEQUENCE),
         _ => {}
     }
@@ -90,10 +91,55 @@ fn write_usage(usage: &Usage) -> Json {
     out
 }
 
+/// Reads `logprobs`. `None` for what is not what the API says.
+fn read_logprobs(logprobs: &Json) -> Option<Vec<Token>> {
+    let Some(Json::Array(tokens)) = logprobs.get("content") else { return None };
+    let one = |token: &Json| {
+        let Some(Json::Number(logprob)) = token.get("logprob") else { return None };
+        Some((token.get("token")?.text()?.to_owned(), logprob.clone()))
+    };
+    let read = |token: &Json| {
+        let (text, logprob) = one(token)?;
+        let top = match token.get("top_logprobs") {
+            Some(Json::Array(top)) => top.iter().map(one).collect::<Option<_>>()?,
+            _ => Vec::new(),
+        };
+        Some(Token { text, logprob, top })
+    };
+    tokens.iter().map(read).collect()
+}
+
+/// Writes `logprobs`.
+fn write_logprobs(tokens: &[Token]) -> Json {
+    let one = |text: &str, logprob: &str| {
+        let bytes: Vec<Json> = text.bytes().map(|byte| u64::from(byte).into()).collect();
+        Json::object([
+            ("token", text.into()),
+            ("logprob", Json::Number(logprob.to_owned())),
+            ("bytes", bytes.into()),
+        ])
+    };
+    let written = tokens.iter().map(|token| {
+        let mut written = one(&token.text, &token.logprob);
+        let top: Vec<Json> = token.top.iter().map(|(text, logprob)| one(text, logprob)).collect();
+        written.set("top_logprobs", top);
+        written
+    });
+    Json::object([("content", written.collect::<Vec<_>>().into()), ("refusal", Json::Null)])
+}
+
 /// The type of a `data:` URL of base64 (RFC 2397) without any other parameter, and where its bytes begin.
 fn data_url_at(url: &str) -> Option<(&str, usize)> {
     let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
     (!media_type.contains(';')).then_some((media_type, url.len() - data.len()))
+}
+
+/// What Google's own service with this wire says of a message or of a call besides: the signature of a thought, as
+/// `google.thought_signature` (<https://ai.google.dev/gemini-api/docs/thought-signatures>).
+const EXTRA: &str = "extra_content";
+
+fn write_signature(signature: &str) -> Json {
+    Json::object([("google", Json::object([("thought_signature", signature.into())]))])
 }
 
 /// Refuses what is not an object of the name.

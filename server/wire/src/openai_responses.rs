@@ -17,10 +17,9 @@ pub use answer::write_answer;
 pub use read::{MEMBERS, read_request};
 pub use stream::Writer;
 
-use crate::Untranslated;
 use crate::form::{Piece, Stop, Usage};
 use crate::json::Json;
-use crate::loss::{Losses, Refused};
+use crate::loss::Losses;
 use crate::openai_chat::STOP_SEQUENCE;
 
 /// What the signature of a thought begins with in `encrypted_content`; of the alphabet of what follows it (RFC 4648, section 5).
@@ -36,27 +35,15 @@ pub(crate) fn note(piece: &Piece, losses: &mut Losses) {
 }
 
 /// What the writers of other wires call something, in the words of this one.
-fn named(place: &str) -> String {
+pub(crate) fn named(place: &str) -> String {
     if let Some(format) = place.strip_prefix("response_format") {
         return format!("text.format{}", format.strip_prefix(".json_schema").unwrap_or(format));
     }
     match place {
         "max_tokens" => String::from("max_output_tokens"),
         "reasoning_effort" => String::from("reasoning.effort"),
-        place => place.replace(".image_url.detail", ".detail"),
+        place => place.replace(".image_url.detail", ".detail").replace(".file.filename", ".filename"),
     }
-}
-
-/// The places of what was left out, in the words of this wire.
-pub(crate) fn renamed(losses: &Losses) -> Losses {
-    let mut renamed = Losses::default();
-    losses.places().for_each(|place| renamed.add(named(place)));
-    renamed
-}
-
-/// The place of what was refused, in the words of this wire.
-pub(crate) fn renamed_refusal(refused: &Refused) -> Untranslated {
-    Untranslated::Refused(Refused { place: named(&refused.place), why: refused.why })
 }
 
 /// Why an answer is not whole, where it is not.

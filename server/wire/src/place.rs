@@ -36,6 +36,16 @@ pub enum Name {
     Instructions,
     /// The parts of what a tool answered.
     Output,
+    /// The conversation, in Gemini's words.
+    Contents,
+    /// The parts of a turn.
+    Parts,
+    /// What precedes the conversation.
+    SystemInstruction,
+    /// The signature of the thought that a part followed from.
+    ThoughtSignature,
+    /// What Google's service says of a message or a call besides.
+    ExtraContent,
 }
 
 impl Name {
@@ -49,6 +59,11 @@ impl Name {
             Self::Input => "input",
             Self::Instructions => "instructions",
             Self::Output => "output",
+            Self::Contents => "contents",
+            Self::Parts => "parts",
+            Self::SystemInstruction => "systemInstruction",
+            Self::ThoughtSignature => "thoughtSignature",
+            Self::ExtraContent => "extra_content",
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{read_stop, read_usage, write_stop, write_usage};
 use crate::form::{Answer, Call, Content, Input, Part, Stop, Usage};
 use crate::json::{Json, Members};
-use crate::loss::{Broken, Fate, Losses, Own, Table, own_of_answer, unless_empty};
+use crate::loss::{Broken, Fate, LOGPROBS, Losses, Own, Table, own_of_answer, unless_empty};
 
 /// What an answer has besides, and what of it another wire misses.
 const TOP: Table = &[
@@ -43,7 +43,7 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
     let stop = read_stop(&body.needed("stop_reason")?, sequence);
     let usage = body.take("usage").and_then(read_usage);
     own_of_answer(body.rest(), TOP, &mut own)?;
-    Ok(Answer { id, model, parts, stop: Some(stop), usage, own })
+    Ok(Answer { id, model, parts, stop: Some(stop), usage, logprobs: Vec::new(), own })
 }
 
 fn read_block(block: Json, own: &mut Vec<Own>) -> Result<Part, Broken> {
@@ -72,6 +72,9 @@ fn read_block(block: Json, own: &mut Vec<Own>) -> Result<Part, Broken> {
 #[must_use]
 pub fn write_answer(answer: Answer, losses: &mut Losses) -> Json {
     answer.own.iter().for_each(|own| losses.of_answer(own));
+    if !answer.logprobs.is_empty() {
+        losses.add(LOGPROBS);
+    }
     let mut refused = false;
     let mut blocks = Vec::with_capacity(answer.parts.len());
     for part in answer.parts {

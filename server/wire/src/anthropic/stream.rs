@@ -289,7 +289,7 @@ impl Writer {
                 out.push(self.delta([("type", "input_json_delta".into()), ("partial_json", text.into())]));
             }
             // Whoever holds the stream says so.
-            Piece::Own(_) => {}
+            Piece::Logprobs(_) | Piece::Own(_) => {}
             Piece::Stop(stop) => self.stop = Some(stop),
             Piece::Usage(usage) => self.usage = self.usage.and(usage),
             Piece::End => {

@@ -3,6 +3,7 @@
 use crate::form::{
     Content, Format, Input, Part, Request, Role, Source, System, Thinking, Tool, ToolChoice, Turn,
 };
+use crate::gemini::is_geminis;
 use crate::json::Json;
 use crate::loss::{Losses, Own, Refused};
 use crate::place::Place;
@@ -16,6 +17,7 @@ const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"]
 /// [`Refused`].
 pub fn write_request(request: Request, most: u64, losses: &mut Losses) -> Result<Json, Refused> {
     losses.judge("", &request.own)?;
+    request.untuned(losses)?;
     let mut out = Json::object([
         ("model", request.model.into()),
         ("max_tokens", request.max_tokens.unwrap_or(most).into()),
@@ -183,6 +185,11 @@ fn write_part(part: Part, losses: &mut Losses) -> Result<Option<Json>, Refused> 
             let mut out = Json::object([("type", "document".into()), ("source", write_source(source))]);
             out.set_some("title", title);
             out
+        }
+        // Signed by another model, which alone can check it.
+        Content::Thinking { signature: Some(seal), .. } | Content::Encrypted(seal) if is_geminis(&seal) => {
+            losses.add(place.to_string());
+            return Ok(None);
         }
         Content::Thinking { text, signature: Some(signature) } => Json::object([
             ("type", "thinking".into()),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::write::cache_point;
 use crate::form::{Content, Input, Part, Source};
+use crate::gemini::is_geminis;
 use crate::json::Json;
 use crate::loss::{Losses, Refused, UNKNOWN};
 use crate::place::Place;
@@ -101,6 +102,11 @@ fn write_part(part: Part, documents: &mut Documents, losses: &mut Losses) -> Res
         }
         Content::Document { source, title } => {
             ("document", write_document(source, title.as_deref(), place, documents)?)
+        }
+        // Signed by another model, which alone can check it.
+        Content::Thinking { signature: Some(seal), .. } | Content::Encrypted(seal) if is_geminis(&seal) => {
+            losses.add(place.to_string());
+            return Ok(None);
         }
         Content::Thinking { text, signature: Some(signature) } => {
             let thought = Json::object([("text", text.into()), ("signature", signature.into())]);

@@ -18,6 +18,7 @@ use crate::place::Place;
 /// [`Refused`].
 pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refused> {
     losses.judge("", &request.own)?;
+    request.untuned(losses)?;
     let mut out = Json::Object(Vec::new());
     let mut system = Vec::with_capacity(request.system.len());
     for text in request.system {

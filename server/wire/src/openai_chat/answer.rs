@@ -1,7 +1,11 @@
 //! A whole answer.
 
-use super::{object, read_stop, read_usage, write_stop, write_usage};
+use super::{
+    EXTRA, object, read_logprobs, read_stop, read_usage, write_logprobs, write_signature, write_stop,
+    write_usage,
+};
 use crate::form::{Answer, Call, Content, Input, Part, Stop};
+use crate::gemini::{self, Of};
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Fate, Losses, Own, Table, own_of_answer, unless_empty};
 
@@ -32,7 +36,6 @@ pub(super) const CHOICE: Table = &[
     ("native_finish_reason", nothing),
     ("stop_reason", nothing),
     ("matched_stop", nothing),
-    ("logprobs", |_| Fate::Warn),
 ];
 
 pub(super) const MESSAGE: Table = &[
@@ -97,13 +100,25 @@ pub fn read_answer(body: Json) -> Result<Answer, Broken> {
     }
     let calls = parts.iter().any(|part| matches!(part.content, Content::Call(_)));
     choice.take("index");
+    let mut logprobs = Vec::new();
+    if let Some(told) = choice.take("logprobs") {
+        match read_logprobs(&told) {
+            Some(tokens) => logprobs = tokens,
+            None => own.push(untold_logprobs(told)),
+        }
+    }
     let reason = choice.needed("finish_reason")?;
     let (id, model) = (body.text("id")?.unwrap_or_default(), body.text("model")?.unwrap_or_default());
     let usage = body.take("usage").and_then(read_usage);
     own_of_answer(message.rest(), MESSAGE, &mut own)?;
     own_of_answer(choice.rest(), CHOICE, &mut own)?;
     own_of_answer(body.rest(), TOP, &mut own)?;
-    Ok(Answer { id, model, parts, stop: Some(read_stop(&reason, calls)), usage, own })
+    Ok(Answer { id, model, parts, stop: Some(read_stop(&reason, calls)), usage, logprobs, own })
+}
+
+/// Probabilities in another shape than the API's.
+pub(super) fn untold_logprobs(value: Json) -> Own {
+    Own { known: Some("logprobs"), name: String::from("logprobs"), value, fate: Fate::Warn }
 }
 
 /// What of another wire's answer has no place here.
@@ -149,6 +164,7 @@ pub fn write_answer(answer: Answer, created: u64, losses: &mut Losses) -> Json {
     }
     let (mut text, mut refusal, mut thought, mut calls) =
         (None::<String>, None::<String>, None::<String>, Vec::new());
+    let (mut of_call, mut of_text) = (None::<String>, None::<String>);
     for part in answer.parts {
         match part.content {
             Content::Text(more) => text.get_or_insert_default().push_str(&more),
@@ -159,15 +175,21 @@ pub fn write_answer(answer: Answer, created: u64, losses: &mut Losses) -> Json {
                 }
                 thought.get_or_insert_default().push_str(&more);
             }
-            Content::Encrypted(_) => losses.add(ENCRYPTED),
+            Content::Encrypted(seal) => match gemini::of_part(&seal) {
+                Some((Of::Call, signature)) => of_call = Some(signature.to_owned()),
+                Some((Of::Text, signature)) => of_text = Some(signature.to_owned()),
+                None => losses.add(ENCRYPTED),
+            },
             Content::Call(call) => {
                 let function =
                     Json::object([("name", call.name.into()), ("arguments", call.input.write().into())]);
-                calls.push(Json::object([
+                let mut written = Json::object([
                     ("id", call.id.into()),
                     ("type", "function".into()),
                     ("function", function),
-                ]));
+                ]);
+                written.set_some(EXTRA, of_call.take().as_deref().map(write_signature));
+                calls.push(written);
             }
             _ => {}
         }
@@ -176,14 +198,17 @@ pub fn write_answer(answer: Answer, created: u64, losses: &mut Losses) -> Json {
     message.set("content", text.map_or(Json::Null, Json::from));
     message.set("refusal", refusal.map_or(Json::Null, Json::from));
     message.set_some("reasoning_content", thought.filter(|thought| !thought.is_empty()));
+    message.set_some(EXTRA, of_text.as_deref().map(write_signature));
     if !calls.is_empty() {
         message.set("tool_calls", calls);
     }
     let reason = answer.stop.as_ref().map_or("stop", write_stop);
+    let told = !answer.logprobs.is_empty();
+    let logprobs = if told { write_logprobs(&answer.logprobs) } else { Json::Null };
     let choice = Json::object([
         ("index", 0_u64.into()),
         ("message", message),
-        ("logprobs", Json::Null),
+        ("logprobs", logprobs),
         ("finish_reason", reason.into()),
     ]);
     let mut out = Json::object([

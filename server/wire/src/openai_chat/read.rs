@@ -1,9 +1,10 @@
 //! A request as it comes in.
 
-use super::{data_url_at, object};
+use super::{EXTRA, data_url_at, object};
 use crate::form::{
     Call, Content, Format, Input, Part, Request, Role, Source, System, Tool, ToolChoice, Turn,
 };
+use crate::gemini::{OF_CALL, OF_TEXT};
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Fate, Own, Table, own};
 use crate::place::{Name, Place};
@@ -58,7 +59,6 @@ const TOP: Table = &[
             Fate::Refuse("the other API gives one answer to a request")
         }
     }),
-    ("seed", |_| Fate::Warn),
     ("service_tier", |_| Fate::Warn),
     ("verbosity", |_| Fate::Warn),
     ("prediction", |_| Fate::Warn),
@@ -67,13 +67,10 @@ const TOP: Table = &[
     ("prompt_cache_key", |_| Fate::Warn),
     ("prompt_cache_options", |_| Fate::Warn),
     ("prompt_cache_retention", |_| Fate::Warn),
-    ("presence_penalty", zero),
-    ("frequency_penalty", zero),
     ("logit_bias", |value| match value {
         Json::Object(members) if members.is_empty() => Fate::Nothing,
         _ => Fate::Refuse("the other API cannot bar or favour tokens"),
     }),
-    ("logprobs", |value| off(value, "the other API tells no probabilities of tokens")),
     ("top_logprobs", |value| {
         if value.whole() == Some(0) {
             Fate::Nothing
@@ -107,11 +104,9 @@ const PART: Table = &[("prompt_cache_breakpoint", |_| Fate::Warn)];
 
 const TOOL: Table = &[];
 
-/// A number that tunes nothing at zero.
-fn zero(value: &Json) -> Fate {
-    let is_zero =
-        matches!(value, Json::Number(digits) if digits.parse::<f64>().is_ok_and(|number| number == 0.0));
-    if is_zero { Fate::Nothing } else { Fate::Warn }
+/// Whether a penalty is one: at zero it tunes nothing.
+fn is_penalty(digits: &str) -> bool {
+    !digits.parse::<f64>().is_ok_and(|number| number == 0.0)
 }
 
 fn off(value: &Json, why: &'static str) -> Fate {
@@ -139,6 +134,12 @@ pub fn read_request(body: Json) -> Result<Request, Broken> {
     request.temperature = body.number("temperature")?;
     request.top_p = body.number("top_p")?;
     request.top_k = body.number("top_k")?;
+    request.seed = body.number("seed")?;
+    request.presence_penalty = body.number("presence_penalty")?.filter(|digits| is_penalty(digits));
+    request.frequency_penalty = body.number("frequency_penalty")?.filter(|digits| is_penalty(digits));
+    if body.flag("logprobs")? == Some(true) {
+        request.logprobs = Some(body.whole("top_logprobs")?.unwrap_or(0));
+    }
     request.stop = match body.take("stop") {
         None => Vec::new(),
         Some(Json::Text(stop)) => vec![stop],
@@ -231,8 +232,9 @@ fn read_message(message: Json, at: Place, request: &mut Request) -> Result<(), B
             if let Some(refusal) = message.text("refusal")? {
                 parts.push(Part::at(Content::Refusal(refusal), at));
             }
+            parts.extend(read_signature(message.take(EXTRA), OF_TEXT, at, &mut message));
             for (number, call) in message.list("tool_calls")?.into_iter().enumerate() {
-                parts.push(read_call(call, at.then(Name::ToolCalls, number))?);
+                read_call(call, at.then(Name::ToolCalls, number), &mut parts)?;
             }
             let own = own(message.rest(), MESSAGE);
             request.turns.push(Turn { role: Role::Assistant, parts, at, own });
@@ -316,11 +318,28 @@ pub(crate) fn read_source(mut url: String) -> Source {
     Source::Base64 { media_type, data: url }
 }
 
-fn read_call(call: Json, at: Place) -> Result<Part, Broken> {
+/// The signature of a thought of Gemini's, where Google's own service with this wire has it. What else is there is put
+/// back.
+fn read_signature(extra: Option<Json>, mark: &str, at: Place, holder: &mut Members) -> Option<Part> {
+    let extra = extra?;
+    let google = extra.get("google");
+    let signature = google.and_then(|google| google.get("thought_signature")).and_then(Json::text);
+    let alone = has_only(Some(&extra), &["google"]) && has_only(google, &["thought_signature"]);
+    let Some(signature) = signature.filter(|_| alone) else {
+        holder.put(EXTRA, extra);
+        return None;
+    };
+    let content = Content::Encrypted(format!("{mark}{signature}"));
+    Some(Part::at(content, at.member(Name::ExtraContent)))
+}
+
+fn read_call(call: Json, at: Place, parts: &mut Vec<Part>) -> Result<(), Broken> {
     if call.get("type").and_then(Json::text).is_some_and(|kind| kind != "function") {
-        return Ok(Part::at(Content::Other { known: Some("tool_calls"), value: call }, at));
+        parts.push(Part::at(Content::Other { known: Some("tool_calls"), value: call }, at));
+        return Ok(());
     }
     let mut call = object(call, "tool_calls")?;
+    parts.extend(read_signature(call.take(EXTRA), OF_CALL, at, &mut call));
     call.take("type");
     call.take("index");
     let id = call.needed("id")?;
@@ -329,7 +348,8 @@ fn read_call(call: Json, at: Place) -> Result<Part, Broken> {
     let mut own_of_call = own(call.rest(), &[]);
     own_of_call.extend(own(function.rest(), &[]));
     let content = Content::Call(Call { id, name, input: Input::of(arguments) });
-    Ok(Part { content, cache: None, at, own: own_of_call })
+    parts.push(Part { content, cache: None, at, own: own_of_call });
+    Ok(())
 }
 
 fn read_tool(tool: Json) -> Result<Tool, Broken> {

@@ -3,9 +3,13 @@
 //! Window: one chunk. A reader keeps how many calls have begun and the id and name of the one that is open; a writer the
 //! answer's id and model.
 
-use super::answer::{CALL, CHOICE, MESSAGE, TOP, thought};
-use super::{object, read_stop, read_usage, write_stop, write_usage};
+use super::answer::{CALL, CHOICE, MESSAGE, TOP, thought, untold_logprobs};
+use super::{
+    EXTRA, object, read_logprobs, read_stop, read_usage, write_logprobs, write_signature, write_stop,
+    write_usage,
+};
 use crate::form::{Piece, Stop, Usage};
+use crate::gemini::{self, Of};
 use crate::json::{Json, Members};
 use crate::loss::{Broken, Own, Table, own_of_answer};
 
@@ -76,6 +80,12 @@ impl Reader {
                 if self.stopped && more {
                     return Err(Broken::Order("more of an answer after the reason for its end"));
                 }
+            }
+            if let Some(told) = choice.take("logprobs") {
+                out.push(match read_logprobs(&told) {
+                    Some(tokens) => Piece::Logprobs(tokens),
+                    None => Piece::Own(untold_logprobs(told)),
+                });
             }
             if let Some(reason) = choice.text("finish_reason")?.filter(|reason| !reason.is_empty())
                 && !self.stopped
@@ -179,6 +189,8 @@ pub struct Writer {
     usage: Option<Usage>,
     /// The call that is open, and whether anything was said of its input.
     call: Option<(u64, bool)>,
+    /// The signature of a thought that comes with the next call.
+    signature: Option<String>,
 }
 
 impl Writer {
@@ -192,6 +204,7 @@ impl Writer {
             usage_wanted: usage,
             usage: None,
             call: None,
+            signature: None,
         }
     }
 
@@ -218,18 +231,35 @@ impl Writer {
                 self.end_call(out);
                 out.push(self.chunk(Json::object([("reasoning_content", text.into())]), None));
             }
+            Piece::Encrypted(seal) => match gemini::of_part(&seal) {
+                Some((Of::Call, signature)) => self.signature = Some(signature.to_owned()),
+                Some((Of::Text, signature)) => {
+                    self.end_call(out);
+                    out.push(self.chunk(Json::object([(EXTRA, write_signature(signature))]), None));
+                }
+                None => {}
+            },
+            Piece::Logprobs(tokens) => {
+                self.end_call(out);
+                let mut choice = choice(Json::Object(Vec::new()), None);
+                choice.set("logprobs", write_logprobs(&tokens));
+                let mut chunk = self.head();
+                chunk.set("choices", vec![choice]);
+                out.push(chunk.write());
+            }
             // This wire has no place for these; whoever holds the stream says so.
-            Piece::Signature(_) | Piece::Encrypted(_) | Piece::Own(_) => {}
+            Piece::Signature(_) | Piece::Own(_) => {}
             Piece::Call { number, id, name } => {
                 self.end_call(out);
                 self.call = Some((number, false));
                 let function = Json::object([("name", name.into()), ("arguments", "".into())]);
-                let call = Json::object([
+                let mut call = Json::object([
                     ("index", number.into()),
                     ("id", id.into()),
                     ("type", "function".into()),
                     ("function", function),
                 ]);
+                call.set_some(EXTRA, self.signature.take().as_deref().map(write_signature));
                 out.push(self.chunk(Json::object([("tool_calls", vec![call].into())]), None));
             }
             Piece::Input { number, text } => {
@@ -280,10 +310,14 @@ impl Writer {
     }
 
     fn chunk(&self, delta: Json, stop: Option<&Stop>) -> String {
-        let mut choice = Json::object([("index", 0_u64.into()), ("delta", delta)]);
-        choice.set("finish_reason", stop.map_or(Json::Null, |stop| write_stop(stop).into()));
         let mut chunk = self.head();
-        chunk.set("choices", vec![choice]);
+        chunk.set("choices", vec![choice(delta, stop)]);
         chunk.write()
     }
+}
+
+fn choice(delta: Json, stop: Option<&Stop>) -> Json {
+    let mut choice = Json::object([("index", 0_u64.into()), ("delta", delta)]);
+    choice.set("finish_reason", stop.map_or(Json::Null, |stop| write_stop(stop).into()));
+    choice
 }

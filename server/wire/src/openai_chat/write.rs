@@ -55,6 +55,13 @@ pub fn write_request(request: Request, losses: &mut Losses) -> Result<Json, Refu
     if request.top_k.is_some() {
         losses.add("top_k");
     }
+    out.set_some("seed", request.seed.map(Json::Number));
+    out.set_some("presence_penalty", request.presence_penalty.map(Json::Number));
+    out.set_some("frequency_penalty", request.frequency_penalty.map(Json::Number));
+    if let Some(others) = request.logprobs {
+        out.set("logprobs", true);
+        out.set_some("top_logprobs", Some(others).filter(|others| *others > 0));
+    }
     if !request.stop.is_empty() {
         out.set("stop", request.stop.into_iter().map(Json::from).collect::<Vec<_>>());
     }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::form::{Answer, Content, Stop};
 use crate::json::Json;
-use crate::loss::Losses;
+use crate::loss::{LOGPROBS, Losses};
 use crate::openai_chat::STOP_SEQUENCE;
 
 /// Writes an answer. What has no place here: which sequence ended it.
@@ -14,6 +14,9 @@ pub fn write_answer(answer: Answer, created: u64, losses: &mut Losses) -> Json {
     answer.own.iter().for_each(|own| losses.of_answer(own));
     if matches!(answer.stop, Some(Stop::Sequence(Some(_)))) {
         losses.add(STOP_SEQUENCE);
+    }
+    if !answer.logprobs.is_empty() {
+        losses.add(LOGPROBS);
     }
     let status = status(answer.stop.as_ref());
     let mut items: Vec<Json> = Vec::with_capacity(answer.parts.len());

@@ -138,7 +138,7 @@ impl Writer {
             }
             Piece::Input { number, text } => self.input(number, &text, out)?,
             // Whoever holds the stream says so.
-            Piece::Own(_) => {}
+            Piece::Logprobs(_) | Piece::Own(_) => {}
             Piece::Stop(stop) => self.stop = Some(stop),
             Piece::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().and(usage)),
             Piece::End => self.end(out),

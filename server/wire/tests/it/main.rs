@@ -5,6 +5,8 @@
 
 mod bedrock;
 mod coverage;
+mod gemini;
+mod gemini_client;
 mod golden;
 mod properties;
 mod responses;

@@ -12,10 +12,11 @@ use crate::golden::{is_written, left_out, pretty, told};
 
 const UNTOLD: Untold<'_> = Untold { created: 1_767_225_600, id: "dec_1", model: "m" };
 
-const WIRES: [(&str, Upstream); 3] = [
+const WIRES: [(&str, Upstream); 4] = [
     ("openai-chat", Upstream::Served(Wire::OpenAiChat)),
     ("anthropic", Upstream::Served(Wire::Anthropic)),
     ("bedrock-converse", Upstream::BedrockConverse),
+    ("gemini", Upstream::Gemini),
 ];
 
 fn folder(wire: &str, kind: &str) -> PathBuf {
@@ -266,14 +267,16 @@ fn cell(upstream: Upstream, text: &str) -> String {
 #[test]
 fn the_table_is_the_fixtures() {
     let mut table = String::from(BEGIN);
-    table.push_str("\n| what a request has | OpenAI's chat | Anthropic's messages | Bedrock's Converse |\n");
-    table.push_str("| --- | --- | --- | --- |\n");
+    table.push_str(
+        "\n| what a request has | OpenAI's chat | Anthropic's messages | Bedrock's Converse | Gemini, not called yet |\n",
+    );
+    table.push_str("| --- | --- | --- | --- | --- |\n");
     for (name, text) in fixtures("openai-responses", "requests") {
         if name.starts_with("place_") {
             continue;
         }
-        let [one, two, three] = WIRES.map(|(_, upstream)| cell(upstream, &text));
-        table.push_str(&format!("| {} | {one} | {two} | {three} |\n", name.replace('_', " ")));
+        let [one, two, three, four] = WIRES.map(|(_, upstream)| cell(upstream, &text));
+        table.push_str(&format!("| {} | {one} | {two} | {three} | {four} |\n", name.replace('_', " ")));
     }
     table.push('\n');
     table.push_str(END);
