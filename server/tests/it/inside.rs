@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bailiwick::app::{App, Config, router, serve_on};
 use bailiwick::identity::create_token;
+use bailiwick::store;
 use serde_json::{Value, json};
 
 use crate::app::message;
@@ -56,6 +57,7 @@ async fn no_endpoint_and_no_issuer_leads_inside() {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
     let listening = serve_on(socket, None, router(&app, &url, None)).unwrap();
+    store::scopes::put(&app.store, "/", json!({}), 1).await.unwrap();
     let owner = create_token(&app.store, "owner", "/", &["owner"], app.gateway.clock.now_ms()).await.unwrap();
     let (owner, client) = (owner.reveal(), reqwest::Client::builder().no_proxy().build().unwrap());
     let post = async |path: &str, token: &str, body: Value| -> Reply {

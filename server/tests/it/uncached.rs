@@ -12,11 +12,12 @@ use crate::responses::respond;
 /// The names of markers on any wire.
 const MARKERS: [&str; 3] = ["cache_control", "cachePoint", "prompt_cache"];
 
-/// A server in which a rule denies caches to `research` and to nobody else, with an endpoint for each wire.
-async fn denying(folder: &std::path::Path) -> (TestApp, [(&'static str, SimulatorHandle); 3]) {
+/// A server in which a rule denies caches to `research`, or in which none does, with an endpoint for each wire.
+async fn serving(folder: &std::path::Path, denies: bool) -> (TestApp, [(&'static str, SimulatorHandle); 3]) {
     let rule = "id: no-copies\ntitle: No copies\nbecause: [house policy]\nscope: /acme/research\n\
                 obligations: { cache: deny }\n";
-    bundle(folder, &[("rules/no-copies.yaml", rule.to_owned())]);
+    let mode = if denies { "enforce" } else { "off" };
+    bundle(folder, &[("rules/no-copies.yaml", format!("{rule}mode: {mode}\n"))]);
     let folder = folder.to_owned();
     let app = TestApp::with(|config| config.bundle = Some(folder)).await;
     let claude = add_claude(&app, false).await;
@@ -68,7 +69,7 @@ async fn ask(app: &TestApp, key: &str, api: &str, body: &Value) -> Reply {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_provider_is_asked_to_cache_what_may_not_be_cached() {
     let folder = tempfile::tempdir().unwrap();
-    let (app, endpoints) = denying(folder.path()).await;
+    let (app, endpoints) = serving(folder.path(), true).await;
     let told_for = [
         ("messages", vec!["cache_control"]),
         ("responses", vec!["prompt_cache_breakpoint", "prompt_cache_key", "prompt_cache_options"]),
@@ -116,7 +117,7 @@ async fn no_provider_is_asked_to_cache_what_may_not_be_cached() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_be_cached_is_asked_for_as_it_came() {
     let folder = tempfile::tempdir().unwrap();
-    let (app, endpoints) = denying(folder.path()).await;
+    let (app, endpoints) = serving(folder.path(), false).await;
     let arrives = [
         ("messages", "claude", "cache_control"),
         ("messages", "frankfurt", "cachePoint"),
@@ -130,7 +131,7 @@ async fn what_may_be_cached_is_asked_for_as_it_came() {
     for (api, model, marker) in arrives {
         let (_, simulator) = endpoints.iter().find(|(name, _)| *name == model).unwrap();
         simulator.clear();
-        let reply = ask(&app, "support", api, &marked(api, model)).await.is(200);
+        let reply = ask(&app, "research", api, &marked(api, model)).await.is(200);
         let got = sent(simulator);
         assert!(got.contains(marker), "{api} on {model}: {got} {:?}", reply.header("x-bailiwick-left-out"));
     }
@@ -141,7 +142,7 @@ async fn what_may_be_cached_is_asked_for_as_it_came() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_not_be_cached_loses_its_markers_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let (app, endpoints) = denying(folder.path()).await;
+    let (app, endpoints) = serving(folder.path(), true).await;
     let [(_, claude), (_, native), _] = &endpoints;
     // A tool's own `cache_control` is no marker.
     let marked = concat!(
