@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
 
 use super::VaultSecret;
 use super::source::{read_file, usable};
@@ -211,7 +212,7 @@ impl Vault {
     async fn token(&self, refused: Option<&Secret>) -> Result<Secret, VaultError> {
         let mut held = self.held.lock().await;
         if let (Some(now), Some(refused)) = (held.as_ref(), refused)
-            && now.token.expose() == refused.expose()
+            && bool::from(now.token.expose().as_bytes().ct_eq(refused.expose().as_bytes()))
         {
             *held = None;
         }

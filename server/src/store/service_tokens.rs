@@ -200,7 +200,7 @@ pub(super) async fn suspend_of(
                 && token.suspended_ms.is_none()
                 && token.expires_ms.is_none_or(|at| at > now_ms)
         };
-        let is_spared = |token: &&ServiceToken| ending.spared.as_ref() == Some(&token.id);
+        let is_spared = |one: &&ServiceToken| ending.spared.as_ref() == Some(&one.id);
         let (goes_on, ends): (Vec<_>, Vec<_>) = all.iter().filter(holds).partition(is_spared);
         spared = goes_on.first().map(|token| token.id.clone()).or(spared);
         if ends.is_empty() {

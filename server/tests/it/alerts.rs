@@ -158,7 +158,7 @@ async fn a_webhook_that_fails_is_called_again_under_the_same_id_and_led_nowhere(
     let app = TestApp::with(|config| config.alerts = alerts).await;
     hook.answer([Answer::Status(500), Answer::To(inside.url())]);
     throw(&app, "bcr", "/").await;
-    let alert = until_listed(&app, "", 1).await.remove(0);
+    let alert = until_listed(&app, "?kind=kill_switch_thrown", 1).await.remove(0);
     let refused =
         |messages: &[Value]| messages[0]["error"].as_str().is_some_and(|why| why.contains("redirect"));
     let messages = until_told(&app, &id(&alert), refused).await;
@@ -180,7 +180,7 @@ async fn who_wants_no_more_gets_no_more_and_the_log_says_so() {
     let app = TestApp::with(|config| config.alerts = alerts).await;
     hook.answer([Answer::Status(410)]);
     throw(&app, "bcr", "/").await;
-    let alert = until_listed(&app, "", 1).await.remove(0);
+    let alert = until_listed(&app, "?kind=kill_switch_thrown", 1).await.remove(0);
     let messages = until_told(&app, &id(&alert), |messages| messages[0]["state"] == "given_up").await;
     assert_eq!(messages[0]["error"], "it answers 410");
     let records = app.records().await;
@@ -201,7 +201,7 @@ async fn what_somebody_knows_of_is_told_to_nobody_any_more() {
     let app = TestApp::with(|config| config.alerts = alerts).await;
     hook.answer([Answer::Status(500)]);
     throw(&app, "bcr", "/").await;
-    let alert = until_listed(&app, "", 1).await.remove(0);
+    let alert = until_listed(&app, "?kind=kill_switch_thrown", 1).await.remove(0);
     hook.until("the first try", |heard| heard.len() == 1).await;
     app.admin(Method::POST, &format!("/api/v1/alerts/{}/acknowledge", id(&alert)), None).await.is(200);
     let messages = until_told(&app, &id(&alert), |messages| messages[0]["state"] != "waiting").await;
@@ -408,7 +408,7 @@ async fn mail_that_is_put_off_comes_later_what_is_refused_is_given_up_and_nobody
     let channels = [mail_to(&server, "ops", "starttls", to), String::from("[[route]]\nchannels = ['ops']\n")];
     let app = with_mail(&server, &channels.concat()).await;
     throw(&app, "bcr", "/").await;
-    let alert = until_listed(&app, "", 1).await.remove(0);
+    let alert = until_listed(&app, "?kind=kill_switch_thrown", 1).await.remove(0);
     server.until("the one that nothing is wrong with", |mail| mail.len() == 1).await;
     assert_eq!(server.to("fine@example.com").len(), 1);
     let refused = |messages: &[Value]| messages.iter().any(|one| one["state"] == "given_up");
@@ -460,7 +460,7 @@ async fn a_mail_server_that_says_nothing_holds_up_no_other_channel() {
     alerts.route.extend(mail.route);
     let app = TestApp::with(|config| config.alerts = alerts).await;
     throw(&app, "bcr", "/").await;
-    let alert = until_listed(&app, "", 1).await.remove(0);
+    let alert = until_listed(&app, "?kind=kill_switch_thrown", 1).await.remove(0);
     // A try of the mail server takes 45 seconds.
     let began = Instant::now();
     hook.until("the switch", |heard| heard.len() == 1).await;

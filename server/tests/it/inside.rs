@@ -36,7 +36,7 @@ fn vllm(name: &str, base_url: &str) -> Value {
     json!({
         "name": name, "scope": "/acme", "dialect": "vllm", "base_url": base_url,
         "models": [{ "alias": name, "upstream": name }], "price": { "input": "1", "output": "1" },
-        "profile": { "name": name, "operator": "self", "service": "vllm", "model": name },
+        "profile": { "name": name, "operator": "self", "service": "vllm", "model": name, "declared": { "countries": ["DE"] } },
     })
 }
 
@@ -52,6 +52,7 @@ async fn no_endpoint_and_no_issuer_leads_inside() {
          [[provider]]\nid = 'address'\nissuer = '{by_address}'\nclient_id = 'b'\n"
     );
     config.identity = toml::from_str(&providers).unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     config.identity.check().unwrap();
     let app = App::open(config, None).await.unwrap();
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -5,7 +5,7 @@
 
 mod demo;
 mod report;
-mod steps;
+pub(crate) mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::{bundle as browser, cargo, fuzz, postgres, tidy as rules, tools as provision};
 
 /// The load generator is tested with the rest.
-const LOAD: &str = "xtask/bench";
+pub(crate) const LOAD: &str = "xtask/bench";
 
 /// The modules whose unit tests touch the database.
 const UNITS: [&str; 5] = ["store::", "audit::", "budgets::", "organisation::", "snapshot::"];

@@ -122,7 +122,7 @@ fn string_prefix(rest: &str) -> Option<usize> {
 }
 
 /// The length of a character literal, or of a lifetime's quote.
-fn character(rest: &str) -> usize {
+pub(super) fn character(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match chars.next() {
         Some((_, '\\')) => {

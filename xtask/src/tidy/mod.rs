@@ -4,6 +4,7 @@
 //! so a rule can be evaded by a macro that builds a path or a query from pieces. It catches slips, not malice.
 
 mod arrows;
+mod features;
 mod layout;
 mod lexer;
 mod licences;
@@ -37,6 +38,7 @@ pub(crate) fn check(context: &Context) -> Result<Findings> {
     problems.extend(secrets::check(&files));
     problems.extend(links::check(&context.root, &files));
     problems.extend(licences::check(context)?);
+    problems.extend(features::check(context)?);
     Ok(Findings { problems, summary: sizes::summary(&files) })
 }
 
