@@ -117,6 +117,6 @@ fn ready(url: &str) -> Result<()> {
     Err(format!("{url} does not become ready"))
 }
 
-fn write(file: &Path, text: &str) -> Result<()> {
+pub(super) fn write(file: &Path, text: &str) -> Result<()> {
     std::fs::write(file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))
 }

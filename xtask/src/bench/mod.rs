@@ -4,6 +4,7 @@
 
 mod gateway;
 mod load;
+mod million;
 mod nginx;
 mod pages;
 mod presidio;
@@ -50,7 +51,10 @@ pub(crate) struct Args {
     /// Only pages out of a million rows of the control plane's lists, on both databases
     #[arg(long, conflicts_with = "swaps")]
     pages: bool,
-    /// Debug builds: to see that it works. Only with `--swaps`, `--pages` or `--presidio`
+    /// Only a million requests through one server: its memory, and a plan over their decisions
+    #[arg(long, conflicts_with_all = ["swaps", "pages", "presidio"])]
+    million: bool,
+    /// Debug builds: to see that it works. Only with `--swaps`, `--pages`, `--presidio` or `--million`
     #[arg(long)]
     debug: bool,
     /// Print the results as JSON
@@ -71,6 +75,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         } else {
             swaps::print(&swaps);
         }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.million {
+        million::run(context, args.quick, !args.debug)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.presidio {
