@@ -85,6 +85,7 @@ async fn none_is_refused_needlessly() {
         let statuses = wave(&fleet, &purse, &more, false).await;
         let records = fleet.settled().await;
         let served = statuses.iter().filter(|status| **status == 200).count();
+        eprintln!("{name}: {served} of {WAVE} are served");
         assert!(served >= 98, "{name}: {served} of 100 affordable ones are served");
         let over = fleet.spent(purse.budget).await - dollars(100);
         assert!(over <= excess(&records, purse.budget), "{name}: {served} served, {over} nano-dollars over");
