@@ -67,9 +67,33 @@ impl MigratorTrait for Migrator {
 /// Brings the database to this binary's schema; does nothing where it is there already.
 ///
 /// # Errors
-/// What the database said; a migration that fails leaves nothing of itself behind.
+/// What the database said; a migration that fails leaves nothing of itself behind. [`DbErr::Migration`] where a later
+/// version has brought it further.
 pub async fn up(db: &sea_orm::DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::up(db, None).await?;
+    apply(db, None).await
+}
+
+/// Applies so many of the migrations that the database has not had, and no more: what an older version leaves.
+///
+/// # Errors
+/// As [`up`].
+pub async fn up_by(db: &sea_orm::DatabaseConnection, steps: u32) -> Result<(), DbErr> {
+    apply(db, Some(steps)).await
+}
+
+async fn apply(db: &sea_orm::DatabaseConnection, steps: Option<u32>) -> Result<(), DbErr> {
+    if let Err(error) = Migrator::up(db, steps).await {
+        let known = names();
+        // Where it cannot be asked for that either, the first trouble is the one to tell of.
+        let applied = applied(db).await.unwrap_or_default();
+        return Err(match applied.into_iter().find(|version| !known.contains(version)) {
+            Some(newer) => DbErr::Migration(format!(
+                "its schema is that of a later version of Bailiwick, which knows the migration {newer}: start that \
+                 version"
+            )),
+            None => error,
+        });
+    }
     collation::by_bytes(db).await
 }
 
@@ -84,14 +108,18 @@ pub fn names() -> Vec<String> {
 /// # Errors
 /// What the database said; there may be no table to ask.
 pub async fn is_current(db: &sea_orm::DatabaseConnection) -> Result<bool, DbErr> {
+    let mut expected = names();
+    expected.sort();
+    Ok(applied(db).await? == expected)
+}
+
+/// The migrations that the database has had, sorted.
+async fn applied(db: &sea_orm::DatabaseConnection) -> Result<Vec<String>, DbErr> {
     use sea_orm::ConnectionTrait as _;
     let mut applied = Query::select();
     applied.column("version").from("seaql_migrations").order_by("version", Order::Asc);
     let rows = db.query_all(&applied).await?;
-    let applied: Result<Vec<String>, DbErr> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
-    let mut expected = names();
-    expected.sort();
-    Ok(applied? == expected)
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 #[cfg(test)]
@@ -110,7 +138,8 @@ mod tests {
     /// What a line says that may: since which release nothing uses it any more.
     const MARK: &str = "// unused since ";
 
-    /// A migration widens. What is not used any more goes in a later release, and says so.
+    /// A migration widens. What is not used any more goes in a later release, and says so. What it adds to a table that
+    /// was there is looked at in the databases themselves: see `server/src/store/tests/upgrade.rs`.
     #[test]
     fn a_migration_takes_nothing_away_that_is_still_used() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

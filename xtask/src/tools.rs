@@ -1,4 +1,5 @@
-//! What the tests need besides cargo: a browser, Python and Node with the official SDKs, PostgreSQL.
+//! What the tests need besides cargo: a browser, Python and Node with the official SDKs, PostgreSQL, and the right to mount
+//! a disk that they may fill.
 //!
 //! Each is taken from where the environment says, else from where it is installed, else, as root on a Debian-like
 //! system, installed by apt. What cannot be had is named with what would make it run.
@@ -50,7 +51,7 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 8] = [
+pub(crate) const TOOLS: [Tool; 9] = [
     Tool { name: "browser (Chromium)", provide: chromium },
     Tool { name: "OpenAI, Anthropic and AWS SDKs for Python", provide: python },
     Tool { name: "OpenAI and Anthropic SDKs and OpenID provider for Node", provide: node },
@@ -59,6 +60,7 @@ pub(crate) const TOOLS: [Tool; 8] = [
     Tool { name: "presidio-analyzer", provide: presidio },
     Tool { name: "Schemathesis", provide: schemathesis },
     Tool { name: "PostgreSQL", provide: postgresql },
+    Tool { name: "disks to fill (mount)", provide: disks },
 ];
 
 /// What [`TOOLS`] gave, in their order, as far as they are done.
@@ -184,6 +186,37 @@ fn node(context: &Context) -> std::result::Result<Variables, Missing> {
 
 fn postgresql(_: &Context) -> std::result::Result<Variables, Missing> {
     Ok(vec![(postgres::BIN, postgres::programs()?)])
+}
+
+/// Whether a test may mount what it fills, or what fails under it, is known only by trying.
+fn disks(_: &Context) -> std::result::Result<Variables, Missing> {
+    if find("mkfs.ext4").is_none() {
+        apt(&["e2fsprogs"])?;
+    }
+    if find("mount").is_none() {
+        apt(&["mount"])?;
+    }
+    let folder = std::env::temp_dir().join(format!("bailiwick-disks-{}", std::process::id()));
+    let tried = mount_in(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    let fix = "run as root where file systems may be mounted; a container needs `--privileged`";
+    tried.map(|()| Variables::new()).map_err(|reason| Missing { reason, fix: fix.to_owned() })
+}
+
+/// Mounts each kind of file system that a test does, in the way that it does, and lets one fail.
+fn mount_in(folder: &Path) -> Result<()> {
+    let (at, image) = (folder.join("disk"), folder.join("image"));
+    std::fs::create_dir_all(&at).map_err(|e| format!("cannot create {}: {e}", at.display()))?;
+    let made = std::fs::File::create(&image).and_then(|file| file.set_len(16 * 1024 * 1024));
+    made.map_err(|e| format!("cannot write {}: {e}", image.display()))?;
+    cargo::output(Command::new("mkfs.ext4").arg("-q").arg(&image))?;
+    let mount = |words: &[&str]| cargo::output(Command::new("mount").args(words).arg(&at)).map(drop);
+    let unmount = || cargo::output(Command::new("umount").arg(&at)).map(drop);
+    mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"])?;
+    unmount()?;
+    mount(&["-o", "loop", &image.to_string_lossy()])?;
+    let failed = mount(&["-o", "remount,abort"]);
+    unmount().and(failed)
 }
 
 /// Installs into `folder` unless exactly this list was installed there before.

@@ -63,6 +63,7 @@ impl From<DbErr> for StoreError {
             DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } | DbErr::ConvertFromU64(_) => {
                 Self::Corrupt(err.to_string())
             }
+            DbErr::Migration(why) => Self::OutOfService(why),
             other => Self::Unavailable(other.to_string()),
         }
     }

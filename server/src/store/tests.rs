@@ -2,6 +2,7 @@
 
 mod left;
 mod undone;
+mod upgrade;
 
 use serde_json::json;
 use tempfile::TempDir;

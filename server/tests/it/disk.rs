@@ -12,7 +12,7 @@ use crate::app::message;
 use crate::books::{check_books, read_export};
 use crate::process::{DemoProcess, run};
 use crate::reply::{Reply, read};
-use crate::support::disk::Disk;
+use crate::support::disk::{Disk, skipped};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -149,7 +149,7 @@ async fn a_disk_that_turns_read_only_refuses_and_the_next_start_goes_on() {
     let image = image.to_str().unwrap().to_owned();
     let made = Command::new("mkfs.ext4").args(["-q", &image]).output();
     if !made.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: mkfs.ext4 is not installed, so no disk turned read-only");
+        skipped("mkfs.ext4 is not installed, so no disk turned read-only");
         return;
     }
     let at = folder.path().join("disk");
@@ -161,7 +161,7 @@ async fn a_disk_that_turns_read_only_refuses_and_the_next_start_goes_on() {
     // As the kernel does where a disk fails.
     let turned = Command::new("mount").args(["-o", "remount,abort"]).arg(&at).output().unwrap();
     if !turned.status.success() {
-        eprintln!("SKIPPED: the file system cannot be made to fail here: {turned:?}");
+        skipped(&format!("the file system cannot be made to fail here: {turned:?}"));
         return;
     }
     client.shut().await;

@@ -217,6 +217,60 @@ async fn what_a_provider_receives_differs_only_by_the_stated_edits() {
     app.finish().await;
 }
 
+/// As [`what_a_provider_receives_differs_only_by_the_stated_edits`] says, at every endpoint, whatever its dialect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_endpoint_receives_the_bytes_that_were_sent_but_for_its_dialects_edits() {
+    let app = TestApp::start().await;
+    let whole = concat!(
+        "{ \"model\" : \"assistant\",\n\t\"messages\":[{ \"content\":\"caf\\u00e9 caf\u{e9} \\/ \\ud83d\\ude00\", \"role\":\"user\"}],",
+        "\"temperature\":0.70, \"max_tokens\": 17 }\r\n"
+    );
+    let streamed = r#"{"model":"assistant","max_completion_tokens": 17,"stream":true, "messages":[{"role":"user","content":"x"}]}"#;
+    let told = r#"{"model":"assistant","max_tokens":17,"stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]}"#;
+    let embedded = r#"{ "input":["one" ,"tw\u006f"],"model":"embedder" }"#;
+    let names: Vec<String> = app.endpoints().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 7, "{names:?}");
+    let mut embedding = 0;
+    for name in &names {
+        let new = json!({ "scope": "/acme/research", "name": name, "endpoints": [name] });
+        let (_, key) = app.create_key(new).await;
+        let definition = app.endpoint(name).await;
+        let upstream = |alias: &str| {
+            let mut models = definition["models"].as_array().unwrap().iter();
+            let model = models.find(|model| model["alias"] == alias)?;
+            model["upstream"].as_str().map(str::to_owned)
+        };
+        let prefix =
+            if name.starts_with("azure") || name.starts_with("bedrock") { "/openai/v1" } else { "/v1" };
+        let chat = upstream("assistant").unwrap();
+        let of = |sent: &str| sent.replacen("\"assistant\"", &format!("\"{chat}\""), 1);
+        // One knows a single name for the limit, and tells the usage unasked.
+        let (limited, asked) = if name == "mistral-eu" {
+            let told = of(told).replace(r#""stream_options":{"include_usage":true},"#, "");
+            (of(streamed).replace("max_completion_tokens", "max_tokens"), told)
+        } else {
+            let end = r#"}],"stream_options":{"include_usage":true}}"#;
+            (format!("{}{end}", of(streamed).strip_suffix("}]}").unwrap()), of(told))
+        };
+        let mut calls = vec![("chat/completions", whole, of(whole)), ("chat/completions", streamed, limited)];
+        calls.push(("chat/completions", told, asked));
+        if let Some(model) = upstream("embedder") {
+            calls.push(("embeddings", embedded, embedded.replace("embedder", &model)));
+            embedding += 1;
+        }
+        for (path, sent, expected) in calls {
+            app.forget();
+            let reply = app.post(&key, &format!("/v1/{path}"), &[], sent).await.is(200);
+            assert_eq!(reply.endpoint(), name);
+            assert_eq!(app.only_body(name), expected, "{name}");
+            let request = &app.simulator(name).received()[0];
+            assert_eq!((request.method.as_str(), &request.path), ("POST", &format!("{prefix}/{path}")));
+        }
+    }
+    assert_eq!(embedding, 4, "of these endpoints embed");
+    app.finish().await;
+}
+
 fn ids(models: &Value) -> Vec<String> {
     models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
 }

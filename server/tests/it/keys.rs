@@ -511,3 +511,113 @@ async fn the_command_line_does_all_of_it() {
     assert_eq!(revoked["revoked_because"], "done");
     app.finish().await;
 }
+
+/// The rules that exclude endpoints for a model, as its client is told.
+fn excluded_by(reply: &crate::reply::Reply) -> Vec<String> {
+    let excluded = reply.json()["bailiwick"]["excluded"].clone();
+    let rules = excluded.as_array().unwrap().iter().map(|one| one["rule"].as_str().unwrap().to_owned());
+    rules.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purpose_that_a_key_may_declare_decides_and_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "id: studies-stay-at-home\ntitle: Studies stay on our own machines\nbecause: [house policy]\n\
+                scope: /acme/research\nwhen: { purpose: [study] }\nrequire: { hosting: on_premises }\n";
+    crate::policy::bundle(folder.path(), &[("rules/studies.yaml", rule.to_owned())]);
+    let app = TestApp::with(|config| config.bundle = Some(folder.path().to_owned())).await;
+    let new = json!({ "scope": "/acme/research", "name": "may", "purposes": ["study", "teaching"] });
+    let (_, may) = app.create_key(new).await;
+    let (_, may_not) = app.create_key(json!({ "scope": "/acme/research", "name": "may not" })).await;
+    let send = async |key: &str, model: &str, purpose: &str| {
+        let headers = [("x-bailiwick-purpose", purpose)];
+        let headers = if purpose.is_empty() { &headers[..0] } else { &headers[..] };
+        app.post(key, "/v1/chat/completions", headers, message(model, "x").to_string()).await
+    };
+    // Elsewhere than at home it goes without a purpose, or with one that no rule asks about.
+    for purpose in ["", "teaching"] {
+        assert_eq!(send(&may, "gpt-4.1", purpose).await.is(200).endpoint(), "azure-sweden");
+    }
+    let before = app.received();
+    let reply = send(&may, "gpt-4.1", "study").await.refused(403, "no_eligible_endpoint");
+    assert!(excluded_by(&reply).contains(&String::from("studies-stay-at-home")), "{}", reply.text());
+    // A key that may not declare it is told so, and nothing is taken for no purpose.
+    for (key, purpose) in [(&may_not, "study"), (&may, "leisure")] {
+        let reply = send(key, "assistant", purpose).await.is(400);
+        assert!(reply.text().contains("may not declare that purpose"), "{}", reply.text());
+    }
+    assert_eq!(app.received(), before, "nothing left");
+    let reply = send(&may, "assistant", "study").await.is(200);
+    assert_eq!(reply.endpoint(), "vllm-germany");
+    let record = app.records_of(&reply.decision()).await.swap_remove(0);
+    assert_eq!(record.sections["facts"]["purpose"], "study", "{:?}", record.sections["facts"]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_key_declares_of_its_data_decides_where_no_header_and_no_text_says_it() {
+    let app = TestApp::start().await;
+    let key = async |name: &str, field: &str, value: &str| {
+        let mut new = json!({ "scope": "/acme/research", "name": name });
+        if !field.is_empty() {
+            new[field] = json!([value]);
+        }
+        app.create_key(new).await.1
+    };
+    let plain = key("plain", "", "").await;
+    let health = key("health", "data_classes", "phi").await;
+    let european = key("european", "subject_regions", "DE").await;
+    let person = "Write to zoe.quill@kunde.example about it";
+    for text in ["Public knowledge", person] {
+        app.ask(&plain, "gpt-4.1-mini", text).await.is(200);
+    }
+    // Where the person lives counts only of what is about a person.
+    app.ask(&european, "gpt-4.1-mini", "Public knowledge").await.is(200);
+    assert_eq!(app.received().into_keys().collect::<Vec<_>>(), ["openai-us"]);
+    app.forget();
+    for (key, text, rule) in [
+        (&health, "Public knowledge", "phi-needs-a-baa"),
+        (&european, person, "eu-personal-data-stays-in-the-eu"),
+    ] {
+        let reply = app.ask(key, "gpt-4.1-mini", text).await.refused(403, "no_eligible_endpoint");
+        assert!(excluded_by(&reply).contains(&rule.to_owned()), "{rule}: {}", reply.text());
+    }
+    assert!(app.received().is_empty(), "{:?}", app.received());
+    for (key, allowed) in
+        [(&health, ["azure-sweden", "bedrock-us-east-1"]), (&european, ["vllm-germany", "bedrock-eu"])]
+    {
+        let reply = app.ask(key, "assistant", person).await.is(200);
+        assert!(allowed.contains(&reply.endpoint()), "{}", reply.endpoint());
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_overlap_of_a_rotation_ends_by_the_clock() {
+    let app = TestApp::start().await;
+    let rotated = async |name: &str, overlap: Value| {
+        let (id, old) = app.create_key(json!({ "scope": "/acme/research", "name": name })).await;
+        let new = post(&app, &format!("/api/v1/keys/{id}/rotate"), overlap).await.is(200).json();
+        (old, new["key"].as_str().unwrap().to_owned())
+    };
+    let (short, after_short) = rotated("short", json!({ "overlap_hours": 1 })).await;
+    let (usual, after_usual) = rotated("usual", json!({})).await;
+    let clock = app.app().gateway.clock.clone();
+    let later = |minutes: i64| clock.raise_to(clock.now_ms() + minutes * 60_000);
+    for key in [&short, &after_short, &usual, &after_usual] {
+        app.ask(key, "assistant", "x").await.is(200);
+    }
+    later(30);
+    app.ask(&short, "assistant", "x").await.is(200);
+    later(90);
+    app.ask(&short, "assistant", "x").await.refused(401, "invalid_api_key");
+    for key in [&after_short, &usual, &after_usual] {
+        app.ask(key, "assistant", "x").await.is(200);
+    }
+    later(23 * 60);
+    app.ask(&usual, "assistant", "x").await.refused(401, "invalid_api_key");
+    for key in [&after_short, &after_usual] {
+        app.ask(key, "assistant", "x").await.is(200);
+    }
+    app.finish().await;
+}

@@ -333,3 +333,156 @@ async fn nothing_is_sent_for_a_client_that_left_while_it_waited() {
     assert_eq!(standing(&app, "concurrent").await["held"], 0);
     app.finish().await;
 }
+
+/// Whom a limit holds for, which keys with which models it counts, and one that it does not.
+struct Subject {
+    limit: Value,
+    held: Vec<(String, &'static str)>,
+    free: (String, &'static str),
+}
+
+/// A call that costs a tenth of a cent and 110 tokens, to its end.
+async fn call(app: &TestApp, key: &str, model: &str) -> Reply {
+    let mut body = message(model, "x");
+    body["max_tokens"] = json!(100);
+    let reply = app.chat(key, &body).await;
+    app.settled().await;
+    reply
+}
+
+async fn subjects(app: &TestApp) -> Vec<Subject> {
+    let owned = |name: &str| json!({ "scope": "/acme/research", "name": name, "owner": "u-1" });
+    let (id, mine) = app.create_key(owned("mine")).await;
+    let (_, sister) = app.create_key(owned("sister")).await;
+    let (_, loner) = app.create_key(json!({ "scope": "/acme/research", "name": "loner" })).await;
+    app.apply(json!({ "model_groups": [{ "name": "big", "models": ["gpt-4.1"] }] })).await;
+    let both = || vec![(mine.clone(), "gpt-4.1"), (sister.clone(), "gpt-4.1")];
+    vec![
+        Subject {
+            limit: json!({ "scope": "/acme/research" }),
+            held: both(),
+            free: (String::from("support"), "assistant"),
+        },
+        Subject {
+            limit: json!({ "key": id }),
+            held: vec![(mine.clone(), "gpt-4.1"), (mine.clone(), "gpt-4.1-mini")],
+            free: (sister.clone(), "gpt-4.1"),
+        },
+        Subject { limit: json!({ "user": "u-1" }), held: both(), free: (loner, "gpt-4.1") },
+        Subject {
+            limit: json!({ "scope": "/acme/research", "models": "big" }),
+            held: both(),
+            free: (mine.clone(), "gpt-4.1-mini"),
+        },
+    ]
+}
+
+/// Azure and OpenAI cost the same and always answer with the same usage.
+async fn at_one_price(app: &TestApp) {
+    let usage = json!({ "prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110 });
+    for name in ["azure-sweden", "openai-us"] {
+        app.edit_endpoint(name, |endpoint| {
+            endpoint["price"] = json!({ "input": "0", "output": "10" });
+        })
+        .await;
+        app.simulator(name).set_behaviour(Behaviour::ReportUsage(usage.clone()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_unit_is_limited_for_every_subject_in_every_span() {
+    let app = TestApp::start().await;
+    at_one_price(&app).await;
+    for subject in subjects(&app).await {
+        // Of each there is room for two calls at most.
+        for (unit, most) in [("requests", json!(2)), ("tokens", json!(300)), ("spend_usd", json!("0.0025"))] {
+            for (per, span) in [("minute", 60), ("hour", 3_600), ("day", 86_400)] {
+                let mut limit = subject.limit.clone();
+                limit[unit] = most.clone();
+                limit["per"] = json!(per);
+                declare(&app, json!([limit])).await;
+                let mut replies = Vec::new();
+                for (key, model) in subject.held.iter().cycle().take(3) {
+                    replies.push(call(&app, key, model).await);
+                }
+                let refused = replies.pop().unwrap();
+                assert_eq!(refused.status, 429, "{limit}: {}", refused.text());
+                let refused = refused.refused(429, "rate_limited");
+                assert_eq!(replies[0].status, 200, "{limit}: {}", replies[0].text());
+                assert!(unit == "tokens" || replies[1].status == 200, "{limit}: {}", replies[1].text());
+                // What was used just now counts until the span is nearly over.
+                let retry = number(&refused, "retry-after");
+                assert!(retry > span * 2 / 3 && retry <= span, "{limit}: {retry}");
+                assert_eq!(refused.header("x-should-retry"), Some("true"), "{limit}");
+                for (of, limited) in [("requests", 2), ("tokens", 300)] {
+                    let header = |what: &str| format!("x-ratelimit-{what}-{of}");
+                    if of != unit {
+                        assert_eq!(refused.header(&header("limit")), None, "{limit}");
+                        continue;
+                    }
+                    assert_eq!(number(&refused, &header("limit")), limited, "{limit}");
+                    let left = number(&refused, &header("remaining"));
+                    assert!(
+                        if of == "requests" { left == 0 } else { (0..200).contains(&left) },
+                        "{limit}: {left}"
+                    );
+                    let reset = seconds(refused.header(&header("reset")).unwrap());
+                    let span: f64 = f64::from(i32::try_from(span).unwrap());
+                    assert!(reset > span / 2.0 && reset <= span + 1.0, "{limit}: {reset}");
+                }
+                assert_eq!(refused.text().contains('$'), unit == "spend_usd", "{limit}: {}", refused.text());
+                let (key, model) = &subject.free;
+                let free = call(&app, key, model).await;
+                assert_eq!(free.status, 200, "{limit}: {}", free.text());
+                for of in ["requests", "tokens"] {
+                    assert_eq!(free.header(&format!("x-ratelimit-limit-{of}")), None, "{limit}");
+                }
+                // It was this limit and nothing else.
+                limit["retired"] = json!(true);
+                declare(&app, json!([limit])).await;
+                let (key, model) = &subject.held[0];
+                let reply = call(&app, key, model).await;
+                assert_eq!(reply.status, 200, "{limit}: {}", reply.text());
+            }
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_is_limited_for_every_subject() {
+    let app = TestApp::start().await;
+    at_one_price(&app).await;
+    for subject in subjects(&app).await {
+        let mut limit = subject.limit.clone();
+        limit["concurrent"] = json!(1);
+        declare(&app, json!([limit])).await;
+        let slow = Behaviour::SlowTokens { delay: Duration::from_secs(3) };
+        app.simulator("azure-sweden").push_behaviour(slow);
+        let at_once = async |number: usize| {
+            let (key, model) = &subject.held[number];
+            // The first one is under way when the second and the free one come.
+            tokio::time::sleep(Duration::from_millis(if number == 0 { 0 } else { 300 })).await;
+            let mut body = message(model, "x");
+            body["max_tokens"] = json!(100);
+            app.chat(key, &body).await
+        };
+        let beside = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let (key, model) = &subject.free;
+            app.ask(key, model, "x").await
+        };
+        let (first, second, free) = tokio::join!(at_once(0), at_once(1), beside);
+        assert_eq!((first.status, free.status), (200, 200), "{limit}: {} {}", first.text(), free.text());
+        assert_eq!(second.status, 429, "{limit}: {}", second.text());
+        assert_eq!(second.refused(429, "rate_limited").header("retry-after"), Some("1"), "{limit}");
+        app.settled().await;
+        for (key, model) in &subject.held {
+            let reply = call(&app, key, model).await;
+            assert_eq!(reply.status, 200, "{limit}: {}", reply.text());
+        }
+        limit["retired"] = json!(true);
+        declare(&app, json!([limit])).await;
+    }
+    app.finish().await;
+}

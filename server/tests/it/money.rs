@@ -361,3 +361,74 @@ async fn figures_of_single_people_need_a_right_and_a_reason() {
     assert_eq!(list(&clinic, "budgets", WHY).await.0, [false; 3]);
     app.finish().await;
 }
+
+/// Every attempt is held at its own endpoint's price, on what the attempts before it left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dearer_fallback_is_tried_only_where_the_budget_holds_its_price() {
+    const CHEAP: i64 = 1_000_000;
+    const DEAR: i64 = 100_000_000;
+    let app = TestApp::start().await;
+    let usage = json!({ "prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110 });
+    for (name, output) in [("openai-us", "10"), ("azure-sweden", "1000")] {
+        app.edit_endpoint(name, |endpoint| {
+            endpoint["price"] = json!({ "input": "0", "output": output });
+        })
+        .await;
+        app.simulator(name).set_behaviour(Behaviour::ReportUsage(usage.clone()));
+    }
+    let new = json!({ "scope": "/acme/research", "name": "two", "endpoints": ["openai-us", "azure-sweden"],
+        "budget_usd": "0.002" });
+    let (id, key) = app.create_key(new).await;
+    let budget = budget_where(&app, "key", &id).await["id"].as_i64().unwrap();
+    let mut body = message("assistant", "What is left?");
+    body["max_tokens"] = json!(100);
+    let spent = async || {
+        app.settled().await;
+        app.spend().await.get(&budget).copied().unwrap_or(0)
+    };
+    let dear = || app.simulator("azure-sweden").received_count();
+    let fails = |code| {
+        app.simulator("openai-us").push_behaviour(Behaviour::Status { code, retry_after: None });
+    };
+    let held = async |decision: &str| {
+        let records = app.records_of(decision).await;
+        let attempts = records.iter().filter_map(|record| record.sections.get("attempt"));
+        let held = attempts.filter(|attempt| attempt["endpoint"].is_string());
+        held.map(|attempt| attempt["reserved_nano"].as_i64().unwrap()).collect::<Vec<i64>>()
+    };
+    let top_up = async || {
+        let path = format!("/api/v1/budgets/{budget}/top-ups");
+        let more = json!({ "amount_usd": "0.1", "reason": "one dear call" });
+        app.admin(Method::POST, &path, Some(&more)).await.is(201);
+    };
+
+    // There is room for two cheap calls, and never for a dear one. A model may have run: the first is booked.
+    fails(500);
+    let reply = app.chat(&key, &body).await.refused(502, "upstream_failed");
+    assert!(reply.text().contains("openai-us"), "{}", reply.text());
+    assert_eq!(held(&reply.decision()).await, [CHEAP]);
+    assert_eq!((dear(), spent().await), (0, CHEAP));
+    // None ran: what was held comes back, and the same money serves the next one.
+    fails(404);
+    let reply = app.chat(&key, &body).await.refused(502, "upstream_model_unknown");
+    assert_eq!(held(&reply.decision()).await, [CHEAP]);
+    assert_eq!((dear(), spent().await), (0, CHEAP));
+    assert_eq!(app.chat(&key, &body).await.is(200).endpoint(), "openai-us");
+    assert_eq!((dear(), spent().await), (0, 2 * CHEAP));
+    app.chat(&key, &body).await.refused(429, "budget_exceeded");
+
+    // Just enough for the dear one: it is held at its own price.
+    top_up().await;
+    fails(404);
+    let reply = app.chat(&key, &body).await.is(200);
+    assert_eq!(reply.endpoint(), "azure-sweden");
+    assert_eq!(held(&reply.decision()).await, [CHEAP, DEAR]);
+    assert_eq!((dear(), spent().await), (1, 2 * CHEAP + DEAR));
+    // As much again, but what the first attempt may have cost is missing for the second.
+    top_up().await;
+    fails(500);
+    let reply = app.chat(&key, &body).await.refused(502, "upstream_failed");
+    assert_eq!(held(&reply.decision()).await, [CHEAP]);
+    assert_eq!((dear(), spent().await), (1, 3 * CHEAP + DEAR));
+    app.finish().await;
+}

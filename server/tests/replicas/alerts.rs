@@ -1,13 +1,17 @@
 //! Alerts of servers that die, and of several on one database: nothing is lost, and nothing told by two.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::deaths::TAKEN_OVER;
 use crate::fleet::{Fleet, a_call, until};
 use crate::hook::{Answer, Hook};
+
+/// How long whoever has the duty may need for an alert: the log is read, and what waits is sent, once a second each.
+const TELLS: Duration = Duration::from_secs(3);
 
 /// Tables behind `[limits]` of the configuration: everything that happens goes to this receiver.
 fn alerts(hook: &Hook, folder: &std::path::Path) -> String {
@@ -98,7 +102,18 @@ async fn of_several_servers_one_tells_and_another_takes_over() {
     assert_eq!(until_told(&hook, 6).await.len(), 6);
     // The one with the lowest number leads.
     fleet.replicas[0].kill();
-    for number in 6..10 {
+    let killed = Instant::now();
+    throw(&fleet, 1, 6).await;
+    let (sequenced, there) = fleet.sequenced().await;
+    assert!(sequenced < there, "the one that was killed did not lead");
+    until("another one sequences", || async { fleet.sequenced().await.0 >= there }).await;
+    let sequenced = killed.elapsed();
+    until_told(&hook, 7).await;
+    let told_again = killed.elapsed();
+    eprintln!("sequenced again after {sequenced:?}, told after {told_again:?}");
+    assert!(sequenced < TAKEN_OVER, "{sequenced:?}");
+    assert!(told_again < TAKEN_OVER + TELLS, "{told_again:?}");
+    for number in 7..10 {
         throw(&fleet, 1, number).await;
     }
     until_told(&hook, 10).await;

@@ -83,18 +83,6 @@ async fn another_process_does_not_take_the_directory_of_one_that_spools() {
     fleet.finish().await;
 }
 
-/// Nobody is connected to the database, and nobody can be, until it is let in again.
-async fn shut(name: &str) {
-    database::administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
-    let ended =
-        format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
-    database::administer(&ended).await;
-}
-
-async fn let_in(name: &str) {
-    database::administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
-}
-
 async fn rename(from: &str, to: &str) {
     database::administer(&format!("ALTER DATABASE {from} RENAME TO {to}")).await;
 }
@@ -110,9 +98,9 @@ async fn a_database_that_comes_back_as_an_older_one_gets_nothing_and_the_right_o
     let url = fleet.database_url().await;
     let name = database::name_of(&url);
     let (older, newer) = (format!("{name}_older"), format!("{name}_newer"));
-    shut(name).await;
+    database::shut(name).await;
     database::create(&older, name, fleet.folder()).await;
-    let_in(name).await;
+    database::let_in(name).await;
     // Both of them write what the copy does not have.
     let empty = |fleet: &Fleet| (0..2).all(|at| std::fs::metadata(spool(fleet, at)).unwrap().len() < 200);
     until("both have it again", || async {
@@ -128,7 +116,7 @@ async fn a_database_that_comes_back_as_an_older_one_gets_nothing_and_the_right_o
     // One of them has something in its spool, and the other one nothing.
     spooled(&fleet, 0, &purse).await;
     let held = std::fs::metadata(spool(&fleet, 0)).unwrap().len();
-    shut(name).await;
+    database::shut(name).await;
     rename(name, &newer).await;
     rename(&older, name).await;
     wire(&fleet, 0, Wire::Works);
@@ -161,10 +149,10 @@ async fn a_database_that_comes_back_as_an_older_one_gets_nothing_and_the_right_o
         assert!(why.iter().any(|why| said.contains(why)), "{said}");
     }
     assert_eq!(database::number(&url, records).await, count);
-    shut(name).await;
+    database::shut(name).await;
     rename(name, &older).await;
     rename(&newer, name).await;
-    let_in(name).await;
+    database::let_in(name).await;
     fleet.replicas.iter_mut().for_each(crate::fleet::Replica::start);
     assert!(fleet.replicas[0].said().contains("left in its spool is in the log"));
     all_serve(&fleet, &purse).await;

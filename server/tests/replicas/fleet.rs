@@ -1,7 +1,7 @@
 //! Servers on one database with one simulated provider, and what every test of them must leave behind: attempts that all
 //! have one outcome, budgets that the outcomes explain, one tree that verifies and only ever grew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use sea_orm::{ConnectionTrait as _, Database, DbErr, QueryResult, Statement};
 use serde_json::{Value, json};
 
 use crate::books::{Record, check_books, read_export};
-use crate::load::Load;
+use crate::load::{Load, Seen};
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::support::database;
@@ -29,6 +29,8 @@ pub(crate) const MODEL: &str = "open-model";
 /// What makes servers of one database belong together.
 const SECRETS: [&str; 3] = ["log.key", "token.key", "pseudonym.key"];
 const NANO: i64 = 1_000_000_000;
+/// The database in the data directory, where it is none of PostgreSQL.
+const FILE: &str = "bailiwick.db";
 
 /// A server of the fleet, running or not.
 pub(crate) struct Replica {
@@ -67,6 +69,11 @@ impl Replica {
 
     pub(crate) fn kill(&mut self) {
         self.process.take().unwrap().kill();
+    }
+
+    /// Starts it and kills it so long after that, wherever it has got to by then.
+    pub(crate) fn die_while_it_starts(&self, after: Duration) {
+        Process::killed(&self.folder, self.database_url.as_deref(), after);
     }
 
     pub(crate) fn end(&mut self) {
@@ -138,7 +145,11 @@ impl Fleet {
             let database_url = url
                 .as_deref()
                 .zip(wire.as_ref())
-                .map(|(url, wire)| url.replace(&address_of(url).to_string(), &wire.address.to_string()));
+                // Under a name of its own, so that the database can tell its connections from others.
+                .map(|(url, wire)| {
+                    let url = url.replace(&address_of(url).to_string(), &wire.address.to_string());
+                    format!("{url}?application_name=replica-{at}")
+                });
             let mut replica = Replica { folder, database_url, wire, process: None, url: Arc::default() };
             replica.start();
             replicas.push(replica);
@@ -147,7 +158,7 @@ impl Fleet {
         let token = std::fs::read_to_string(data.join("admin.token")).unwrap().trim().to_owned();
         let store = match &url {
             Some(url) => Store::open(url).await.unwrap(),
-            None => Store::open_file(&data.join("bailiwick.db")).await.unwrap(),
+            None => Store::open_file(&data.join(FILE)).await.unwrap(),
         };
         let key = bailiwick::audit::load_or_create_key(&data.join("log.key")).unwrap();
         let config = SimulatorConfig::new("provider", Dialect::Vllm).chat_model("open-weights");
@@ -281,10 +292,11 @@ impl Fleet {
     /// often they saw which status, 0 where the answer broke off.
     pub(crate) fn load(&self, purse: &Purse, a_replica: usize) -> Load {
         let going = Arc::new(AtomicBool::new(true));
-        let statuses = Arc::new(Mutex::new(BTreeMap::new()));
+        let seen = Arc::new(Seen::by(self.replicas.len()));
         let workers = (0..self.replicas.len() * a_replica).map(|worker| {
-            let (asker, key) = (Asker::new(self, worker % self.replicas.len()), purse.key.clone());
-            let (going, statuses) = (Arc::clone(&going), Arc::clone(&statuses));
+            let of = worker % self.replicas.len();
+            let (asker, key) = (Asker::new(self, of), purse.key.clone());
+            let (going, seen) = (Arc::clone(&going), Arc::clone(&seen));
             tokio::spawn(async move {
                 let mut at = worker;
                 while going.load(Ordering::Relaxed) {
@@ -293,7 +305,7 @@ impl Fleet {
                         .ask(&key, &json!({ "stream": at % 2 == 0 }))
                         .await
                         .map_or(0, |(status, _)| status);
-                    *statuses.lock().unwrap().entry(status).or_insert(0) += 1;
+                    seen.note(of, status);
                     if status != 200 {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
@@ -301,7 +313,7 @@ impl Fleet {
             })
         });
         let workers = workers.collect();
-        Load::new(going, statuses, workers)
+        Load::new(going, seen, workers)
     }
 
     /// Waits until nothing is under way any more and looks at everything; then every replica ends in good order.
@@ -380,7 +392,28 @@ impl Fleet {
 
     /// Does in the database what only the world could.
     pub(crate) async fn sql(&self, statements: &str) {
-        database::run(&self.database_url().await, statements).await;
+        match database::postgres_in(self.folder.path()).await {
+            Some(url) => database::run(&url, statements).await,
+            None => database::run_in_file(&self.data(0).join(FILE), statements).await,
+        }
+    }
+
+    /// The names of the database's tables.
+    pub(crate) async fn tables(&self) -> Vec<String> {
+        let sql = if database::on_postgres() {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        };
+        self.query(sql, |row| row.try_get_by_index(0)).await
+    }
+
+    /// How many records are in the tree, and how many there are.
+    pub(crate) async fn sequenced(&self) -> (i64, i64) {
+        let sql = "SELECT size, (SELECT count(*) FROM records) FROM tree_head";
+        let row = |row: &QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+        let found: Vec<(i64, i64)> = self.query(sql, row).await;
+        found[0]
     }
 
     /// The test's folder.
@@ -400,7 +433,7 @@ impl Fleet {
     async fn query<T>(&self, sql: &str, row: impl Fn(&QueryResult) -> Result<T, DbErr>) -> Vec<T> {
         let url = match database::postgres_in(self.folder.path()).await {
             Some(url) => url,
-            None => format!("sqlite://{}", self.data(0).join("bailiwick.db").display()),
+            None => format!("sqlite://{}", self.data(0).join(FILE).display()),
         };
         let db = Database::connect(url).await.unwrap();
         let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();

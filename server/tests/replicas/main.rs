@@ -17,8 +17,10 @@ mod alerts;
 #[path = "../it/books.rs"]
 mod books;
 mod changes;
+mod connections;
 mod credentials;
 mod cut_off;
+mod database_disk;
 mod deaths;
 mod fleet;
 #[allow(dead_code, reason = "the other tests' receiver can do more")]
@@ -36,3 +38,4 @@ mod spool;
 mod spool_disk;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrade;

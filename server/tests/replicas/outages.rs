@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bailiwick::demo::simulator::Behaviour;
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, PATIENCE, Purse, a_call, dollars, rounds, until};
@@ -13,6 +14,9 @@ use crate::proxy::Wire;
 const REFUSED: Duration = Duration::from_secs(16);
 /// Within which a server serves again.
 const BACK: Duration = Duration::from_secs(12);
+/// What a statement takes in a database that is hardly there, and how long an answer and the way back may take then.
+const A_STATEMENT: Duration = Duration::from_secs(3);
+const CRAWLED: Duration = Duration::from_secs(24);
 
 const NO_SPOOL: &str = "spool_bytes = 0\n";
 
@@ -23,15 +27,24 @@ fn set(fleet: &Fleet, wire: Wire) {
 /// Every replica refuses, in good form, and nothing gets to the provider.
 async fn refused(fleet: &Fleet, purse: &Purse, at: impl IntoIterator<Item = usize>) {
     for at in at {
-        let began = Instant::now();
-        let (status, body) = fleet.ask(at, &purse.key, &json!({})).await.expect("an answer");
-        assert_eq!(status, 503, "replica {at}: {}", String::from_utf8_lossy(&body));
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        let code = body["error"]["code"].as_str().unwrap();
-        assert!(["audit_unavailable", "unavailable"].contains(&code), "{body}");
-        assert!(body["bailiwick"]["fix"].is_string(), "{body}");
-        assert!(began.elapsed() < REFUSED, "{:?}", began.elapsed());
+        assert_eq!(answered(fleet, purse, at, REFUSED).await, 503, "replica {at}");
     }
+}
+
+/// What a replica answers, in time: an answer of a model's, or a refusal in good form.
+async fn answered(fleet: &Fleet, purse: &Purse, at: usize, within: Duration) -> u16 {
+    let nothing_more = json!({});
+    let asked = fleet.ask(at, &purse.key, &nothing_more);
+    let (status, body) = tokio::time::timeout(within, asked).await.expect("in time").expect("an answer");
+    if status == 200 {
+        return status;
+    }
+    assert_eq!(status, 503, "replica {at}: {}", String::from_utf8_lossy(&body));
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let code = body["error"]["code"].as_str().unwrap();
+    assert!(["audit_unavailable", "unavailable"].contains(&code), "{body}");
+    assert!(body["bailiwick"]["fix"].is_string(), "{body}");
+    status
 }
 
 async fn served(fleet: &Fleet, purse: &Purse, at: usize) -> Duration {
@@ -79,6 +92,43 @@ async fn a_database_that_is_cut_off_or_silent_or_slow_is_survived_without_help()
         served(&fleet, &purse, at).await;
     }
     set(&fleet, Wire::Works);
+    fleet.settled().await;
+    fleet.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_takes_three_seconds_for_a_statement_is_survived_without_help() {
+    if Fleet::size() == 1 {
+        return;
+    }
+    let limits = "spool_bytes = 0\nstaleness_seconds = 5\n";
+    let mut fleet = Fleet::start_with(3, &a_call("0.01"), limits).await;
+    let purse = fleet.purse("shared", "100", false).await;
+    for at in 0..3 {
+        served(&fleet, &purse, at).await;
+    }
+    // As long on the way there as on the way back.
+    set(&fleet, Wire::Slow(A_STATEMENT / 2));
+    let began = Instant::now();
+    // What a record can still be written for is served. For longer than the bound nobody knows what is in force.
+    loop {
+        let late = began.elapsed() > Duration::from_secs(6);
+        let all = join_all((0..3).map(|at| answered(&fleet, &purse, at, CRAWLED))).await;
+        eprintln!("{all:?} after {:?}", began.elapsed());
+        if late && all == [503, 503, 503] {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{all:?}");
+    }
+    let before = fleet.provider.received_count();
+    let all = join_all((0..3).map(|at| answered(&fleet, &purse, at, CRAWLED))).await;
+    assert_eq!(all, [503, 503, 503]);
+    assert_eq!(fleet.provider.received_count(), before, "nothing leaves without a record");
+    set(&fleet, Wire::Works);
+    for at in 0..3 {
+        let back = served(&fleet, &purse, at).await;
+        assert!(back < CRAWLED, "{back:?}");
+    }
     fleet.settled().await;
     fleet.finish().await;
 }

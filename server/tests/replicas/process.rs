@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -20,19 +21,11 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it with the configuration in `folder`, where its log goes too, and waits until it serves.
     pub(crate) fn start(folder: &Path, database_url: Option<&str>, more: &[&str]) -> Self {
-        let mut command = Command::new(BINARY);
-        command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml")).args(more);
-        if let Some(url) = database_url {
-            command.env("BAILIWICK_DATABASE_URL", url);
-        }
-        command
-            .env("BAILIWICK_LOG", "info")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        let mut command = serve(folder, database_url, more);
+        command.env("BAILIWICK_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let mut log = log(folder);
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -51,14 +44,20 @@ impl Process {
 
     /// Starts it as [`Process::start`] does where it must not serve; what it said.
     pub(crate) fn refused(folder: &Path, database_url: Option<&str>, more: &[&str]) -> String {
-        let mut command = Command::new(BINARY);
-        command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml")).args(more);
-        if let Some(url) = database_url {
-            command.env("BAILIWICK_DATABASE_URL", url);
-        }
-        let done = command.stdin(Stdio::null()).output().unwrap();
+        let done = serve(folder, database_url, more).output().unwrap();
         assert_eq!(done.status.code(), Some(1));
         String::from_utf8(done.stderr).unwrap()
+    }
+
+    /// Starts it as [`Process::start`] does and kills it so long after that, whether it serves by then or not.
+    pub(crate) fn killed(folder: &Path, database_url: Option<&str>, after: Duration) {
+        let mut command = serve(folder, database_url, &[]);
+        let mut child =
+            command.env("BAILIWICK_LOG", "info").stdout(Stdio::null()).stderr(log(folder)).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.signal(), Some(9), "it ended by itself: {ended}");
     }
 
     /// Sends it a signal.
@@ -85,6 +84,22 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The command that serves with the configuration in `folder`.
+fn serve(folder: &Path, database_url: Option<&str>, more: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(["serve", "--config"]).arg(folder.join("bailiwick.toml")).args(more);
+    if let Some(url) = database_url {
+        command.env("BAILIWICK_DATABASE_URL", url);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Where what it says is added.
+fn log(folder: &Path) -> File {
+    File::options().create(true).append(true).open(folder.join("log")).unwrap()
 }
 
 impl Drop for Process {

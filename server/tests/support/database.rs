@@ -151,6 +151,19 @@ pub(crate) async fn administer(statement: &str) {
     run(&cluster().expect("a run on PostgreSQL"), statement).await;
 }
 
+/// Nobody is connected to the database, and nobody can be, until it is let in again.
+pub(crate) async fn shut(name: &str) {
+    administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+    let ended =
+        format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+    administer(&ended).await;
+}
+
+/// Ends what [`shut`] began.
+pub(crate) async fn let_in(name: &str) {
+    administer(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+}
+
 /// Runs statements in the database at `url`, on a connection of their own.
 pub(crate) async fn run(url: &str, statements: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -172,6 +185,25 @@ pub(crate) async fn number(url: &str, question: &str) -> i64 {
     let answer = query_scalar(AssertSqlSafe(question.to_owned())).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     answer
+}
+
+/// As [`number`], where the answer is a text.
+pub(crate) async fn text(url: &str, question: &str) -> String {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let answer = query_scalar(AssertSqlSafe(question.to_owned())).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    answer
+}
+
+/// How many connections to its database the one has that is called `replica-…`, for each that has any.
+pub(crate) async fn connections(connection: &mut PgConnection) -> Vec<(String, i64)> {
+    query_as(
+        "SELECT application_name, count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE 'replica-%' GROUP BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap()
 }
 
 /// Begins a transaction with this statement in the database at `url`; it ends with what is returned.

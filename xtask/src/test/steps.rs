@@ -37,9 +37,9 @@ pub(super) fn tools(provided: &provision::Provided, report: &mut Report, found: 
     for tool in &provision::TOOLS {
         report.step(tool.name, || match provided.next() {
             Ok(variables) => {
-                let path = variables.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
+                let path = variables.first().map(|(_, path)| format!(": {}", path.display()));
                 found.variables.extend(variables);
-                Outcome::Passed(format!("ready: {path}"))
+                Outcome::Passed(format!("ready{}", path.unwrap_or_default()))
             }
             Err(missing) => {
                 found.incomplete = true;
@@ -187,12 +187,16 @@ fn has_nextest(context: &Context) -> bool {
     cargo::output(&mut cargo::command(&context.root, &["nextest", "--version"])).is_ok()
 }
 
-/// What the tests look at. `STRICT` makes a test fail that misses its tool; it is set where nothing is missing.
+/// What the tests look at. `STRICT` makes a test fail that misses its tool; it is set where nothing is missing, and taken
+/// away where something is, whoever set it.
 fn with_environment(command: &mut Command, args: &Args, found: &Found) {
     command.env(cargo::CONSOLE_DIR, found.console_dir());
     command.envs(found.variables.iter().map(|(name, path)| (name, path)));
-    if !found.incomplete && !found.variables.is_empty() {
-        command.env("BAILIWICK_TEST_STRICT", "1");
+    const STRICT: &str = "BAILIWICK_TEST_STRICT";
+    if found.incomplete {
+        command.env_remove(STRICT);
+    } else if !found.variables.is_empty() {
+        command.env(STRICT, "1");
     }
     if args.full {
         command.env("BAILIWICK_TEST_FULL", "1");

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "bailiwick-wire",
         ],
     ),
-    ("bailiwick-ui", &["bailiwick-ledger", "bailiwick-pii"]),
+    ("bailiwick-ui", &["bailiwick-ledger"]),
     ("bailiwick-policy", &["bailiwick-pii", "bailiwick-compliance-db"]),
     ("bailiwick-pii", &[]),
     ("bailiwick-ledger", &[]),

@@ -187,8 +187,17 @@ async fn check(folder: &Path, acknowledged: &[String], signed: Vec<(String, Sign
     audit.close().await.unwrap();
 }
 
+/// How many scripts are run.
+fn cases() -> u32 {
+    match std::env::var_os("BAILIWICK_TEST_FULL") {
+        Some(_) => 300,
+        None if database::on_postgres() => 4,
+        None => 12,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if database::on_postgres() { 4 } else { 12 }, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn one_tree_whatever_happens_to_those_who_write_it(ops in ops()) {
