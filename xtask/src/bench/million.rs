@@ -65,7 +65,13 @@ pub(super) fn run(context: &Context, quick: bool, release: bool) -> Result<()> {
 
 fn plan(gateway: &Gateway, binary: &Path, bundle: &Path, what: &str) -> Result<()> {
     let mut command = Command::new(binary);
-    command.args(["policy", "plan"]).arg(bundle).args(["--against", "12h", "--server", &gateway.url, "--json"]);
+    command.args(["policy", "plan"]).arg(bundle).args([
+        "--against",
+        "12h",
+        "--server",
+        &gateway.url,
+        "--json",
+    ]);
     command.env("BAILIWICK_TOKEN", &gateway.token);
     let began = Instant::now();
     let printed = cargo::output(&mut command)?;
