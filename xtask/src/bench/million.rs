@@ -1,5 +1,4 @@
 //! A million requests through one server: what it holds in memory then, and how long a plan over their decisions takes.
-#![expect(clippy::float_arithmetic, reason = "measurements")]
 
 use std::path::Path;
 use std::process::Command;
